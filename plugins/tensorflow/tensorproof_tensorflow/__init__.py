@@ -1,0 +1,154 @@
+"""TensorFlow as a backend: eager, ``tf.function``, and XLA; Keras for what ``tf.nn`` lacks."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof.backend import Backend, Forward, Function, Native, ValueAndVjp, hookimpl
+from tensorproof_tensorflow import attention, elementwise, lookup, losses, normalization, products, recurrent, windows
+from tensorproof_tensorflow.framework import keras, tf
+from tensorproof_tensorflow.table import operations
+
+__all__ = ["attention", "elementwise", "lookup", "losses", "products"]
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+def _device_name(full: str) -> str:
+    """The short name of a device: ``cpu``, ``gpu:0``."""
+    spec = tf.DeviceSpec.from_string(full)
+    kind = spec.device_type.lower()
+    return "cpu" if kind == "cpu" and not spec.device_index else f"{kind}:{spec.device_index}"
+
+
+class TensorFlowBackend(Backend):
+    """TensorFlow with Keras, on the devices that TensorFlow lists."""
+
+    name = "tensorflow"
+    operations = operations
+    modes = {"eager": "all", "function": "spread", "xla": "spread"}
+    layouts = {**windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
+    declarations = Path(__file__).with_name("declarations.toml")
+
+    def __init__(self) -> None:
+        self.device = "cpu"
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of TensorFlow and Keras, and of CUDA and cuDNN where TensorFlow was built with them."""
+        build = tf.sysconfig.get_build_info()
+        libraries = {key: str(build[f"{key}_version"]) for key in ("cuda", "cudnn") if build.get(f"{key}_version")}
+        return {"tensorflow": tf.__version__, "keras": keras.__version__, **libraries}
+
+    def devices(self) -> Sequence[str]:
+        """TensorFlow's logical devices: ``cpu``, ``gpu:0``, …"""
+        return [_device_name(device.name) for device in tf.config.list_logical_devices()]
+
+    def open_device(self, device: str) -> None:
+        """Place all that follows on a device, and turn TensorFloat-32 off."""
+        try:
+            with tf.device(device):
+                placed = tf.identity(tf.constant(0.0)).device
+        except (ValueError, RuntimeError, tf.errors.OpError):
+            placed = None
+        known = tf.DeviceSpec.from_string(placed).device_type if placed else ""
+        if not known or known.lower() not in device.lower():
+            raise ValueError(f"no device {device!r}; present: {', '.join(self.devices())}")
+        self.device = device
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+
+    def arithmetic(self, device: str) -> Mapping[str, str]:
+        """TensorFloat-32, determinism, oneDNN and threads (0: as many as there are cores)."""
+        return {
+            "tensor_float_32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
+            "op_determinism": str(tf.config.experimental.is_op_determinism_enabled()),
+            "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+            "threads_within": str(tf.config.threading.get_intra_op_parallelism_threads()),
+            "threads_between": str(tf.config.threading.get_inter_op_parallelism_threads()),
+        }
+
+    def dtypes(self, device: str) -> Sequence[str]:
+        """The dtypes in which the device multiplies matrices."""
+
+        def works(dtype: str) -> bool:
+            try:
+                with tf.device(device):
+                    tf.linalg.matmul(tf.ones((1, 1), dtype), tf.ones((1, 1), dtype))
+            except tf.errors.OpError:
+                return False
+            return True
+
+        return [dtype for dtype in DTYPES if works(dtype)]
+
+    def from_numpy(self, array: NDArray[Any], dtype: str, device: str) -> Native:
+        """A tensor, which is contiguous always."""
+        with tf.device(device):
+            return tf.cast(tf.identity(tf.convert_to_tensor(array)), dtype)
+
+    def to_numpy(self, value: Native) -> NDArray[Any]:
+        """The values; bfloat16 as float32."""
+        array: NDArray[Any] = value.numpy()
+        return array.astype(np.float32) if value.dtype == tf.bfloat16 else np.asarray(array)
+
+    def dtype_of(self, value: Native) -> str:
+        """TensorFlow's name of the dtype."""
+        return str(value.dtype.name)
+
+    def device_of(self, value: Native) -> str:
+        """The short name of the tensor's device, or the name that the open device was opened by."""
+        name = _device_name(value.device)
+        return self.device if name == _device_name(tf.DeviceSpec.from_string("/" + self.device).to_string()) else name
+
+    def synchronize(self, device: str) -> None:
+        """Wait for all devices."""
+        tf.test.experimental.sync_devices()
+
+    def _in_mode(self, run: Any, mode: str) -> Any:
+        """A function in a mode, placed on the open device."""
+        device = self.device
+
+        def placed(*arguments: Any) -> Any:
+            with tf.device(device):
+                return run(*arguments)
+
+        if mode == "eager":
+            return placed
+        compiled = tf.function(placed, autograph=False, jit_compile=mode == "xla")
+
+        def call(*arguments: Any) -> Any:
+            with tf.device(device):
+                return compiled(*arguments)
+
+        return call
+
+    def forward(self, function: Function, mode: str) -> Forward:
+        """The function, as it is or traced by ``tf.function``."""
+
+        def run(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
+            return function(primals, constants)
+
+        forward: Forward = self._in_mode(run, mode)
+        return forward
+
+    def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
+        """The function under a gradient tape, as it is or traced by ``tf.function`` together with its gradient."""
+
+        def run(primals: Sequence[Native], constants: Sequence[Native], cotangents: Sequence[Native]) -> Any:
+            with tf.GradientTape() as tape:
+                tape.watch(primals)
+                outputs, others = function(primals, constants)
+            gradients = tape.gradient(outputs, list(primals), list(cotangents))
+            dense = tuple(None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients)
+            return outputs, others, dense
+
+        value_and_vjp: ValueAndVjp = self._in_mode(run, mode)
+        return value_and_vjp
+
+
+@hookimpl
+def tensorproof_backend() -> Backend:
+    """The TensorFlow backend."""
+    return TensorFlowBackend()

@@ -1,0 +1,31 @@
+"""Matrix products, dense layers, and regressions."""
+
+from tensorproof.backend import Native
+from tensorproof_tensorflow import layers
+from tensorproof_tensorflow.framework import tf
+from tensorproof_tensorflow.table import operations
+
+
+@operations.native
+def matmul(a: Native, b: Native) -> Native:
+    """``tf.linalg.matmul``."""
+    return tf.linalg.matmul(a, b)
+
+
+@operations.library
+def dense(x: Native, weight: Native, bias: Native | None = None, *, activation: str = "linear") -> Native:
+    """``keras.layers.Dense``."""
+    weights = [weight] if bias is None else [weight, bias]
+    return layers.call("Dense", x, weights, units=weight.shape[1], activation=activation, use_bias=bias is not None)[0]
+
+
+@operations.composed
+def linear_regression(x: Native, theta0: Native, theta: Native) -> Native:
+    """``tf.linalg.matvec`` and an addition."""
+    return tf.linalg.matvec(x, theta) + theta0
+
+
+@operations.composed
+def logistic_regression(x: Native, theta0: Native, theta: Native) -> Native:
+    """``tf.math.sigmoid`` of the linear regression."""
+    return tf.math.sigmoid(tf.linalg.matvec(x, theta) + theta0)

@@ -1,0 +1,156 @@
+"""PyTorch as a backend: eager, and compiled by Inductor."""
+
+import types
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tensorproof.backend import Backend, Forward, Function, Native, ValueAndVjp, hookimpl
+from tensorproof_torch import elementwise, lookup, losses, normalization, products, recurrent, windows
+from tensorproof_torch.table import operations
+
+__all__ = ["elementwise", "lookup", "losses", "normalization", "windows"]
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+GRAPH_BREAKS = ("", "dropout", "gru", "lstm", "simple_rnn")
+"""What Dynamo cannot trace as one graph: seeding, layers of ``torch.nn`` with recurrence, and compositions that may hold them."""
+
+
+def _own_code(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A copy of a function with a code object of its own, since ``torch.compile`` limits compilations per code object."""
+    return types.FunctionType(
+        function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__, function.__closure__
+    )
+
+
+class TorchBackend(Backend):
+    """PyTorch, on the devices of this machine and any other that it accepts by name."""
+
+    name = "torch"
+    operations = operations
+    modes = {"eager": "all", "compile": "spread"}
+    layouts = {**products.LAYOUTS, **recurrent.LAYOUTS}
+    declarations = Path(__file__).with_name("declarations.toml")
+
+    def __init__(self) -> None:
+        self._opened_as: dict[str, str] = {}
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of PyTorch, and of CUDA, HIP and cuDNN where it was built with them."""
+        built = {"cuda": torch.version.cuda, "hip": torch.version.hip, "cudnn": torch.backends.cudnn.version()}
+        return {"torch": str(torch.__version__), **{name: str(version) for name, version in built.items() if version}}
+
+    def devices(self) -> Sequence[str]:
+        """``cpu``, and the accelerators that PyTorch finds: ``cuda:0``, ``mps:0``, ``xpu:0``, …"""
+        accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+        count = torch.accelerator.device_count() if accelerator else 0
+        return ("cpu", *(f"{accelerator.type}:{index}" for index in range(count) if accelerator))
+
+    def open_device(self, device: str) -> None:
+        """Set full precision and repeatable kernels: no TF32, no reduced-precision accumulation in matrix products."""
+        try:
+            placed = torch.zeros((), device=device).device
+            if placed.type == "meta":
+                raise RuntimeError("the device meta holds no values")
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise ValueError(f"no device {device!r}; present: {', '.join(self.devices())} ({reason})") from error
+        self._opened_as[str(placed)] = device
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.benchmark = False
+        torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+        torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+        torch.use_deterministic_algorithms(True, warn_only=True)
+
+    def arithmetic(self, device: str) -> Mapping[str, str]:
+        """Precision of float32 products, TF32, determinism, vector instructions and threads."""
+        settings = {
+            "float32_matmul_precision": torch.get_float32_matmul_precision(),
+            "deterministic_algorithms": str(torch.are_deterministic_algorithms_enabled()),
+            "threads_within": str(torch.get_num_threads()),
+            "threads_between": str(torch.get_num_interop_threads()),
+        }
+        kind = torch.device(device).type
+        if kind == "cpu":
+            return {**settings, "vector_instructions": torch.backends.cpu.get_cpu_capability()}
+        return {**settings, "cudnn_allow_tf32": str(torch.backends.cudnn.allow_tf32)} if kind == "cuda" else settings
+
+    def dtypes(self, device: str) -> Sequence[str]:
+        """All four; MPS has no float64, nor has every XPU."""
+        place = torch.device(device)
+        double = place.type != "mps" and (place.type != "xpu" or torch.xpu.get_device_properties(place).has_fp64)
+        return DTYPES if double else DTYPES[1:]
+
+    def from_numpy(self, array: NDArray[Any], dtype: str, device: str) -> Native:
+        """A tensor with the array's strides."""
+        steps = [stride // array.itemsize for stride in array.strides]
+        strided = all(step > 0 for step in steps)
+        place = {"dtype": getattr(torch, dtype), "device": device}
+        tensor = torch.empty_strided(array.shape, steps, **place) if strided else torch.empty(array.shape, **place)
+        return tensor.copy_(torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape)))
+
+    def to_numpy(self, value: Native) -> NDArray[Any]:
+        """The values; bfloat16 as float32."""
+        value = value.detach().cpu()
+        array: NDArray[Any] = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+        return array
+
+    def dtype_of(self, value: Native) -> str:
+        """PyTorch's name of the dtype."""
+        return str(value.dtype).removeprefix("torch.")
+
+    def device_of(self, value: Native) -> str:
+        """PyTorch's name of the device, or the name that it was opened by."""
+        return self._opened_as.get(str(value.device), str(value.device))
+
+    def synchronize(self, device: str) -> None:
+        """Wait for the device."""
+        module = getattr(torch, torch.device(device).type, None)
+        if hasattr(module, "synchronize") and torch.device(device).type != "cpu":
+            module.synchronize()
+
+    def _in_mode(self, function: Function, mode: str) -> Forward:
+        def call(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
+            return function(primals, constants)
+
+        if mode == "eager":
+            return call
+        compiled: Forward = torch.compile(_own_code(call), dynamic=False, fullgraph=function.operation not in GRAPH_BREAKS)
+        return compiled
+
+    def forward(self, function: Function, mode: str) -> Forward:
+        """The function without gradients, as it is or compiled."""
+        run = self._in_mode(function, mode)
+
+        def forward(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
+            with torch.no_grad():
+                return run(primals, constants)
+
+        return forward
+
+    def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
+        """The function, as it is or compiled, differentiated by ``torch.autograd.grad``."""
+        run = self._in_mode(function, mode)
+
+        def value_and_vjp(primals: Sequence[Native], constants: Sequence[Native], cotangents: Sequence[Native]) -> Any:
+            leaves = tuple(primal.detach().requires_grad_() for primal in primals)
+            outputs, others = run(leaves, constants)
+            connected = [(y, dy) for y, dy in zip(outputs, cotangents, strict=True) if y.requires_grad]
+            gradients: Sequence[Native | None] = (None,) * len(leaves)
+            if connected and leaves:
+                ys, dys = zip(*connected, strict=True)
+                gradients = torch.autograd.grad(ys, leaves, dys, allow_unused=True)
+            return tuple(y.detach() for y in outputs), others, tuple(gradients)
+
+        return value_and_vjp
+
+
+@hookimpl
+def tensorproof_backend() -> Backend:
+    """The PyTorch backend."""
+    return TorchBackend()

@@ -1,0 +1,51 @@
+"""Batch and layer normalisation, and dropout."""
+
+import torch
+import torch.nn.functional as F
+
+from tensorproof.backend import Native, Unsupported
+from tensorproof_torch.table import operations
+
+
+@operations.native
+def batch_norm(
+    x: Native,
+    scale: Native,
+    offset: Native,
+    running_mean: Native,
+    running_variance: Native,
+    *,
+    training: bool = True,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    running_variance_estimate: str = "unbiased",
+) -> tuple[Native, Native, Native]:
+    """``F.batch_norm``, which updates running statistics in place: those of a copy. Its momentum weighs the new value."""
+    if training and running_variance_estimate != "unbiased":
+        raise Unsupported("the running variance is the unbiased one")
+    running_mean, running_variance = running_mean.clone(), running_variance.clone()
+    y = F.batch_norm(x, running_mean, running_variance, scale, offset, training, 1.0 - momentum, epsilon)
+    return y, running_mean, running_variance
+
+
+@operations.native
+def layer_norm(
+    x: Native,
+    scale: Native | None = None,
+    offset: Native | None = None,
+    *,
+    axes: tuple[int, ...] = (-1,),
+    epsilon: float = 1e-5,
+) -> Native:
+    """``F.layer_norm``, over the last axes."""
+    first = x.ndim - len(axes)
+    if sorted(axis % x.ndim for axis in axes) != list(range(first, x.ndim)):
+        raise Unsupported("F.layer_norm takes the last axes only")
+    return F.layer_norm(x, x.shape[first:], scale, offset, epsilon)
+
+
+@operations.native
+def dropout(x: Native, *, rate: float = 0.5, training: bool = True, seed: int = 0) -> Native:
+    """``F.dropout``, after seeding the generator."""
+    torch.manual_seed(seed)
+    return F.dropout(x, rate, training)

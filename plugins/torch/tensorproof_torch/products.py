@@ -1,0 +1,58 @@
+"""Matrix products, dense layers, regressions and attention."""
+
+import torch
+import torch.nn.functional as F
+
+from tensorproof.backend import Native, Unsupported
+from tensorproof_torch.table import operations
+
+LAYOUTS = {"dense": {"weight": "o i"}}
+
+ACTIVATIONS = {"linear": lambda x: x, "relu": F.relu, "sigmoid": torch.sigmoid, "tanh": torch.tanh}
+
+
+@operations.native
+def matmul(a: Native, b: Native) -> Native:
+    """``torch.matmul``."""
+    return torch.matmul(a, b)
+
+
+@operations.native
+def dense(x: Native, weight: Native, bias: Native | None = None, *, activation: str = "linear") -> Native:
+    """``F.linear``, followed by the activation."""
+    return ACTIVATIONS[activation](F.linear(x, weight, bias))
+
+
+@operations.composed
+def linear_regression(x: Native, theta0: Native, theta: Native) -> Native:
+    """The formula."""
+    return theta0 + x @ theta
+
+
+@operations.composed
+def logistic_regression(x: Native, theta0: Native, theta: Native) -> Native:
+    """The formula."""
+    return torch.sigmoid(theta0 + x @ theta)
+
+
+@operations.native
+def scaled_dot_product_attention(
+    query: Native,
+    key: Native,
+    value: Native,
+    mask: Native | None = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+    fully_masked_rows: str = "nan",
+) -> Native:
+    """``F.scaled_dot_product_attention``, which takes a mask or ``is_causal``: together they are made one mask.
+
+    ``fully_masked_rows="nan"`` is accepted, since it is the default, for masks without such rows.
+    """
+    if fully_masked_rows == "uniform":
+        raise Unsupported("a fully masked row has no weights")
+    if causal and mask is not None:
+        lower = torch.ones(query.shape[-2], key.shape[-2], dtype=torch.bool, device=query.device).tril()
+        mask, causal = mask & lower, False
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, is_causal=causal, scale=scale)

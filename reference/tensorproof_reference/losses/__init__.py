@@ -1,0 +1,1 @@
+"""Losses and penalties, one file each, written like operations."""

@@ -1,0 +1,109 @@
+"""The records that say what an operation is: ``Operation`` and ``Sample``.
+
+An operation is one file: a plain function (the specification), its vector-Jacobian product, and the samples on which a
+backend is judged. The record at the end of the file names them together; nothing happens at import.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from tensorproof_reference.stream import Stream
+
+Array: TypeAlias = Any
+"""A NumPy array, or the duck array of ``errorbars`` that stands in for one (a type checker cannot know which)."""
+
+Tree: TypeAlias = Any
+"""An array, ``None``, or a list, tuple or dict of trees (``trees.leaves`` walks it)."""
+
+Gradients: TypeAlias = dict[str, Tree]
+"""A vector-Jacobian product: for each differentiable input, by name, an array (or tree) of that input's shape."""
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+"""The floating dtypes that a backend may be held to, from the most precise to the least."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Sample:
+    """One set of arguments on which an operation is checked.
+
+    The name begins with the class of case that it belongs to (``sample_classes.CLASSES``), as in ``padding_same_even_kernel``;
+    it has no hyphen. Floating inputs are float64 arrays, rounded by the suite to the dtype under test before the reference
+    and the backend see them; integer inputs are int64 and booleans are bool.
+    """
+
+    name: str
+    inputs: Mapping[str, Tree]
+    """The array arguments by name. ``None`` is an optional argument that is left out."""
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    """Everything that is not an array: attributes and conventions."""
+    required: bool = True
+    """Whether conformance to the profile needs it (``False`` for special behaviour on invalid input)."""
+    dtypes: tuple[str, ...] = DTYPES
+    """The dtypes in which the sample means something."""
+    gradient: bool = True
+    """Whether the vector-Jacobian product is checked too."""
+    expected: Mapping[str, Tree] = field(default_factory=dict)
+    """Exact values, by output name (``"y"``) or gradient (``"d_x"``), for ties, kinks, NaN and infinity. They are what a test
+    of the reference holds the reference to; the suite judges backends by the reference."""
+    exact_zero: tuple[str, ...] = ()
+    """Outputs (``"y"``) and gradients (``"d_x"``) that are identically zero in exact arithmetic."""
+    sign_of_zero: bool = False
+    """Whether -0 and +0 are told apart."""
+    memory: str = "contiguous"
+    """How inputs lie in memory: ``contiguous``, ``transposed`` (axes stored in reverse) or ``sliced`` (every second element)."""
+    raises: bool = False
+    """Whether the right answer is an exception. Checked eagerly only; such a sample has no gradient."""
+    version: int = 1
+    """Rises when the meaning of the sample changes."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Operation:
+    """All that there is to know about one operation or loss.
+
+    ``function`` is called as ``function(**inputs, **keywords)`` and returns one array, or a tuple in the order of
+    ``outputs``. ``vjp`` is called as ``vjp(cotangents, **inputs, **keywords)``, where ``cotangents`` is one array if
+    ``cotangents`` below names one output, and a tuple in that order otherwise; it returns gradients by input name for every
+    name in ``differentiable`` (``None`` for an input that is ``None``).
+    """
+
+    function: Callable[..., Any]
+    vjp: Callable[..., Gradients] | None
+    samples: Callable[[Stream], Iterator[Sample]]
+    family: str
+    """The kind of operation, which decides the classes of cases it must have (``sample_classes.REQUIRED``)."""
+    differentiable: tuple[str, ...] = ("x",)
+    outputs: tuple[str, ...] = ("y",)
+    cotangents: tuple[str, ...] = ("y",)
+    """The outputs through which gradients flow."""
+    output_dtype: str = "same"
+    """``same`` as the dtype under test, or ``any`` where documentation leaves it free (only values are compared)."""
+    axes: Mapping[str, str] = field(default_factory=dict)
+    """The axes of inputs and outputs in the reference's order, in einops notation, by name: ``{"x": "n c h w"}``. For nested
+    inputs the name is that of the leaf (``input_weights``). A backend with another layout names it in the same words."""
+    orders: Mapping[str, str] = field(default_factory=dict)
+    """For an axis that enumerates things, their order by one-letter names: ``{"g": "ifgo"}``."""
+    conventions: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """Keywords that choose among readings of the operation, with all their values. A conforming backend must offer at least
+    one value of each; the others are optional."""
+    required: bool = True
+    profile: str = "core"
+    documents: tuple[str, ...] = ()
+    """Sections of the documents and papers that define the operation."""
+    random: bool = False
+    """Whether outputs are random, and so judged as a distribution rather than by value when ``training`` is true."""
+    version: int = 1
+    """Rises when the meaning of the operation changes."""
+
+    @property
+    def name(self) -> str:
+        """The function's name, which is also the file's."""
+        return self.function.__name__
+
+
+def asarray(value: Any) -> Array:
+    """A float64 array of ``value``, for writing samples."""
+    return np.asarray(value, dtype=np.float64)

@@ -1,0 +1,1 @@
+"""Operations, one file each: a function, its vector-Jacobian product, its samples."""

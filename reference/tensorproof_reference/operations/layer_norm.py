@@ -1,0 +1,166 @@
+"""Layer normalization: see ``layer_norm``."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tensorproof_reference.arguments import require, require_shape
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.stream import Stream
+
+
+def layer_norm(
+    x: Array,
+    scale: Array | None = None,
+    offset: Array | None = None,
+    *,
+    axes: tuple[int, ...] = (-1,),
+    epsilon: float = 1e-5,
+) -> Array:
+    r"""Each example brought to mean 0 and variance 1 over ``axes``, then scaled and shifted:
+    :math:`y = \gamma (x - \mu) / \sqrt{\sigma^2 + \epsilon} + \beta`.
+
+    :math:`\mu` is the mean over ``axes``, m values, and :math:`\sigma^2 = \frac{1}{m} \sum (x - \mu)^2`, in two passes.
+
+    Shapes: ``x`` and the result are any shape of rank ≥ 1; ``axes`` are its last ones, each counted from either end;
+    ``scale`` and ``offset`` have the shape of ``x`` along these axes, and may be ``None``: 1 and 0.
+    Special values: NaN makes its whole example NaN, as does ±∞. Over one value the result is the offset.
+    Raises: ``ValueError`` if ``axes`` are not the last axes, there is nothing along them, shapes do not fit, or ``epsilon`` is
+    negative.
+    Source: Ba, Kiros & Hinton (2016), eq. 3.
+    """
+    _check(x, scale, offset, axes, epsilon)
+    normalized, _ = _normalize(x, axes, epsilon)
+    scaled = normalized if scale is None else normalized * scale
+    return scaled if offset is None else scaled + offset
+
+
+def _check(x: Array, scale: Array | None, offset: Array | None, axes: tuple[int, ...], epsilon: float) -> None:
+    counted = sorted(axis + x.ndim if axis < 0 else axis for axis in axes)
+    trailing = list(range(x.ndim - len(axes), x.ndim))
+    require(len(axes) > 0 and counted == trailing, "axes", f"last axes of the {x.ndim} of x", axes)
+    shape = tuple(x.shape[axis] for axis in trailing)
+    require(0 not in shape, "x", "at least one value along axes", f"shape {x.shape}")
+    for name, array in (("scale", scale), ("offset", offset)):
+        if array is not None:
+            require_shape(array, name, shape)
+    require(epsilon >= 0, "epsilon", "a number that is not negative", epsilon)
+
+
+def _normalize(x: Array, axes: tuple[int, ...], epsilon: float) -> tuple[Array, Array]:
+    """The normalized input, and the root that it was divided by."""
+    centred = x - np.mean(x, axis=tuple(axes), keepdims=True)
+    deviation = np.sqrt(np.mean(np.square(centred), axis=tuple(axes), keepdims=True) + epsilon)
+    return centred / deviation, deviation
+
+
+def vjp(
+    dy: Array,
+    x: Array,
+    scale: Array | None = None,
+    offset: Array | None = None,
+    *,
+    axes: tuple[int, ...] = (-1,),
+    epsilon: float = 1e-5,
+) -> Gradients:
+    r"""With :math:`\hat x` the normalized input, :math:`g = \gamma\, dy` and means over ``axes``:
+    :math:`dx = (g - \overline{g} - \hat x\, \overline{g \hat x}) / \sqrt{\sigma^2 + \epsilon}`;
+    :math:`d\gamma = \sum dy\, \hat x` and :math:`d\beta = \sum dy` over the other axes.
+    """
+    normalized, deviation = _normalize(x, axes, epsilon)
+    dnormalized = dy if scale is None else dy * scale
+    centred = dnormalized - np.mean(dnormalized, axis=tuple(axes), keepdims=True)
+    projection = np.mean(dnormalized * normalized, axis=tuple(axes), keepdims=True)
+    others = tuple(range(x.ndim - len(axes)))
+    return {
+        "x": (centred - normalized * projection) / deviation,
+        "scale": None if scale is None else np.sum(dy * normalized, axis=others),
+        "offset": None if offset is None else np.sum(dy, axis=others),
+    }
+
+
+def samples(stream: Stream) -> Iterator[Sample]:
+    """One to three axes, with and without scale and offset, small inputs, cancellation, odd widths."""
+
+    def arguments(
+        name: str, *shape: int, last: int = 1, mean: float = 0.0, deviation: float = 1.0, **given: Any
+    ) -> dict[str, Array]:
+        numbers, features = stream(name), shape[len(shape) - last :]
+        return {
+            "x": numbers("x").normal(shape, mean, deviation),
+            "scale": numbers("scale").uniform(features, 0.5, 1.5),
+            "offset": numbers("offset").normal(features),
+            **given,
+        }
+
+    rows = (5, 7)
+    high = ("float64", "float32")
+    fine = (*high, "float16")
+    yield Sample(name="plain_rows", inputs=arguments("plain_rows", *rows))
+    yield Sample(name="size_large", inputs=arguments("size_large", 64, 128))
+    yield Sample(name="width_3", inputs=arguments("width_3", 2, 3), dtypes=fine)
+    for width in (8, 9, 17, 127):
+        yield Sample(name=f"width_{width}", inputs=arguments(f"width_{width}", 2, width))
+    yield Sample(name="rank_one", inputs=arguments("rank_one", 7))
+    yield Sample(name="rank_four", inputs=arguments("rank_four", 2, 3, 4, 5))
+    yield Sample(name="unit_batch", inputs=arguments("unit_batch", 1, 7))
+    single = arguments("unit_axis", 5, 1)
+    yield Sample(
+        name="unit_axis",
+        inputs=single,
+        keywords={"epsilon": 0.1},
+        expected={"y": np.repeat(single["offset"][None], 5, axis=0), "d_x": np.zeros((5, 1))},
+        exact_zero=("d_x", "d_scale"),
+        dtypes=fine,
+    )
+    yield Sample(name="empty_batch", inputs=arguments("empty_batch", 0, 7))
+    yield Sample(name="strided_transposed", inputs=arguments("strided_transposed", *rows), memory="transposed")
+    yield Sample(name="strided_sliced", inputs=arguments("strided_sliced", *rows), memory="sliced")
+    yield Sample(name="axis_two", inputs=arguments("axis_two", 3, 4, 5, last=2), keywords={"axes": (-2, -1)})
+    yield Sample(name="axis_two_positive", inputs=arguments("axis_two_positive", 3, 4, 5, last=2), keywords={"axes": (1, 2)})
+    yield Sample(name="axis_three", inputs=arguments("axis_three", 2, 3, 4, 5, last=3), keywords={"axes": (-3, -2, -1)})
+    yield Sample(name="axis_all", inputs=arguments("axis_all", *rows, last=2), keywords={"axes": (-2, -1)})
+
+    for name, deviation in (("epsilon_inputs_3_milli", 3e-3), ("epsilon_inputs_10_micro", 1e-5)):
+        yield Sample(name=name, inputs=arguments(name, *rows, deviation=deviation, offset=np.zeros(7)))
+    name = "epsilon_inputs_10_micro_wide"
+    yield Sample(name=name, inputs=arguments(name, 2, 127, deviation=1e-5, offset=np.zeros(127)))
+    yield Sample(name="epsilon_large", inputs=arguments("epsilon_large", *rows, deviation=0.3), keywords={"epsilon": 0.1})
+    two = arguments("epsilon_two_values", 5, 2)
+    yield Sample(name="epsilon_two_values", inputs=two, keywords={"epsilon": 0.1}, dtypes=fine)
+    constant = arguments("epsilon_constant_row", *rows)
+    constant["x"][1] = 0.5
+    yield Sample(name="epsilon_constant_row", inputs=constant, dtypes=high)
+
+    yield Sample(name="magnitude_100", inputs=arguments("magnitude_100", *rows, deviation=100.0))
+    wide = ("float64", "float32", "bfloat16")
+    yield Sample(name="magnitude_1e15", inputs=arguments("magnitude_1e15", *rows, deviation=1e15), dtypes=wide)
+    yield Sample(name="cancellation_mean_2", inputs=arguments("cancellation_mean_2", *rows, mean=2.0))
+    yield Sample(name="cancellation_mean_100", inputs=arguments("cancellation_mean_100", *rows, mean=100.0), dtypes=high)
+    cancelling = arguments("cancellation_mean_1000", *rows, mean=1000.0, deviation=0.01)
+    yield Sample(name="cancellation_mean_1000", inputs=cancelling, dtypes=("float64",))
+    yield Sample(name="long_513", inputs=arguments("long_513", 2, 513))
+    yield Sample(name="long_5000", inputs=arguments("long_5000", 2, 5000))
+
+    yield Sample(name="optional_no_scale", inputs=arguments("optional_no_scale", *rows, scale=None))
+    yield Sample(name="optional_no_offset", inputs=arguments("optional_no_offset", *rows, offset=None))
+    yield Sample(name="optional_neither", inputs=arguments("optional_neither", *rows, scale=None, offset=None))
+    two = arguments("optional_neither_two_axes", 3, 4, 5, scale=None, offset=None)
+    yield Sample(name="optional_neither_two_axes", inputs=two, keywords={"axes": (-2, -1)})
+
+    lanes = arguments("nan_each_lane", 9, 8)
+    np.fill_diagonal(lanes["x"], np.nan)
+    yield Sample(name="nan_each_lane", inputs=lanes)
+    infinite = arguments("infinity_one_row", *rows)
+    infinite["x"][2, 3] = np.inf
+    yield Sample(name="infinity_one_row", inputs=infinite)
+
+
+OPERATION = Operation(
+    function=layer_norm,
+    vjp=vjp,
+    samples=samples,
+    family="normalization",
+    differentiable=("x", "scale", "offset"),
+)

@@ -1,0 +1,44 @@
+"""Leaky rectified linear unit: see ``leaky_relu``."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operations._elementwise_samples import elementwise_samples, ordinary, sprinkled
+from tensorproof_reference.stream import Stream
+
+
+def leaky_relu(x: Array, *, negative_slope: float = 0.2) -> Array:
+    r"""Each number if it is positive, and a fraction of it if not: :math:`y = x` for :math:`x > 0`, else :math:`αx`.
+
+    α is ``negative_slope``; it may exceed 1, where :math:`\max(x, αx)` would be another function.
+
+    Shapes: any; the result has that of ``x``.
+    Special values: NaN gives NaN, ±∞ gives ±∞ for α > 0, ±0 gives ±0. The derivative at 0 and at NaN is α; frameworks that test
+    x ≥ 0 have 1 at 0, so no required sample asks.
+    Raises: nothing.
+    Source: Maas, Hannun & Ng (2013); the texts, 004 §4.4.
+    """
+    return np.where(x > 0, x, negative_slope * x)
+
+
+def vjp(dy: Array, x: Array, *, negative_slope: float = 0.2) -> Gradients:
+    r""":math:`dx = dy` where :math:`x > 0`, and :math:`α \, dy` elsewhere."""
+    return {"x": np.where(x > 0, dy, negative_slope * dy)}
+
+
+def samples(stream: Stream) -> Iterator[Sample]:
+    """Those of every elementwise function, other slopes, and the kink at zero."""
+    yield from elementwise_samples(
+        stream, at_infinity=(-np.inf, np.inf), at_zero=(-0.0, 0.0), sign_of_zero=True, zero_gradient=False
+    )
+    for name, slope in (("plain_slope_hundredth", 0.01), ("plain_slope_quarter", 0.25), ("plain_slope_steep", 1.5)):
+        yield Sample(name=name, inputs={"x": ordinary(stream(name))}, keywords={"negative_slope": slope})
+    zero = Sample(name="zero_slope", inputs={"x": ordinary(stream("zero_slope"))}, keywords={"negative_slope": 0.0})
+    yield zero
+    kink = sprinkled(stream("kink_among_others"), (-0.0, 0.0))
+    yield Sample(name="kink_among_others", inputs={"x": kink}, required=False)
+
+
+OPERATION = Operation(function=leaky_relu, vjp=vjp, samples=samples, family="elementwise", documents=("004 §4.4",))

@@ -1,0 +1,231 @@
+"""Attention: see ``scaled_dot_product_attention``."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tensorproof_reference.arguments import require, require_choice, require_shape
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.stream import Stream
+
+FULLY_MASKED_ROWS = ("nan", "zero", "uniform")
+
+
+def scaled_dot_product_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+    fully_masked_rows: str = "nan",
+) -> Array:
+    r"""For each query, the mean of the values weighted by how well their keys match it:
+    :math:`y = \mathrm{softmax}(s\, Q K^\top) V`, with :math:`s = 1/\sqrt{E}` unless ``scale`` is given.
+
+    Where ``mask`` is false the score is -∞, and the weight so 0. ``causal=True`` lets query l see keys 0 to l only, whatever the
+    number of keys (aligned at the top left); together with a mask, both must allow. A query that no key is allowed for gives NaN
+    (``fully_masked_rows="nan"``, the formula's own result), zero (``"zero"``), or the plain mean of all values (``"uniform"``,
+    as from a large negative number in place of -∞); with the last two its scores have no gradient.
+
+    Shapes: ``query`` (…, L, E), ``key`` (…, S, E), ``value`` (…, S, V), the result (…, L, V), with the same leading axes
+    or none; ``mask`` is boolean and broadcasts to (…, L, S).
+    Special values: NaN in a query makes its row NaN, in a key every row that may see it, in a value that feature of every row
+    (also of rows that may not see it: 0 · NaN).
+    Raises: ``ValueError`` if shapes do not fit, there are no keys or features, ``mask`` is not boolean, or the convention is
+    unknown.
+    Source: Vaswani et al. (2017), eq. 1.
+    """
+    weights, _ = _weights(query, key, value, mask, causal, scale, fully_masked_rows)
+    return np.matmul(weights, value)
+
+
+def _check(query: Array, key: Array, value: Array, mask: Array | None, fully_masked_rows: str) -> None:
+    require(query.ndim >= 2, "query", "an array with at least 2 axes", f"shape {query.shape}")
+    require(query.shape[-1] > 0, "query", "at least one feature", f"shape {query.shape}")
+    require(key.ndim == query.ndim, "key", f"an array with {query.ndim} axes", f"shape {key.shape}")
+    require_shape(key, "key", (*query.shape[:-2], key.shape[-2], query.shape[-1]))
+    require(key.shape[-2] > 0, "key", "at least one key", f"shape {key.shape}")
+    require(value.ndim == query.ndim, "value", f"an array with {query.ndim} axes", f"shape {value.shape}")
+    require_shape(value, "value", (*key.shape[:-1], value.shape[-1]))
+    require_choice(fully_masked_rows, "fully_masked_rows", FULLY_MASKED_ROWS)
+    if mask is not None:
+        shape = (*query.shape[:-1], key.shape[-2])
+        require(mask.dtype == np.bool_, "mask", "booleans", f"dtype {mask.dtype}")
+        fits = mask.ndim <= len(shape) and all(
+            size in (1, whole) for size, whole in zip(mask.shape[::-1], shape[::-1], strict=False)
+        )
+        require(fits, "mask", f"a shape that broadcasts to {shape}", f"shape {mask.shape}")
+
+
+def _weights(
+    query: Array, key: Array, value: Array, mask: Array | None, causal: bool, scale: float | None, fully_masked_rows: str
+) -> tuple[Array, Array]:
+    """The weight of each key for each query, and the array of booleans that says which keys are allowed."""
+    _check(query, key, value, mask, fully_masked_rows)
+    scores = np.matmul(query, np.swapaxes(key, -1, -2)) * _scale(query, scale)
+    allowed = np.ones(scores.shape[-2:], dtype=bool)
+    if causal:
+        allowed = np.tril(allowed)
+    if mask is not None:
+        allowed = allowed & mask
+    masked = np.where(allowed, scores, -np.inf)
+    exponentials = np.exp(masked - np.max(masked, axis=-1, keepdims=True))
+    weights = exponentials / np.sum(exponentials, axis=-1, keepdims=True)
+    if fully_masked_rows != "nan":
+        replacement = 0.0 if fully_masked_rows == "zero" else 1.0 / scores.shape[-1]
+        weights = np.where(np.any(allowed, axis=-1, keepdims=True), weights, replacement)
+    return weights, allowed
+
+
+def _scale(query: Array, scale: float | None) -> float:
+    return 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
+
+
+def vjp(
+    dy: Array,
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+    fully_masked_rows: str = "nan",
+) -> Gradients:
+    r"""With :math:`P` the weights: :math:`dV = P^\top dy`, :math:`dP = dy\, V^\top`,
+    :math:`dS = P \odot (dP - \sum_k dP_k P_k)` where allowed and 0 elsewhere,
+    :math:`dQ = s\, dS\, K`, :math:`dK = s\, dS^\top Q`.
+    """
+    weights, allowed = _weights(query, key, value, mask, causal, scale, fully_masked_rows)
+    dweights = np.matmul(dy, np.swapaxes(value, -1, -2))
+    through_softmax = weights * (dweights - np.sum(dweights * weights, axis=-1, keepdims=True))
+    dscores = np.where(allowed, through_softmax, 0.0) * _scale(query, scale)
+    return {
+        "query": np.matmul(dscores, key),
+        "key": np.matmul(np.swapaxes(dscores, -1, -2), query),
+        "value": np.matmul(np.swapaxes(weights, -1, -2), dy),
+    }
+
+
+def samples(stream: Stream) -> Iterator[Sample]:
+    """Ranks, masks of each shape, causal with as many, more and fewer keys than queries, both at once, wide scores, long rows."""
+    heads = (2, 3, 5, 7, 4, 6)
+
+    def arguments(name: str, *sizes: int, deviation: float = 1.0, **given: Any) -> dict[str, Array]:
+        *leading, queries, keys, features, results = sizes
+        numbers = stream(name)
+        return {
+            "query": numbers("query").normal((*leading, queries, features), deviation=deviation),
+            "key": numbers("key").normal((*leading, keys, features), deviation=deviation),
+            "value": numbers("value").normal((*leading, keys, results)),
+            **given,
+        }
+
+    def some(name: str, *shape: int) -> Array:
+        """Two thirds true, and true for the first key, so that no row is fully masked."""
+        mask = stream(name)("mask").integers(shape, 0, 3) > 0
+        mask[..., 0] = True
+        return mask
+
+    causal = {"causal": True}
+    scaled = {"scale": 0.3}
+    high = ("float64", "float32")
+    fine = (*high, "float16")
+    yield Sample(name="plain_heads", inputs=arguments("plain_heads", *heads))
+    yield Sample(name="size_large", inputs=arguments("size_large", 2, 2, 32, 48, 16, 16))
+    yield Sample(name="rank_two", inputs=arguments("rank_two", 5, 7, 4, 6))
+    yield Sample(name="rank_three", inputs=arguments("rank_three", 3, 5, 7, 4, 6))
+    yield Sample(name="rank_five", inputs=arguments("rank_five", 2, 1, 3, 5, 7, 4, 6), required=False)
+    yield Sample(name="unit_query", inputs=arguments("unit_query", 2, 3, 1, 7, 4, 6))
+    yield Sample(name="unit_feature", inputs=arguments("unit_feature", 2, 3, 5, 7, 1, 1))
+    yield Sample(name="unit_leading", inputs=arguments("unit_leading", 1, 1, 5, 7, 4, 6))
+    one_key = arguments("unit_key", 2, 3, 5, 1, 4, 6)
+    yield Sample(
+        name="unit_key",
+        inputs=one_key,
+        expected={"y": np.repeat(one_key["value"], 5, axis=-2)},
+        exact_zero=("d_query", "d_key"),
+    )
+    yield Sample(name="empty_batch", inputs=arguments("empty_batch", 0, 3, 5, 7, 4, 6), required=False)
+    yield Sample(name="strided_transposed", inputs=arguments("strided_transposed", *heads), memory="transposed")
+    yield Sample(name="strided_sliced", inputs=arguments("strided_sliced", *heads), memory="sliced")
+
+    for name, shape in (
+        ("mask_full", (2, 3, 5, 7)),
+        ("mask_shared", (5, 7)),
+        ("mask_per_example", (2, 1, 5, 7)),
+        ("mask_padding", (2, 1, 1, 7)),
+        ("mask_keys", (7,)),
+    ):
+        yield Sample(name=name, inputs=arguments(name, *heads, mask=some(name, *shape)))
+    masked = arguments("mask_rank_two", 5, 7, 4, 6, mask=some("mask_rank_two", 5, 7))
+    yield Sample(name="mask_rank_two", inputs=masked)
+    everything = np.ones((5, 7), dtype=bool)
+    yield Sample(name="mask_allows_everything", inputs=arguments("mask_allows_everything", *heads, mask=everything))
+    yield Sample(name="mask_scale", inputs=arguments("mask_scale", *heads, mask=some("mask_scale", 5, 7)), keywords=scaled)
+    yield Sample(name="mask_causal_square", inputs=arguments("mask_causal_square", 2, 3, 5, 5, 4, 6), keywords=causal)
+    yield Sample(name="mask_causal_more_keys", inputs=arguments("mask_causal_more_keys", *heads), keywords=causal)
+    yield Sample(name="mask_causal_fewer_keys", inputs=arguments("mask_causal_fewer_keys", 2, 3, 7, 5, 4, 6), keywords=causal)
+    matrices = arguments("mask_causal_rank_two", 5, 7, 4, 6)
+    yield Sample(name="mask_causal_rank_two", inputs=matrices, keywords=causal, dtypes=fine)
+    for name, shape in (("mask_and_causal", (2, 3, 5, 7)), ("mask_padding_and_causal", (2, 1, 1, 7))):
+        yield Sample(name=name, inputs=arguments(name, *heads, mask=some(name, *shape)), keywords=causal)
+
+    yield Sample(name="optional_scale", inputs=arguments("optional_scale", *heads), keywords=scaled)
+    unscaled = arguments("optional_scale_one", *heads)
+    yield Sample(name="optional_scale_one", inputs=unscaled, keywords={"scale": 1.0}, dtypes=fine)
+    yield Sample(name="optional_scale_causal", inputs=arguments("optional_scale_causal", *heads), keywords=causal | scaled)
+    yield Sample(name="magnitude_small", inputs=arguments("magnitude_small", *heads, deviation=0.01))
+    spread = arguments("magnitude_spread_10", *heads, deviation=2.0)
+    yield Sample(name="magnitude_spread_10", inputs=spread, dtypes=fine)
+    yield Sample(name="magnitude_spread_60", inputs=arguments("magnitude_spread_60", *heads, deviation=4.5), dtypes=high)
+    spread = arguments("magnitude_spread_60_causal", *heads, deviation=4.5)
+    yield Sample(name="magnitude_spread_60_causal", inputs=spread, keywords=causal, dtypes=high)
+    yield Sample(name="long_keys", inputs=arguments("long_keys", 1, 2, 3, 513, 8, 4, deviation=0.5))
+    yield Sample(name="long_features", inputs=arguments("long_features", 1, 2, 3, 5, 513, 4))
+
+    rows = some("convention_fully_masked", 2, 1, 5, 7)
+    rows[0, :, 1] = False
+    rows[1, :, 4] = False
+    for name, convention in (
+        ("convention_fully_masked_default", {}),
+        *((f"convention_fully_masked_{value}", {"fully_masked_rows": value}) for value in FULLY_MASKED_ROWS),
+    ):
+        yield Sample(
+            name=name,
+            inputs=arguments("convention_fully_masked", *heads, mask=rows),
+            keywords=convention,
+            required=False,
+            gradient=convention.get("fully_masked_rows", "nan") != "nan",
+        )
+
+    nan_query = arguments("nan_query", *heads)
+    for row in range(4):
+        nan_query["query"][:, :, row, row] = np.nan
+    yield Sample(name="nan_query", inputs=nan_query)
+    nan_key = arguments("nan_key", *heads)
+    nan_key["key"][0, 1, 6, 2] = np.nan
+    yield Sample(name="nan_key", inputs=nan_key)
+    nan_value = arguments("nan_value", *heads)
+    nan_value["value"][0, 1, 3, 2] = np.nan
+    nan_value["value"][1, 2, 6, 5] = np.nan
+    yield Sample(name="nan_value", inputs=nan_value)
+    infinite = arguments("infinity_value", *heads)
+    infinite["value"][0, 1, 3, 2] = np.inf
+    infinite["value"][1, 2, 6, 5] = -np.inf
+    yield Sample(name="infinity_value", inputs=infinite, gradient=False)
+
+
+OPERATION = Operation(
+    function=scaled_dot_product_attention,
+    vjp=vjp,
+    samples=samples,
+    family="attention",
+    differentiable=("query", "key", "value"),
+    axes={"query": "... l e", "key": "... s e", "value": "... s v", "mask": "... l s", "y": "... l v"},
+    conventions={"fully_masked_rows": FULLY_MASKED_ROWS},
+)

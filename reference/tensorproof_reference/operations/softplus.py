@@ -1,0 +1,40 @@
+"""Softplus: see ``softplus``."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operations._elementwise_samples import PLAIN_SHAPE, elementwise_samples
+from tensorproof_reference.operations.sigmoid import sigmoid
+from tensorproof_reference.stream import Stream
+
+_LOG_2 = 0.6931471805599453
+
+
+def softplus(x: Array) -> Array:
+    r"""A smooth positive part of each number: :math:`y = \log(1 + e^x)`.
+
+    Computed as :math:`\max(x, 0) + \log(1 + e^{-|x|})`, which neither overflows nor loses e^x against the one.
+
+    Shapes: any; the result has that of ``x``.
+    Special values: -∞ gives 0, +∞ gives +∞, NaN gives NaN. The derivative is the logistic sigmoid, also at ±∞.
+    Raises: nothing.
+    Source: Dugas et al. (2001); Goodfellow, Bengio & Courville (2016), eq. 3.31.
+    """
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
+def vjp(dy: Array, x: Array) -> Gradients:
+    r""":math:`dx = dy \odot 1/(1 + e^{-x})`."""
+    return {"x": dy * sigmoid(x)}
+
+
+def samples(stream: Stream) -> Iterator[Sample]:
+    """Those of every elementwise function; the tail around 16 to 40, where shortcuts take over."""
+    yield from elementwise_samples(stream, at_infinity=(0.0, np.inf), at_zero=(_LOG_2, _LOG_2))
+    for name, sign in (("magnitude_tail_negative", -1.0), ("magnitude_tail_positive", 1.0)):
+        yield Sample(name=name, inputs={"x": sign * stream(name).uniform(PLAIN_SHAPE, 8.0, 40.0)})
+
+
+OPERATION = Operation(function=softplus, vjp=vjp, samples=samples, family="elementwise")

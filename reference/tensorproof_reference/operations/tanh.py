@@ -1,0 +1,35 @@
+"""Hyperbolic tangent: see ``tanh``."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operations._elementwise_samples import elementwise_samples
+from tensorproof_reference.stream import Stream
+
+
+def tanh(x: Array) -> Array:
+    r"""The hyperbolic tangent of each number: :math:`y = (e^x - e^{-x})/(e^x + e^{-x})`.
+
+    Shapes: any; the result has that of ``x``.
+    Special values: ±∞ gives ±1, ±0 gives ±0, NaN gives NaN. The gradient at ±∞ is 0.
+    Raises: nothing.
+    Source: the texts, 002 §3.3.4, 004 §3.2.
+    """
+    return np.tanh(x)
+
+
+def vjp(dy: Array, x: Array) -> Gradients:
+    r""":math:`dx = dy \odot (1 - y^2)`."""
+    return {"x": dy * (1.0 - np.square(np.tanh(x)))}
+
+
+def samples(stream: Stream) -> Iterator[Sample]:
+    """Those of every elementwise function; it saturates at ±1 and keeps the sign of zero."""
+    yield from elementwise_samples(
+        stream, at_infinity=(-1.0, 1.0), at_zero=(-0.0, 0.0), slope_at_infinity=(0.0, 0.0), sign_of_zero=True
+    )
+
+
+OPERATION = Operation(function=tanh, vjp=vjp, samples=samples, family="elementwise", documents=("002 §3.3.4", "004 §3.2"))

@@ -1,0 +1,41 @@
+"""Every operation and loss, found by walking the folders that hold them."""
+
+import functools
+import importlib
+import pkgutil
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from tensorproof_reference import losses, operations
+from tensorproof_reference.operation import Operation
+from tensorproof_reference.sample_classes import REQUIRED
+
+
+@functools.cache
+def all_operations() -> Mapping[str, Operation]:
+    """The operations and losses by name, in alphabetical order within each folder.
+
+    Raises:
+        ValueError: a file's name is not its function's name, or its record is malformed.
+    """
+    found: dict[str, Operation] = {}
+    for package in (operations, losses):
+        for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
+            if info.name.startswith("_"):
+                continue
+            operation = importlib.import_module(f"{package.__name__}.{info.name}").OPERATION
+            if operation.name != info.name:
+                raise ValueError(f"{info.name}.py: the file's name must be its function's name, got {operation.name}")
+            if operation.family not in REQUIRED:
+                raise ValueError(f"{info.name}: family: expected one of {', '.join(REQUIRED)}, got {operation.family!r}")
+            found[operation.name] = operation
+    return MappingProxyType(found)
+
+
+def specification_version() -> str:
+    """The versions of all operations in one word: rises with any of them, and differs where an operation is added.
+
+    The first part counts operations, the second sums their versions.
+    """
+    found = all_operations()
+    return f"{len(found)}.{sum(operation.version for operation in found.values())}"

@@ -1,0 +1,76 @@
+"""The classes of case that find bugs, and those that each family of operations must have.
+
+A sample's class is the first word of its name: ``padding_same_even_kernel`` is of class ``padding``. The classes come from
+reading silent wrong-result bugs of deep-learning frameworks: what finds them is breadth of classes, not number of samples.
+"""
+
+from tensorproof_reference.operation import Sample
+
+CLASSES = {
+    "plain": "ordinary values and default arguments; the first sample, also used fused with neighbours and for subsets",
+    "size": "one small and one larger size, below and above the switch between kernels",
+    "width": "lengths around vector widths: 1, 2, 3, 7, 8, 9, 15, 16, 17, 127, 128, 513",
+    "rank": "rank 1, and rank 3 or more",
+    "unit": "axes of size 1",
+    "empty": "empty batch or empty axis",
+    "strided": "inputs that are transposed or sliced in memory",
+    "axis": "other axes than the default, negative ones too",
+    "nan": "NaN in the input",
+    "infinity": "infinities in the input",
+    "magnitude": "very large and very small values, logits of wide spread",
+    "cancellation": "large mean with small deviation",
+    "long": "long reductions",
+    "ties": "equal values where one must be chosen",
+    "kink": "points without a derivative",
+    "zero": "exact zeros and their signs",
+    "geometry": "stride, dilation and groups, different per axis",
+    "padding": "same, asymmetric and output padding; even and odd kernels; odd sizes; kernel smaller than stride",
+    "overhang": "windows that hang over the end",
+    "mask": "masks and ignored labels together with one more feature",
+    "recurrent": "several layers, both directions, with and without bias",
+    "state": "non-zero and absent initial states",
+    "statistics": "statistics of training against those of inference",
+    "epsilon": "inputs so small that the placement of epsilon shows",
+    "convention": "the alternatives where frameworks differ",
+    "optional": "optional arguments left out or given",
+    "repeated": "repeated indices",
+    "bounds": "indices and labels at and beyond the ends of their range",
+    "reduction": "mean, sum and none",
+    "labels": "one-hot, soft and integer labels",
+    "broadcast": "operands of different shapes",
+}
+
+REQUIRED = {
+    "elementwise": ("plain", "size", "width", "rank", "empty", "strided", "nan", "infinity", "magnitude", "zero"),
+    "axis": (
+        *("plain", "size", "width", "rank", "unit", "empty", "strided", "axis"),
+        *("nan", "infinity", "magnitude", "cancellation", "ties"),
+    ),
+    "product": ("plain", "size", "width", "rank", "unit", "empty", "strided", "nan", "infinity", "magnitude", "long"),
+    "window": ("plain", "size", "geometry", "padding", "unit", "empty", "strided", "nan", "infinity", "magnitude"),
+    "normalization": (
+        *("plain", "size", "rank", "unit", "strided", "nan", "magnitude", "cancellation", "long"),
+        *("epsilon", "optional"),
+    ),
+    "lookup": ("plain", "size", "rank", "empty", "repeated", "bounds"),
+    "recurrent": (*("plain", "size", "recurrent", "state", "unit", "strided", "nan", "magnitude", "optional", "convention"),),
+    "gates": ("plain", "size", "unit", "nan", "magnitude", "optional"),
+    "attention": (*("plain", "size", "rank", "unit", "strided", "mask", "nan", "magnitude", "long", "optional", "convention"),),
+    "loss": ("plain", "size", "width", "unit", "strided", "nan", "infinity", "magnitude", "reduction", "rank"),
+    "penalty": ("plain", "size", "rank", "empty", "strided", "nan", "infinity", "magnitude", "zero"),
+    "reshaping": ("plain", "size", "rank", "unit", "empty", "strided", "nan", "infinity", "zero", "convention"),
+    "random": ("plain", "size", "rank", "empty", "strided", "nan", "infinity", "statistics", "optional"),
+}
+"""For each ``Operation.family`` the classes that every operation of it must have; operations add their own beyond these."""
+
+
+def class_of(sample: Sample) -> str:
+    """The class that a sample's name begins with.
+
+    Raises:
+        ValueError: the first word of the name is no class.
+    """
+    word = sample.name.split("_")[0]
+    if word not in CLASSES:
+        raise ValueError(f"sample {sample.name!r}: a name begins with a class, one of {', '.join(CLASSES)}")
+    return word

@@ -1,0 +1,40 @@
+"""Nested arguments: walking and rebuilding lists, tuples and dicts of arrays."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from tensorproof_reference.operation import Tree
+
+
+def leaves(tree: Tree, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The leaves of a tree with their paths, in order; ``None`` has no leaves.
+
+    >>> list(leaves({"x": 1, "layers": [{"bias": 2}, None]}))
+    [('x', 1), ('layers.0.bias', 2)]
+    """
+    if tree is None:
+        return
+    if isinstance(tree, dict):
+        children = [(str(key), value) for key, value in tree.items()]
+    elif isinstance(tree, list | tuple):
+        children = [(str(index), value) for index, value in enumerate(tree)]
+    else:
+        yield path, tree
+        return
+    for key, value in children:
+        yield from leaves(value, f"{path}.{key}" if path else key)
+
+
+def replace_leaves(tree: Tree, replacement: Callable[[str, Any], Any], path: str = "") -> Tree:
+    """The same tree with each leaf replaced by ``replacement(path, leaf)``.
+
+    >>> replace_leaves({"x": 1, "layers": [None, 2]}, lambda path, leaf: f"{path}={leaf}")
+    {'x': 'x=1', 'layers': [None, 'layers.1=2']}
+    """
+    if tree is None:
+        return None
+    if isinstance(tree, dict):
+        return {key: replace_leaves(value, replacement, f"{path}.{key}" if path else str(key)) for key, value in tree.items()}
+    if isinstance(tree, list | tuple):
+        return [replace_leaves(value, replacement, f"{path}.{index}" if path else str(index)) for index, value in enumerate(tree)]
+    return replacement(path, tree)

@@ -1,0 +1,267 @@
+"""The contract: all that the author of a plugin has to read.
+
+A plugin is a distribution with an entry point in the group ``tensorproof.backends``, whose name is the backend's name and
+whose value is a module. In that module a pluggy hook hands over the backend::
+
+    import numpy as np
+    from tensorproof.backend import Backend, OperationTable, hookimpl
+
+    operations = OperationTable()
+
+    @operations.native
+    def softmax(x, *, axis=-1):
+        return myframework.softmax(x, axis)
+
+    class MyBackend(Backend):
+        name = "mine"
+        operations = operations
+
+        def versions(self):
+            return {"myframework": myframework.__version__}
+
+        def dtypes(self, device):
+            return ("float32",)
+
+        def from_numpy(self, array, dtype, device):
+            return myframework.array(array)
+
+        def to_numpy(self, value):
+            return np.asarray(value)
+
+        def dtype_of(self, value):
+            return str(value.dtype)
+
+        def device_of(self, value):
+            return "cpu"
+
+    @hookimpl
+    def tensorproof_backend():
+        return MyBackend()
+
+That is enough for ``pytest --backend=mine`` to say what is right and what is missing. Everything else has a default.
+"""
+
+import difflib
+import inspect
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import pluggy
+from numpy.typing import NDArray
+
+from tensorproof_reference.operation import Operation
+from tensorproof_reference.registry import all_operations
+
+PROJECT = "tensorproof"
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+Native = Any
+"""An array of the backend's framework."""
+
+SOURCES = ("native", "library", "composed")
+"""Where an implementation comes from: the framework's own function; its ecosystem's (Keras, Flax, optax); or written in the
+plugin from primitives, as a user would have to."""
+
+
+class Unsupported(Exception):
+    """Raised by a plugin for what its framework does not offer; the message is the reason that people read."""
+
+
+class PluginError(Exception):
+    """A plugin breaks the contract; the message says what to change."""
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """A backend's function for one operation."""
+
+    function: Callable[..., Any]
+    source: str
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint for a misspelt name, or an empty string.
+
+    >>> did_you_mean("sofmax", ["softmax", "tanh"])
+    ' (did you mean softmax?)'
+    """
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _signature(function: Callable[..., Any]) -> list[tuple[str, str, Any]]:
+    return [(item.name, item.kind.description, item.default) for item in inspect.signature(function).parameters.values()]
+
+
+class OperationTable:
+    """A backend's functions by operation name.
+
+    Each function has the operation's name and parameters, with the same defaults, and takes and returns the framework's
+    arrays: one array, or a tuple in the order of ``Operation.outputs``. Nested arguments (recurrent ``parameters``) keep
+    their structure of lists and dicts.
+    """
+
+    def __init__(self, specification: Mapping[str, Operation] | None = None) -> None:
+        self.specification = all_operations() if specification is None else specification
+        self.implementations: dict[str, Implementation] = {}
+        self.reasons: dict[str, str] = {}
+
+    def native(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Register the framework's own function (decorator)."""
+        return self._register(function, "native")
+
+    def library(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Register a function of a library of the framework's ecosystem (decorator)."""
+        return self._register(function, "library")
+
+    def composed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Register a function that the plugin composes from primitives (decorator)."""
+        return self._register(function, "composed")
+
+    def unsupported(self, name: str, reason: str) -> None:
+        """Say that the framework has no such operation, and why."""
+        self._require_known(name)
+        self.reasons[name] = reason
+
+    def _register(self, function: Callable[..., Any], source: str) -> Callable[..., Any]:
+        name = function.__name__
+        self._require_known(name)
+        expected = _signature(self.specification[name].function)
+        if _signature(function) != expected:
+            wanted = inspect.signature(self.specification[name].function)
+            parameters = ", ".join(str(item.replace(annotation=item.empty)) for item in wanted.parameters.values())
+            raise PluginError(f"{name}: the parameters must be those of the specification: {name}({parameters})")
+        self.implementations[name] = Implementation(function, source)
+        return function
+
+    def _require_known(self, name: str) -> None:
+        if name not in self.specification:
+            raise PluginError(f"no operation is called {name!r}{did_you_mean(name, self.specification)}")
+
+
+class Function(Protocol):
+    """What the suite asks a backend to run: an operation with all but its arrays filled in.
+
+    ``primals`` are the arrays to differentiate with respect to, ``constants`` the other arrays (integers, booleans, and
+    floating arrays held fixed). The result is a pair: the outputs through which gradients flow, and the other outputs.
+    """
+
+    operation: str
+    """The operation's name, or ``""`` for a composition of several."""
+    primal_paths: tuple[str, ...]
+    """Where each primal belongs: ``x``, ``parameters.0.1.bias``."""
+    constant_paths: tuple[str, ...]
+    """Where each constant belongs."""
+
+    def arguments(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Inputs by name (nested as the operation takes them) and keywords, for a backend without automatic differentiation."""
+        ...
+
+    def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
+        """Run the operation."""
+        ...
+
+
+Forward = Callable[[Sequence[Native], Sequence[Native]], tuple[tuple[Native, ...], tuple[Native, ...]]]
+ValueAndVjp = Callable[
+    [Sequence[Native], Sequence[Native], Sequence[Native]],
+    tuple[tuple[Native, ...], tuple[Native, ...], tuple[Native | None, ...]],
+]
+
+
+class Backend:
+    """A framework on the devices of this machine. Override what differs; the methods that raise must be overridden."""
+
+    name: str = ""
+    operations: OperationTable
+    modes: Mapping[str, str] = {"eager": "all"}
+    """How functions are run (``eager`` and each compiler), each with what is run by default: ``all`` samples in every dtype,
+    ``float32`` (all samples in that dtype), or ``spread`` (a few samples of each operation in float32). ``--thorough`` runs
+    all of every mode."""
+    layouts: Mapping[str, Mapping[str, str]] = {}
+    """By operation, the axes of inputs and outputs where they differ from the reference's, in einops notation with the
+    reference's axis names, merged axes in parentheses: ``{"conv2d": {"x": "n h w c", "weight": "h w i o"}}``. For an axis that
+    enumerates things, its order: ``{"lstm": {"input_weights": "(g h) f", "g": "ifgo"}}``. The suite permutes before and after;
+    a plugin holds no transpose."""
+    declarations: Path | None = None
+    """The TOML file of declarations (``tensorproof.declarations`` says what may be in it)."""
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of the framework and its libraries, and build flags, for the record."""
+        raise NotImplementedError("a backend must say its versions: def versions(self)")
+
+    def devices(self) -> Sequence[str]:
+        """The devices present, the default one first. Other names are accepted if ``open_device`` accepts them."""
+        return ("cpu",)
+
+    def open_device(self, device: str) -> None:
+        """Get ready to use a device, and set exact arithmetic (no TF32, float64 where there is one, highest precision).
+
+        Raises:
+            ValueError: there is no such device.
+        """
+        if device not in self.devices():
+            raise ValueError(f"no device {device!r}; present: {', '.join(self.devices())}")
+
+    def arithmetic(self, device: str) -> Mapping[str, str]:
+        """The settings of arithmetic in force on a device (TF32, precision, threads), for the header and the record."""
+        return {}
+
+    def dtypes(self, device: str) -> Sequence[str]:
+        """Which of float64, float32, bfloat16 and float16 the device has. What is not declared is never tried."""
+        raise NotImplementedError("a backend must say its dtypes: def dtypes(self, device)")
+
+    def from_numpy(self, array: NDArray[Any], dtype: str, device: str) -> Native:
+        """A framework array of ``dtype`` on ``device``.
+
+        ``array`` holds values that ``dtype`` represents exactly: float64, float32 or float16 for these dtypes, float32 for
+        bfloat16, int64 and bool otherwise. It belongs to the backend, and may be a strided view: keep the strides if the
+        framework has them.
+        """
+        raise NotImplementedError("a backend must take arrays: def from_numpy(self, array, dtype, device)")
+
+    def to_numpy(self, value: Native) -> NDArray[Any]:
+        """The values as a NumPy array of any dtype that holds them exactly (float32 for bfloat16), waiting until ready."""
+        raise NotImplementedError("a backend must give arrays back: def to_numpy(self, value)")
+
+    def dtype_of(self, value: Native) -> str:
+        """The dtype's name: float64, float32, bfloat16, float16, int64, int32, bool…"""
+        raise NotImplementedError("a backend must name dtypes: def dtype_of(self, value)")
+
+    def device_of(self, value: Native) -> str | None:
+        """Where the array is, named as ``devices`` does; ``None`` if the framework cannot tell (placement unverified)."""
+        return None
+
+    def synchronize(self, device: str) -> None:
+        """Wait until all work on the device is done."""
+
+    def forward(self, function: Function, mode: str) -> Forward:
+        """The function in a mode. Compile here or at the first call; all arrays are arguments, none is a constant."""
+        if mode == "eager":
+            return function
+        raise Unsupported(f"mode {mode} has no implementation")
+
+    def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
+        """The function and its vector-Jacobian product in a mode, compiled together.
+
+        The result is called with (primals, constants, cotangents), one cotangent for each differentiable output, and
+        returns (outputs, other outputs, gradients): one gradient for each primal, ``None`` where it is not connected.
+        """
+        raise Unsupported("no automatic differentiation")
+
+    def declared_layout(self, operation: str) -> Mapping[str, str]:
+        """The layout of one operation."""
+        return self.layouts.get(operation, {})
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """What an operation returned, as a tuple of outputs."""
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def numpy_dtype(dtype: str) -> np.dtype[Any]:
+    """The NumPy dtype in which arrays of ``dtype`` are handed over."""
+    return np.dtype("float32" if dtype == "bfloat16" else dtype)

@@ -1,0 +1,186 @@
+"""Which checks there are: every operation's samples, in every dtype and mode, and which of them run by default."""
+
+import functools
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tensorproof.declarations import Declaration, Situation, argument_names, in_force, matches
+from tensorproof.description import Description
+from tensorproof_reference.operation import Operation, Sample
+from tensorproof_reference.sample_classes import class_of
+from tensorproof_reference.stream import Stream
+
+FUSED_DTYPES = ("float64", "float32", "bfloat16")
+SPREAD_CLASSES = ("plain", "geometry", "padding", "overhang", "mask", "recurrent", "nan", "magnitude", "statistics", "labels")
+"""The classes of which a compiler that is paid dearly gets one sample each."""
+NONE = "none"
+"""The sample, dtype and mode of a check that is about an operation as a whole."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One check of one operation's sample on a backend."""
+
+    backend: str
+    device: str
+    mode: str
+    operation: str
+    sample: str
+    dtype: str
+    check: str
+    required: bool
+    by_default: bool
+    """Whether it runs without ``--thorough``."""
+
+    @property
+    def name(self) -> str:
+        """What stands in a test's brackets: ``torch:cpu-eager-softmax-plain_rows-float32``."""
+        if self.check == "declared":
+            return f"{self.backend}:{self.device}-{self.operation}"
+        return f"{self.backend}:{self.device}-{self.mode}-{self.operation}-{self.sample}-{self.dtype}"
+
+    @property
+    def key(self) -> str:
+        """Identifies the check within a backend and device, across runs and versions."""
+        return f"{self.check}[{self.mode}-{self.operation}-{self.sample}-{self.dtype}]"
+
+
+@functools.cache
+def samples_of(operation: Operation, seed: int) -> Mapping[str, Sample]:
+    """An operation's samples by name, in order.
+
+    Raises:
+        ValueError: two samples share a name, or a name begins with no class or has a hyphen.
+    """
+    found: dict[str, Sample] = {}
+    for sample in operation.samples(Stream(seed)(operation.name)):
+        class_of(sample)
+        if sample.name in found or "-" in sample.name:
+            raise ValueError(f"{operation.name}: sample {sample.name!r}: names are unique and have no hyphen")
+        found[sample.name] = sample
+    return found
+
+
+def dtypes_of(operation: Operation, sample: Sample, dtypes: Iterable[str]) -> list[str]:
+    """The dtypes in which a sample is checked: one suffices where nothing is floating."""
+    meaningful = [dtype for dtype in dtypes if dtype in sample.dtypes]
+    if operation.output_dtype == "any" and not operation.differentiable:
+        return [dtype for dtype in meaningful if dtype == "float32"] or meaningful[:1]
+    return meaningful
+
+
+def spread(samples: Mapping[str, Sample]) -> frozenset[str]:
+    """The names of the first sample of each class in ``SPREAD_CLASSES``."""
+    first: dict[str, str] = {}
+    for sample in samples.values():
+        first.setdefault(class_of(sample), sample.name)
+    return frozenset(first[name] for name in SPREAD_CLASSES if name in first)
+
+
+def _checks(operation: Operation, sample: Sample, dtype: str, is_first: bool, mode: str) -> Iterator[str]:
+    if operation.random and class_of(sample) == "statistics":
+        if dtype == "float32":
+            yield "randomness"
+        return
+    yield "forward"
+    gradient = sample.gradient and operation.vjp is not None and not sample.raises
+    if gradient:
+        yield "gradient"
+    if dtype == "float32" and not sample.raises:
+        yield "purity"
+    if is_first and gradient and not operation.random:
+        if dtype in ("float64", "float32"):
+            yield "subset"
+        if dtype in FUSED_DTYPES:
+            yield "fused"
+
+
+def _in_scope(scope: str, sample: Sample, dtype: str, chosen: frozenset[str], dtypes: list[str]) -> bool:
+    single = "float32" if "float32" in dtypes else dtypes[0]
+    return scope == "all" or (dtype == single and (scope == "float32" or sample.name in chosen))
+
+
+def all_cases(description: Description, specification: Mapping[str, Operation], seed: int) -> Iterator[Case]:
+    """Every check of a backend on its device, whether it runs by default or not; those of one sample are neighbours."""
+    device, backend = description.device, description.backend
+    for operation in specification.values():
+        yield Case(backend, device, NONE, operation.name, NONE, NONE, "declared", operation.required, True)
+        samples = samples_of(operation, seed)
+        chosen = spread(samples)
+        first = next(iter(samples))
+        for sample in samples.values():
+            required = operation.required and sample.required
+            dtypes = dtypes_of(operation, sample, description.dtypes)
+            for mode, scope in description.modes.items():
+                if sample.raises and mode != "eager":
+                    continue
+                for dtype in dtypes:
+                    default = _in_scope(scope, sample, dtype, chosen, dtypes)
+                    for check in _checks(operation, sample, dtype, sample.name == first, mode):
+                        yield Case(backend, device, mode, operation.name, sample.name, dtype, check, required, default)
+
+
+def in_shard(case: Case, index: int, count: int) -> bool:
+    """Whether a case is in shard ``index`` of ``count``, from 1; all checks of a sample fall in the same shard."""
+    digest = hashlib.sha256(f"{case.operation}-{case.sample}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % count == index - 1
+
+
+def situation_of(case: Case, specification: Mapping[str, Operation], seed: int) -> Situation:
+    """What declarations' conditions are tested against."""
+    keywords: Mapping[str, Any] = {}
+    arguments: frozenset[str] = frozenset()
+    if case.check != "declared":
+        sample = samples_of(specification[case.operation], seed)[case.sample]
+        keywords = {**_defaults(specification[case.operation]), **sample.keywords}
+        arguments = argument_names(sample)
+    return Situation(case.operation, case.sample, case.dtype, case.mode, case.device, case.check, keywords, arguments)
+
+
+@functools.cache
+def _defaults(operation: Operation) -> dict[str, Any]:
+    return dict(operation.function.__kwdefaults__ or {})
+
+
+class Declared:
+    """The declarations of a backend that are in force, and which cases they speak of."""
+
+    def __init__(
+        self, declarations: Iterable[Declaration], description: Description, specification: Mapping[str, Operation], seed: int
+    ) -> None:
+        self._declarations = [item for item in declarations if in_force(item, description.versions)]
+        self._specification = specification
+        self._seed = seed
+        self._by_operation: dict[tuple[str, str], list[Declaration]] = {}
+
+    def of_kind(self, kind: str) -> list[Declaration]:
+        """The declarations of one kind that are in force."""
+        return [item for item in self._declarations if item.kind == kind]
+
+    def first(self, kind: str, case: Case) -> Declaration | None:
+        """The first declaration of a kind that speaks of a case."""
+        key = (kind, case.operation)
+        if key not in self._by_operation:
+            self._by_operation[key] = [item for item in self.of_kind(kind) if _names(item, case.operation)]
+        if not self._by_operation[key]:
+            return None
+        situation = situation_of(case, self._specification, self._seed)
+        return next((item for item in self._by_operation[key] if matches(item, situation)), None)
+
+    def idle(self, cases: Iterable[Case]) -> list[Declaration]:
+        """The declarations that speak of no case at all."""
+        waiting = [item for item in self._declarations if item.kind in ("unsupported", "known_failure")]
+        for case in cases:
+            if not waiting:
+                break
+            if any(_names(item, case.operation) for item in waiting):
+                situation = situation_of(case, self._specification, self._seed)
+                waiting = [item for item in waiting if not matches(item, situation)]
+        return waiting
+
+
+def _names(declaration: Declaration, operation: str) -> bool:
+    named = declaration.table.get("operation", operation)
+    return operation in (named if isinstance(named, list) else [named])

@@ -1,0 +1,335 @@
+"""The checks: plain functions from a case to findings, and from findings to one result with a status."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof.backend import Backend, Unsupported
+from tensorproof.cases import Case, Declared, samples_of
+from tensorproof.execution import Answer, Answers, Run, Runs, is_out_of_memory
+from tensorproof.expectation import Expectation, Expected, expectation_of
+from tensorproof.randomness import random_findings
+from tensorproof.records import frames
+from tensorproof.verdict import Judgement, judge
+from tensorproof_reference.errorbars import Precision, precision_of
+from tensorproof_reference.operation import Operation
+
+STATUSES = (
+    "passed",
+    "failed",
+    "unsupported",
+    "known_failure",
+    "not_meaningful",
+    "error",
+    "crashed",
+    "timed_out",
+    "out_of_memory",
+    "fell_back",
+    "not_run",
+)
+"""What can become of a check. ``failed`` is a wrong value, ``error`` an exception; ``crashed``, ``timed_out`` and
+``out_of_memory`` ended the process or the call; ``fell_back`` was computed on another device than asked."""
+
+
+@dataclass
+class Result:
+    """What became of one check."""
+
+    case: Case
+    status: str
+    message: str = ""
+    """One line a person reads: the worst output, the reason or the exception."""
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    declaration: str = ""
+    """The declaration that speaks of the case, if one does."""
+    stale: bool = False
+    """Whether that declaration claims what is no longer so."""
+    traceback: str = ""
+    inputs: str = ""
+    """Digest of the inputs."""
+    source: str = ""
+    placement: str = ""
+    """Where the results were computed, or ``unverified``."""
+    duration_ns: int = 0
+    framework_ns: int = 0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check found out: a judged output, or a plain statement."""
+
+    outcome: str
+    message: str
+    record: Mapping[str, Any] = field(default_factory=dict)
+    placement: str = ""
+
+
+class Session:
+    """A backend on a device, with what is needed to check cases of it."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        device: str,
+        specification: Mapping[str, Operation],
+        declared: Declared,
+        seed: int,
+        attempt_unsupported: bool = False,
+    ) -> None:
+        self.backend = backend
+        self.device = device
+        self.specification = specification
+        self.declared = declared
+        self.seed = seed
+        self.attempt_unsupported = attempt_unsupported
+        self.runs = Runs(backend, device)
+
+    def precision(self, case: Case) -> Precision:
+        """The arithmetic that the backend is held to: full, unless declared otherwise."""
+        declaration = self.declared.first("precision", case)
+        table = declaration.table if declaration else {}
+        bits = table.get("matmul_input_bits", 24)
+        return precision_of(case.dtype, matmul_input_bits=bits, accumulate=table.get("accumulate", "float32"))
+
+    def expectation(self, case: Case) -> Expectation:
+        """What the reference expects."""
+        operation = self.specification[case.operation]
+        sample = samples_of(operation, self.seed)[case.sample]
+        return expectation_of(operation, sample, case.dtype, self.seed, self.precision(case))
+
+    def run(self, case: Case) -> Run:
+        """The run that the checks of this case's sample, dtype and mode share."""
+        expectation = self.expectation(case)
+        return self.runs.of(expectation, case.mode, expectation.arguments.primal_paths)
+
+
+def _judged(case: Case, expectation: Expectation, name: str, answer: Answer | None, expected: Expected) -> Finding:
+    value, bar = expected
+    operation, sample = expectation.operation, expectation.sample
+    integer = not np.issubdtype(value.dtype, np.floating)
+    free = operation.output_dtype == "any" or integer
+    output = np.zeros_like(value) if answer is None else answer.value
+    judgement: Judgement = judge(
+        f"{case.operation} {case.sample} {case.dtype} {name}",
+        output,
+        value,
+        bar,
+        case.dtype,
+        output_dtype=case.dtype if answer is None else answer.dtype,
+        expected_dtype=None if free else case.dtype,
+        exact_zero=name in sample.exact_zero,
+        sign_of_zero=sample.sign_of_zero,
+    )
+    placement = "" if answer is None else answer.device or "unverified"
+    record = {"output": name, **judgement.to_record()}
+    return Finding(judgement.outcome, judgement.line, record, placement)
+
+
+def _outputs(case: Case, expectation: Expectation, answers: Answers, expected: Mapping[str, Expected]) -> list[Finding]:
+    return [_judged(case, expectation, name, answers.outputs[name], expected[name]) for name in answers.outputs]
+
+
+def _gradients(case: Case, expectation: Expectation, answers: Answers, expected: Mapping[str, Expected]) -> list[Finding]:
+    return [_judged(case, expectation, f"d_{path}", answer, expected[path]) for path, answer in answers.gradients.items()]
+
+
+def check_declared(session: Session, case: Case) -> list[Finding]:
+    """The backend implements the operation or says why not."""
+    table = session.backend.operations
+    if case.operation in table.implementations:
+        return [Finding("passed", f"{case.operation}: {table.implementations[case.operation].source}")]
+    if case.operation in table.reasons:
+        raise Unsupported(table.reasons[case.operation])
+    hint = f'implement it, or say operations.unsupported("{case.operation}", reason)'
+    return [Finding("failed", f"{case.operation} is neither implemented nor declared unsupported: {hint}")]
+
+
+def check_forward(session: Session, case: Case) -> list[Finding]:
+    """The outputs conform. A compiler compiles value and gradient once, so where there is a gradient it gives both."""
+    expectation = session.expectation(case)
+    run = session.run(case)
+    if expectation.sample.raises:
+        return _raises(run, case)
+    operation = expectation.operation
+    together = case.mode != "eager" and expectation.sample.gradient and operation.vjp is not None
+    together = together and session.declared.first("unsupported", replace(case, check="gradient")) is None
+    if together:
+        try:
+            run.first(gradient=True)
+        except Exception as error:
+            # The gradient check reports what went wrong; the value may still be had without it.
+            if is_out_of_memory(error):
+                raise
+            together = False
+    return _outputs(case, expectation, run.first(together), expectation.outputs)
+
+
+def _raises(run: Run, case: Case) -> list[Finding]:
+    try:
+        answers = run.first(gradient=False)
+    except Unsupported:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        return [Finding("passed", f"raised {type(error).__name__}, as it should")]
+    shown = ", ".join(str(answer.value.ravel()[:4]) for answer in answers.outputs.values())
+    return [Finding("failed", f"{case.operation} {case.sample}: expected an error, got {shown}")]
+
+
+def check_gradient(session: Session, case: Case) -> list[Finding]:
+    """With a random cotangent, the gradient to every differentiable input conforms, and so does the value beside it."""
+    expectation = session.expectation(case)
+    answers = session.run(case).first(gradient=True)
+    outputs = _outputs(case, expectation, answers, expectation.outputs) if case.mode == "eager" else []
+    # Where a compiled value is judged, the forward check judges this very one.
+    return [*outputs, *_gradients(case, expectation, answers, expectation.gradients)]
+
+
+def check_subset(session: Session, case: Case) -> list[Finding]:
+    """The gradient to each differentiable input alone is the same as among the others."""
+    expectation = session.expectation(case)
+    names = list(dict.fromkeys(path.split(".")[0] for path in expectation.arguments.primal_paths))
+    findings = []
+    for name in names if len(names) > 1 else []:
+        paths = [path for path in expectation.arguments.primal_paths if path.split(".")[0] == name]
+        answers = session.runs.of(expectation, case.mode, paths).first(gradient=True)
+        findings += _gradients(case, expectation, answers, expectation.gradients)
+    return findings or [Finding("passed", "one differentiable input: its gradient is the gradient check's")]
+
+
+def check_fused(session: Session, case: Case) -> list[Finding]:
+    """``tanh(op(a·x))`` and its gradient conform, with bars by composition."""
+    expectation = session.expectation(case)
+    run = session.runs.of(expectation, case.mode, expectation.arguments.primal_paths, fused=True)
+    answers = run.first(gradient=True)
+    outputs, gradients = expectation.fused
+    return [*_outputs(case, expectation, answers, outputs), *_gradients(case, expectation, answers, gradients)]
+
+
+def _same(first: NDArray[Any], second: NDArray[Any]) -> bool:
+    return first.shape == second.shape and bool(np.array_equal(first, second, equal_nan=first.dtype.kind == "f"))
+
+
+def check_purity(session: Session, case: Case) -> list[Finding]:
+    """The call leaves its inputs and cotangents as they were, and gives the same again."""
+    expectation = session.expectation(case)
+    run = session.run(case)
+    primals, constants = run.native_arguments()
+    gradient = run.knows_gradient()
+    cotangents = run.native_cotangents() if gradient else None
+    findings = []
+    first = run.run((primals, constants), cotangents)
+    second = run.run((primals, constants), cotangents)
+    for before, after in ((first.outputs, second.outputs), (first.gradients, second.gradients)):
+        for name, answer in before.items():
+            again = after[name]
+            if answer is not None and again is not None and not _same(answer.value, again.value):
+                findings.append(Finding("failed", f"{case.operation} {case.sample} {name}: the same call gave two results"))
+    leaves = expectation.arguments.leaves
+    paths = (*run.function.primal_paths, *run.function.constant_paths)
+    for path, value in zip(paths, (*primals, *constants), strict=True):
+        if not _same(run.answer(path, value, leaves[path].shape).value, leaves[path]):
+            findings.append(Finding("failed", f"{case.operation} {case.sample}: the call changed its input {path}"))
+    for name, value in zip(expectation.cotangents, cotangents or (), strict=False):
+        if not _same(run.answer(name, value, expectation.cotangents[name].shape).value, expectation.cotangents[name]):
+            findings.append(Finding("failed", f"{case.operation} {case.sample}: the call changed the cotangent of {name}"))
+    return findings or [Finding("passed", "inputs unchanged, results repeat")]
+
+
+def check_randomness(session: Session, case: Case) -> list[Finding]:
+    """Draws have the right distribution, independent of each other, and repeat from a seed."""
+    expectation = session.expectation(case)
+
+    def draw(seed: int) -> Answers:
+        sample = replace(expectation.sample, keywords={**expectation.sample.keywords, "seed": seed})
+        seeded = Expectation(expectation.operation, sample, case.dtype, session.seed, expectation.precision)
+        return session.runs.of(seeded, case.mode, expectation.arguments.primal_paths).first(gradient=True)
+
+    return [
+        Finding("passed" if good else "failed", f"{case.operation} {case.sample} {case.dtype}: {text}")
+        for good, text in random_findings(expectation, draw)
+    ]
+
+
+CHECK_FUNCTIONS: Mapping[str, Callable[[Session, Case], list[Finding]]] = {
+    "declared": check_declared,
+    "forward": check_forward,
+    "gradient": check_gradient,
+    "subset": check_subset,
+    "purity": check_purity,
+    "fused": check_fused,
+    "randomness": check_randomness,
+}
+
+
+def _worst(findings: list[Finding], device: str) -> tuple[str, str]:
+    """Status and message of the worst finding; a result from another device than asked is worse than a wrong one."""
+    for finding in findings:
+        if finding.placement not in ("", "unverified", device):
+            return "fell_back", f"computed on {finding.placement}, not on {device}: {finding.message}"
+    for outcome in ("failed", "not_meaningful"):
+        for finding in findings:
+            if finding.outcome == outcome:
+                return outcome, finding.message
+    return "passed", findings[0].message if findings else ""
+
+
+def _attempt(session: Session, case: Case) -> Result:
+    try:
+        findings = CHECK_FUNCTIONS[case.check](session, case)
+    except Unsupported as error:
+        return Result(case, "unsupported", str(error))
+    except Exception as error:
+        status = "out_of_memory" if is_out_of_memory(error) else "error"
+        text = f"{type(error).__name__}: {error}".strip()
+        return Result(case, status, text.splitlines()[0][:500], traceback=frames(error))
+    status, message = _worst(findings, case.device)
+    placements = sorted({finding.placement for finding in findings if finding.placement})
+    return Result(
+        case,
+        status,
+        message,
+        findings=[dict(finding.record) for finding in findings if finding.record],
+        placement=", ".join(placements),
+    )
+
+
+def run_check(session: Session, case: Case) -> Result:
+    """Run one check under the declarations that speak of it.
+
+    A declared-unsupported case is not run, unless the session attempts those: then the declaration is stale if the check
+    passes. A known failure excuses a wrong value only, and is stale if the check passes.
+    """
+    start = time.perf_counter_ns()
+    session.runs.clock.framework_ns = 0
+    table = session.backend.operations
+    unsupported = session.declared.first("unsupported", case)
+    known = session.declared.first("known_failure", case)
+    if case.check != "declared" and case.operation not in table.implementations:
+        result = Result(case, "unsupported", table.reasons.get(case.operation, "not implemented, and not declared"))
+    elif unsupported is not None and not (session.attempt_unsupported and unsupported.table.get("attempt", True)):
+        result = Result(case, "unsupported", unsupported.text, declaration=unsupported.source)
+    else:
+        result = _attempt(session, case)
+        if unsupported is not None:
+            stale = result.status == "passed"
+            result = replace(result, status="unsupported", message=unsupported.text, declaration=unsupported.source)
+            result.stale = stale
+        elif known is not None:
+            result.declaration = known.source
+            result.stale = result.status == "passed"
+            if result.status == "failed":
+                result.status, result.message = "known_failure", f"{known.text} [{result.message}]"
+    if case.check != "declared":
+        if case.operation in table.implementations:
+            result.source = table.implementations[case.operation].source
+        if result.status != "unsupported":
+            result.inputs = session.expectation(case).arguments.digest
+    result.framework_ns = session.runs.clock.framework_ns
+    result.duration_ns = time.perf_counter_ns() - start
+    return result

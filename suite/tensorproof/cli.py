@@ -1,0 +1,172 @@
+"""The command ``tensorproof``: list, check, report, merge and compare, for users with or without a checkout."""
+
+import argparse
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tensorproof
+from tensorproof.backends import UsageError, installed, specification
+from tensorproof.baseline import compare
+from tensorproof.cases import all_cases
+from tensorproof.description import Description
+from tensorproof.merge import merge_records, write_record
+from tensorproof.options import add_selection_options, selected, selection_of
+from tensorproof.records import Record, read_record
+from tensorproof.summary import summary_text
+from tensorproof_reference.operation import DTYPES
+
+EXIT_CODES = """exit codes:
+  0  everything asked for passed (with --baseline: nothing newly wrong)
+  1  a check failed, or a declaration is stale under --strict-declarations (with --baseline: newly failing or missing)
+  2  interrupted
+  3  internal error
+  4  usage: unknown backend, device, operation, option, or unreadable file; nothing was run
+"""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tensorproof",
+        description="Conformance of deep-learning backends against a NumPy reference with derived error bars.",
+        epilog=EXIT_CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"tensorproof {tensorproof.__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+
+    check = commands.add_parser("check", help="check a backend, as pytest --backend=NAME does in a checkout")
+    check.add_argument("backend", metavar="NAME", help=f"an installed backend: {', '.join(installed())}")
+    check.add_argument("-n", dest="workers", default=None, metavar="N", help="worker processes (default: 1; 0: in this process)")
+    check.add_argument("--junit-xml", default=None, metavar="FILE", help="write JUnit XML")
+    check.add_argument("-p", dest="plugins", action="append", default=[], metavar="MODULE", help="module to import first")
+    check.add_argument("-x", dest="first", action="store_true", help="stop at the first failure")
+    add_selection_options(check.add_argument)
+
+    listing = commands.add_parser("list", help="print every check of the specification; needs no framework and no device")
+    add_selection_options(listing.add_argument)
+    listing.add_argument("--samples", action="store_true", help="a line for each sample instead of each check")
+
+    commands.add_parser("backends", help="print the backends that are installed")
+
+    report = commands.add_parser("report", help="write one HTML page from records")
+    report.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a run (NDJSON)")
+    report.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help="the page to write")
+
+    merge = commands.add_parser("merge", help="merge the records of the shards of one run")
+    merge.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a shard (NDJSON)")
+    merge.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help="the record to write")
+
+    comparison = commands.add_parser("compare", help="compare two records of one backend: what is newly wrong")
+    comparison.add_argument("old", metavar="OLD", type=Path)
+    comparison.add_argument("new", metavar="NEW", type=Path)
+    return parser
+
+
+def _check(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    arguments = ["-p", "tensorproof.pytest_plugin", "-c", os.devnull, f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider"]
+    for module in options.plugins:
+        arguments += ["-p", module]
+    arguments += ["--pyargs", "tensorproof.conformance", f"--backend={options.backend}", "--import-mode=importlib"]
+    if options.workers is not None:
+        arguments.append(f"-n{options.workers}")
+    if options.junit_xml:
+        arguments.append(f"--junit-xml={options.junit_xml}")
+    if options.first:
+        arguments.append("-x")
+    return int(pytest.main([*arguments, *rest]))
+
+
+def _specified(options: argparse.Namespace) -> Iterable[Any]:
+    """Every case of an imaginary backend that has everything."""
+    description = Description(
+        "any", "any", DTYPES, {"any": "all"}, sources={}, reasons={}, versions={}, arithmetic={}, declarations=None
+    )
+    known = specification()
+    everything = list(all_cases(description, known, max(options.seed, 0)))
+    selection = selection_of(options, description, known, (case.sample for case in everything))
+    return [case for case, reason in selected(everything, selection, known) if not reason]
+
+
+def _list(options: argparse.Namespace) -> int:
+    cases = _specified(options)
+    lines: dict[str, None] = {}
+    for case in cases:
+        need = "required" if case.required else "optional"
+        if options.samples:
+            lines[f"{need}  {case.operation}  {case.sample}"] = None
+        else:
+            lines[f"{need}  {case.check:10}  {case.operation}  {case.sample}  {case.dtype}"] = None
+    print("\n".join(lines))
+    return 0
+
+
+def _backends() -> int:
+    for name, point in installed().items():
+        print(f"{name}  ({point.value} {point.dist.version if point.dist else ''})")
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    # Imported here: the page's templates are of no use to the other commands.
+    from tensorproof_reports.page import write_page
+
+    write_page([read_record(path) for path in options.runs], options.output)
+    print(f"report: {options.output}")
+    return 0
+
+
+def _merge(options: argparse.Namespace) -> int:
+    merged: Record = merge_records([read_record(path) for path in options.runs])
+    write_record(merged, options.output)
+    print(summary_text(merged))
+    for note in merged.notes:
+        print(note)
+    print(f"record: {options.output}")
+    return 0 if merged.complete else 1
+
+
+def _compare(options: argparse.Namespace) -> int:
+    comparison = compare(read_record(options.old), read_record(options.new))
+    print("\n".join([*comparison.details, comparison.line]))
+    return comparison.exit_code
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; the return value is the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser = _parser()
+    try:
+        options = parser.parse_args(given)
+    except SystemExit as leaving:
+        return 4 if leaving.code else 0
+    try:
+        if options.command == "check":
+            return _check(options, _selection_arguments(given))
+        if options.command == "list":
+            return _list(options)
+        if options.command == "backends":
+            return _backends()
+        return {"report": _report, "merge": _merge, "compare": _compare}[options.command](options)
+    except UsageError as error:
+        print(f"ERROR: {error}", file=sys.stderr)
+        return 4
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _selection_arguments(given: Sequence[str]) -> list[str]:
+    """The arguments of ``check`` that pytest's own option group takes, as they were typed."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("command")
+    parser.add_argument("backend")
+    for name in ("-n", "-p", "--junit-xml"):
+        parser.add_argument(name)
+    parser.add_argument("-x", action="store_true")
+    return parser.parse_known_args(given)[1]

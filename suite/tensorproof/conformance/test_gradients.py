@@ -1,0 +1,14 @@
+"""Vector-Jacobian products with random cotangents."""
+
+from tensorproof.cases import Case
+from tensorproof.pytest_plugin import Judge
+
+
+def test_gradient(case: Case, judge: Judge) -> None:
+    """The gradient to every differentiable input conforms."""
+    judge(case)
+
+
+def test_subset(case: Case, judge: Judge) -> None:
+    """So does the gradient to each input alone."""
+    judge(case)

@@ -1,0 +1,24 @@
+"""Operations: declared, right in value, pure, and right beside a neighbour."""
+
+from tensorproof.cases import Case
+from tensorproof.pytest_plugin import Judge
+
+
+def test_declared(case: Case, judge: Judge) -> None:
+    """Every operation is implemented or declared unsupported."""
+    judge(case)
+
+
+def test_forward(case: Case, judge: Judge) -> None:
+    """Outputs conform."""
+    judge(case)
+
+
+def test_purity(case: Case, judge: Judge) -> None:
+    """Inputs stay as they were, and the same call gives the same result."""
+    judge(case)
+
+
+def test_fused(case: Case, judge: Judge) -> None:
+    """``tanh(op(a·x))`` and its gradient conform."""
+    judge(case)

@@ -1,0 +1,9 @@
+"""Random operations as distributions."""
+
+from tensorproof.cases import Case
+from tensorproof.pytest_plugin import Judge
+
+
+def test_randomness(case: Case, judge: Judge) -> None:
+    """Draws are distributed as documented, independent, and repeat from a seed."""
+    judge(case)

@@ -1,0 +1,210 @@
+"""Declarations: what a backend does not support, where it is known to fail, and the precision it works in, as TOML data.
+
+A declaration is a table in a list named for its kind. The conditions narrow it down; all must hold, and a list means any of::
+
+    [[unsupported]]
+    operation = "conv2d"                     # exact names, never parts of them; also sample, dtype, mode, device, check
+    dtype = ["float64", "float16"]
+    mode = "eager"
+    check = "gradient"
+    keywords = { groups = { not = 1 } }      # also { any_of = [...] }, { none_of = [...] }, or a value
+    given = ["recurrent_bias"]               # array arguments given (absent = [...]: left out), by the last word of their path
+    platform = "linux"                       # sys.platform
+    versions = { tensorflow = "<2.22" }      # of what Backend.versions reports
+    reason = "CPU kernels for the gradient are missing"
+
+    [[known_failure]]                        # accepts a numerical mismatch only
+    operation = "softplus"
+    explanation = "…"                        # what anyone can check in plain framework code
+    issue = "https://…"
+
+    [[precision]]
+    operation = ["matmul", "dense"]
+    device = "cuda"
+    matmul_input_bits = 11                   # 24, 16 (bf16x3), 11 (TF32), 8 (bfloat16)
+    accumulate = "float32"                   # or "same"
+    reason = "…"
+
+    [[device]]                               # a device of an existing framework, brought up without touching its plugin
+    name = "privateuseone:0"
+    dtypes = ["float32"]
+    modes = ["eager"]
+
+``attempt = false`` in an ``unsupported`` table keeps ``--strict-declarations`` from trying the case: for calls that crash or
+hang.
+"""
+
+import platform
+import sys
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from tensorproof.backend import did_you_mean
+from tensorproof_reference import trees
+from tensorproof_reference.operation import DTYPES, Operation, Sample
+
+KINDS = ("unsupported", "known_failure", "precision", "device")
+EXPLANATION = {"unsupported": "reason", "known_failure": "explanation", "precision": "reason"}
+NAMES = ("operation", "sample", "dtype", "mode", "device", "check")
+CONDITIONS = (*NAMES, "keywords", "given", "absent", "platform", "versions")
+EXTRA = {
+    "unsupported": ("reason", "issue", "finding", "attempt"),
+    "known_failure": ("explanation", "issue", "finding"),
+    "precision": ("reason", "matmul_input_bits", "accumulate"),
+    "device": ("name", "dtypes", "modes"),
+}
+CHECKS = ("forward", "gradient", "subset", "purity", "fused", "randomness", "declared")
+
+
+class DeclarationError(ValueError):
+    """A declaration that cannot be read, or that names nothing; the message says where and what to type instead."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """One table of a declarations file."""
+
+    kind: str
+    table: Mapping[str, Any]
+    source: str
+    """File and number of the table, for messages: ``declarations.toml: unsupported 3``."""
+
+    @property
+    def text(self) -> str:
+        """The reason or explanation."""
+        return str(self.table.get(EXPLANATION.get(self.kind, ""), ""))
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What conditions are tested against: one check of one sample in one dtype, mode and device."""
+
+    operation: str
+    sample: str
+    dtype: str
+    mode: str
+    device: str
+    check: str
+    keywords: Mapping[str, Any]
+    arguments: frozenset[str]
+    """The last words of the paths of the array arguments that are given."""
+
+
+def argument_names(sample: Sample) -> frozenset[str]:
+    """The names of the array arguments that a sample gives, by the last word of their path."""
+    names = set(sample.inputs) - {name for name, value in sample.inputs.items() if value is None}
+    return frozenset(names | {path.split(".")[-1] for path, _ in trees.leaves(dict(sample.inputs))})
+
+
+def read_declarations(path: Path, operations: Mapping[str, Operation], modes: Iterable[str]) -> list[Declaration]:
+    """The declarations of a file, checked against the specification.
+
+    Raises:
+        DeclarationError: the file cannot be read, or a table is malformed or names nothing.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DeclarationError(f"declarations file {path.name}: {error}") from None
+    found = []
+    for kind, tables in document.items():
+        if kind not in KINDS:
+            raise DeclarationError(f"{path.name}: no kind of declaration is called {kind!r}{did_you_mean(kind, KINDS)}")
+        if not isinstance(tables, list):
+            raise DeclarationError(f"{path.name}: {kind} must be a list of tables, written [[{kind}]]")
+        for number, table in enumerate(tables, start=1):
+            source = f"{path.name}: {kind} {number}"
+            _check_table(kind, table, source, operations, tuple(modes))
+            found.append(Declaration(kind, table, source))
+    return found
+
+
+def _strings(value: Any, source: str, key: str) -> list[str]:
+    items = value if isinstance(value, list) else [value]
+    if not all(isinstance(item, str) for item in items):
+        raise DeclarationError(f"{source}: {key}: expected a name or a list of names, got {value!r}")
+    return items
+
+
+def _check_table(
+    kind: str, table: Mapping[str, Any], source: str, operations: Mapping[str, Operation], modes: Sequence[str]
+) -> None:
+    allowed = EXTRA[kind] if kind == "device" else (*CONDITIONS, *EXTRA[kind])
+    for key in table:
+        if key not in allowed:
+            raise DeclarationError(f"{source}: unknown key {key!r}{did_you_mean(key, allowed)}")
+    if kind == "device":
+        if not isinstance(table.get("name"), str):
+            raise DeclarationError(f"{source}: name: expected the device's name, got {table.get('name')!r}")
+    elif not str(table.get(EXPLANATION[kind], "")).strip():
+        raise DeclarationError(f"{source}: {EXPLANATION[kind]}: a declaration says why")
+    known: dict[str, Iterable[str]] = {"operation": operations, "dtype": DTYPES, "mode": modes, "check": CHECKS}
+    for key, names in known.items():
+        for name in _strings(table.get(key, []), source, key):
+            if name not in names:
+                raise DeclarationError(f"{source}: no {key} is called {name!r}{did_you_mean(name, names)}")
+    for key in ("dtypes", "modes"):
+        for name in _strings(table.get(key, []), source, key):
+            if name not in known[key[:-1]]:
+                raise DeclarationError(f"{source}: no {key[:-1]} is called {name!r}{did_you_mean(name, known[key[:-1]])}")
+    for name, condition in table.get("keywords", {}).items():
+        if isinstance(condition, Mapping) and not set(condition) <= {"not", "any_of", "none_of"}:
+            raise DeclarationError(f"{source}: keywords: {name}: expected a value, or not, any_of or none_of, got {condition!r}")
+    for name, specifier in table.get("versions", {}).items():
+        try:
+            SpecifierSet(specifier)
+        except InvalidSpecifier:
+            raise DeclarationError(f"{source}: versions: {name} = {specifier!r} is no version specifier") from None
+    if table.get("matmul_input_bits", 24) not in (24, 16, 11, 8):
+        raise DeclarationError(f"{source}: matmul_input_bits: expected 24, 16, 11 or 8, got {table['matmul_input_bits']!r}")
+    if table.get("accumulate", "float32") not in ("float32", "same"):
+        raise DeclarationError(f"{source}: accumulate: expected 'float32' or 'same', got {table['accumulate']!r}")
+
+
+def _plain(value: Any) -> Any:
+    return [_plain(item) for item in value] if isinstance(value, tuple | list) else value
+
+
+def _keyword_matches(condition: Any, value: Any) -> bool:
+    value = _plain(value)
+    if isinstance(condition, Mapping):
+        return all(
+            (value in item if key == "any_of" else value not in item) if key != "not" else value != item
+            for key, item in condition.items()
+        )
+    return bool(value == condition)
+
+
+def in_force(declaration: Declaration, versions: Mapping[str, str]) -> bool:
+    """Whether a declaration speaks of this platform and these versions."""
+    table = declaration.table
+    if "platform" in table and sys.platform not in _strings(table["platform"], declaration.source, "platform"):
+        return False
+    for name, specifier in table.get("versions", {}).items():
+        installed = versions.get(name, platform.python_version() if name == "python" else None)
+        try:
+            if installed is None or not SpecifierSet(specifier).contains(Version(installed), prereleases=True):
+                return False
+        except InvalidVersion:
+            return False
+    return True
+
+
+def matches(declaration: Declaration, situation: Situation) -> bool:
+    """Whether all conditions of a declaration hold."""
+    table = declaration.table
+    for key in NAMES:
+        if key in table and getattr(situation, key) not in _strings(table[key], declaration.source, key):
+            return False
+    for name, condition in table.get("keywords", {}).items():
+        if name not in situation.keywords or not _keyword_matches(condition, situation.keywords[name]):
+            return False
+    given = table.get("given", [])
+    absent = table.get("absent", [])
+    return all(name in situation.arguments for name in given) and not any(name in situation.arguments for name in absent)

@@ -1,0 +1,229 @@
+"""Running an operation on a backend: arguments in, results out, each in the reference's layout; and what went wrong."""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof import layouts
+from tensorproof.backend import Backend, Function, Native, Unsupported, as_tuple, numpy_dtype
+from tensorproof.expectation import FUSED_SCALE, Arguments, Expectation, is_floating
+from tensorproof_reference import trees
+from tensorproof_reference.operation import Operation, Sample
+
+
+@dataclass
+class Answer:
+    """One output or gradient as a backend gave it."""
+
+    value: NDArray[Any]
+    """In the reference's layout; floating values as float64."""
+    dtype: str
+    device: str | None
+
+
+@dataclass
+class Answers:
+    """What one run gave."""
+
+    outputs: dict[str, Answer]
+    gradients: dict[str, Answer | None] = field(default_factory=dict)
+
+
+class OperationFunction:
+    """An operation of a backend with everything filled in but its arrays (``tensorproof.backend.Function``)."""
+
+    def __init__(
+        self, backend: Backend, operation: Operation, sample: Sample, arguments: Arguments, primal_paths: Sequence[str]
+    ) -> None:
+        self.operation = operation.name
+        self.primal_paths = tuple(primal_paths)
+        self.constant_paths = tuple(path for path in arguments.leaves if path not in primal_paths)
+        self._implementation = backend.operations.implementations[operation.name].function
+        self._keywords = dict(sample.keywords)
+        self._structure = arguments.inputs
+        self._differentiable = tuple(name in operation.cotangents for name in operation.outputs)
+
+    def arguments(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Inputs by name and keywords, with the arrays in their places."""
+        by_path = dict(zip((*self.primal_paths, *self.constant_paths), (*primals, *constants), strict=True))
+        return trees.replace_leaves(self._structure, lambda path, leaf: by_path[path]), self._keywords
+
+    def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
+        """The differentiable outputs and the others."""
+        inputs, keywords = self.arguments(primals, constants)
+        results = as_tuple(self._implementation(**inputs, **keywords))
+        if len(results) != len(self._differentiable):
+            raise ValueError(f"{self.operation} returned {len(results)} outputs, not {len(self._differentiable)}")
+        pairs = list(zip(self._differentiable, results, strict=True))
+        return tuple(item for flag, item in pairs if flag), tuple(item for flag, item in pairs if not flag)
+
+
+class FusedFunction:
+    """``tanh(op(a·x))`` of a backend, where ``x`` is the first primal."""
+
+    operation = ""
+
+    def __init__(self, inner: OperationFunction, tanh: Callable[..., Any]) -> None:
+        self._inner = inner
+        self._tanh = tanh
+        self.primal_paths = inner.primal_paths
+        self.constant_paths = inner.constant_paths
+
+    def arguments(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """A composition has no arguments by name."""
+        raise Unsupported("a composition of operations needs automatic differentiation")
+
+    def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
+        """The differentiable outputs, fused."""
+        outputs, _ = self._inner((primals[0] * FUSED_SCALE, *primals[1:]), constants)
+        return tuple(self._tanh(output) for output in outputs), ()
+
+
+class Clock:
+    """Nanoseconds spent in the framework and its compilers."""
+
+    def __init__(self) -> None:
+        self.framework_ns = 0
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter_ns()
+
+    def __exit__(self, *_: object) -> None:
+        self.framework_ns += time.perf_counter_ns() - self._start
+
+
+class Run:
+    """One function of one sample in one dtype, device and mode: made once, and then run for each check that asks."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        device: str,
+        mode: str,
+        expectation: Expectation,
+        function: Function,
+        clock: Clock,
+    ) -> None:
+        self.backend = backend
+        self.device = device
+        self.mode = mode
+        self.expectation = expectation
+        self.function = function
+        self.clock = clock
+        self._layout = backend.declared_layout(expectation.operation.name)
+        self._forward: Callable[..., Any] | None = None
+        self._value_and_vjp: Callable[..., Any] | None = None
+        self._first: dict[bool, Answers] = {}
+
+    def _native(self, path: str, array: NDArray[Any], memory: str = "contiguous") -> Native:
+        expectation = self.expectation
+        array = layouts.to_native(array, path, expectation.operation, self._layout)
+        dtype = str(array.dtype)
+        if is_floating(array):
+            dtype = expectation.dtype
+            array = array.astype(numpy_dtype(dtype))
+        return self.backend.from_numpy(layouts.in_memory(array, memory), dtype, self.device)
+
+    def native_arguments(self) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
+        """Fresh framework arrays of the primals and of the constants."""
+        leaves, memory = self.expectation.arguments.leaves, self.expectation.sample.memory
+        with self.clock:
+            return (
+                tuple(self._native(path, leaves[path], memory) for path in self.function.primal_paths),
+                tuple(self._native(path, leaves[path], memory) for path in self.function.constant_paths),
+            )
+
+    def native_cotangents(self) -> tuple[Native, ...]:
+        """Fresh framework arrays of the cotangents."""
+        cotangents = self.expectation.cotangents
+        with self.clock:
+            return tuple(self._native(name, array) for name, array in cotangents.items())
+
+    def answer(self, path: str, value: Native, shape: tuple[int, ...]) -> Answer:
+        """A framework array as NumPy, in the reference's layout."""
+        with self.clock:
+            array = np.asarray(self.backend.to_numpy(value))
+            dtype, device = self.backend.dtype_of(value), self.backend.device_of(value)
+        array = layouts.from_native(array, path, self.expectation.operation, self._layout, shape)
+        return Answer(array.astype(np.float64) if is_floating(array) else array, dtype, device)
+
+    def _named(self, outputs: Sequence[Native], others: Sequence[Native]) -> dict[str, Answer]:
+        operation, expected = self.expectation.operation, self.expectation.outputs
+        named = list(zip(operation.cotangents, outputs, strict=True))
+        if others:
+            rest = [name for name in operation.outputs if name not in operation.cotangents]
+            named += zip(rest, others, strict=True)
+        return {name: self.answer(name, value, expected[name][0].shape) for name, value in named}
+
+    def run(self, arguments: tuple[Sequence[Native], Sequence[Native]], cotangents: Sequence[Native] | None) -> Answers:
+        """Run once: the value alone without cotangents, value and vector-Jacobian product with them."""
+        if cotangents is None:
+            with self.clock:
+                if self._forward is None:
+                    self._forward = self.backend.forward(self.function, self.mode)
+                outputs, others = self._forward(*arguments)
+                self.backend.synchronize(self.device)
+            return Answers(self._named(outputs, others))
+        with self.clock:
+            if self._value_and_vjp is None:
+                self._value_and_vjp = self.backend.value_and_vjp(self.function, self.mode)
+            outputs, others, gradients = self._value_and_vjp(*arguments, cotangents)
+            self.backend.synchronize(self.device)
+        shapes = self.expectation.arguments.leaves
+        paired = zip(self.function.primal_paths, gradients, strict=True)
+        return Answers(
+            self._named(outputs, others),
+            {path: None if value is None else self.answer(path, value, shapes[path].shape) for path, value in paired},
+        )
+
+    def first(self, gradient: bool) -> Answers:
+        """The answers of the first run, with or without the vector-Jacobian product, kept for other checks."""
+        if gradient not in self._first:
+            cotangents = self.native_cotangents() if gradient else None
+            self._first[gradient] = self.run(self.native_arguments(), cotangents)
+        return self._first[gradient]
+
+    def knows_gradient(self) -> bool:
+        """Whether value and vector-Jacobian product have been run."""
+        return True in self._first
+
+
+class Runs:
+    """The runs most recently used, so that the checks of one case share one compilation."""
+
+    def __init__(self, backend: Backend, device: str, kept: int = 4) -> None:
+        self.backend = backend
+        self.device = device
+        self.kept = kept
+        self.clock = Clock()
+        self._runs: OrderedDict[tuple[object, ...], Run] = OrderedDict()
+
+    def of(self, expectation: Expectation, mode: str, primal_paths: Sequence[str], fused: bool = False) -> Run:
+        """The run of an expectation in a mode, differentiated with respect to some of its primals."""
+        key = (expectation, mode, tuple(primal_paths), fused)
+        if key not in self._runs:
+            operation, arguments = expectation.operation, expectation.arguments
+            function = OperationFunction(self.backend, operation, expectation.sample, arguments, primal_paths)
+            whole: Function = FusedFunction(function, self._tanh()) if fused else function
+            self._runs[key] = Run(self.backend, self.device, mode, expectation, whole, self.clock)
+            while len(self._runs) > self.kept:
+                self._runs.popitem(last=False)
+        self._runs.move_to_end(key)
+        return self._runs[key]
+
+    def _tanh(self) -> Callable[..., Any]:
+        if "tanh" not in self.backend.operations.implementations:
+            raise Unsupported("fusing with a neighbour needs tanh")
+        return self.backend.operations.implementations["tanh"].function
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on the host or on a device."""
+    text = f"{type(error).__name__}: {error}"
+    signs = ("OutOfMemory", "RESOURCE_EXHAUSTED", "ResourceExhausted", "out of memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or any(sign in text for sign in signs)

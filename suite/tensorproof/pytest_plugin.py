@@ -1,0 +1,374 @@
+"""The front door: ``pytest --backend=NAME``, one process for one backend, in workers that may die.
+
+Loaded with ``-p tensorproof.pytest_plugin``, not as a ``pytest11`` plugin, so that other projects keep their ``--backend``.
+The controller writes the record; a worker imports the framework, runs checks and sends each result back with its report.
+"""
+
+import faulthandler
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable, Generator, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pytest
+
+import tensorproof
+from tensorproof.backends import UsageError, load, specification
+from tensorproof.cases import Case, Declared, all_cases, samples_of
+from tensorproof.checks import Result, Session, run_check
+from tensorproof.declarations import Declaration, DeclarationError, read_declarations
+from tensorproof.description import Description, describe, describe_apart
+from tensorproof.options import add_selection_options, command_for, selected, selection_of
+from tensorproof.run import Run, finish, result_to_record, start_run
+from tensorproof_reference.operation import Operation
+
+Judge: TypeAlias = Callable[[Case], None]
+CONFORMANCE = Path(tensorproof.__file__).parent / "conformance"
+DEFAULT_BACKEND = "numpy"
+RESTARTS = 100
+
+RUN = pytest.StashKey[Run]()
+PLAN = pytest.StashKey["Plan"]()
+SESSION = pytest.StashKey[Session]()
+RESULT = pytest.StashKey[Result]()
+
+
+class Plan:
+    """The cases of a run in order, with the declarations that speak of them."""
+
+    def __init__(self, config: pytest.Config, description: Description) -> None:
+        options = config.option
+        self.description = description
+        self.specification: dict[str, Operation] = specification()
+        self.declarations = _declarations(options.declarations, description, self.specification)
+        self.declared = Declared(self.declarations, description, self.specification, options.seed)
+        names = [name for item in self.specification.values() for name in samples_of(item, max(options.seed, 0))]
+        self.selection = selection_of(options, description, self.specification, names)
+        self.cases: list[Case] = []
+        self.left_out: dict[str, int] = {}
+        everything = list(all_cases(description, self.specification, options.seed))
+        for case, reason in selected(everything, self.selection, self.specification):
+            if reason:
+                self.left_out[reason] = self.left_out.get(reason, 0) + 1
+            else:
+                self.cases.append(case)
+        if not self.cases:
+            raise UsageError("no check matches all of these options; tensorproof list prints every check there is")
+        self.idle = self.declared.idle(everything)
+        self.order = {case: index for index, case in enumerate(_breadth_first(self.cases) if options.time_budget else self.cases)}
+
+
+def _breadth_first(cases: Sequence[Case]) -> list[Case]:
+    """The first sample of every operation, then the second of every operation, and so on: for a limited time."""
+    seen: dict[str, dict[str, int]] = {}
+    ranks = []
+    for case in cases:
+        samples = seen.setdefault(case.operation, {})
+        ranks.append(samples.setdefault(case.sample, len(samples)))
+    return [case for _, case in sorted(zip(ranks, cases, strict=True), key=lambda item: item[0])]
+
+
+def _declarations(files: Iterable[str], description: Description, operations: dict[str, Operation]) -> list[Declaration]:
+    paths = [Path(name) for name in files] + ([Path(description.declarations)] if description.declarations else [])
+    found = []
+    try:
+        for path in paths:
+            found += read_declarations(path, operations, description.modes)
+    except DeclarationError as error:
+        raise UsageError(str(error)) from error
+    return found
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options of a conformance run."""
+    group = parser.getgroup("tensorproof", "conformance of deep-learning backends")
+    group.addoption("--backend", default=None, metavar="NAME", help=f"backend to check (default: {DEFAULT_BACKEND})")
+    add_selection_options(group.addoption)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
+
+
+def _is_conformance(config: pytest.Config) -> bool:
+    """Whether this run is about conformance: ``--backend`` is given, or what is collected is the conformance folder."""
+    if config.option.backend is not None:
+        return True
+    for argument in config.args:
+        path = (config.invocation_params.dir / argument.split("::")[0]).resolve()
+        if path.is_relative_to(CONFORMANCE) or argument.split("::")[0].startswith("tensorproof.conformance"):
+            return True
+    return False
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
+    """Run conformance in one worker process unless told otherwise, so that a crash costs its own check only."""
+    option = config.option
+    alone = option.usepdb or option.collectonly or getattr(option, "benchmark_only", False)
+    if _is_conformance(config) and not _is_worker(config) and not alone and hasattr(option, "numprocesses"):
+        if option.numprocesses is None and not option.tx:
+            option.numprocesses = 1
+        if option.numprocesses and option.dist == "no":
+            option.dist = "worksteal"
+        if option.maxworkerrestart is None:
+            option.maxworkerrestart = str(RESTARTS)
+        _share_cores(option.numprocesses or 1)
+    return (yield)
+
+
+def _share_cores(workers: int | str) -> None:
+    """Give each worker its share of the cores, before any framework starts its threads."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    count = workers if isinstance(workers, int) else cores
+    threads = str(max(1, cores // max(1, count)))
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "NPROC"):
+        os.environ.setdefault(name, threads)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Describe the backend, list its cases and, in the process that runs them, load it."""
+    config.addinivalue_line("markers", "case(op, sample, dtype, mode, device, check): what a conformance test is about")
+    if not _is_conformance(config):
+        return
+    try:
+        _configure(config)
+    except UsageError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def _configure(config: pytest.Config) -> None:
+    option = config.option
+    option.backend = option.backend or DEFAULT_BACKEND
+    apart = bool(getattr(option, "numprocesses", None)) and not _is_worker(config)
+    if apart:
+        modules = [name for name in option.plugins if not name.startswith("no:") and name != __name__]
+        plan = Plan(config, describe_apart(option.backend, option.device, modules))
+    else:
+        with warnings.catch_warnings():
+            # Other people's frameworks may warn as they please; that is no failure of conformance.
+            warnings.simplefilter("ignore")
+            backend = load(option.backend)
+            plan = Plan(config, describe(backend, option.device))
+        config.stash[SESSION] = Session(
+            backend,
+            plan.description.device,
+            plan.specification,
+            plan.declared,
+            option.seed,
+            attempt_unsupported=option.strict_declarations,
+        )
+    config.stash[PLAN] = plan
+    if not _is_worker(config) and not option.collectonly:
+        config.stash[RUN] = start_run(option, plan.description, plan.cases, plan.left_out, plan.declarations, plan.idle)
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    """Backend, device, versions and arithmetic."""
+    if PLAN not in config.stash:
+        return []
+    description = config.stash[PLAN].description
+    words = {**description.versions, **description.arithmetic}
+    return [
+        f"tensorproof {tensorproof.__version__}: {description.backend} on {description.device}, seed {config.option.seed}, "
+        f"{len(config.stash[PLAN].cases)} checks",
+        "  ".join(f"{name} {value}" for name, value in words.items()),
+    ]
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Make a test of each case, named so that it can be selected exactly."""
+    if "case" not in metafunc.fixturenames or PLAN not in metafunc.config.stash:
+        return
+    check = metafunc.function.__name__.removeprefix("test_")
+    parameters = [
+        pytest.param(
+            case,
+            id=case.name,
+            marks=pytest.mark.case(
+                op=case.operation, sample=case.sample, dtype=case.dtype, mode=case.mode, device=case.device, check=case.check
+            ),
+        )
+        for case in metafunc.config.stash[PLAN].cases
+        if case.check == check
+    ]
+    metafunc.parametrize("case", parameters)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put the checks of one sample, dtype and mode side by side, so that they share a run; drop what has no case."""
+    if PLAN not in config.stash:
+        return
+    order = config.stash[PLAN].order
+    items[:] = [item for item in items if _case(item) is not None or not _is_ours(item)]
+    items.sort(key=lambda item: order.get(_case(item), -1))  # type: ignore[arg-type]
+    for item in items:
+        if _is_ours(item):
+            item.add_marker(pytest.mark.filterwarnings("ignore"))
+
+
+def _is_ours(item: pytest.Item) -> bool:
+    return item.path.is_relative_to(CONFORMANCE)
+
+
+def _case(item: pytest.Item) -> Case | None:
+    callspec = getattr(item, "callspec", None)
+    value = callspec.params.get("case") if callspec else None
+    return value if isinstance(value, Case) else None
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest) -> Judge:
+    """Runs a case's check and turns its status into the test's outcome."""
+
+    def run(case: Case) -> None:
+        config = request.config
+        result = run_check(config.stash[SESSION], case)
+        request.node.stash[RESULT] = result
+        _raise_outcome(result, config.option.seed, config.option.strict_declarations)
+
+    return run
+
+
+def _raise_outcome(result: Result, seed: int, strict: bool) -> None:
+    if result.stale and strict:
+        pytest.fail(
+            f"the declaration {result.declaration} is stale: this check passes\nreproduce: {command_for(result.case, seed)}",
+            pytrace=False,
+        )
+    if result.status in ("unsupported", "not_meaningful", "not_run"):
+        pytest.skip(f"{result.status.replace('_', ' ')}: {result.message}")
+    if result.status == "known_failure":
+        pytest.xfail(result.message)
+    if result.status != "passed":
+        lines = [f"{result.status.replace('_', ' ')}: {result.message}"]
+        lines += [item["line"] for item in result.findings if item.get("outcome") == "failed"][:6]
+        if result.traceback:
+            lines.append(result.traceback)
+        lines.append(f"reproduce: {command_for(result.case, seed)}")
+        pytest.fail("\n".join(dict.fromkeys(lines)), pytrace=False)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """End the worker if a check hangs (a timer in C, for code that holds the interpreter lock)."""
+    watched = _is_worker(item.config) and _case(item) is not None
+    if watched:
+        faulthandler.dump_traceback_later(item.config.option.check_timeout, exit=True, file=sys.__stderr__ or 2)
+    try:
+        return (yield)
+    finally:
+        if watched:
+            faulthandler.cancel_dump_traceback_later()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Start nothing once the time budget is spent."""
+    case = _case(item)
+    deadline = _deadline(item.config)
+    if case is not None and deadline is not None and time.time() > deadline:
+        item.stash[RESULT] = Result(case, "not_run", "the time budget was spent")
+        pytest.skip("not run: the time budget was spent")
+
+
+def _deadline(config: pytest.Config) -> float | None:
+    if _is_worker(config):
+        value: float | None = config.workerinput["tensorproof_deadline"]  # type: ignore[attr-defined]
+        return value
+    return config.stash[RUN].deadline if RUN in config.stash else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Send the result along with the report."""
+    report = yield
+    if RESULT in item.stash and report.when == ("setup" if item.stash[RESULT].status == "not_run" else "call"):
+        # xdist carries attributes of plain data from worker to controller.
+        report.tensorproof = result_to_record(item.stash[RESULT], item.config.option.seed)  # type: ignore[attr-defined]
+    return report
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker when the time budget ends."""
+    run = node.config.stash.get(RUN, None)
+    node.workerinput["tensorproof_deadline"] = run.deadline if run else None
+
+
+class _Started:
+    """When each check was started, for telling a hang from a crash; on the controller."""
+
+    times: dict[str, float] = {}  # noqa: RUF012 - one process, one run
+
+
+def pytest_runtest_logstart(nodeid: str) -> None:
+    """Note when a check starts."""
+    _Started.times[nodeid] = time.monotonic()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_handlecrashitem(crashitem: str, report: Any) -> None:
+    """Say what ended a worker: a hang, want of memory, or a crash."""
+    config = report.node.config
+    if PLAN not in config.stash:
+        return
+    name = crashitem.rpartition("[")[2].removesuffix("]")
+    check = crashitem.rpartition("::")[2].partition("[")[0].removeprefix("test_")
+    case = next((item for item in config.stash[PLAN].cases if item.check == check and item.name == name), None)
+    if case is None:
+        return
+    elapsed = time.monotonic() - _Started.times.get(crashitem, time.monotonic())
+    status, message = _end_of_process(report.node, elapsed, config.option.check_timeout)
+    result = Result(case, status, message, duration_ns=int(elapsed * 1e9))
+    report.tensorproof = result_to_record(result, config.option.seed)
+    report.longrepr = f"{status.replace('_', ' ')}: {message}\nreproduce: {command_for(case, config.option.seed)}"
+
+
+def _end_of_process(node: Any, elapsed: float, timeout: float) -> tuple[str, str]:
+    try:
+        code = node.gateway._io.popen.wait(timeout=10)  # execnet has no public way to ask
+    except Exception:
+        code = None
+    if code == 1 and elapsed >= timeout:
+        return "timed_out", f"still running after {timeout:g} s"
+    if code == -9:
+        return "out_of_memory", "the process was killed (signal 9), as the system does when memory runs out"
+    how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    return "crashed", f"the process ended ({how})"
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Append the result to the record as it comes."""
+    if _Current.run is not None and hasattr(report, "tensorproof"):
+        _Current.run.add(report.tensorproof)
+
+
+class _Current:
+    """The run of this process, for hooks that are given no config."""
+
+    run: Run | None = None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Let reports find the run."""
+    _Current.run = session.config.stash.get(RUN, None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Close the record, compare with a baseline, write the page, and decide the exit code."""
+    run = session.config.stash.get(RUN, None)
+    if run is None or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
+        return
+    session.exitstatus = finish(run, int(exitstatus))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """The table of outcomes, the verdict, and where the record is."""
+    if RUN in config.stash and config.stash[RUN].text:
+        terminalreporter.section("tensorproof")
+        terminalreporter.write_line(config.stash[RUN].text)
