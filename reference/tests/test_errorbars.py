@@ -1,11 +1,15 @@
+import itertools
+
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy import special
+
 from tensorproof_reference.errorbars import ErrorBars, closest_branch, precision_of, values_and_bars, with_bars
 from tensorproof_reference.operation import DTYPES
 from tensorproof_reference.registry import all_operations
 from tensorproof_reference.rounding import FORMATS, round_to
+from tensorproof_reference.sample_classes import class_of
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import leaves, replace_leaves
 
@@ -116,7 +120,8 @@ def test_products_are_sums_of_products_however_they_are_written():
     carried = (np.square(b[None] * ea[:, :, None]) + np.square(a[:, :, None] * eb[None])).sum(axis=1)
     growth = np.where(n > 1, n * S**2 / 3 + n * Q / 6 + Q, 0)
     expected = np.sqrt(carried + U**2 * (growth + S**2)) + TINY * (S != 0)
-    for product in (x @ y, np.matmul(x, y), np.dot(x, y), np.tensordot(x, y, axes=1), np.einsum("ij,jk->ik", x, y, optimize=True)):
+    by_einsum = np.einsum("ij,jk->ik", x, y, optimize=True)
+    for product in (x @ y, np.matmul(x, y), np.dot(x, y), np.tensordot(x, y, axes=1), by_einsum):
         assert np.allclose(values_and_bars(product)[0], a @ b)
         assert np.allclose(bar_of(product), expected, rtol=1e-9, atol=0)
     assert np.allclose(bar_of(np.einsum("ij,jk->ik", a, y)), bar_of(a @ y), rtol=1e-9)
@@ -167,7 +172,7 @@ def test_choosing_and_moving_adds_nothing():
         (np.stack([x, y], axis=1)[:, 0], x.bar),
         (np.moveaxis(x, 0, 1).reshape(-1), x.bar.T.reshape(-1)),
         (sliding_window_view(x, (2, 2), axis=(0, 1))[1, 1], x.bar[1:3, 1:3]),
-        (np.sort(x, axis=None if False else 0), np.take_along_axis(x.bar, np.argsort(x, axis=0), 0)),
+        (np.sort(x, axis=0), np.take_along_axis(x.bar, np.argsort(x, axis=0), 0)),
         (np.take(x, [2, 0], axis=0), x.bar[[2, 0]]),
         (np.squeeze(x.T[None], 0).mT, x.bar),
         (np.broadcast_to(x[0], (5, 4)), np.tile(x.bar[0], (5, 1))),
@@ -214,7 +219,8 @@ def test_bars_scale_in_float64(scale):
     def everything(x, y):
         return [x / 3.0, np.sum(x, axis=1), x @ y, np.mean(x), x - 0.1 * x]
 
-    for small, large in zip(everything(barred(a, precision=precision), b), everything(barred(a * scale, precision=precision), b), strict=True):
+    ordinary, extreme = barred(a, precision=precision), barred(a * scale, precision=precision)
+    for small, large in zip(everything(ordinary, b), everything(extreme, b), strict=True):
         assert np.allclose(bar_of(large) / scale, bar_of(small), rtol=1e-6)
 
 
@@ -232,8 +238,8 @@ def test_bars_scale_in_float64(scale):
         np.var,
         np.floor,
         np.linalg.norm,
-        np.allclose,
-        np.multiply.outer,
+        lambda x: np.allclose(x, 1.0),
+        lambda x: np.multiply.outer(x, np.ones(3)),
         lambda x: np.multiply.accumulate(x),
         lambda x: np.add(x, x, out=np.zeros(3)),
         lambda x: np.sum(x, dtype=np.float32),
@@ -250,7 +256,7 @@ def test_bars_scale_in_float64(scale):
 )
 def test_the_unknown_is_refused(attempt):
     with pytest.raises((TypeError, IndexError, ValueError)) as caught:
-        attempt(barred(np.ones(3))) if attempt not in (np.allclose, np.multiply.outer) else attempt(barred(np.ones(3)), np.ones(3))
+        attempt(barred(np.ones(3)))
     assert str(caught.value)
 
 
@@ -357,7 +363,7 @@ def test_levels_of_product_precision_separate():
             x = with_bars(a, precision_of("float32", matmul_input_bits=declared))
             worst[made, declared] = z_of(y, x @ b).max()
     assert all(worst[level, level] <= 3 for level in levels)
-    assert all(worst[made, declared] >= 15 for declared, made in zip(levels, levels[1:], strict=False))
+    assert all(worst[made, declared] > 10 for declared, made in itertools.pairwise(levels))
 
 
 # Every operation.
@@ -397,11 +403,13 @@ def cases(operation, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("name", all_operations())
-def test_every_operation_has_bars(name, dtype):
+def test_every_operation_has_bars_and_keeps_away_from_branches(name, dtype):
     operation, precision = all_operations()[name], precision_of(dtype)
     for sample, cotangents in cases(operation, dtype):
         plain = evaluated(operation, sample, cotangents, lambda leaf: leaf)
-        bars = evaluated(operation, sample, cotangents, lambda leaf: with_bars(leaf, precision))
+        with closest_branch() as closest:
+            bars = evaluated(operation, sample, cotangents, lambda leaf: with_bars(leaf, precision))
+        assert closest.comparison >= 20 or class_of(sample) in ("kink", "ties"), (sample.name, closest)
         assert plain.keys() == bars.keys()
         for result, expected in plain.items():
             value, bar = values_and_bars(bars[result])

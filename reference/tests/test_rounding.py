@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from tensorproof_reference.rounding import FORMATS, format_of, round_to, spacing, ulp_distance
 from tensorproof_reference.stream import Stream
 
@@ -10,7 +11,8 @@ def every_finite(dtype):
     if dtype == "float16":
         values = bits.astype(np.uint16).view(np.float16).astype(np.float64)
     else:
-        values = (bits << np.uint32(16)).view(np.float32).astype(np.float64)
+        with np.errstate(invalid="ignore"):  # signalling NaN
+            values = (bits << np.uint32(16)).view(np.float32).astype(np.float64)
     return np.unique(values[np.isfinite(values)])
 
 
@@ -50,7 +52,7 @@ def test_bfloat16_is_rounded_once():
 
 
 def test_bfloat16_agrees_with_arithmetic_on_bits():
-    values = Stream(3)("values").normal((50_000,)) * 2.0 ** Stream(3)("exponents").integers((50_000,), -120, 120)
+    values = Stream(3)("values").normal((50_000,)) * 2.0 ** Stream(3)("exponents").integers((50_000,), -80, 80)
     bits = values.view(np.uint64)
     half = np.uint64(2**44 - 1) + ((bits >> np.uint64(45)) & np.uint64(1))
     expected = ((bits + half) & ~np.uint64(2**45 - 1)).view(np.float64)
@@ -81,7 +83,8 @@ def test_constants_are_those_of_numpy(numpy_type):
 def test_ulp_distance():
     assert ulp_distance(1 + 2**-7, 1.0, "bfloat16") == 1.0
     assert ulp_distance(3 * 2.0**-24, 2.0**-24, "float16") == 2.0
-    assert ulp_distance([np.nan, np.inf, np.inf, np.nan], [np.nan, np.inf, 1.0, 1.0], "float32").tolist() == [0, 0, np.inf, np.inf]
+    special = ulp_distance([np.nan, np.inf, np.inf, np.nan], [np.nan, np.inf, 1.0, 1.0], "float32")
+    assert special.tolist() == [0, 0, np.inf, np.inf]
 
 
 def test_an_unknown_dtype_is_refused():

@@ -179,6 +179,11 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     ]
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave conformance alone in runs that are about something else, such as doctests of this package."""
+    return True if collection_path == CONFORMANCE and PLAN not in config.stash else None
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Make a test of each case, named so that it can be selected exactly."""
     if "case" not in metafunc.fixturenames or PLAN not in metafunc.config.stash:

@@ -195,7 +195,7 @@ class _Comparison:
 
     def _blur(self) -> tuple[str, str] | None:
         """Rule 5: why the case proves nothing, or ``None``."""
-        unbounded = 1.0 - np.count_nonzero(self.bounded) / self.r.size
+        unbounded = np.count_nonzero(~self.bounded) / self.r.size
         if unbounded > LARGEST_UNBOUNDED_SHARE:
             return "unbounded", f"not meaningful in {self.dtype}, {100 * unbounded:.3g} % of the elements have no finite bar; "
         comparable = np.isfinite(self.r) & (np.abs(self.r) <= self.fmax)

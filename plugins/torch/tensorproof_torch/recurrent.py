@@ -18,9 +18,9 @@ STATES = {"hidden": "(l d) n h", "cell": "(l d) n h", "h": "(l d) n h", "c": "(l
 PLAIN = {"input_weights": "h f", "recurrent_weights": "h k", "output_weights": "o k", **STATES}
 LAYOUTS = {
     "simple_rnn": {name: PLAIN[name] for name in ("input_weights", "recurrent_weights", "output_weights", "hidden", "h")},
-    "lstm": {**GATED, **STATES, "g": "ifgo"},
+    "lstm": {**GATED, **STATES},
     "gru": {**GATED, "hidden": STATES["hidden"], "h": STATES["h"], "g": "rzn"},
-    "lstm_gates": {**GATED, "g": "ifgo"},
+    "lstm_gates": GATED,
     "gru_gates": {**GATED, "g": "rzn"},
 }
 NAMES = {"input_weights": "weight_ih", "recurrent_weights": "weight_hh", "bias": "bias_ih", "recurrent_bias": "bias_hh"}

@@ -34,14 +34,14 @@ def samples(stream: Stream) -> Iterator[Sample]:
     """Scores on both sides of the margin, reductions, scores on the margin itself."""
 
     def pair(name: str, *shape: int) -> dict[str, Array]:
-        """Scores in steps of 1/4, 1/8 away from the margin: exact in every dtype."""
+        """Scores in steps of 1/2, at least 1/4 away from the margin: exact in every dtype."""
         signs = stream(name)("labels").integers(shape, 0, 2) * 2.0 - 1.0
-        return {"scores": stream(name)("scores").grid(shape, bound=8) + 0.125, "labels": signs}
+        return {"scores": stream(name)("scores").grid(shape, step=0.5) + 0.25, "labels": signs}
 
     none = {"reduction": "none"}
     yield Sample(name="plain_rows", inputs=pair("plain_rows", 5, 7))
     fine = pair("plain_fine", 5, 7)
-    fine["scores"] = fine["scores"] + stream("plain_fine")("fine").uniform((5, 7), -0.0625, 0.0625)
+    fine["scores"] = fine["scores"] + stream("plain_fine")("fine").uniform((5, 7), -0.125, 0.125)
     yield Sample(name="plain_fine", inputs=fine)
     yield Sample(name="labels_all_one", inputs={**pair("labels_all_one", 5, 7), "labels": np.ones((5, 7))})
     yield Sample(name="labels_all_minus_one", inputs={**pair("labels_all_minus_one", 5, 7), "labels": np.full((5, 7), -1.0)})

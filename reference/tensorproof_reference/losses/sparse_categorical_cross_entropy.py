@@ -16,7 +16,7 @@ from tensorproof_reference.losses._probabilities import (
     unnormalized_cotangent,
 )
 from tensorproof_reference.losses._reduction import reduced, spread
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.operation import DTYPES, Array, Gradients, Operation, Sample, asarray
 from tensorproof_reference.stream import Stream
 
 
@@ -145,12 +145,12 @@ def samples(stream: Stream) -> Iterator[Sample]:
             inputs = {"probabilities": stream(name).uniform((5, 7), 0.5, 2.0), "labels": pair(name, 5, 7)["labels"]}
             yield Sample(name=name, inputs=inputs, keywords={**choice, "reduction": "none"})
         if clipping != "none":
-            # 2^-7 and 1 - 2^-7 are numbers of every dtype; 1 - 1e-7 is one of float64 only, up to a rounding that shows.
+            # 2^-7 and 1 - 2^-7 are numbers of every dtype, but a normalized 1 has an error; 1 - 1e-7 is one of float64 only.
             keywords = {**choice, "epsilon": 2.0**-7, "reduction": "none"}
-            yield Sample(name=f"convention_{word}_zero_and_one", inputs=exact, keywords=keywords)
-            keywords = {**choice, "reduction": "none"}
+            dtypes = ("float64", "float32") if normalize else DTYPES
+            yield Sample(name=f"convention_{word}_zero_and_one", inputs=exact, keywords=keywords, dtypes=dtypes)
             name = f"convention_{word}_zero_and_one_1e_minus_7"
-            yield Sample(name=name, inputs=exact, keywords=keywords, dtypes=("float64",))
+            yield Sample(name=name, inputs=exact, keywords={**choice, "reduction": "none"}, dtypes=("float64",))
 
 
 OPERATION = Operation(

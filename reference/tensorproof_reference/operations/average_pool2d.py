@@ -105,7 +105,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield sample("geometry_window_smaller_than_stride", window=(2, 1), stride=(3, 2))
     yield sample("geometry_window_one", window=one)
     yield sample("geometry_window_one_stride", window=one, stride=(2, 3))
-    yield sample("geometry_window_of_input_size", window=(7, 6))
+    yield sample("geometry_window_of_input_size", window=(7, 6), stride=(1, 1))
 
     yield sample("padding_same", padding="same")
     yield sample("padding_same_odd_window_stride", window=(3, 5), stride=(2, 2), padding="same")

@@ -180,7 +180,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield sample("unit_batch", (1, 4, 5, 4), kernels, stride=(2, 2))
     yield sample("unit_channels", (2, 1, 5, 4), (1, 1, 3, 2))
     yield sample("unit_height", (2, 4, 1, 4), (4, 6, 1, 3), stride=(1, 2))
-    yield sample("unit_everything", (1, 1, 1, 1), (1, 1, 1, 1))
+    everywhere = inputs("unit_everything", (1, 1, 1, 1), (1, 1, 1, 1))
+    yield Sample(name="unit_everything", inputs={**everywhere, "bias": None})
     empty = inputs("empty_batch", (0, *images[1:]))
     yield Sample(name="empty_batch", inputs=empty, exact_zero=("d_weight", "d_bias"))
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from scipy.special import erf
@@ -58,7 +59,7 @@ def _inner(x: Array) -> Array:
 def samples(stream: Stream) -> Iterator[Sample]:
     """Those of every elementwise function, and its approximation by tanh."""
     yield from elementwise_samples(stream, at_infinity=(np.nan, np.inf), at_zero=(0.0, 0.0), slope_at_infinity=(np.nan, np.nan))
-    approximate = {"keywords": {"approximation": "tanh"}, "required": False}
+    approximate: dict[str, Any] = {"keywords": {"approximation": "tanh"}, "required": False}
     plain, tail = ordinary(stream("convention_tanh")), stream("convention_tanh_tail").uniform(PLAIN_SHAPE, -4.0, 4.0)
     yield Sample(name="convention_tanh", inputs={"x": plain}, **approximate)
     yield Sample(name="convention_tanh_tail", inputs={"x": tail}, **approximate)

@@ -1,0 +1,86 @@
+"""Flattening: see ``flatten``."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tensorproof_reference.arguments import require, require_choice
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.stream import Stream
+
+ORDERS = ("channels_first", "channels_last")
+
+
+def flatten(x: Array, *, order: str = "channels_first") -> Array:
+    """Each example's numbers in one row: the batch axis is kept, the others are joined.
+
+    The order of the numbers, on which the weights of a dense layer after it depend, is that of the axes N, C, … with
+    ``order="channels_first"``, and that of N, …, C (axis 1 moved to the end first) with ``order="channels_last"``.
+
+    Shapes: ``x`` (N, C, …), rank ≥ 2; result (N, C · …).
+    Special values: all numbers are copied, NaN, infinities and the sign of zero too.
+    Raises: ``ValueError`` if ``x`` has fewer than two axes or ``order`` is unknown.
+    Source: the texts, 000 §4.1.2.
+    """
+    _require_arguments(x, order)
+    ordered = np.moveaxis(x, 1, -1) if order == "channels_last" else x
+    return ordered.reshape((x.shape[0], math.prod(x.shape[1:])))
+
+
+def vjp(dy: Array, x: Array, *, order: str = "channels_first") -> Gradients:
+    """The cotangent in the shape and order of ``x``."""
+    _require_arguments(x, order)
+    if order == "channels_first":
+        return {"x": dy.reshape(x.shape)}
+    return {"x": np.moveaxis(dy.reshape((x.shape[0], *x.shape[2:], x.shape[1])), -1, 1)}
+
+
+def _require_arguments(x: Array, order: str) -> None:
+    require_choice(order, "order", ORDERS)
+    require(x.ndim >= 2, "x", "an array with at least 2 axes", f"shape {x.shape}")
+
+
+def samples(stream: Stream) -> Iterator[Sample]:
+    """Images, sequences and volumes in both orders; what is copied must be copied exactly."""
+
+    def case(name: str, *shape: int, **others: Any) -> Sample:
+        return Sample(name=name, inputs={"x": stream(name).normal(shape)}, **others)
+
+    yield case("plain_images", 2, 3, 4, 5)
+    yield case("size_large", 8, 16, 8, 8)
+    yield case("rank_two", 4, 5)
+    yield case("rank_three", 2, 3, 5)
+    yield case("rank_five", 2, 3, 2, 3, 2)
+    yield case("unit_batch", 1, 3, 4, 5)
+    yield case("unit_channel", 2, 1, 4, 5)
+    yield case("unit_image", 2, 3, 1, 1)
+    yield case("empty_batch", 0, 3, 4, 5)
+    yield case("empty_channels", 2, 0, 4, 5)
+    yield case("empty_height", 2, 3, 0, 5)
+    yield case("strided_transposed", 2, 3, 4, 5, memory="transposed")
+    yield case("strided_sliced", 2, 3, 4, 5, memory="sliced")
+    for kind, value in (("nan", np.nan), ("infinity", -np.inf), ("zero", -0.0)):
+        x = stream(f"{kind}_among_others").normal((2, 3, 4, 5))
+        x.reshape(-1)[::7] = value
+        yield Sample(name=f"{kind}_among_others", inputs={"x": x}, expected={"y": x.reshape(2, 60)}, sign_of_zero=kind == "zero")
+    last: dict[str, Any] = {"keywords": {"order": "channels_last"}, "required": False}
+    yield case("convention_channels_last", 2, 3, 4, 5, **last)
+    yield case("convention_channels_last_large", 8, 16, 8, 8, **last)
+    yield case("convention_channels_last_rank_two", 4, 5, **last)
+    yield case("convention_channels_last_rank_three", 2, 3, 5, **last)
+    yield case("convention_channels_last_rank_five", 2, 3, 2, 3, 2, **last)
+    yield case("convention_channels_last_one_channel", 2, 1, 4, 5, **last)
+    yield case("convention_channels_last_empty_batch", 0, 3, 4, 5, **last)
+    yield case("convention_channels_last_strided", 2, 3, 4, 5, memory="transposed", **last)
+
+
+OPERATION = Operation(
+    function=flatten,
+    vjp=vjp,
+    samples=samples,
+    family="reshaping",
+    conventions={"order": ORDERS},
+    documents=("000 §4.1.2",),
+)

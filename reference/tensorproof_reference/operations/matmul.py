@@ -1,0 +1,125 @@
+"""Matrix product: see ``matmul``."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tensorproof_reference.arguments import require
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.stream import Stream
+
+WIDE_DTYPES = ("float64", "float32", "bfloat16")
+"""The dtypes that hold 1e20."""
+
+
+def matmul(a: Array, b: Array) -> Array:
+    r"""The product of matrices, over leading axes that broadcast: :math:`y_{…ij} = \sum_k a_{…ik} b_{…kj}`.
+
+    Shapes: ``a`` (…, I, K), ``b`` (…, K, J), result (…, I, J); the leading axes follow NumPy's broadcasting.
+    Special values: K = 0 gives 0. NaN reaches the rows of ``a`` and columns of ``b`` that hold it; ∞ · 0 and ∞ - ∞ are NaN.
+    Raises: ``ValueError`` if an operand has fewer than two axes, if K differs, or if leading axes do not broadcast.
+    Source: Goodfellow, Bengio & Courville (2016), eq. 2.5.
+    """
+    _require_operands(a, b)
+    return np.matmul(a, b)
+
+
+def vjp(dy: Array, a: Array, b: Array) -> Gradients:
+    r""":math:`da = dy \, b^T` and :math:`db = a^T dy`, each summed over the leading axes along which it was broadcast."""
+    _require_operands(a, b)
+    if a.shape[:-2] == b.shape[:-2]:
+        return {"a": np.matmul(dy, np.swapaxes(b, -1, -2)), "b": np.matmul(np.swapaxes(a, -1, -2), dy)}
+    leading = [chr(ord("A") + axis) for axis in range(dy.ndim - 2)]
+    dy_axes, a_axes, b_axes = _kept(dy, leading) + "ij", _kept(a, leading) + "ik", _kept(b, leading) + "kj"
+    da = np.einsum(f"{dy_axes},{b_axes}->{a_axes}", _without_units(dy), _without_units(b))
+    db = np.einsum(f"{a_axes},{dy_axes}->{b_axes}", _without_units(a), _without_units(dy))
+    return {"a": da.reshape(a.shape), "b": db.reshape(b.shape)}
+
+
+def _require_operands(a: Array, b: Array) -> None:
+    require(a.ndim >= 2, "a", "an array with at least 2 axes", f"shape {a.shape}")
+    require(b.ndim >= 2, "b", "an array with at least 2 axes", f"shape {b.shape}")
+    require(a.shape[-1] == b.shape[-2], "b", f"{a.shape[-1]} rows, as a has columns", f"shape {b.shape}")
+    pairs = zip(a.shape[-3::-1], b.shape[-3::-1], strict=False)
+    broadcasts = all(m == n or 1 in (m, n) for m, n in pairs)
+    require(broadcasts, "b", f"leading axes that broadcast with those of {a.shape}", f"shape {b.shape}")
+
+
+def _kept(array: Array, leading: list[str]) -> str:
+    """The letters of the leading axes of an array, counted from the right, that are not of size 1."""
+    sizes = array.shape[:-2]
+    letters = leading[len(leading) - len(sizes) :]
+    return "".join(letter for letter, size in zip(letters, sizes, strict=True) if size != 1)
+
+
+def _without_units(array: Array) -> Array:
+    """The array without leading axes of size 1, which einsum would not broadcast by name."""
+    return array.reshape(tuple(size for size in array.shape[:-2] if size != 1) + tuple(array.shape[-2:]))
+
+
+def samples(stream: Stream) -> Iterator[Sample]:
+    """Matrices and stacks of them, every kind of broadcasting, inner sizes around vector widths, long sums."""
+
+    def normal(name: str, a: tuple[int, ...], b: tuple[int, ...], scale_a: float = 1.0, scale_b: float = 1.0) -> dict[str, Array]:
+        inputs = stream(name)
+        return {"a": inputs("a").normal(a, deviation=scale_a), "b": inputs("b").normal(b, deviation=scale_b)}
+
+    def case(name: str, a: tuple[int, ...], b: tuple[int, ...], **others: Any) -> Sample:
+        return Sample(name=name, inputs=normal(name, a, b), **others)
+
+    yield case("plain_matrices", (5, 7), (7, 3))
+    yield case("size_large", (64, 128), (128, 32))
+    yield case("size_inner_256", (16, 256), (256, 16))
+    for width in (1, 2, 3, 8, 9, 15, 16, 17, 127, 513):
+        yield case(f"width_inner_{width}", (3, width), (width, 2))
+    for width in (9, 17, 127):
+        yield case(f"width_outer_{width}", (width, 3), (3, width + 1))
+    yield case("rank_three", (4, 5, 7), (4, 7, 3))
+    yield case("rank_four", (2, 3, 5, 7), (2, 3, 7, 3))
+    yield case("broadcast_left", (5, 7), (4, 7, 3))
+    yield case("broadcast_right", (4, 5, 7), (7, 3))
+    yield case("broadcast_units", (2, 1, 5, 7), (1, 3, 7, 3))
+    yield case("broadcast_unit_of_both", (1, 3, 5, 7), (1, 1, 7, 3))
+    yield case("unit_row", (1, 7), (7, 3))
+    yield case("unit_column", (5, 7), (7, 1))
+    yield case("unit_outer_product", (5, 1), (1, 3))
+    yield case("empty_rows", (0, 7), (7, 3))
+    yield case("empty_inner", (5, 0), (0, 3))
+    yield case("empty_batch", (0, 5, 7), (0, 7, 3))
+    yield case("strided_transposed", (5, 7), (7, 3), memory="transposed")
+    yield case("strided_sliced", (5, 7), (7, 3), memory="sliced")
+    yield case("strided_transposed_stack", (4, 5, 7), (4, 7, 3), memory="transposed")
+    yield case("long_zero_mean", (2, 16384), (16384, 3))
+    positive = {name: stream("long_positive")(name).uniform(shape) for name, shape in (("a", (2, 16384)), ("b", (16384, 3)))}
+    yield Sample(name="long_positive", inputs=positive)
+
+    for name, scale_a, scale_b in (("magnitude_hundred", 100.0, 0.01), ("magnitude_hundredth", 0.01, 0.1)):
+        yield Sample(name=name, inputs=normal(name, (5, 7), (7, 3), scale_a, scale_b))
+    for name, scale_a, scale_b in (
+        ("magnitude_1e20", 1e20, 1e-20),
+        ("magnitude_1e13", 1e13, 1e7),
+        ("magnitude_1e_20", 1e-20, 1e-13),
+    ):
+        yield Sample(name=name, inputs=normal(name, (5, 7), (7, 3), scale_a, scale_b), dtypes=WIDE_DTYPES)
+    large = stream("magnitude_overflow")
+    overflow = {"a": large("a").uniform((5, 7), 1e20, 2e20), "b": large("b").uniform((7, 3), 1e20, 2e20)}
+    yield Sample(name="magnitude_overflow", inputs=overflow, dtypes=WIDE_DTYPES)
+
+    for name, value in (("nan_rows", np.nan), ("infinity_rows", np.inf), ("infinity_negative_rows", -np.inf)):
+        inputs = normal(name, (9, 9), (9, 9))
+        inputs["a"][np.arange(0, 8, 2), np.arange(1, 8, 2)] = value
+        yield Sample(name=name, inputs=inputs)
+    for name, value in (("nan_columns", np.nan), ("infinity_columns", np.inf)):
+        inputs = normal(name, (9, 9), (9, 9))
+        inputs["b"][np.arange(1, 9, 2), np.arange(0, 8, 2)] = value
+        yield Sample(name=name, inputs=inputs)
+    indefinite = {
+        "a": np.array([[np.inf, 1.0], [np.inf, -np.inf], [2.0, 1.0]]),
+        "b": np.array([[0.0, 1.0, -1.0], [1.0, 1.0, 1.0]]),
+    }
+    product = np.array([[np.nan, np.inf, -np.inf], [np.nan, np.nan, -np.inf], [1.0, 3.0, -1.0]])
+    yield Sample(name="infinity_indefinite", inputs=indefinite, expected={"y": product})
+
+
+OPERATION = Operation(function=matmul, vjp=vjp, samples=samples, family="product", differentiable=("a", "b"), profile="extended")

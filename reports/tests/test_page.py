@@ -1,0 +1,70 @@
+"""The page: right counts, everything escaped, nothing loaded."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tensorproof.backends import UsageError
+from tensorproof.records import Record
+from tensorproof_reports.page import page, write_page
+
+HEADER = {
+    "kind": "run", "format": 1, "tensorproof": "0.1.0", "specification": "44.44", "started": "2026-01-01T00:00:00+00:00",
+    "backend": "torch", "device": "cpu", "seed": 0, "dtypes": ["float32"], "modes": {"eager": "all"}, "versions": {"torch": "2.13"},
+    "arithmetic": {"TF32": "off"}, "sources": {}, "reasons": {}, "machine": {"processor": "x", "cores": 2, "system": "Linux"},
+    "options": {"profile": "core"}, "shard": None, "planned": 3, "left_out": {}, "declarations": [], "idle_declarations": [],
+}  # fmt: skip
+CHECK = {
+    "kind": "check", "check": "forward", "operation": "softmax", "sample": "plain_rows", "dtype": "float32", "mode": "eager",
+    "required": True, "status": "passed", "message": "fine", "findings": [], "declaration": "", "stale": False, "traceback": "",
+    "inputs": "", "source": "native", "placement": "cpu", "duration_ns": 1, "framework_ns": 1, "command": "tensorproof check torch",
+}  # fmt: skip
+
+
+def record(*checks: dict[str, object]) -> Record:
+    return Record(dict(HEADER), [{**CHECK, **check} for check in checks], end={"kind": "end"}, name="run.ndjson")
+
+
+def test_matrix_counts_passed_of_all_and_shows_the_gravest():
+    text = page([record({}, {"status": "failed", "sample": "nan_each_lane"}, {"status": "unsupported", "sample": "axis_first"})])
+    assert re.search(r'<td class="number failed" title="1 passed, 1 failed, 1 unsupported">✗ 1/3</td>', text)
+
+
+def test_missing_checks_are_counted_as_not_run_and_the_run_as_incomplete():
+    text = page([record({})])
+    assert "incomplete" in text
+    assert '<td class="number not_run">2</td>' in text
+
+
+def test_failing_case_shows_its_command():
+    text = page([record({"status": "failed", "command": "tensorproof check torch --op=softmax"})])
+    assert "tensorproof check torch --op=softmax" in text
+
+
+@pytest.mark.parametrize("field", ["operation", "sample", "message", "command", "mode", "traceback"])
+def test_what_records_supply_is_escaped(field):
+    text = page([record({"status": "failed", field: "<script>alert(1)</script>"})])
+    assert "<script" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_page_loads_nothing_and_forbids_it():
+    text = page([record({})])
+    assert "default-src 'none'" in text
+    assert not re.search(r"""(?:src|href)\s*=\s*["']?(?:https?:)?//|url\(|@import""", text)
+
+
+def test_several_runs_stand_side_by_side():
+    other = record({"mode": "jit"})
+    other.header["backend"] = "jax"
+    text = page([record({}), other])
+    assert "torch cpu eager" in text
+    assert "jax cpu jit" in text
+
+
+def test_malformed_record_is_a_usage_error(tmp_path: Path):
+    broken = record({})
+    del broken.header["machine"]
+    with pytest.raises(UsageError, match="malformed"):
+        write_page([broken], tmp_path / "page.html")
