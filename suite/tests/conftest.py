@@ -59,7 +59,13 @@ def tensorproof(tmp_path: Path) -> Runner:
             variables["PYTHONPATH"] = str(path)
         command = [sys.executable, "-c", "import sys; from tensorproof.cli import main; sys.exit(main())", *arguments]
         done = subprocess.run(
-            command, cwd=tmp_path, env={**variables, **(environment or {})}, capture_output=True, text=True, timeout=300, check=False
+            command,
+            cwd=tmp_path,
+            env={**variables, **(environment or {})},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
         )
         return Outcome(done.returncode, done.stdout + done.stderr)
 

@@ -133,7 +133,9 @@ def test_result_from_another_device_fell_back_and_is_no_pass(tensorproof, plugin
     source = BACKEND.replace("operations = operations", "operations = operations\n    def devices(self): return ('npu', 'cpu')")
     folder = plugin("fake", source)
     record = tmp_path / "run.ndjson"
-    outcome = tensorproof("check", "fake", "--op=tanh", "--check=forward", "--dtype=float32", "-n0", f"--record={record}", path=folder)
+    outcome = tensorproof(
+        "check", "fake", "--op=tanh", "--check=forward", "--dtype=float32", "-n0", f"--record={record}", path=folder
+    )
     counts = statuses(record)
     assert counts.get("fell_back", 0) >= 10
     assert "passed" not in counts

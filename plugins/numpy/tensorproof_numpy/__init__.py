@@ -6,7 +6,18 @@ from typing import Any
 import numpy as np
 import scipy
 
-from tensorproof.backend import Backend, Function, Implementation, Native, OperationTable, ValueAndVjp, as_tuple, hookimpl
+from tensorproof.backend import (
+    Backend,
+    Forward,
+    Function,
+    Implementation,
+    Native,
+    OperationTable,
+    Unsupported,
+    ValueAndVjp,
+    as_tuple,
+    hookimpl,
+)
 from tensorproof_reference import trees
 
 operations = OperationTable()
@@ -45,15 +56,26 @@ class NumpyBackend(Backend):
         """Always ``cpu``."""
         return "cpu"
 
+    def forward(self, function: Function, mode: str) -> Forward:
+        """The reference's function, without warnings about the special values that samples contain."""
+
+        def run(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
+            with np.errstate(all="ignore"):
+                return function(primals, constants)
+
+        return run
+
     def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
         """The reference's vector-Jacobian product, since NumPy has no automatic differentiation."""
 
         def run(primals: Sequence[Native], constants: Sequence[Native], cotangents: Sequence[Native]) -> Any:
-            outputs, others = function(primals, constants)
             inputs, keywords = function.arguments(primals, constants)
             vjp = operations.specification[function.operation].vjp
-            assert vjp is not None
-            gradients = vjp(cotangents[0] if len(cotangents) == 1 else tuple(cotangents), **inputs, **keywords)
+            if vjp is None:
+                raise Unsupported(f"{function.operation} has no vector-Jacobian product")
+            with np.errstate(all="ignore"):
+                outputs, others = function(primals, constants)
+                gradients = vjp(cotangents[0] if len(cotangents) == 1 else tuple(cotangents), **inputs, **keywords)
             by_path = dict(trees.leaves(gradients))
             return as_tuple(outputs), others, tuple(by_path[path] for path in function.primal_paths)
 

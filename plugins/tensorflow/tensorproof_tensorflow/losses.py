@@ -34,7 +34,7 @@ def binary_cross_entropy(
     if clipping == "log":
         raise Unsupported("Keras clips probabilities, not logarithms")
     if clipping == "none":
-        losses = -(target * tf.math.log(probabilities) + (1 - target) * tf.math.log1p(-probabilities))
+        losses = -(target * tf.math.log(probabilities) + (1 - target) * tf.math.log(1 - probabilities))
     else:
         _require_epsilon(epsilon)
         losses = keras.ops.binary_crossentropy(target, probabilities)

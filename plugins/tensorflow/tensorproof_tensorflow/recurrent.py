@@ -62,6 +62,7 @@ def _stack(
             use_bias=len(weights[0]) == 3,
             return_sequences=return_sequences or index + 1 < len(parameters),
             return_state=True,
+            recurrent_initializer="zeros",
             **options,
         )
         for number, final in enumerate(finals):

@@ -8,17 +8,17 @@ from tensorproof_reference.operation import Array
 OUT_OF_RANGE = ("error", "zeros", "clamp", "nan")
 
 
-def in_range(labels: Array, classes: int, out_of_range: str) -> tuple[Array, Array]:
+def in_range(labels: Array, argument: str, classes: int, out_of_range: str) -> tuple[Array, Array]:
     """Labels that are all in range, and where they were not and the convention replaces the result.
 
-    Raises: ``ValueError`` if ``out_of_range`` is unknown, if ``labels`` are not integers, or, with ``"error"``, if a label is
+    Raises: ``ValueError`` if ``out_of_range`` is unknown, if the labels are not integers, or, with ``"error"``, if a label is
     negative or not less than ``classes``.
     """
     require_choice(out_of_range, "out_of_range", OUT_OF_RANGE)
-    require(np.issubdtype(labels.dtype, np.integer), "labels", "integers", f"dtype {labels.dtype}")
+    require(np.issubdtype(labels.dtype, np.integer), argument, "integers", f"dtype {labels.dtype}")
     outside = (labels < 0) | (labels >= classes)
     if out_of_range == "error":
-        require(not outside.any(), "labels", f"labels from 0 to {classes - 1}", labels[outside].tolist())
+        require(not outside.any(), argument, f"labels from 0 to {classes - 1}", labels[outside].tolist())
     if out_of_range == "clamp":
         return np.clip(labels, 0, classes - 1), np.zeros_like(outside)
     return np.where(outside, 0, labels), outside

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.arguments import require, require_shape
+from tensorproof_reference.arguments import require, require_choice, require_shape
 from tensorproof_reference.losses import _draw
 from tensorproof_reference.losses._labels import OUT_OF_RANGE, in_range, indicated, picked, replaced
 from tensorproof_reference.losses._reduction import reduced, spread
@@ -81,13 +81,14 @@ def _labels(
     ``None`` if no label is ignored, all ``None`` for a soft target."""
     require(logits.ndim >= 1, "logits", "an array with at least 1 axis", f"shape {logits.shape}")
     require(0.0 <= label_smoothing <= 1.0, "label_smoothing", "a number from 0 to 1", label_smoothing)
+    require_choice(out_of_range, "out_of_range", OUT_OF_RANGE)
     if target.ndim == logits.ndim:
         require_shape(target, "target", logits.shape)
         require(ignored_label is None, "ignored_label", "None, as the target is soft", ignored_label)
         return None, None, None, None
     require_shape(target, "target", logits.shape[:-1])
     ignored = np.zeros(target.shape, bool) if ignored_label is None else target == ignored_label
-    labels, outside = in_range(np.where(ignored, 0, target), logits.shape[-1], out_of_range)
+    labels, outside = in_range(np.where(ignored, 0, target), "target", logits.shape[-1], out_of_range)
     if ignored_label is None:
         return None, labels, outside, None
     return ignored, labels, outside, int(np.sum(~ignored))

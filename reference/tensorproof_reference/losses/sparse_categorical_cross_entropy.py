@@ -76,7 +76,7 @@ def _checked(probabilities: Array, labels: Array, clipping: str, out_of_range: s
     require(probabilities.ndim >= 1, "probabilities", "an array with at least 1 axis", f"shape {probabilities.shape}")
     require_shape(labels, "labels", probabilities.shape[:-1])
     require_clipping(clipping)
-    return in_range(labels, probabilities.shape[-1], out_of_range)
+    return in_range(labels, "labels", probabilities.shape[-1], out_of_range)
 
 
 def samples(stream: Stream) -> Iterator[Sample]:
