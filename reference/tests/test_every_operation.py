@@ -19,7 +19,10 @@ EXACT_ONLY = ("nan", "infinity", "kink", "ties", "empty", "bounds")
 """Classes whose samples have no derivative to approach by differences: they have expected values of their own."""
 
 
-AT_AN_EDGE = ("cancellation_close_values", "magnitude_near_ends", "convention_probability_zero_and_one_1e_minus_7")
+AT_AN_EDGE = (
+    *("cancellation_close_values", "magnitude_near_ends"),
+    *("convention_log_zero_and_one_gradient", "convention_probability_zero_and_one_1e_minus_7"),
+)
 """Samples so near a tie, a clip or the end of the domain that a finite step crosses it."""
 
 

@@ -138,11 +138,12 @@ def _worst_z(check: Mapping[str, Any]) -> str:
 
 def _cases(records: Sequence[Record]) -> list[dict[str, Any]]:
     """What went wrong, run by run, the gravest first."""
-    found = []
-    for record in records:
-        for check in record.checks:
-            if check["status"] in WRONG or check.get("stale"):
-                found.append({**check, "backend": record.header["backend"], "worst_z": _worst_z(check)})
+    found = [
+        {**check, "backend": record.header["backend"], "worst_z": _worst_z(check)}
+        for record in records
+        for check in record.checks
+        if check["status"] in WRONG or check.get("stale")
+    ]
     return sorted(found, key=lambda check: SEVERITY.index(check["status"]) if check["status"] in SEVERITY else -1)
 
 

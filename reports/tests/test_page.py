@@ -11,14 +11,16 @@ from tensorproof_reports.page import page, write_page
 
 HEADER = {
     "kind": "run", "format": 1, "tensorproof": "0.1.0", "specification": "44.44", "started": "2026-01-01T00:00:00+00:00",
-    "backend": "torch", "device": "cpu", "seed": 0, "dtypes": ["float32"], "modes": {"eager": "all"}, "versions": {"torch": "2.13"},
+    "backend": "torch", "device": "cpu", "seed": 0,
+    "dtypes": ["float32"], "modes": {"eager": "all"}, "versions": {"torch": "2.13"},
     "arithmetic": {"TF32": "off"}, "sources": {}, "reasons": {}, "machine": {"processor": "x", "cores": 2, "system": "Linux"},
     "options": {"profile": "core"}, "shard": None, "planned": 3, "left_out": {}, "declarations": [], "idle_declarations": [],
 }  # fmt: skip
 CHECK = {
     "kind": "check", "check": "forward", "operation": "softmax", "sample": "plain_rows", "dtype": "float32", "mode": "eager",
     "required": True, "status": "passed", "message": "fine", "findings": [], "declaration": "", "stale": False, "traceback": "",
-    "inputs": "", "source": "native", "placement": "cpu", "duration_ns": 1, "framework_ns": 1, "command": "tensorproof check torch",
+    "inputs": "", "source": "native", "placement": "cpu", "duration_ns": 1,
+    "framework_ns": 1, "command": "tensorproof check torch",
 }  # fmt: skip
 
 

@@ -33,6 +33,8 @@ class Case:
     required: bool
     by_default: bool
     """Whether it runs without ``--thorough``."""
+    versions: tuple[int, int]
+    """Of the operation and of the sample."""
 
     @property
     def name(self) -> str:
@@ -106,9 +108,12 @@ def all_cases(description: Description, specification: Mapping[str, Operation], 
     """Every check of a backend on its device, whether it runs by default or not; those of one sample are neighbours."""
     device, backend = description.device, description.backend
     for operation in specification.values():
-        yield Case(backend, device, NONE, operation.name, NONE, NONE, "declared", operation.required, True)
+        yield Case(
+            backend, device, NONE, operation.name, NONE, NONE, "declared", operation.required, True, (operation.version, 1)
+        )
         samples = samples_of(operation, seed)
         chosen = spread(samples)
+        version = operation.version
         first = next(iter(samples))
         for sample in samples.values():
             required = operation.required and sample.required
@@ -119,7 +124,10 @@ def all_cases(description: Description, specification: Mapping[str, Operation], 
                 for dtype in dtypes:
                     default = _in_scope(scope, sample, dtype, chosen, dtypes)
                     for check in _checks(operation, sample, dtype, sample.name == first, mode):
-                        yield Case(backend, device, mode, operation.name, sample.name, dtype, check, required, default)
+                        yield Case(
+                            *(backend, device, mode, operation.name, sample.name, dtype, check, required, default),
+                            versions=(version, sample.version),
+                        )
 
 
 def in_shard(case: Case, index: int, count: int) -> bool:

@@ -306,7 +306,7 @@ def pytest_configure_node(node: Any) -> None:
 class _Started:
     """When each check was started, for telling a hang from a crash; on the controller."""
 
-    times: dict[str, float] = {}  # noqa: RUF012 - one process, one run
+    times: dict[str, float] = {}
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:

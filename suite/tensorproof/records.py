@@ -1,7 +1,7 @@
 """Records: one NDJSON file per run. A header, a line per check appended as it ends, and a closing line.
 
 A run that was killed lacks the closing line and loses at most the check in flight. Reading a record runs no code. Nothing in it
-names the host, the user or a folder; ``HEADER_KEYS`` is all that is said of the environment.
+names the host, the user or a folder; ``schemas/record.schema.json`` lists all that is.
 """
 
 import json
@@ -19,12 +19,6 @@ from tensorproof.backends import UsageError
 
 FORMAT = 1
 """The version of the record's format; rises when a reader of the old one would misread the new one."""
-
-HEADER_KEYS = (
-    *("kind", "format", "tensorproof", "specification", "started", "backend", "device", "seed", "dtypes", "modes"),
-    *("versions", "arithmetic", "sources", "reasons", "machine", "options", "shard", "planned", "left_out"),
-    *("declarations", "idle_declarations"),
-)
 
 _PATH = re.compile(r"""(?<![\w.:/])(?:[A-Za-z]:)?[\\/](?:[^\s'"\\/:<>|]+[\\/])+""")
 

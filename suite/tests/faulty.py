@@ -1,0 +1,358 @@
+"""A small framework to plant faults in, and the search for a check that notices one.
+
+The framework computes with the reference's formulas and has what faults live in: arrays of four dtypes (16 bits are computed
+in 32 and rounded once), a tape for gradients, also of compositions, and a compiler that traces a function and replays it.
+"""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof.backend import Backend, Function, Implementation, OperationTable, ValueAndVjp, as_tuple
+from tensorproof.cases import Case, Declared, all_cases
+from tensorproof.checks import Result, Session, run_check
+from tensorproof.description import describe
+from tensorproof_reference import trees
+from tensorproof_reference.operation import DTYPES, Operation
+from tensorproof_reference.registry import all_operations
+from tensorproof_reference.rounding import round_to
+from tensorproof_reference.sample_classes import CLASSES
+from tensorproof_reference.stream import SEED
+
+SPECIFICATION = all_operations()
+SCALE = "scale"
+"""The product of an array and a Python number, which no operation is."""
+
+NOTICED = ("failed", "error", "fell_back", "crashed", "timed_out", "out_of_memory")
+"""The statuses that say that something is wrong."""
+
+
+@dataclass(eq=False)
+class Value:
+    """An array of the small framework. 16-bit numbers lie in an array of float16, or of float32 for bfloat16."""
+
+    array: NDArray[Any]
+    dtype: str
+    device: str = "cpu"
+    backend: Any = None
+
+    def __mul__(self, factor: float) -> "Value":
+        scaled: Value = self.backend.call(SCALE, x=self, factor=factor)
+        return scaled
+
+
+@dataclass(eq=False)
+class Node:
+    """One call of an operation, on a tape or in a program."""
+
+    operation: str
+    inputs: dict[str, Any]
+    keywords: dict[str, Any]
+    outputs: tuple[Value, ...] = ()
+
+
+Wrapped = tuple[tuple[Value, ...], tuple[Value, ...]]
+Nodes = list[Node]
+
+
+def _scale(x: Any, *, factor: float) -> Any:
+    return x * factor
+
+
+def _scale_vjp(dy: Any, x: Any, *, factor: float) -> Any:
+    return {"x": dy * factor}
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    **SPECIFICATION,
+    SCALE: Operation(function=_scale, vjp=_scale_vjp, samples=lambda stream: iter(()), family="elementwise"),
+}
+KEYWORDS = {
+    name: {item.name for item in inspect.signature(operation.function).parameters.values() if item.kind is item.KEYWORD_ONLY}
+    for name, operation in OPERATIONS.items()
+}
+
+_dtype_in_use = ["float64"]
+
+
+def working_dtype() -> str:
+    """The dtype of the arrays of the operation that is being computed; a replaced function may ask."""
+    return _dtype_in_use[-1]
+
+
+def to_dtype(array: Any, dtype: str) -> NDArray[Any]:
+    """An array rounded once to ``dtype``, in the array that holds it."""
+    if dtype == "bfloat16":
+        return round_to(array, dtype).astype(np.float32)
+    return np.asarray(array).astype(dtype)
+
+
+def in_working_precision(value: Value) -> NDArray[Any]:
+    """The array that an operation computes with: 16 bits become 32, others are the very array."""
+    return value.array.astype(np.float32) if value.dtype in ("float16", "bfloat16") else value.array
+
+
+class SmallBackend(Backend):
+    """The small framework. Subclasses and ``Fault`` change what they please."""
+
+    name = "small"
+    modes: Mapping[str, str] = {"eager": "all", "compiled": "all"}
+
+    def __init__(self, fault: "Fault | None" = None) -> None:
+        self.fault = fault
+        self.mode = "eager"
+        self.operations = OperationTable(SPECIFICATION)
+        for name in SPECIFICATION:
+            self.operations.implementations[name] = Implementation(partial(self.call, name), "native")
+        self._tapes: list[Nodes] = []
+
+    def versions(self) -> Mapping[str, str]:
+        return {"small": "1"}
+
+    def dtypes(self, device: str) -> Sequence[str]:
+        return DTYPES
+
+    def from_numpy(self, array: NDArray[Any], dtype: str, device: str) -> Value:
+        return Value(array, dtype, device, self)
+
+    def to_numpy(self, value: Value) -> NDArray[Any]:
+        return value.array
+
+    def dtype_of(self, value: Value) -> str:
+        return value.dtype
+
+    def device_of(self, value: Value) -> str:
+        return value.device
+
+    def _replaced(self, operation: str, part: str) -> Any:
+        fault = self.fault
+        if fault and fault.operation == operation and fault.mode in ("", self.mode) and getattr(fault, part):
+            return getattr(fault, part)
+        return getattr(OPERATIONS[operation], part)
+
+    def call(self, operation: str, **arguments: Any) -> Any:
+        """Compute an operation on values and put it on the tape, if there is one."""
+        keywords = {name: value for name, value in arguments.items() if name in KEYWORDS[operation]}
+        inputs = {name: value for name, value in arguments.items() if name not in KEYWORDS[operation]}
+        node = Node(operation, inputs, keywords)
+        node.outputs = self.compute(node)
+        if self._tapes:
+            self._tapes[-1].append(node)
+        return node.outputs[0] if len(node.outputs) == 1 else node.outputs
+
+    def compute(self, node: Node) -> tuple[Value, ...]:
+        """An operation's outputs."""
+        with self._floating(node) as arrays:
+            results = as_tuple(self._replaced(node.operation, "function")(**arrays, **node.keywords))
+            return tuple(self.wrap(result, working_dtype()) for result in results)
+
+    @contextmanager
+    def _floating(self, node: Node) -> Iterator[Any]:
+        values = [value for _, value in trees.leaves(node.inputs)]
+        _dtype_in_use.append(next((value.dtype for value in values if value.dtype in DTYPES), "float64"))
+        try:
+            with np.errstate(all="ignore"):
+                yield trees.replace_leaves(node.inputs, lambda path, value: in_working_precision(value))
+        finally:
+            _dtype_in_use.pop()
+
+    def wrap(self, result: Any, dtype: str) -> Value:
+        """A computed array as a value: of its own dtype, but rounded where ``dtype`` has 16 bits."""
+        if isinstance(result, Value):
+            return result
+        array = np.asarray(result)
+        if dtype in ("float16", "bfloat16") and array.dtype.kind == "f":
+            return Value(to_dtype(array, dtype), dtype, "cpu", self)
+        return Value(array, str(array.dtype), "cpu", self)
+
+    @contextmanager
+    def tape(self) -> Iterator[Nodes]:
+        """Record the calls within."""
+        self._tapes.append([])
+        try:
+            yield self._tapes[-1]
+        finally:
+            self._tapes.pop()
+
+    def prepared(self, function: Function, mode: str) -> Callable[..., Wrapped]:
+        """The function as ``mode`` runs it, putting its calls on the tape."""
+        if mode == "eager":
+            return function
+        return Program(self, function)
+
+    def forward(self, function: Function, mode: str) -> Callable[..., Wrapped]:
+        prepared = self.prepared(function, mode)
+
+        def run(primals: Sequence[Value], constants: Sequence[Value]) -> Wrapped:
+            self.mode = mode
+            return prepared(primals, constants)
+
+        return run
+
+    def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
+        prepared = self.prepared(function, mode)
+
+        def run(primals: Sequence[Value], constants: Sequence[Value], cotangents: Sequence[Value]) -> Any:
+            self.mode = mode
+            with self.tape() as tape:
+                outputs, others = prepared(primals, constants)
+            return outputs, others, self.pull_back(tape, outputs, cotangents, primals)
+
+        return run
+
+    def pull_back(
+        self, tape: Nodes, outputs: Sequence[Value], cotangents: Sequence[Value], primals: Sequence[Value]
+    ) -> tuple[Value | None, ...]:
+        """Reverse mode over a tape: the gradient of each primal, or ``None``."""
+        found = {id(output): cotangent for output, cotangent in zip(outputs, cotangents, strict=True)}
+        for node in reversed(tape):
+            if any(id(output) in found for output in node.outputs):
+                by_path = dict(trees.leaves(node.inputs))
+                for path, gradient in self.gradients(node, found).items():
+                    key = id(by_path[path])
+                    if key in found:
+                        total = in_working_precision(found[key]) + in_working_precision(gradient)
+                        gradient = self.wrap(total, gradient.dtype)
+                    found[key] = gradient
+        return tuple(found.get(id(primal)) for primal in primals)
+
+    def gradients(self, node: Node, found: Mapping[int, Value]) -> dict[str, Value]:
+        """The gradients of one call's inputs, by path, from what is found of its outputs'."""
+        operation = OPERATIONS[node.operation]
+        with self._floating(node) as arrays:
+            cotangents = []
+            for name, output in zip(operation.outputs, node.outputs, strict=True):
+                if name in operation.cotangents:
+                    known = id(output) in found
+                    array = in_working_precision(found[id(output)] if known else output)
+                    cotangents.append(array if known else np.zeros_like(array))
+            vjp = self._replaced(node.operation, "vjp")
+            gradients = vjp(cotangents[0] if len(cotangents) == 1 else tuple(cotangents), **arrays, **node.keywords)
+            return {path: self.wrap(gradient, working_dtype()) for path, gradient in trees.leaves(gradients)}
+
+
+class Program:
+    """A function traced at its first call, and then replayed from its nodes."""
+
+    def __init__(self, backend: SmallBackend, function: Function) -> None:
+        self.backend = backend
+        self.function = function
+        self.nodes: Nodes | None = None
+
+    def __call__(self, primals: Sequence[Value], constants: Sequence[Value]) -> Wrapped:
+        if self.nodes is None:
+            self.arguments = (*primals, *constants)
+            with self.backend.tape() as tape:
+                self.results = self.function(primals, constants)
+            optimize = self.backend.fault.optimize if self.backend.fault else None
+            self.nodes = optimize(tape) if optimize else tape
+        values = {id(old): new for old, new in zip(self.arguments, (*primals, *constants), strict=True)}
+        for node in self.nodes:
+            inputs = trees.replace_leaves(node.inputs, lambda path, value: values.get(id(value), value))
+            results = as_tuple(self.backend.call(node.operation, **inputs, **node.keywords))
+            values.update({id(old): new for old, new in zip(node.outputs, results, strict=True)})
+        outputs, others = self.results
+        return tuple(values[id(value)] for value in outputs), tuple(values[id(value)] for value in others)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One thing that is wrong with a backend."""
+
+    name: str
+    """What is wrong, in words joined by underscores."""
+    operation: str
+    group: str
+    """The class of samples (``sample_classes.CLASSES``), the check, the mode or the dtype that ought to notice it."""
+    function: Callable[..., Any] | None = None
+    vjp: Callable[..., Any] | None = None
+    mode: str = ""
+    """The only mode that has the fault, or "" for all."""
+    backend: type[SmallBackend] = SmallBackend
+    optimize: Callable[[Nodes], Nodes] | None = None
+    """What the compiler does to a program."""
+
+    @property
+    def key(self) -> str:
+        """Identifies the fault: operation and name."""
+        return f"{self.operation}-{self.name}"
+
+
+@dataclass
+class Faults:
+    """A list of faults, filled by decorators whose functions are named after what is wrong."""
+
+    found: list[Fault] = field(default_factory=list)
+
+    def value(self, operation: str, group: str, **others: Any) -> Callable[[Any], Any]:
+        """The decorated function computes the operation's value."""
+        return self._add(operation, group, "function", others)
+
+    def gradient(self, operation: str, group: str, **others: Any) -> Callable[[Any], Any]:
+        """The decorated function is the operation's vector-Jacobian product."""
+        return self._add(operation, group, "vjp", others)
+
+    def compiler(self, operation: str, group: str, **others: Any) -> Callable[[Any], Any]:
+        """The decorated function changes a traced program."""
+        return self._add(operation, group, "optimize", others)
+
+    def framework(self, operation: str, group: str, **others: Any) -> Callable[[Any], Any]:
+        """The decorated class is a ``SmallBackend`` with the fault; CamelCase becomes words."""
+        return self._add(operation, group, "backend", others)
+
+    def _add(self, operation: str, group: str, part: str, others: dict[str, Any]) -> Callable[[Any], Any]:
+        def add(thing: Any) -> Any:
+            camel = isinstance(thing, type)
+            name = "".join(f"_{c.lower()}" if c.isupper() else c for c in thing.__name__).lstrip("_") if camel else thing.__name__
+            self.found.append(Fault(name=name, operation=operation, group=group, **{part: thing}, **others))
+            return thing
+
+        return add
+
+
+def reference(operation: str, *arguments: Any, **keywords: Any) -> Any:
+    """The right value of an operation."""
+    return SPECIFICATION[operation].function(*arguments, **keywords)
+
+
+def right_vjp(operation: str, *arguments: Any, **keywords: Any) -> Any:
+    """The right vector-Jacobian product of an operation."""
+    vjp = SPECIFICATION[operation].vjp
+    assert vjp is not None
+    return vjp(*arguments, **keywords)
+
+
+def session_of(backend: Backend) -> tuple[Session, list[Case]]:
+    """A session on a backend without declarations, and every case that there is."""
+    description = describe(backend, None)
+    session = Session(backend, description.device, SPECIFICATION, Declared([], description, SPECIFICATION, SEED), SEED)
+    return session, list(all_cases(description, SPECIFICATION, SEED))
+
+
+def cases_of(cases: list[Case], operation: str, group: str = "") -> list[Case]:
+    """The cases of an operation, those of the group first, and float32 before the others."""
+
+    def order(case: Case) -> tuple[bool, bool]:
+        sample_class = case.sample.split("_")[0]
+        expected = group in (sample_class if group in CLASSES else case.check, case.mode, case.dtype)
+        return not expected, case.dtype != "float32"
+
+    return sorted((case for case in cases if case.operation == operation), key=order)
+
+
+def results_of(fault: Fault) -> Iterator[Result]:
+    """The results of the checks of the fault's operation, one after the other."""
+    session, cases = session_of(fault.backend(fault))
+    for case in cases_of(cases, fault.operation, fault.group):
+        yield run_check(session, case)
+
+
+def first_notice(fault: Fault) -> Result | None:
+    """The first check that notices a fault."""
+    return next((result for result in results_of(fault) if result.status in NOTICED), None)
