@@ -38,9 +38,7 @@ class Stream:
     def uniform(self, shape: tuple[int, ...], low: float = 0.0, high: float = 1.0) -> NDArray[np.float64]:
         """Uniform over [low, high), on a grid of 2^-32 of the range."""
         unit = (self.raw(math.prod(shape)) >> np.uint64(32)).astype(np.float64) * 2.0**-32
-        scaled: NDArray[np.float64] = low + (high - low) * unit
-        shaped: NDArray[np.float64] = scaled.reshape(shape)
-        return shaped
+        return np.asarray(low + (high - low) * unit, dtype=np.float64).reshape(shape)
 
     def normal(self, shape: tuple[int, ...], mean: float = 0.0, deviation: float = 1.0) -> NDArray[np.float64]:
         """Nearly normal: the sum of twelve uniform 32-bit integers, centred (Irwin-Hall), so within 6 deviations."""

@@ -6,12 +6,13 @@ import os
 import subprocess
 import sys
 import warnings
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from tensorproof.backend import Backend, PluginError, did_you_mean
 from tensorproof.backends import UsageError, installed, load
+from tensorproof.declarations import Declaration
 from tensorproof_reference.operation import DTYPES
 
 SCOPES = ("all", "float32", "spread")
@@ -69,6 +70,17 @@ def describe(backend: Backend, device: str | None) -> Description:
         )
     except Exception as error:
         raise UsageError(f"backend {backend.name!r}: its plugin is broken: {type(error).__name__}: {error}") from error
+
+
+def on_declared_device(description: Description, declarations: Iterable[Declaration]) -> Description:
+    """The description with the dtypes and modes that a ``[[device]]`` declaration gives this device."""
+    for declaration in declarations:
+        table = declaration.table
+        if declaration.kind == "device" and table["name"] == description.device:
+            dtypes = tuple(table.get("dtypes", description.dtypes))
+            modes = {mode: description.modes[mode] for mode in table.get("modes", description.modes)}
+            return replace(description, dtypes=dtypes, modes=modes)
+    return description
 
 
 def describe_apart(name: str, device: str | None, modules: Sequence[str] = ()) -> Description:

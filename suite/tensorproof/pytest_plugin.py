@@ -20,7 +20,7 @@ from tensorproof.backends import UsageError, load, specification
 from tensorproof.cases import Case, Declared, all_cases, samples_of
 from tensorproof.checks import Result, Session, run_check
 from tensorproof.declarations import Declaration, DeclarationError, read_declarations
-from tensorproof.description import Description, describe, describe_apart
+from tensorproof.description import Description, describe, describe_apart, on_declared_device
 from tensorproof.options import add_selection_options, command_for, selected, selection_of
 from tensorproof.run import Run, finish, result_to_record, start_run
 from tensorproof_reference.operation import Operation
@@ -41,9 +41,9 @@ class Plan:
 
     def __init__(self, config: pytest.Config, description: Description) -> None:
         options = config.option
-        self.description = description
         self.specification: dict[str, Operation] = specification()
         self.declarations = _declarations(options.declarations, description, self.specification)
+        self.description = description = on_declared_device(description, self.declarations)
         self.declared = Declared(self.declarations, description, self.specification, options.seed)
         names = [name for item in self.specification.values() for name in samples_of(item, max(options.seed, 0))]
         self.selection = selection_of(options, description, self.specification, names)

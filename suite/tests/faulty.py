@@ -23,9 +23,9 @@ from tensorproof_reference.operation import DTYPES, Operation
 from tensorproof_reference.registry import all_operations
 from tensorproof_reference.rounding import round_to
 from tensorproof_reference.sample_classes import CLASSES
-from tensorproof_reference.stream import SEED
 
 SPECIFICATION = all_operations()
+SEED = 0
 SCALE = "scale"
 """The product of an array and a Python number, which no operation is."""
 
@@ -328,28 +328,27 @@ def right_vjp(operation: str, *arguments: Any, **keywords: Any) -> Any:
     return vjp(*arguments, **keywords)
 
 
-def session_of(backend: Backend) -> tuple[Session, list[Case]]:
-    """A session on a backend without declarations, and every case that there is."""
+def checks_of(backend: Backend, operation: str, group: str = "") -> tuple[Session, list[Case]]:
+    """A session on a backend without declarations, and all cases of an operation.
+
+    Those of ``group`` come first, and float32 before the other dtypes.
+    """
+    specification = {operation: SPECIFICATION[operation]}
     description = describe(backend, None)
     session = Session(backend, description.device, SPECIFICATION, Declared([], description, SPECIFICATION, SEED), SEED)
-    return session, list(all_cases(description, SPECIFICATION, SEED))
-
-
-def cases_of(cases: list[Case], operation: str, group: str = "") -> list[Case]:
-    """The cases of an operation, those of the group first, and float32 before the others."""
 
     def order(case: Case) -> tuple[bool, bool]:
         sample_class = case.sample.split("_")[0]
         expected = group in (sample_class if group in CLASSES else case.check, case.mode, case.dtype)
         return not expected, case.dtype != "float32"
 
-    return sorted((case for case in cases if case.operation == operation), key=order)
+    return session, sorted(all_cases(description, specification, SEED), key=order)
 
 
 def results_of(fault: Fault) -> Iterator[Result]:
     """The results of the checks of the fault's operation, one after the other."""
-    session, cases = session_of(fault.backend(fault))
-    for case in cases_of(cases, fault.operation, fault.group):
+    session, cases = checks_of(fault.backend(fault), fault.operation, fault.group)
+    for case in cases:
         yield run_check(session, case)
 
 

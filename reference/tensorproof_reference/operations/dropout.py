@@ -51,7 +51,6 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="rank_four", inputs=normal("rank_four", 2, 3, 4, 5), keywords=inference)
     yield Sample(name="unit_axes", inputs=normal("unit_axes", 1, 1), keywords=inference)
     yield Sample(name="empty_batch", inputs={"x": asarray([]).reshape(0, 7)}, keywords=inference)
-    yield Sample(name="empty_batch_training", inputs={"x": asarray([]).reshape(0, 7)}, keywords={"rate": 0.3}, gradient=False)
     yield Sample(name="strided_transposed", inputs=normal("strided_transposed", 5, 7), keywords=inference, memory="transposed")
     yield Sample(name="strided_sliced", inputs=normal("strided_sliced", 5, 7), keywords=inference, memory="sliced")
     yield Sample(name="optional_rate_zero", inputs=normal("optional_rate_zero", 5, 7), keywords={"rate": 0.0})

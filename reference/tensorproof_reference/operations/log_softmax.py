@@ -41,4 +41,4 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from axis_samples(stream, tie=-math.log(4.0), masked=-math.inf, exact_zero_of_one=("y", "d_x"))
 
 
-OPERATION = Operation(function=log_softmax, vjp=vjp, samples=samples, family="axis", profile="extended")
+OPERATION = Operation(function=log_softmax, vjp=vjp, samples=samples, family="axis")

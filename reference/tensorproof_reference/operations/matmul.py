@@ -122,4 +122,4 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="infinity_indefinite", inputs=indefinite, expected={"y": product})
 
 
-OPERATION = Operation(function=matmul, vjp=vjp, samples=samples, family="product", differentiable=("a", "b"), profile="extended")
+OPERATION = Operation(function=matmul, vjp=vjp, samples=samples, family="product", differentiable=("a", "b"))

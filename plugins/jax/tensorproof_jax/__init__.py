@@ -1,0 +1,154 @@
+"""JAX as a backend: compiled by ``jax.jit``, and eager; Flax for layers, Optax for losses."""
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof.backend import Backend, Forward, Function, Native, ValueAndVjp, hookimpl
+from tensorproof_jax import attention, elementwise, lookup, losses, normalization, products, recurrent, windows
+from tensorproof_jax.framework import flax, jax, jnp, optax
+from tensorproof_jax.table import operations
+
+__all__ = ["attention", "elementwise", "lookup", "losses", "products"]
+
+DTYPES = ("float64", "float32", "bfloat16", "float16")
+
+
+def _device_name(device: Any) -> str:
+    """The short name of a device: ``cpu``, ``cpu:1``, ``gpu:0``."""
+    return "cpu" if device.platform == "cpu" and device.id == 0 else f"{device.platform}:{device.id}"
+
+
+def _find(name: str) -> Any:
+    """The device that JAX has under a name: a platform, and the device's number unless it is 0.
+
+    Raises:
+        LookupError: there is none.
+    """
+    platform, _, number = name.partition(":")
+    try:
+        return {str(device.id): device for device in jax.devices(platform)}[number or "0"]
+    except RuntimeError as error:
+        raise LookupError(str(error)) from error
+
+
+class JaxBackend(Backend):
+    """JAX with Flax and Optax, on the devices that JAX lists."""
+
+    name = "jax"
+    operations = operations
+    modes = {"jit": "all", "eager": "float32"}
+    layouts = {**windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
+    declarations = Path(__file__).with_name("declarations.toml")
+
+    def __init__(self) -> None:
+        self._places: dict[str, Any] = {}
+        self._unfinished: Any = ()
+
+    def versions(self) -> Mapping[str, str]:
+        """Versions of JAX, jaxlib, Flax and Optax."""
+        return {
+            "jax": jax.__version__,
+            "jaxlib": jax.lib.__version__,
+            "flax": flax.__version__,
+            "optax": optax.__version__,
+        }
+
+    def devices(self) -> Sequence[str]:
+        """JAX's devices, those of the default platform first: ``cpu``, ``gpu:0``, …"""
+        return list(dict.fromkeys(_device_name(device) for device in (*jax.devices(), *jax.devices("cpu"))))
+
+    def open_device(self, device: str) -> None:
+        """Place on this device what is placed nowhere else, and multiply in full precision: no TF32, no bfloat16 passes."""
+        try:
+            self._places[device] = _find(device)
+        except LookupError:
+            raise ValueError(f"no device {device!r}; present: {', '.join(self.devices())}") from None
+        jax.config.update("jax_default_device", self._places[device])
+        jax.config.update("jax_default_matmul_precision", "highest")
+
+    def arithmetic(self, device: str) -> Mapping[str, str]:
+        """Precision of products, 64-bit types, flags of the compiler, and threads."""
+        return {
+            "default_matmul_precision": str(jax.config.jax_default_matmul_precision),
+            "enable_x64": str(jax.config.jax_enable_x64),
+            "xla_flags": os.environ.get("XLA_FLAGS", ""),
+            "threads": os.environ.get("NPROC") or str(os.cpu_count()),
+        }
+
+    def dtypes(self, device: str) -> Sequence[str]:
+        """The dtypes in which the device multiplies."""
+        place = _find(device)
+
+        def works(dtype: str) -> bool:
+            try:
+                x = jax.device_put(np.ones((1, 1), jnp.dtype(dtype)), place)
+                return str(jnp.matmul(x, x).block_until_ready().dtype) == dtype
+            except Exception:
+                return False
+
+        return DTYPES if place.platform == "cpu" else [dtype for dtype in DTYPES if works(dtype)]
+
+    def from_numpy(self, array: NDArray[Any], dtype: str, device: str) -> Native:
+        """An array, which has no strides."""
+        return jax.device_put(np.asarray(array, jnp.dtype(dtype)), self._places[device])
+
+    def to_numpy(self, value: Native) -> NDArray[Any]:
+        """The values; bfloat16 as float32."""
+        array = np.asarray(value)
+        return array.astype(np.float32) if array.dtype == jnp.bfloat16 else array
+
+    def dtype_of(self, value: Native) -> str:
+        """JAX's name of the dtype."""
+        return str(value.dtype)
+
+    def device_of(self, value: Native) -> str:
+        """The short name of the array's device, or the name that it was opened by."""
+        (place,) = value.devices()
+        return next((name for name, opened in self._places.items() if opened == place), _device_name(place))
+
+    def synchronize(self, device: str) -> None:
+        """Wait for what was run last; a device works in order."""
+        jax.block_until_ready(self._unfinished)
+        self._unfinished = ()
+
+    def _in_mode(self, run: Any, mode: str) -> Any:
+        """A function in a mode, whose last results are known to ``synchronize``."""
+        run = jax.jit(run) if mode == "jit" else run
+
+        def call(*arguments: Any) -> Any:
+            self._unfinished = results = run(*(tuple(argument) for argument in arguments))
+            return results
+
+        return call
+
+    def forward(self, function: Function, mode: str) -> Forward:
+        """The function, as it is or compiled."""
+
+        def run(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
+            return function(primals, constants)
+
+        forward: Forward = self._in_mode(run, mode)
+        return forward
+
+    def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
+        """The function and ``jax.vjp`` of it, as they are or compiled together."""
+
+        def run(primals: Sequence[Native], constants: Sequence[Native], cotangents: Sequence[Native]) -> Any:
+            outputs, pull, others = jax.vjp(lambda *leaves: function(leaves, constants), *primals, has_aux=True)
+            # Nothing is converted, unless an output has another dtype than it should; then this takes its gradient even so.
+            gradients = pull(tuple(dy.astype(y.dtype) for y, dy in zip(outputs, cotangents, strict=True)))
+            return outputs, others, gradients
+
+        value_and_vjp: ValueAndVjp = self._in_mode(run, mode)
+        return value_and_vjp
+
+
+@hookimpl
+def tensorproof_backend() -> Backend:
+    """The JAX backend."""
+    return JaxBackend()

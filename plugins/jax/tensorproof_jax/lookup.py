@@ -1,0 +1,37 @@
+"""Flattening, looking up rows, one-hot rows, and dropout."""
+
+from tensorproof.backend import Native, Unsupported
+from tensorproof_jax.framework import jax, jnp, linen
+from tensorproof_jax.table import operations
+
+
+@operations.native
+def flatten(x: Native, *, order: str = "channels_first") -> Native:
+    """``jax.lax.collapse``, which keeps the order of the axes."""
+    if order != "channels_first":
+        raise Unsupported("jax.lax.collapse keeps the order of the axes")
+    return jax.lax.collapse(x, 1)
+
+
+@operations.native
+def embedding(indices: Native, weight: Native, *, out_of_range: str = "error") -> Native:
+    """``jnp.take``, which fills (with NaN unless told otherwise) or clips. Where an error is asked for, its default."""
+    if out_of_range == "clamp":
+        return jnp.take(weight, indices, axis=0, mode="clip")
+    if out_of_range == "zeros":
+        return jnp.take(weight, indices, axis=0, mode="fill", fill_value=0)
+    return jnp.take(weight, indices, axis=0)
+
+
+@operations.native
+def one_hot(labels: Native, *, classes: int, out_of_range: str = "error") -> Native:
+    """``jax.nn.one_hot``, which gives zeros for a label out of range."""
+    if out_of_range not in ("error", "zeros"):
+        raise Unsupported("jax.nn.one_hot gives zeros for a label out of range")
+    return jax.nn.one_hot(labels, classes)
+
+
+@operations.library
+def dropout(x: Native, *, rate: float = 0.5, training: bool = True, seed: int = 0) -> Native:
+    """``flax.linen.Dropout``."""
+    return linen.Dropout(rate, deterministic=not training).apply({}, x, rngs={"dropout": jax.random.key(seed)})

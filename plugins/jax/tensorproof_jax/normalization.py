@@ -1,0 +1,70 @@
+"""Batch and layer normalization: the layers of Flax."""
+
+from tensorproof.backend import Native
+from tensorproof_jax.framework import jnp, linen
+from tensorproof_jax.table import operations
+
+LAYOUTS = {"batch_norm": {"x": "n ... c", "y": "n ... c"}}
+
+
+def _given(scale: Native | None, offset: Native | None) -> dict[str, Native]:
+    named = {"scale": scale, "bias": offset}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+@operations.library
+def batch_norm(
+    x: Native,
+    scale: Native,
+    offset: Native,
+    running_mean: Native,
+    running_variance: Native,
+    *,
+    training: bool = True,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    running_variance_estimate: str = "unbiased",
+) -> tuple[Native, Native, Native]:
+    """``flax.linen.BatchNorm``. Its running variance is the biased one; the other is computed beside it.
+
+    Flax works its running statistics out in float32 at least; here they keep the dtype in which they came.
+    """
+    layer = linen.BatchNorm(
+        use_running_average=not training,
+        momentum=momentum,
+        epsilon=epsilon,
+        use_bias=offset is not None,
+        use_scale=scale is not None,
+    )
+    variables = {"params": _given(scale, offset), "batch_stats": {"mean": running_mean, "var": running_variance}}
+    y, after = layer.apply(variables, x, mutable=["batch_stats"])
+    mean, variance = after["batch_stats"]["mean"], after["batch_stats"]["var"]
+    if training and running_variance_estimate == "unbiased":
+        variance = _unbiased(x, running_variance, momentum)
+    return y, mean.astype(running_mean.dtype), variance.astype(running_variance.dtype)
+
+
+def _unbiased(x: Native, running_variance: Native, momentum: float) -> Native:
+    """The running variance with Bessel's correction, as users write it who need it."""
+    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+    return momentum * running_variance + (1.0 - momentum) * jnp.var(wide, axis=tuple(range(x.ndim - 1)), ddof=1)
+
+
+@operations.library
+def layer_norm(
+    x: Native,
+    scale: Native | None = None,
+    offset: Native | None = None,
+    *,
+    axes: tuple[int, ...] = (-1,),
+    epsilon: float = 1e-5,
+) -> Native:
+    """``flax.linen.LayerNorm``."""
+    layer = linen.LayerNorm(
+        epsilon=epsilon,
+        use_bias=offset is not None,
+        use_scale=scale is not None,
+        reduction_axes=tuple(axes),
+        feature_axes=tuple(axes),
+    )
+    return layer.apply({"params": _given(scale, offset)}, x)

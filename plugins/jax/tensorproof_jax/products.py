@@ -1,0 +1,33 @@
+"""Matrix products, dense layers, and regressions."""
+
+from tensorproof.backend import Native
+from tensorproof_jax.framework import jax, jnp, linen
+from tensorproof_jax.table import operations
+
+ACTIVATIONS = {"linear": lambda x: x, "relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "tanh": jnp.tanh}
+
+
+@operations.native
+def matmul(a: Native, b: Native) -> Native:
+    """``jnp.matmul``."""
+    return jnp.matmul(a, b)
+
+
+@operations.library
+def dense(x: Native, weight: Native, bias: Native | None = None, *, activation: str = "linear") -> Native:
+    """``flax.linen.Dense``, followed by the activation."""
+    parameters = {"kernel": weight} if bias is None else {"kernel": weight, "bias": bias}
+    layer = linen.Dense(weight.shape[1], use_bias=bias is not None)
+    return ACTIVATIONS[activation](layer.apply({"params": parameters}, x))
+
+
+@operations.composed
+def linear_regression(x: Native, theta0: Native, theta: Native) -> Native:
+    """The formula."""
+    return theta0 + x @ theta
+
+
+@operations.composed
+def logistic_regression(x: Native, theta0: Native, theta: Native) -> Native:
+    """The formula."""
+    return jax.nn.sigmoid(theta0 + x @ theta)
