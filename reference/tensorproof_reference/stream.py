@@ -46,7 +46,7 @@ class Stream:
         words = self.raw(6 * count).reshape(count, 6)
         total = ((words >> np.uint64(32)) + (words & np.uint64(0xFFFFFFFF))).sum(axis=1)
         centred = (total.astype(np.int64) - 6 * 2**32).astype(np.float64) * 2.0**-32
-        return (mean + deviation * centred).reshape(shape)
+        return np.asarray(mean + deviation * centred, dtype=np.float64).reshape(shape)
 
     def integers(self, shape: tuple[int, ...], low: int, high: int) -> NDArray[np.int64]:
         """Uniform over low, …, high - 1; ``high`` must exceed ``low`` unless the shape is empty."""

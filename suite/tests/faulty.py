@@ -136,8 +136,9 @@ class SmallBackend(Backend):
             return getattr(fault, part)
         return getattr(OPERATIONS[operation], part)
 
-    def call(self, operation: str, **arguments: Any) -> Any:
+    def call(self, operation: str, *first: Any, **others: Any) -> Any:
         """Compute an operation on values and put it on the tape, if there is one."""
+        arguments = inspect.signature(OPERATIONS[operation].function).bind(*first, **others).arguments
         keywords = {name: value for name, value in arguments.items() if name in KEYWORDS[operation]}
         inputs = {name: value for name, value in arguments.items() if name not in KEYWORDS[operation]}
         node = Node(operation, inputs, keywords)

@@ -117,7 +117,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
             yield Sample(name=name, inputs=inputs, keywords={**choice, "reduction": reduction})
         if normalize:
             name = f"convention_{word}_rows_of_any_sum"
-            inputs = {"probabilities": stream(name).uniform((5, 7), 0.5, 2.0), "target": pair(name, 5, 7, soft=True)["target"]}
+            inputs = {"probabilities": stream(name).uniform((5, 7), 0.1, 0.9), "target": pair(name, 5, 7, soft=True)["target"]}
             yield Sample(name=name, inputs=inputs, keywords={**choice, "reduction": "none"})
         if clipping != "none":
             # 2^-7 and 1 - 2^-7 are numbers of every dtype, but a normalized 1 has an error; 1 - 1e-7 is one of float64 only.
