@@ -11,7 +11,7 @@ import jinja2
 from tensorproof.backends import UsageError
 from tensorproof.checks import STATUSES
 from tensorproof.records import Record
-from tensorproof.summary import WRONG, verdict, verdict_text
+from tensorproof.summary import WRONG, left_out_text, verdict, verdict_text
 
 SYMBOLS = {
     "passed": "✓",
@@ -20,9 +20,9 @@ SYMBOLS = {
     "known_failure": "△",
     "not_meaningful": "≈",
     "error": "!",
-    "crashed": "☠",
-    "timed_out": "⏱",
-    "out_of_memory": "▣",
+    "crashed": "†",
+    "timed_out": "…",
+    "out_of_memory": "▪",
     "fell_back": "↩",
     "not_run": "·",
 }
@@ -101,7 +101,7 @@ def _runs(records: Sequence[Record]) -> list[dict[str, Any]]:
                 "verdict_text": verdict_text(judged),
                 "complete": record.complete,
                 "notes": record.notes,
-                "left_out": record.header.get("left_out", {}),
+                "left_out": left_out_text(record),
             }
         )
     return runs

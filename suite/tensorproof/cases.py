@@ -3,7 +3,7 @@
 import functools
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tensorproof.declarations import Declaration, Situation, argument_names, in_force, matches
@@ -136,13 +136,27 @@ def in_shard(case: Case, index: int, count: int) -> bool:
     return int.from_bytes(digest[:8], "big") % count == index - 1
 
 
-def situation_of(case: Case, specification: Mapping[str, Operation], seed: int) -> Situation:
-    """What declarations' conditions are tested against."""
+def with_conventions(operation: Operation, sample: Sample, conventions: Mapping[str, Any]) -> Sample:
+    """The sample with the conventions of a backend wherever it leaves the choice open."""
+    chosen = {name: value for name, value in conventions.items() if name not in sample.keywords}
+    return replace(sample, keywords={**chosen, **sample.keywords}) if chosen else sample
+
+
+def conventions_of(declarations: Iterable[Mapping[str, Any]], operation: str) -> dict[str, Any]:
+    """The conventions of an operation, from the tables of ``[[convention]]`` declarations."""
+    chosen: dict[str, Any] = {}
+    for table in declarations:
+        named = table["operation"]
+        if operation in (named if isinstance(named, list) else [named]):
+            chosen |= table["keywords"]
+    return chosen
+
+
+def _situation(case: Case, operation: Operation, sample: Sample | None) -> Situation:
     keywords: Mapping[str, Any] = {}
     arguments: frozenset[str] = frozenset()
-    if case.check != "declared":
-        sample = samples_of(specification[case.operation], seed)[case.sample]
-        keywords = {**_defaults(specification[case.operation]), **sample.keywords}
+    if sample is not None:
+        keywords = {**_defaults(operation), **sample.keywords}
         arguments = argument_names(sample)
     return Situation(case.operation, case.sample, case.dtype, case.mode, case.device, case.check, keywords, arguments)
 
@@ -162,10 +176,25 @@ class Declared:
         self._specification = specification
         self._seed = seed
         self._by_operation: dict[tuple[str, str], list[Declaration]] = {}
+        self._samples: dict[tuple[str, str], Sample] = {}
 
     def of_kind(self, kind: str) -> list[Declaration]:
         """The declarations of one kind that are in force."""
         return [item for item in self._declarations if item.kind == kind]
+
+    def sample(self, case: Case) -> Sample:
+        """The sample of a case in the backend's conventions."""
+        key = (case.operation, case.sample)
+        if key not in self._samples:
+            operation = self._specification[case.operation]
+            chosen = conventions_of((item.table for item in self.of_kind("convention")), case.operation)
+            self._samples[key] = with_conventions(operation, samples_of(operation, self._seed)[case.sample], chosen)
+        return self._samples[key]
+
+    def situation(self, case: Case) -> Situation:
+        """What declarations' conditions are tested against."""
+        sample = None if case.check == "declared" else self.sample(case)
+        return _situation(case, self._specification[case.operation], sample)
 
     def first(self, kind: str, case: Case) -> Declaration | None:
         """The first declaration of a kind that speaks of a case."""
@@ -174,7 +203,7 @@ class Declared:
             self._by_operation[key] = [item for item in self.of_kind(kind) if _names(item, case.operation)]
         if not self._by_operation[key]:
             return None
-        situation = situation_of(case, self._specification, self._seed)
+        situation = self.situation(case)
         return next((item for item in self._by_operation[key] if matches(item, situation)), None)
 
     def idle(self, cases: Iterable[Case]) -> list[Declaration]:
@@ -184,7 +213,7 @@ class Declared:
             if not waiting:
                 break
             if any(_names(item, case.operation) for item in waiting):
-                situation = situation_of(case, self._specification, self._seed)
+                situation = self.situation(case)
                 waiting = [item for item in waiting if not matches(item, situation)]
         return waiting
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Unsupported
-from tensorproof.cases import Case, Declared, samples_of
+from tensorproof.cases import Case, Declared
 from tensorproof.execution import Answer, Answers, Run, Runs, is_out_of_memory
 from tensorproof.expectation import Expectation, Expected, expectation_of
 from tensorproof.randomness import random_findings
@@ -97,8 +97,7 @@ class Session:
 
     def expectation(self, case: Case) -> Expectation:
         """What the reference expects."""
-        operation = self.specification[case.operation]
-        sample = samples_of(operation, self.seed)[case.sample]
+        operation, sample = self.specification[case.operation], self.declared.sample(case)
         return expectation_of(operation, sample, case.dtype, self.seed, self.precision(case))
 
     def run(self, case: Case) -> Run:

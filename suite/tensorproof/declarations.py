@@ -18,6 +18,11 @@ A declaration is a table in a list named for its kind. The conditions narrow it 
     explanation = "…"                        # what anyone can check in plain framework code
     issue = "https://…"
 
+    [[convention]]                           # which reading of the operation this backend has; it is held to it wherever a
+    operation = "batch_norm"                 # sample leaves the choice open
+    keywords = { running_variance_estimate = "biased" }
+    reason = "…"
+
     [[precision]]
     operation = ["matmul", "dense"]
     device = "cuda"
@@ -49,13 +54,14 @@ from tensorproof.backend import did_you_mean
 from tensorproof_reference import trees
 from tensorproof_reference.operation import DTYPES, Operation, Sample
 
-KINDS = ("unsupported", "known_failure", "precision", "device")
-EXPLANATION = {"unsupported": "reason", "known_failure": "explanation", "precision": "reason"}
+KINDS = ("unsupported", "known_failure", "convention", "precision", "device")
+EXPLANATION = {"unsupported": "reason", "known_failure": "explanation", "convention": "reason", "precision": "reason"}
 NAMES = ("operation", "sample", "dtype", "mode", "device", "check")
 CONDITIONS = (*NAMES, "keywords", "given", "absent", "platform", "versions")
 EXTRA = {
     "unsupported": ("reason", "issue", "finding", "attempt"),
     "known_failure": ("explanation", "issue", "finding"),
+    "convention": ("operation", "keywords", "platform", "versions", "reason"),
     "precision": ("reason", "matmul_input_bits", "accumulate"),
     "device": ("name", "dtypes", "modes"),
 }
@@ -135,7 +141,7 @@ def _strings(value: Any, source: str, key: str) -> list[str]:
 def _check_table(
     kind: str, table: Mapping[str, Any], source: str, operations: Mapping[str, Operation], modes: Sequence[str]
 ) -> None:
-    allowed = EXTRA[kind] if kind == "device" else (*CONDITIONS, *EXTRA[kind])
+    allowed = EXTRA[kind] if kind in ("device", "convention") else (*CONDITIONS, *EXTRA[kind])
     for key in table:
         if key not in allowed:
             raise DeclarationError(f"{source}: unknown key {key!r}{did_you_mean(key, allowed)}")
@@ -153,6 +159,8 @@ def _check_table(
         for name in _strings(table.get(key, []), source, key):
             if name not in known[key[:-1]]:
                 raise DeclarationError(f"{source}: no {key[:-1]} is called {name!r}{did_you_mean(name, known[key[:-1]])}")
+    if kind == "convention":
+        _check_convention(table, source, operations)
     for name, condition in table.get("keywords", {}).items():
         if isinstance(condition, Mapping) and not set(condition) <= {"not", "any_of", "none_of"}:
             raise DeclarationError(f"{source}: keywords: {name}: expected a value, or not, any_of or none_of, got {condition!r}")
@@ -165,6 +173,20 @@ def _check_table(
         raise DeclarationError(f"{source}: matmul_input_bits: expected 24, 16, 11 or 8, got {table['matmul_input_bits']!r}")
     if table.get("accumulate", "float32") not in ("float32", "same"):
         raise DeclarationError(f"{source}: accumulate: expected 'float32' or 'same', got {table['accumulate']!r}")
+
+
+def _check_convention(table: Mapping[str, Any], source: str, operations: Mapping[str, Operation]) -> None:
+    names = _strings(table.get("operation", []), source, "operation")
+    if not names or not table.get("keywords"):
+        raise DeclarationError(f"{source}: a convention names its operation and its keywords")
+    for name in names:
+        for keyword, value in table["keywords"].items():
+            conventions = operations[name].conventions
+            if keyword not in conventions:
+                raise DeclarationError(f"{source}: {name} has no convention {keyword!r}{did_you_mean(keyword, conventions)}")
+            if value not in conventions[keyword]:
+                choices = ", ".join(map(repr, conventions[keyword]))
+                raise DeclarationError(f"{source}: {keyword}: expected one of {choices}, got {value!r}")
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from tensorproof.backends import specification
-from tensorproof.cases import samples_of
+from tensorproof.cases import conventions_of, samples_of, with_conventions
 from tensorproof.checks import STATUSES
 from tensorproof.records import Record
 from tensorproof_reference.operation import Operation
@@ -22,9 +22,10 @@ def counts_by_mode(checks: Iterable[Mapping[str, Any]]) -> dict[str, Counter[str
     return dict(counts)
 
 
-def _chosen(operation: Operation, sample: str, seed: int) -> dict[str, Any]:
-    """The values of the operation's conventions that a sample chooses."""
-    keywords = {**(operation.function.__kwdefaults__ or {}), **samples_of(operation, seed)[sample].keywords}
+def _chosen(operation: Operation, sample: str, seed: int, declared: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the operation's conventions that a sample chooses, or leaves to the backend."""
+    defaults = operation.function.__kwdefaults__ or {}
+    keywords = {**defaults, **with_conventions(operation, samples_of(operation, seed)[sample], declared).keywords}
     return {name: keywords[name] for name in operation.conventions}
 
 
@@ -35,13 +36,14 @@ def excused(record: Record) -> set[int]:
     """
     known = specification()
     seed = int(record.header.get("seed", 0))
+    declared = [table for table in record.header["declarations"] if table["kind"] == "convention"]
     statuses: dict[tuple[str, str, Any], set[str]] = defaultdict(set)
     choices: dict[int, dict[str, Any]] = {}
     for index, check in enumerate(record.checks):
         operation = known.get(check["operation"])
         if operation is None or not operation.conventions or check["sample"] not in samples_of(operation, seed):
             continue
-        choices[index] = _chosen(operation, check["sample"], seed)
+        choices[index] = _chosen(operation, check["sample"], seed, conventions_of(declared, operation.name))
         for name, value in choices[index].items():
             statuses[operation.name, name, value].add(check["status"])
     found = set()
@@ -99,6 +101,20 @@ def verdict_text(judged: Mapping[str, Any]) -> str:
     return f"profile {judged['profile']}: {judged['word']} ({', '.join(parts)})"
 
 
+LEFT_OUT = {
+    "scope": "outside the default scope (--thorough runs them)",
+    "selection": "not selected",
+    "shard": "in other shards",
+    "profile": "of other profiles",
+}
+"""Why checks were not planned, in words."""
+
+
+def left_out_text(record: Record) -> str:
+    """How many checks were not planned, and why."""
+    return ", ".join(f"{count} {LEFT_OUT.get(reason, reason)}" for reason, count in record.header["left_out"].items())
+
+
 def summary_text(record: Record) -> str:
     """The table of a run for the terminal, a row for each mode, with what was left out and the verdict."""
     header = record.header
@@ -119,15 +135,9 @@ def summary_text(record: Record) -> str:
         ).rstrip()
         for row in rows
     ]
-    wordings = {
-        "scope": "outside the default scope (--thorough runs them)",
-        "selection": "not selected",
-        "shard": "in other shards",
-        "profile": "of other profiles",
-    }
-    left = [f"{count} {wordings[reason]}" for reason, count in header["left_out"].items()]
+    left = left_out_text(record)
     if left:
-        lines.append(f"not run: {', '.join(left)}")
+        lines.append(f"not run: {left}")
     lines.append(_time_text(record.checks))
     lines.append(verdict_text(verdict(record)))
     return "\n".join(lines)

@@ -98,7 +98,7 @@ def test_what_ends_a_check_is_told_apart_and_costs_it_only(tensorproof, plugin: 
     source = f"""
 @operations.native
 def sigmoid(x):
-    if x.dtype == np.float32 and x.shape == (2, 17):
+    if x.dtype == np.float32 and x.shape[-1:] == (17,):
         {action}
     return reference_sigmoid.sigmoid(x)
 """
@@ -129,7 +129,7 @@ def sigmoid(x):
         *("check", "fake", "--op=sigmoid", "--check=forward", "--sample=plain_both_signs", f"--record={record}"),
         path=folder,
     )
-    assert statuses(record["out_of_memory"] == 2
+    assert statuses(record)["out_of_memory"] == 2
 
 
 def test_result_from_another_device_fell_back_and_is_no_pass(tensorproof, plugin: Plugin, tmp_path):

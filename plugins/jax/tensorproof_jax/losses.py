@@ -69,12 +69,11 @@ def sparse_categorical_cross_entropy(
     out_of_range: str = "error",
     reduction: str = "mean",
 ) -> Native:
-    """The formula, with ``jnp.take_along_axis``, which fills with NaN where a label is too large, or clips."""
-    if out_of_range == "zeros":
-        raise Unsupported("jnp.take_along_axis fills with NaN, or clips")
-    mode = "clip" if out_of_range == "clamp" else None
+    """The formula, with ``jnp.take_along_axis``, which fills with NaN where a label is too large."""
+    if out_of_range in ("zeros", "clamp"):
+        raise Unsupported("jnp.take_along_axis gives NaN for a label that is too large")
     q = _prepared(probabilities, clipping, epsilon, normalize)
-    return REDUCTIONS[reduction](-jnp.log(jnp.take_along_axis(q, labels[..., None], axis=-1, mode=mode)[..., 0]))
+    return REDUCTIONS[reduction](-jnp.log(jnp.take_along_axis(q, labels[..., None], axis=-1)[..., 0]))
 
 
 def _of_classes(logits: Native, target: Native, label_smoothing: float) -> Native:

@@ -1,7 +1,7 @@
 """Batch and layer normalization: the layers of Flax."""
 
-from tensorproof.backend import Native
-from tensorproof_jax.framework import jnp, linen
+from tensorproof.backend import Native, Unsupported
+from tensorproof_jax.framework import linen
 from tensorproof_jax.table import operations
 
 LAYOUTS = {"batch_norm": {"x": "n ... c", "y": "n ... c"}}
@@ -25,10 +25,12 @@ def batch_norm(
     momentum: float = 0.9,
     running_variance_estimate: str = "unbiased",
 ) -> tuple[Native, Native, Native]:
-    """``flax.linen.BatchNorm``. Its running variance is the biased one; the other is computed beside it.
+    """``flax.linen.BatchNorm``, whose running variance is the biased one.
 
     Flax works its running statistics out in float32 at least; here they keep the dtype in which they came.
     """
+    if training and running_variance_estimate != "biased":
+        raise Unsupported("the running variance of flax.linen.BatchNorm is the biased one")
     layer = linen.BatchNorm(
         use_running_average=not training,
         momentum=momentum,
@@ -39,15 +41,7 @@ def batch_norm(
     variables = {"params": _given(scale, offset), "batch_stats": {"mean": running_mean, "var": running_variance}}
     y, after = layer.apply(variables, x, mutable=["batch_stats"])
     mean, variance = after["batch_stats"]["mean"], after["batch_stats"]["var"]
-    if training and running_variance_estimate == "unbiased":
-        variance = _unbiased(x, running_variance, momentum)
     return y, mean.astype(running_mean.dtype), variance.astype(running_variance.dtype)
-
-
-def _unbiased(x: Native, running_variance: Native, momentum: float) -> Native:
-    """The running variance with Bessel's correction, as users write it who need it."""
-    wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    return momentum * running_variance + (1.0 - momentum) * jnp.var(wide, axis=tuple(range(x.ndim - 1)), ddof=1)
 
 
 @operations.library

@@ -1,6 +1,5 @@
 """TensorFlow as a backend: eager, ``tf.function``, and XLA; Keras for what ``tf.nn`` lacks."""
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Forward, Function, Native, ValueAndVjp, hookimpl
 from tensorproof_tensorflow import attention, elementwise, lookup, losses, normalization, products, recurrent, windows
-from tensorproof_tensorflow.framework import keras, tf
+from tensorproof_tensorflow.framework import keras, tf, uses_onednn
 from tensorproof_tensorflow.table import operations
 
 __all__ = ["attention", "elementwise", "lookup", "losses", "products"]
@@ -38,10 +37,11 @@ class TensorFlowBackend(Backend):
         self.device = "cpu"
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of TensorFlow and Keras, and of CUDA and cuDNN where TensorFlow was built with them."""
+        """Versions of TensorFlow and Keras, of CUDA and cuDNN where TensorFlow was built with them, and ``onednn``: 1 where
+        TensorFlow's CPU kernels are those of oneDNN, which it decides by the processor, and 0 where they are not."""
         build = tf.sysconfig.get_build_info()
         libraries = {key: str(build[f"{key}_version"]) for key in ("cuda", "cudnn") if build.get(f"{key}_version")}
-        return {"tensorflow": tf.__version__, "keras": keras.__version__, **libraries}
+        return {"tensorflow": tf.__version__, "keras": keras.__version__, "onednn": str(int(uses_onednn())), **libraries}
 
     def devices(self) -> Sequence[str]:
         """TensorFlow's logical devices: ``cpu``, ``gpu:0``, …"""
@@ -65,7 +65,7 @@ class TensorFlowBackend(Backend):
         return {
             "tensor_float_32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
             "op_determinism": str(tf.config.experimental.is_op_determinism_enabled()),
-            "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+            "onednn": str(uses_onednn()),
             "threads_within": str(tf.config.threading.get_intra_op_parallelism_threads()),
             "threads_between": str(tf.config.threading.get_inter_op_parallelism_threads()),
         }

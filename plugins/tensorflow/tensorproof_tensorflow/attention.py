@@ -17,7 +17,7 @@ def scaled_dot_product_attention(
     fully_masked_rows: str = "nan",
 ) -> Native:
     """``keras.ops.dot_product_attention`` of one head, all leading axes taken together as its batch."""
-    if fully_masked_rows == "zero":
+    if fully_masked_rows != "uniform":
         raise Unsupported("Keras masks with a large negative number, so a fully masked row gives the mean of all values")
     *leading, rows, _ = query.shape
     columns = key.shape[-2]

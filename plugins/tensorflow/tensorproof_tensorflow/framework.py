@@ -13,4 +13,13 @@ from tensorproof.backend import PluginError
 if keras.backend.backend() != "tensorflow":
     raise PluginError(f"Keras was imported before with the backend {keras.backend.backend()}; this plugin needs tensorflow")
 
-__all__ = ["keras", "tf"]
+__all__ = ["keras", "tf", "uses_onednn"]
+
+
+def uses_onednn() -> bool:
+    """Whether CPU kernels are those of oneDNN; TensorFlow says so in no public way."""
+    try:
+        from tensorflow.python.util import _pywrap_util_port
+    except ImportError:
+        return False
+    return bool(_pywrap_util_port.IsMklEnabled())

@@ -1,6 +1,6 @@
 """Looking up rows, one-hot rows, and dropout."""
 
-from tensorproof.backend import Native
+from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import tf
 from tensorproof_tensorflow.table import operations
 
@@ -14,6 +14,8 @@ def embedding(indices: Native, weight: Native, *, out_of_range: str = "error") -
 @operations.native
 def one_hot(labels: Native, *, classes: int, out_of_range: str = "error") -> Native:
     """``tf.one_hot``, which gives zeros for a label out of range."""
+    if out_of_range in ("clamp", "nan"):
+        raise Unsupported("tf.one_hot gives zeros for a label out of range")
     return tf.one_hot(labels, classes)
 
 

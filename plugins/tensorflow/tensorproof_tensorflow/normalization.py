@@ -1,10 +1,7 @@
 """Batch and layer normalization: the layers of Keras."""
 
-import math
-
-from tensorproof.backend import Native
+from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow import layers
-from tensorproof_tensorflow.framework import tf
 from tensorproof_tensorflow.table import operations
 
 LAYOUTS = {"batch_norm": {"x": "n ... c", "y": "n ... c"}}
@@ -23,27 +20,19 @@ def batch_norm(
     momentum: float = 0.9,
     running_variance_estimate: str = "unbiased",
 ) -> tuple[Native, Native, Native]:
-    """``keras.layers.BatchNormalization``. Its running variance is the biased one; the other is added to its result."""
+    """``keras.layers.BatchNormalization``, whose running variance is the biased one."""
+    if training and running_variance_estimate != "biased":
+        raise Unsupported("Keras updates the running variance with the biased variance of the batch")
     y, (mean, variance) = layers.call(
         *("BatchNormalization", x, _given(scale, offset), [running_mean, running_variance]),
         arguments={"training": training},
         **{"momentum": momentum, "epsilon": epsilon, "scale": scale is not None, "center": offset is not None},
     )
-    if training and running_variance_estimate == "unbiased":
-        variance = _unbiased(x, running_variance, momentum)
     return y, mean, variance
 
 
 def _given(scale: Native | None, offset: Native | None) -> list[Native]:
     return [weight for weight in (scale, offset) if weight is not None]
-
-
-def _unbiased(x: Native, running_variance: Native, momentum: float) -> Native:
-    """The running variance with Bessel's correction, as users write it who need it: from ``tf.nn.moments``."""
-    axes = list(range(len(x.shape) - 1))
-    count = math.prod(x.shape[:-1])
-    _, variance = tf.nn.moments(x, axes)
-    return running_variance * momentum + variance * (1.0 - momentum) * (count / (count - 1))
 
 
 @operations.library

@@ -1,5 +1,6 @@
 """PyTorch as a backend: eager, and compiled by Inductor."""
 
+import os
 import types
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -41,7 +42,8 @@ class TorchBackend(Backend):
 
     def versions(self) -> Mapping[str, str]:
         """Versions of PyTorch, and of CUDA, HIP and cuDNN where it was built with them."""
-        built = {"cuda": torch.version.cuda, "hip": torch.version.hip, "cudnn": torch.backends.cudnn.version()}
+        cudnn: Any = torch.backends.cudnn
+        built = {"cuda": torch.version.cuda, "hip": torch.version.hip, "cudnn": cudnn.version()}
         return {"torch": str(torch.__version__), **{name: str(version) for name, version in built.items() if version}}
 
     def devices(self) -> Sequence[str]:
@@ -52,12 +54,13 @@ class TorchBackend(Backend):
 
     def open_device(self, device: str) -> None:
         """Set full precision and repeatable kernels: no TF32, no reduced-precision accumulation in matrix products."""
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs to be repeatable
         try:
             placed = torch.zeros((), device=device).device
             if placed.type == "meta":
                 raise RuntimeError("the device meta holds no values")
         except (RuntimeError, AssertionError, NotImplementedError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            reason = (str(error) or type(error).__name__).splitlines()[0].split(". ")[0]
             raise ValueError(f"no device {device!r}; present: {', '.join(self.devices())} ({reason})") from error
         self._opened_as[str(placed)] = device
         torch.set_float32_matmul_precision("highest")
@@ -110,8 +113,9 @@ class TorchBackend(Backend):
 
     def synchronize(self, device: str) -> None:
         """Wait for the device."""
-        module = getattr(torch, torch.device(device).type, None)
-        if hasattr(module, "synchronize") and torch.device(device).type != "cpu":
+        kind = torch.device(device).type
+        module: Any = getattr(torch, kind, None)
+        if kind != "cpu" and hasattr(module, "synchronize"):
             module.synchronize()
 
     def _in_mode(self, function: Function, mode: str) -> Forward:

@@ -1,7 +1,7 @@
 """Recurrent layers of ``torch.nn`` with the weights given, and the gates of one step."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -27,7 +27,7 @@ NAMES = {"input_weights": "weight_ih", "recurrent_weights": "weight_hh", "bias":
 
 
 @functools.cache
-def _module(kind: str, features: int, units: int, layers: int, two_directions: bool, bias: bool, **options: Any) -> Any:
+def _build(kind: str, features: int, units: int, layers: int, two_directions: bool, bias: bool, **options: Any) -> Any:
     """A layer of ``torch.nn`` without memory for its parameters, which are given in each call."""
     return getattr(torch.nn, kind)(
         *(features, units, layers),
@@ -39,9 +39,14 @@ def _module(kind: str, features: int, units: int, layers: int, two_directions: b
     )
 
 
+compiler: Any = torch.compiler
+_module: Callable[..., Any] = compiler.disable(_build)
+"""``_build``, at which Dynamo breaks the graph, as it does at the recurrent layer itself."""
+
+
 def _named(parameters: Parameters) -> dict[str, Native]:
     """The parameters as the layer names them; where only one of two biases is given, the other is zero."""
-    named = {}
+    named: dict[str, Native] = {}
     for layer, directions in enumerate(parameters):
         for suffix, weights in zip(("", "_reverse"), directions, strict=False):
             given = dict(weights)
@@ -52,7 +57,7 @@ def _named(parameters: Parameters) -> dict[str, Native]:
     return named
 
 
-def _call(kind: str, x: Native, parameters: Parameters, states: Any, return_sequences: bool, **options: Any) -> tuple[Native, Any]:
+def _call(kind: str, x: Native, parameters: Parameters, states: Any, return_sequences: bool, **options: Any) -> Any:
     """The layer's output, or its last, and its final states."""
     named = _named(parameters)
     units, directions = named["weight_hh_l0"].shape[1], len(parameters[0])
@@ -104,7 +109,8 @@ def gru(
     """``torch.nn.GRU``, which resets after the recurrent product."""
     if reset != "after":
         raise Unsupported("torch.nn.GRU resets after the recurrent product")
-    return _call("GRU", x, parameters, hidden, return_sequences)
+    y, h = _call("GRU", x, parameters, hidden, return_sequences)
+    return y, h
 
 
 @operations.composed

@@ -67,7 +67,9 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="strided_transposed", inputs=pair("strided_transposed", 5, 7), memory="transposed")
     yield Sample(name="strided_sliced", inputs=pair("strided_sliced", 5, 7), memory="sliced")
     yield Sample(name="magnitude_spread_60", inputs=pair("magnitude_spread_60", 64, 128, spread=60.0), keywords=none)
-    yield Sample(name="magnitude_spread_1000", inputs=pair("magnitude_spread_1000", 5, 7, spread=1e3))
+    large = pair("magnitude_spread_1000", 5, 7, spread=950.0)
+    large["logits"] = large["logits"] + np.copysign(50.0, large["logits"])
+    yield Sample(name="magnitude_spread_1000", inputs=large)
     ends = asarray([-1000.0, -104.0, -89.0, -88.0, 88.0, 89.0, 104.0, 1000.0])
     inputs = {"logits": np.stack([ends, ends]), "target": np.repeat([[0.0], [1.0]], 8, axis=1)}
     yield Sample(name="magnitude_1000", inputs=inputs, keywords=none)

@@ -46,7 +46,7 @@ def axis_samples(stream: Stream, *, tie: float, masked: float, exact_zero_of_one
     yield Sample(name="size_large", inputs=normal("size_large", 64, 128))
     for width in (1, 2, 3, 8, 9, 15, 16, 127, 513):
         exact = exact_zero_of_one if width == 1 else ()
-        yield Sample(name=f"width_{width}", inputs=normal(f"width_{width}", 6, width), exact_zero=exact)
+        yield Sample(name=f"width_{width}", inputs=normal(f"width_{width}", 24 if width < 8 else 2, width), exact_zero=exact)
     yield Sample(name="rank_one", inputs=normal("rank_one", 7))
     yield Sample(name="rank_four", inputs=normal("rank_four", 2, 3, 4, 5))
     yield Sample(name="unit_batch", inputs=normal("unit_batch", 1, 7))

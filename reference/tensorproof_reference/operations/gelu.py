@@ -69,9 +69,11 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="nan_tanh", inputs={"x": nan}, **approximate)
     infinities = {"y": alternating(np.nan, np.inf), "d_x": alternating(np.nan, np.nan)}
     yield Sample(name="infinity_tanh", inputs={"x": alternating(-np.inf, np.inf)}, expected=infinities, **approximate)
-    for name in ("tanh_small", "tanh_moderate", "tanh_large", "tanh_huge"):
-        yield magnitude(stream, name, **approximate, gradient=name != "tanh_huge")
-    yield magnitude(stream, "tanh_gradient_huge", **approximate)
+    for name in ("tanh_small", "tanh_moderate", "tanh_large"):
+        yield magnitude(stream, name, **approximate)
+    for name in ("huge", "largest"):
+        yield magnitude(stream, f"tanh_value_{name}", **approximate, gradient=False)
+        yield magnitude(stream, f"tanh_gradient_{name}", **approximate)
 
 
 OPERATION = Operation(

@@ -1,0 +1,101 @@
+"""Write a page for each operation from the specification: ``python docs/generate.py`` (``--check``: only say what is stale)."""
+
+import inspect
+import sys
+from pathlib import Path
+
+from tensorproof_reference.operation import Operation
+from tensorproof_reference.registry import all_operations
+from tensorproof_reference.sample_classes import CLASSES, class_of
+from tensorproof_reference.stream import Stream
+
+FOLDER = Path(__file__).parent / "operations"
+
+
+def _signature(operation: Operation) -> str:
+    signature = inspect.signature(operation.function)
+    bare = signature.replace(
+        parameters=[item.replace(annotation=item.empty) for item in signature.parameters.values()],
+        return_annotation=signature.empty,
+    )
+    return f"{operation.name}{bare}"
+
+
+def _facts(operation: Operation) -> list[str]:
+    facts = [
+        f"- Outputs: {', '.join(f'`{name}`' for name in operation.outputs)}; gradients flow from "
+        f"{', '.join(f'`{name}`' for name in operation.cotangents) or 'none'} to "
+        f"{', '.join(f'`{name}`' for name in operation.differentiable) or 'none'}.",
+        f"- Profile `{operation.profile}`, {'required' if operation.required else 'optional'}, version {operation.version}.",
+    ]
+    facts += [
+        f"- Convention `{name}`: {', '.join(f'`{value!r}`' for value in values)}; a backend must offer at least one."
+        for name, values in operation.conventions.items()
+    ]
+    facts += [f"- Axes of `{name}`: `{axes}`." for name, axes in operation.axes.items()]
+    facts += [f"- Order of axis `{axis}`: `{order}`." for axis, order in operation.orders.items()]
+    if operation.documents:
+        facts.append(f"- In the texts: {', '.join(operation.documents)}.")
+    return facts
+
+
+def page(operation: Operation) -> str:
+    """The page of one operation, in Markdown."""
+    documentation = inspect.getdoc(operation.function) or ""
+    rows = []
+    for sample in operation.samples(Stream(0)(operation.name)):
+        keywords = ", ".join(f"{name}={value!r}" for name, value in sample.keywords.items())
+        need = "required" if sample.required and operation.required else "optional"
+        rows.append(f"| `{sample.name}` | {CLASSES[class_of(sample)]} | {f'`{keywords}`' if keywords else ''} | {need} |")
+    module = f"reference/{operation.function.__module__.replace('.', '/')}.py"
+    return "\n".join(
+        [
+            f"# {operation.name}",
+            "",
+            f"<!-- written by docs/generate.py from {module}; edit that -->",
+            "",
+            "```python",
+            _signature(operation),
+            "```",
+            "",
+            documentation,
+            "",
+            *_facts(operation),
+            "",
+            "## Samples",
+            "",
+            "| sample | class of case | keywords | conformance |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def index() -> str:
+    """The list of all operations, in Markdown."""
+    rows = [
+        f"- [{name}]({name}.md): {(inspect.getdoc(operation.function) or '').splitlines()[0]}"
+        for name, operation in all_operations().items()
+    ]
+    return "\n".join(["# Operations and losses", "", *rows, ""])
+
+
+def main() -> int:
+    """Write the pages, or with ``--check`` return 1 if one is stale."""
+    pages = {f"{name}.md": page(operation) for name, operation in all_operations().items()} | {"index.md": index()}
+    present = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    if sys.argv[1:] == ["--check"]:
+        stale = sorted(name for name in pages.keys() | present.keys() if pages.get(name) != present.get(name))
+        print("\n".join(f"stale: docs/operations/{name}" for name in stale) or "all pages are up to date")
+        return 1 if stale else 0
+    FOLDER.mkdir(exist_ok=True)
+    for name in present.keys() - pages.keys():
+        (FOLDER / name).unlink()
+    for name, text in pages.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

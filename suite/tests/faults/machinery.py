@@ -1,0 +1,403 @@
+"""Faults of a framework rather than of one formula: compilers, caches, buffers, dtypes, devices, determinism; and dropout."""
+
+from typing import Any
+
+import numpy as np
+from faulty import Faults, Node, SmallBackend, Value, reference, right_vjp
+
+from tensorproof_reference.stream import Stream
+
+FAULTS = Faults()
+
+
+def shapes(*groups: Any) -> Any:
+    """What a cache that forgets half of its key would use."""
+    return tuple((value.array.shape, value.dtype) for group in groups for value in group)
+
+
+class Wrapping(SmallBackend):
+    """A backend that does something to every run of value and gradient, in the modes of ``modes_hit``."""
+
+    modes_hit = ("eager", "compiled")
+
+    def around(self, run: Any, primals: Any, constants: Any, cotangents: Any) -> Any:
+        raise NotImplementedError
+
+    def value_and_vjp(self, function: Any, mode: str) -> Any:
+        run = super().value_and_vjp(function, mode)
+        if mode not in self.modes_hit:
+            return run
+        return lambda primals, constants, cotangents: self.around(run, primals, constants, cotangents)
+
+
+@FAULTS.framework("batch_norm", "compiled")
+class ResultsCachedByShape(Wrapping):
+    modes_hit = ("compiled",)
+
+    def around(self, run, primals, constants, cotangents):
+        cache = self.__dict__.setdefault("cache", {})
+        key = shapes(primals, constants)
+        if key not in cache:
+            cache[key] = run(primals, constants, cotangents)
+        return cache[key]
+
+
+@FAULTS.framework("conv2d", "compiled")
+class ProgramsCachedByShape(SmallBackend):
+    def prepared(self, function, mode):
+        prepared = super().prepared(function, mode)
+        cache = self.__dict__.setdefault("cache", {})
+
+        def run(primals, constants):
+            if mode == "eager":
+                return prepared(primals, constants)
+            return cache.setdefault(shapes(primals, constants), prepared)(primals, constants)
+
+        return run
+
+
+@FAULTS.framework("matmul", "compiled")
+class CompiledOutputsAreDoubled(Wrapping):
+    modes_hit = ("compiled",)
+
+    def around(self, run, primals, constants, cotangents):
+        outputs, others, gradients = run(primals, constants, cotangents)
+        return tuple(value * 2.0 for value in outputs), others, gradients
+
+
+@FAULTS.framework("dense", "gradient")
+class GradientsAccumulateOverCalls(Wrapping):
+    def around(self, run, primals, constants, cotangents):
+        buffers = self.__dict__.setdefault("buffers", {})
+        outputs, others, gradients = run(primals, constants, cotangents)
+        for index, gradient in enumerate(gradients):
+            buffer = buffers.setdefault((id(run), index), np.zeros_like(gradient.array))
+            buffer += gradient.array
+        added = tuple(Value(buffers[id(run), i].copy(), g.dtype, "cpu", self) for i, g in enumerate(gradients))
+        return outputs, others, added
+
+
+@FAULTS.framework("conv2d", "subset")
+class WeightGradientAloneIsZero(Wrapping):
+    def around(self, run, primals, constants, cotangents):
+        outputs, others, gradients = run(primals, constants, cotangents)
+        return outputs, others, tuple(g * 0.0 if len(primals) == 1 and constants else g for g in gradients)
+
+
+@FAULTS.framework("layer_norm", "subset")
+class GradientsInTheOrderAskedForAreMixedUp(Wrapping):
+    def around(self, run, primals, constants, cotangents):
+        outputs, others, gradients = run(primals, constants, cotangents)
+        return outputs, others, gradients if len(primals) == 3 else tuple(g * 1.5 for g in gradients)
+
+
+@FAULTS.framework("scaled_dot_product_attention", "gradient")
+class LastGradientIsNone(Wrapping):
+    def around(self, run, primals, constants, cotangents):
+        outputs, others, gradients = run(primals, constants, cotangents)
+        return outputs, others, (*gradients[:-1], None)
+
+
+@FAULTS.framework("relu", "gradient")
+class ValueBesideTheGradientIsTheInput(Wrapping):
+    def around(self, run, primals, constants, cotangents):
+        _, others, gradients = run(primals, constants, cotangents)
+        return tuple(primals), others, gradients
+
+
+@FAULTS.framework("sigmoid", "purity")
+class CotangentOverwritten(Wrapping):
+    def around(self, run, primals, constants, cotangents):
+        answer = run(primals, constants, cotangents)
+        for cotangent in cotangents:
+            cotangent.array[...] = 0.0
+        return answer
+
+
+@FAULTS.framework("tanh", "purity")
+class ArgumentsDonatedWhenCompiled(Wrapping):
+    modes_hit = ("compiled",)
+
+    def around(self, run, primals, constants, cotangents):
+        answer = run(primals, constants, cotangents)
+        primals[0].array[...] = answer[0][0].array
+        return answer
+
+
+@FAULTS.framework("softmax_cross_entropy", "purity")
+class LastBitsChangeFromCallToCall(Wrapping):
+    def around(self, run, primals, constants, cotangents):
+        outputs, others, gradients = run(primals, constants, cotangents)
+        self.calls = self.__dict__.get("calls", 0) + 1
+        nudge = 1.0 + (self.calls % 2) * 2.0**-23
+        return tuple(value * nudge for value in outputs), others, gradients
+
+
+@FAULTS.framework("matmul", "plain")
+class OutputsComeFromTheHost(SmallBackend):
+    def devices(self):
+        return ("accelerator",)
+
+    def from_numpy(self, array, dtype, device):
+        return Value(array, dtype, device, self)
+
+
+@FAULTS.framework("softplus", "magnitude")
+class LargeInputsFallBackToTheHost(SmallBackend):
+    def devices(self):
+        return ("accelerator",)
+
+    def wrap(self, result, dtype):
+        value = super().wrap(result, dtype)
+        value.device = "cpu" if value.array.size and np.nanmax(np.abs(value.array)) > 1e6 else "accelerator"
+        return value
+
+
+@FAULTS.framework("gelu", "bfloat16")
+class CastBackToSixteenBitsForgotten(SmallBackend):
+    def wrap(self, result, dtype):
+        return Value(np.asarray(result, np.float32), "float32", "cpu", self) if dtype == "bfloat16" else super().wrap(result, dtype)
+
+
+@FAULTS.framework("lstm", "float16")
+class GradientsOfFloat16InFloat32(SmallBackend):
+    def gradients(self, node, found):
+        right = super().gradients(node, found)
+        return {
+            path: Value(value.array.astype(np.float32), "float32", "cpu", self) if value.dtype == "float16" else value
+            for path, value in right.items()
+        }
+
+
+@FAULTS.framework("average_pool2d", "bfloat16")
+class Bfloat16TruncatedNotRounded(SmallBackend):
+    def wrap(self, result, dtype):
+        if dtype != "bfloat16" or isinstance(result, Value):
+            return super().wrap(result, dtype)
+        bits = np.asarray(result, np.float32).view(np.uint32) & np.uint32(0xFFFF0000)
+        return Value(bits.view(np.float32), dtype, "cpu", self)
+
+
+@FAULTS.framework("conv2d_transpose", "float16")
+class Float16SaturatesAtItsLargest(SmallBackend):
+    def wrap(self, result, dtype):
+        if dtype != "float16" or isinstance(result, Value):
+            return super().wrap(result, dtype)
+        limited = np.nan_to_num(np.asarray(result), nan=np.nan, posinf=65504.0, neginf=-65504.0)
+        return super().wrap(limited, dtype)
+
+
+@FAULTS.framework("flatten", "strided")
+class StridesLostOnTheWayIn(SmallBackend):
+    def from_numpy(self, array, dtype, device):
+        return super().from_numpy(array.ravel(order="K").reshape(array.shape), dtype, device)
+
+
+@FAULTS.framework("embedding", "purity")
+class IndicesClampedInPlace(SmallBackend):
+    def compute(self, node):
+        outputs = super().compute(node)
+        if node.operation == "embedding":
+            array = node.inputs["indices"].array
+            np.minimum(array, 3, out=array)
+        return outputs
+
+
+@FAULTS.framework("hinge", "unit")
+class ScalarsComeBackAsVectors(SmallBackend):
+    def wrap(self, result, dtype):
+        value = super().wrap(result, dtype)
+        return Value(value.array.reshape(1), value.dtype, "cpu", self) if value.array.ndim == 0 else value
+
+
+@FAULTS.framework("max_pool2d", "size")
+class MemoryRunsOut(SmallBackend):
+    def compute(self, node):
+        if any(value.array.size > 5000 for value in node.inputs.values()):
+            raise MemoryError("cannot allocate")
+        return super().compute(node)
+
+
+@FAULTS.value("tanh", "plain")
+def result_in_double_precision(x):
+    return reference("tanh", x.astype(np.float64))
+
+
+@FAULTS.gradient("matmul", "plain")
+def gradients_in_double_precision(dy, a, b):
+    return {name: value.astype(np.float64) for name, value in right_vjp("matmul", dy, a, b).items()}
+
+
+@FAULTS.value("relu", "purity")
+def computed_in_place(x):
+    np.maximum(x, 0.0, out=x)
+    return x
+
+
+@FAULTS.gradient("softmax", "purity")
+def cotangent_used_as_a_buffer(dy, x, *, axis=-1):
+    right = right_vjp("softmax", dy, x, axis=axis)["x"]
+    dy[...] = right
+    return {"x": dy}
+
+
+@FAULTS.value("silu", "purity")
+def noise_in_the_last_bit(x):
+    y = reference("silu", x)
+    return y * (1.0 + 2.0**-23 * np.random.default_rng().integers(0, 2, y.shape)).astype(y.dtype)
+
+
+@FAULTS.compiler("log_softmax", "fused")
+def product_before_an_operation_dropped(nodes):
+    kept = [node for node in nodes if node.operation != "scale"]
+    return kept if kept[1:] else nodes
+
+
+@FAULTS.compiler("dense", "fused")
+def neighbouring_tanh_merged_away(nodes):
+    last = nodes[-1]
+    if len(nodes) < 3 or last.operation != "tanh":
+        return nodes
+    dense = next(node for node in nodes if node.operation == "dense")
+    return [node for node in nodes if node is not dense] and [
+        *nodes[:-2],
+        Node("dense", dense.inputs, dense.keywords, last.outputs),
+    ]
+
+
+@FAULTS.compiler("conv2d", "fused")
+def bias_moved_behind_a_fused_tanh(nodes):
+    for node in nodes:
+        if node.operation == "conv2d" and len(nodes) > 1:
+            node.inputs = {**node.inputs, "bias": None}
+    return nodes
+
+
+@FAULTS.compiler("leaky_relu", "compiled")
+def keywords_dropped(nodes):
+    return [Node(node.operation, node.inputs, {}, node.outputs) if node.operation == "leaky_relu" else node for node in nodes]
+
+
+@FAULTS.compiler("average_pool2d", "compiled")
+def keywords_of_the_first_program_for_all(nodes):
+    seen = keywords_of_the_first_program_for_all.__dict__
+    for node in nodes:
+        if node.operation == "average_pool2d":
+            node.keywords = seen.setdefault("keywords", node.keywords)
+    return nodes
+
+
+@FAULTS.compiler("matmul", "compiled")
+def square_operands_exchanged(nodes):
+    for node in nodes:
+        if node.operation == "matmul" and node.inputs["a"].array.shape == node.inputs["b"].array.shape[::-1]:
+            node.inputs = {"a": node.inputs["b"], "b": node.inputs["a"]}
+    return nodes
+
+
+@FAULTS.compiler("batch_norm", "compiled")
+def statistics_removed_as_dead_code(nodes):
+    for node in nodes:
+        if node.operation == "batch_norm":
+            y, *_ = node.outputs
+            dead = [Value(np.zeros(0), "float32"), Value(np.zeros(0), "float32")]
+            node.outputs, node.keywords = (y, *dead), node.keywords
+    return nodes
+
+
+@FAULTS.compiler("embedding", "compiled")
+def first_argument_folded_into_the_program(nodes):
+    for node in nodes:
+        if node.operation == "embedding":
+            weight = node.inputs["weight"]
+            node.inputs = {**node.inputs, "weight": Value(weight.array.copy(), weight.dtype, weight.device, weight.backend)}
+    return nodes
+
+
+@FAULTS.value("softmax_cross_entropy", "compiled", mode="compiled")
+def ignored_label_lost_when_compiled(logits, target, *, ignored_label=None, **keywords):
+    if ignored_label is not None:
+        target = np.clip(target, 0, logits.shape[-1] - 1)
+    return reference("softmax_cross_entropy", logits, target, **keywords)
+
+
+@FAULTS.value("scaled_dot_product_attention", "compiled", mode="compiled")
+def mask_lost_by_the_fused_kernel(query, key, value, mask=None, **keywords):
+    return reference("scaled_dot_product_attention", query, key, value, None, **keywords)
+
+
+@FAULTS.value("mean_squared_error", "compiled", mode="compiled")
+def result_of_another_dtype_when_compiled(prediction, target, *, reduction="mean"):
+    return reference("mean_squared_error", prediction, target, reduction=reduction).astype(np.float32)
+
+
+@FAULTS.gradient("layer_norm", "compiled", mode="compiled")
+def gradient_in_float16_when_compiled(dy, x, scale=None, offset=None, **keywords):
+    right = right_vjp("layer_norm", dy, x, scale, offset, **keywords)
+    return {**right, "x": right["x"].astype(np.float16).astype(x.dtype)}
+
+
+DROPOUT = "dropout"
+
+
+def kept(x, rate, seed):
+    return Stream(seed)("another").uniform(x.shape) >= rate
+
+
+def plant_dropout(name, draw, scale=None, gradient_seed=0):
+    """A dropout that keeps ``draw(x, rate, seed)`` times ``scale(rate)``, in training; the gradient with another seed."""
+
+    def apply(x, rate, training, seed):
+        if not training or rate in (0.0, 1.0) or not x.size:
+            return reference(DROPOUT, x, rate=rate, training=training, seed=seed)
+        factor = 1.0 / (1.0 - rate) if scale is None else scale(rate)
+        return np.where(draw(x, rate, seed), x * factor, 0.0).astype(x.dtype)
+
+    def value(x, *, rate=0.5, training=True, seed=0):
+        return apply(x, rate, training, seed)
+
+    def gradient(dy, x, *, rate=0.5, training=True, seed=0):
+        return {"x": apply(dy, rate, training, seed + gradient_seed)}
+
+    value.__name__ = name
+    FAULTS.value(DROPOUT, "statistics", vjp=gradient)(value)
+
+
+plant_dropout("survivors_not_scaled", kept, scale=lambda rate: 1.0)
+plant_dropout("survivors_scaled_by_the_rate", kept, scale=lambda rate: 1.0 / rate)
+plant_dropout("rate_is_the_share_kept", lambda x, rate, seed: ~kept(x, rate, seed))
+plant_dropout("rate_in_four_bits", lambda x, rate, seed: kept(x, np.ceil(rate * 16.0) / 16.0, seed))
+plant_dropout("seed_ignored", lambda x, rate, seed: kept(x, rate, 0))
+plant_dropout("same_mask_for_every_row", lambda x, rate, seed: np.broadcast_to(kept(x[:1], rate, seed), x.shape))
+plant_dropout("whole_rows_dropped", lambda x, rate, seed: np.broadcast_to(kept(x[..., :1], rate, seed), x.shape))
+plant_dropout("neighbours_share_a_draw", lambda x, rate, seed: np.repeat(kept(x[..., ::2], rate, seed), 2, axis=-1))
+plant_dropout("rows_repeat_with_a_period_of_two", lambda x, rate, seed: np.tile(kept(x[:2], rate, seed), (len(x) // 2, 1)))
+plant_dropout("exactly_the_share_in_every_row", lambda x, rate, seed: (
+    np.argsort(np.argsort(Stream(seed)("rank").uniform(x.shape), axis=-1), axis=-1) >= rate * x.shape[-1]))
+plant_dropout("gradient_draws_another_mask", kept, gradient_seed=1)
+plant_dropout("seed_not_used_up", lambda x, rate, seed: np.random.default_rng().uniform(size=x.shape) >= rate)
+
+
+@FAULTS.value(DROPOUT, "plain")
+def drops_at_inference(x, *, rate=0.5, training=True, seed=0):
+    return reference(DROPOUT, x, rate=rate, training=True, seed=seed)
+
+
+@FAULTS.value(DROPOUT, "plain")
+def scaled_at_inference(x, *, rate=0.5, training=True, seed=0):
+    return reference(DROPOUT, x, rate=rate, training=training, seed=seed) if training else x * (1.0 - rate)
+
+
+@FAULTS.value(DROPOUT, "zero")
+def inference_adds_zero(x, *, rate=0.5, training=True, seed=0):
+    return x + 0.0 if not training else reference(DROPOUT, x, rate=rate, training=training, seed=seed)
+
+
+@FAULTS.value(DROPOUT, "bounds")
+def rate_one_divides_by_zero(x, *, rate=0.5, training=True, seed=0):
+    return x * 0.0 / 0.0 if training and rate == 1.0 else reference(DROPOUT, x, rate=rate, training=training, seed=seed)
+
+
+@FAULTS.gradient(DROPOUT, "plain")
+def gradient_scaled_at_inference(dy, x, *, rate=0.5, training=True, seed=0):
+    return {"x": dy / (1.0 - rate)} if not training else right_vjp(DROPOUT, dy, x, rate=rate, training=training, seed=seed)
