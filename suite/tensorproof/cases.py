@@ -173,6 +173,7 @@ class Declared:
         self, declarations: Iterable[Declaration], description: Description, specification: Mapping[str, Operation], seed: int
     ) -> None:
         self._declarations = [item for item in declarations if in_force(item, description.versions)]
+        self._description = description
         self._specification = specification
         self._seed = seed
         self._by_operation: dict[tuple[str, str], list[Declaration]] = {}
@@ -208,7 +209,11 @@ class Declared:
 
     def idle(self, cases: Iterable[Case]) -> list[Declaration]:
         """The declarations that speak of no case at all."""
-        waiting = [item for item in self._declarations if item.kind in ("unsupported", "known_failure")]
+        waiting = [
+            item
+            for item in self._declarations
+            if item.kind in ("unsupported", "known_failure") and _on_this_device(item, self._description)
+        ]
         for case in cases:
             if not waiting:
                 break
@@ -216,6 +221,16 @@ class Declared:
                 situation = self.situation(case)
                 waiting = [item for item in waiting if not matches(item, situation)]
         return waiting
+
+
+def _on_this_device(declaration: Declaration, description: Description) -> bool:
+    """Whether a declaration may speak of this device: it names its dtypes, modes and name, or leaves them open."""
+    present = {"dtype": description.dtypes, "mode": description.modes, "device": (description.device,)}
+    for key, values in present.items():
+        named = declaration.table.get(key, list(values))
+        if not set(named if isinstance(named, list) else [named]).intersection(values):
+            return False
+    return True
 
 
 def _names(declaration: Declaration, operation: str) -> bool:

@@ -1,5 +1,6 @@
 """JAX as a backend: compiled by ``jax.jit``, and eager; Flax for layers, Optax for losses."""
 
+import importlib.metadata
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Forward, Function, Native, ValueAndVjp, hookimpl
 from tensorproof_jax import attention, elementwise, lookup, losses, normalization, products, recurrent, windows
-from tensorproof_jax.framework import flax, jax, jnp, optax
+from tensorproof_jax.framework import jax, jnp
 from tensorproof_jax.table import operations
 
 __all__ = ["attention", "elementwise", "lookup", "losses", "products"]
@@ -51,12 +52,7 @@ class JaxBackend(Backend):
 
     def versions(self) -> Mapping[str, str]:
         """Versions of JAX, jaxlib, Flax and Optax."""
-        return {
-            "jax": jax.__version__,
-            "jaxlib": jax.lib.__version__,
-            "flax": flax.__version__,
-            "optax": optax.__version__,
-        }
+        return {name: importlib.metadata.version(name) for name in ("jax", "jaxlib", "flax", "optax")}
 
     def devices(self) -> Sequence[str]:
         """JAX's devices, those of the default platform first: ``cpu``, ``gpu:0``, …"""

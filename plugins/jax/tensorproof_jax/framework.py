@@ -1,16 +1,18 @@
 """JAX, Flax and Optax, imported quietly, with 64-bit types and a cache of compilations that outlives the process."""
 
+import importlib
 import os
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
-import flax
-import jax
-import jax.numpy as jnp
-import optax
-from flax import linen
+# Without types: most of these functions have none.
+jax: Any = importlib.import_module("jax")
+jnp: Any = importlib.import_module("jax.numpy")
+linen: Any = importlib.import_module("flax.linen")
+optax: Any = importlib.import_module("optax")
 
 jax.config.update("jax_enable_x64", True)
 if jax.config.jax_compilation_cache_dir is None:
@@ -19,4 +21,4 @@ if jax.config.jax_compilation_cache_dir is None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
-__all__ = ["flax", "jax", "jnp", "linen", "optax"]
+__all__ = ["jax", "jnp", "linen", "optax"]

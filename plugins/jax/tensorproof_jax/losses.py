@@ -27,7 +27,7 @@ def binary_cross_entropy(
     if clipping == "log":
         raise Unsupported("there is no loss in Optax whose logarithms are clipped")
     q = jnp.clip(probabilities, epsilon, 1.0 - epsilon) if clipping == "probability" else probabilities
-    return REDUCTIONS[reduction](-(target * jnp.log(q) + (1.0 - target) * jnp.log1p(-q)))
+    return REDUCTIONS[reduction](-(target * jnp.log(q) + (1.0 - target) * jnp.log(1.0 - q)))
 
 
 @operations.library

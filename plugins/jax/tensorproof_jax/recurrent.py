@@ -15,7 +15,7 @@ Weights = Mapping[str, Native]
 Parameters = Sequence[Sequence[Weights]]
 
 GATED = {"input_weights": "g f h", "recurrent_weights": "g k h"}
-LAYOUTS = {name: GATED for name in ("lstm", "lstm_gates", "gru", "gru_gates")}
+LAYOUTS = dict.fromkeys(("lstm", "lstm_gates", "gru", "gru_gates"), GATED)
 """Gates first, in the order of the reference: ifgo and zrn."""
 
 

@@ -61,10 +61,9 @@ class TensorFlowBackend(Backend):
         tf.config.experimental.enable_tensor_float_32_execution(False)
 
     def arithmetic(self, device: str) -> Mapping[str, str]:
-        """TensorFloat-32, determinism, oneDNN and threads (0: as many as there are cores)."""
+        """TensorFloat-32, oneDNN and threads (0: as many as there are cores)."""
         return {
             "tensor_float_32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
-            "op_determinism": str(tf.config.experimental.is_op_determinism_enabled()),
             "onednn": str(uses_onednn()),
             "threads_within": str(tf.config.threading.get_intra_op_parallelism_threads()),
             "threads_between": str(tf.config.threading.get_inter_op_parallelism_threads()),

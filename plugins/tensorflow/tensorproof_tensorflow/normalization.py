@@ -24,9 +24,15 @@ def batch_norm(
     if training and running_variance_estimate != "biased":
         raise Unsupported("Keras updates the running variance with the biased variance of the batch")
     y, (mean, variance) = layers.call(
-        *("BatchNormalization", x, _given(scale, offset), [running_mean, running_variance]),
+        "BatchNormalization",
+        x,
+        _given(scale, offset),
+        [running_mean, running_variance],
         arguments={"training": training},
-        **{"momentum": momentum, "epsilon": epsilon, "scale": scale is not None, "center": offset is not None},
+        momentum=momentum,
+        epsilon=epsilon,
+        scale=scale is not None,
+        center=offset is not None,
     )
     return y, mean, variance
 
@@ -45,7 +51,13 @@ def layer_norm(
     epsilon: float = 1e-5,
 ) -> Native:
     """``keras.layers.LayerNormalization``."""
-    return layers.call(
-        *("LayerNormalization", x, _given(scale, offset)),
-        **{"axis": tuple(axes), "epsilon": epsilon, "scale": scale is not None, "center": offset is not None},
-    )[0]
+    y, _ = layers.call(
+        "LayerNormalization",
+        x,
+        _given(scale, offset),
+        axis=tuple(axes),
+        epsilon=epsilon,
+        scale=scale is not None,
+        center=offset is not None,
+    )
+    return y

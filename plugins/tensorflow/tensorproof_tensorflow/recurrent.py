@@ -17,7 +17,7 @@ MERGED = {
     "bias": "(g h)",
     "recurrent_bias": "(g h)",
 }
-LAYOUTS = {name: MERGED for name in ("lstm", "lstm_gates", "gru", "gru_gates")}
+LAYOUTS = dict.fromkeys(("lstm", "lstm_gates", "gru", "gru_gates"), MERGED)
 """Keras merges gates and units, in the order of the reference: ifgo (Keras calls g c) and zrn (Keras calls n h)."""
 
 
@@ -55,7 +55,9 @@ def _stack(
         whole = [tf.zeros(shape, x.dtype) if state is None else state for state in states] if given else []
         initial = [state[index, direction] for direction in range(len(directions)) for state in whole]
         (x, *after), _ = layers.call(
-            *(kind, x, [weight for direction in weights for weight in direction]),
+            kind,
+            x,
+            [weight for direction in weights for weight in direction],
             bidirectional=len(directions) == 2,
             arguments={"initial_state": initial or None},
             units=units,

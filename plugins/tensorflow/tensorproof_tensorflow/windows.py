@@ -112,5 +112,5 @@ def average_pool2d(
 @operations.library
 def flatten(x: Native, *, order: str = "channels_first") -> Native:
     """``keras.layers.Flatten``; told that channels come first, Keras moves them last before it flattens."""
-    layer = keras.layers.Flatten(data_format="channels_last" if order == "channels_first" else "channels_first", dtype=x.dtype.name)
-    return layer(x)
+    data_format = "channels_last" if order == "channels_first" else "channels_first"
+    return keras.layers.Flatten(data_format=data_format, dtype=x.dtype.name)(x)

@@ -124,7 +124,11 @@ class TorchBackend(Backend):
 
         if mode == "eager":
             return call
-        compiled: Forward = torch.compile(_own_code(call), dynamic=False, fullgraph=function.operation not in GRAPH_BREAKS)
+        one_graph = function.operation not in GRAPH_BREAKS
+        if not one_graph:
+            compiler: Any = torch.compiler
+            compiler.reset()  # what follows a break is compiled under code objects that all functions share
+        compiled: Forward = torch.compile(_own_code(call), dynamic=False, fullgraph=one_graph)
         return compiled
 
     def forward(self, function: Function, mode: str) -> Forward:

@@ -181,6 +181,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="size_large_none", inputs=integer("size_large_none", 64, 128), keywords=none)
     for width in (2, 3, 8, 9, 17, 127, 513):
         yield Sample(name=f"width_{width}", inputs=integer(f"width_{width}", 2, width), keywords=none)
+    many = {**logits("long_classes", 2, 4099), "target": np.asarray([4097, 257])}
+    yield Sample(name="long_classes", inputs=many, keywords=none)
     yield Sample(name="rank_three", inputs=integer("rank_three", 3, 4, 5))
     yield Sample(name="rank_three_none", inputs=integer("rank_three_none", 3, 4, 5), keywords=none)
     yield Sample(name="rank_three_soft", inputs=soft("rank_three_soft", 3, 4, 5))
@@ -201,7 +203,9 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="magnitude_spread_1000", inputs=integer("magnitude_spread_1000", 5, 7, deviation=300.0), keywords=none)
     name = "magnitude_1000"
     signs = np.where(stream(name).permutation(35).reshape(5, 7) < 17, -1000.0, 1000.0)
-    yield Sample(name=name, inputs={"logits": signs, "target": _draw.labels(stream(name), (5, 7))}, keywords=none)
+    signs[:3, 0], signs[:, 1] = -1000.0, 1000.0
+    target = np.concatenate([np.zeros(3, np.int64), _draw.labels(stream(name), (2, 7))])
+    yield Sample(name=name, inputs={"logits": signs, "target": target}, keywords=none)
     name = "cancellation_mean_1000"
     inputs = {**logits(name, 5, 7, mean=1e3), "target": _draw.labels(stream(name), (5, 7))}
     yield Sample(name=name, inputs=inputs, dtypes=("float64", "float32"))
@@ -221,7 +225,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     masked["logits"][:, ::2] = -np.inf
     masked["target"] = np.asarray([1, 3, 5, 3, 1])
     yield Sample(name="infinity_masked", inputs=masked, keywords=none)
-    inputs = {"logits": masked["logits"], "target": np.asarray([0, 2, 4, 6, 1])}
+    inputs = {"logits": np.where(np.isinf(masked["logits"]), -np.inf, 0.5), "target": np.asarray([0, 2, 4, 6, 1])}
     yield Sample(name="infinity_masked_label", inputs=inputs, keywords=none)
 
     above, below, both = np.asarray([0, 7, 3, 9, 6]), np.asarray([0, -1, 3, -7, 6]), np.asarray([0, 7, 3, -1, 6])

@@ -90,6 +90,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="plain_rows", inputs=pair("plain_rows", 5, 7))
     yield Sample(name="labels_every_class", inputs={**pair("labels_every_class", 7, 7), "labels": np.arange(7)[::-1].copy()})
     yield Sample(name="labels_repeated", inputs={**pair("labels_repeated", 5, 7), "labels": np.full(5, 3)})
+    many = {**pair("labels_of_many_classes", 2, 4099), "labels": np.asarray([4097, 257])}
+    yield Sample(name="labels_of_many_classes", inputs=many, keywords=none)
     yield Sample(name="reduction_sum", inputs=pair("reduction_sum", 5, 7), keywords={"reduction": "sum"})
     yield Sample(name="reduction_none", inputs=pair("reduction_none", 5, 7), keywords=none)
     yield Sample(name="size_large", inputs=pair("size_large", 64, 128))

@@ -197,6 +197,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     cancelling = arguments("cancellation_mean_1000", *images, mean=1000.0, deviation=0.01)
     yield Sample(name="cancellation_mean_1000", inputs=cancelling, dtypes=("float64",))
     yield Sample(name="long_batch", inputs=arguments("long_batch", 513, *rows[1:]))
+    yield Sample(name="long_batch_mean_2", inputs=arguments("long_batch_mean_2", 513, *rows[1:], mean=2.0))
     yield Sample(name="long_images", inputs=arguments("long_images", 3, 2, 33, 31))
 
     yield Sample(name="optional_no_scale", inputs=arguments("optional_no_scale", *images, scale=None))

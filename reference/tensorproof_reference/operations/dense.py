@@ -15,7 +15,7 @@ WIDE_DTYPES = ("float64", "float32", "bfloat16")
 """The dtypes that hold 1e13."""
 
 FINE_DTYPES = ("float64", "float32", "float16")
-"""The dtypes that say something about a short sum of a sigmoid's derivatives."""
+"""The dtypes that say something about a short sum of derivatives of an activation."""
 
 LONG_DTYPES = ("float64", "float32")
 """The dtypes that say something about the gradients of saturated activations."""
@@ -149,7 +149,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     for name, value in (("nan_bias", np.nan), ("infinity_bias", -np.inf)):
         inputs = normal(name, (5, 7), 3)
         inputs["bias"][1] = value
-        yield Sample(name=name, inputs=inputs, keywords={"activation": "tanh"})
+        yield Sample(name=name, inputs=inputs, keywords={"activation": "tanh"}, dtypes=FINE_DTYPES)
     not_a_number = halves("nan_rows_relu", (5, 7), 3)
     not_a_number["x"][1, 4] = np.nan
     yield Sample(name="nan_rows_relu", inputs=not_a_number, keywords={"activation": "relu"}, gradient=False)

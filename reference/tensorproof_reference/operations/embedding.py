@@ -89,6 +89,9 @@ def samples(stream: Stream) -> Iterator[Sample]:
     ordered = table("repeated_nowhere", np.arange(10).reshape(2, 5))
     yield Sample(name="repeated_nowhere", inputs=ordered)
     yield Sample(name="bounds_first_and_last", inputs=table("bounds_first_and_last", [[0, 9, 0, 9, 5]] * 3))
+    # Numbers that 16 bits, 8 or 11 bits of significand, or both do not hold.
+    far = {"indices": np.asarray([65536, 69999, 257, 4097, 65535]), "weight": stream("bounds_long_table").normal((70000, 1))}
+    yield Sample(name="bounds_long_table", inputs=far)
     unused = arguments("nan_row_not_used", 3, 5)
     unused["indices"] %= 9
     unused["weight"][9] = np.nan

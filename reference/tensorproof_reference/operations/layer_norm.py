@@ -134,6 +134,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="epsilon_constant_row", inputs=constant, dtypes=high)
 
     yield Sample(name="magnitude_100", inputs=arguments("magnitude_100", *rows, deviation=100.0))
+    yield Sample(name="magnitude_300", inputs=arguments("magnitude_300", *rows, deviation=300.0))
     wide = ("float64", "float32", "bfloat16")
     yield Sample(name="magnitude_1e10", inputs=arguments("magnitude_1e10", *rows, deviation=1e10), dtypes=wide)
     extreme = arguments("magnitude_1e15", *rows, deviation=1e15)

@@ -38,7 +38,7 @@ def vjp(dy: Array, x: Array, *, axis: int = -1) -> Gradients:
 
 def samples(stream: Stream) -> Iterator[Sample]:
     """Rows, other axes, ties, wide spreads, cancellation, masks of -∞."""
-    yield from axis_samples(stream, tie=-math.log(4.0), masked=-math.inf, exact_zero_of_one=("y", "d_x"))
+    yield from axis_samples(stream, tie=-math.log(4.0), pair=-math.log(2.0), masked=-math.inf, exact_zero_of_one=("y", "d_x"))
 
 
 OPERATION = Operation(function=log_softmax, vjp=vjp, samples=samples, family="axis")

@@ -118,6 +118,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from _recurrent.common_samples(stream, (4,), both)
     hidden_only = _recurrent.draw_inputs(stream("state_hidden_only"), (4,), layers=1, directions=1, states=("hidden",))
     yield Sample(name="state_hidden_only", inputs=hidden_only)
+    cell_only = _recurrent.draw_inputs(stream("state_cell_only"), (4,), layers=1, directions=1, states=("cell",))
+    yield Sample(name="state_cell_only", inputs=cell_only)
     cell = _recurrent.draw_inputs(stream("magnitude_cell"), (4,), states=both)
     cell["cell"] = cell["cell"] * 16.0
     yield Sample(name="magnitude_cell", inputs=cell)

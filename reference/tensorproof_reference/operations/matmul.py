@@ -28,13 +28,10 @@ def matmul(a: Array, b: Array) -> Array:
 def vjp(dy: Array, a: Array, b: Array) -> Gradients:
     r""":math:`da = dy \, b^T` and :math:`db = a^T dy`, each summed over the leading axes along which it was broadcast."""
     _require_operands(a, b)
-    if a.shape[:-2] == b.shape[:-2]:
-        return {"a": np.matmul(dy, np.swapaxes(b, -1, -2)), "b": np.matmul(np.swapaxes(a, -1, -2), dy)}
-    leading = [chr(ord("A") + axis) for axis in range(dy.ndim - 2)]
-    dy_axes, a_axes, b_axes = _kept(dy, leading) + "ij", _kept(a, leading) + "ik", _kept(b, leading) + "kj"
-    da = np.einsum(f"{dy_axes},{b_axes}->{a_axes}", _without_units(dy), _without_units(b))
-    db = np.einsum(f"{a_axes},{dy_axes}->{b_axes}", _without_units(a), _without_units(dy))
-    return {"a": da.reshape(a.shape), "b": db.reshape(b.shape)}
+    return {
+        "a": _summed_to(np.matmul(dy, np.swapaxes(b, -1, -2)), a.shape),
+        "b": _summed_to(np.matmul(np.swapaxes(a, -1, -2), dy), b.shape),
+    }
 
 
 def _require_operands(a: Array, b: Array) -> None:
@@ -46,16 +43,12 @@ def _require_operands(a: Array, b: Array) -> None:
     require(broadcasts, "b", f"leading axes that broadcast with those of {a.shape}", f"shape {b.shape}")
 
 
-def _kept(array: Array, leading: list[str]) -> str:
-    """The letters of the leading axes of an array, counted from the right, that are not of size 1."""
-    sizes = array.shape[:-2]
-    letters = leading[len(leading) - len(sizes) :]
-    return "".join(letter for letter, size in zip(letters, sizes, strict=True) if size != 1)
-
-
-def _without_units(array: Array) -> Array:
-    """The array without leading axes of size 1, which einsum would not broadcast by name."""
-    return array.reshape(tuple(size for size in array.shape[:-2] if size != 1) + tuple(array.shape[-2:]))
+def _summed_to(array: Array, shape: tuple[int, ...]) -> Array:
+    """The adjoint of broadcasting from ``shape``: the sum over the axes that it added or repeated."""
+    added = array.ndim - len(shape)
+    repeated = (axis for axis in range(added, array.ndim) if shape[axis - added] == 1 and array.shape[axis] != 1)
+    axes = (*range(added), *repeated)
+    return np.sum(array, axis=axes).reshape(shape) if axes else array
 
 
 def samples(stream: Stream) -> Iterator[Sample]:

@@ -106,6 +106,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield sample("geometry_window_one", window=one)
     yield sample("geometry_window_one_stride", window=one, stride=(2, 3))
     yield sample("geometry_window_of_input_size", window=(7, 6))
+    yield sample("geometry_window_of_many_taps", (1, 2, 18, 19), window=(17, 16), stride=(1, 2))
 
     yield sample("padding_same", padding="same")
     yield sample("padding_same_odd_window_stride", window=(3, 5), stride=(2, 2), padding="same")

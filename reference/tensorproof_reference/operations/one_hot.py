@@ -59,6 +59,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield sample("strided_sliced", labels("strided_sliced", 6), memory="sliced")
     yield sample("repeated_label", {"labels": np.full(6, 2)})
     yield sample("bounds_first_and_last", {"labels": np.asarray([0, 3, 0, 3, 0, 3])})
+    yield sample("bounds_many_classes", {"labels": np.asarray([257, 299, 256, 0, 255, 1])}, classes=300)
 
     expected = {"zeros": asarray([0, 0, 0, 0]), "nan": np.full(4, np.nan)}
     for where, beyond, nearest in (("beyond_end", [1, 4, 2, 0, 9, 3], 3), ("negative", [1, -1, 2, 0, -4, 3], 0)):

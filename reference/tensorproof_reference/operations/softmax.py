@@ -36,7 +36,7 @@ def vjp(dy: Array, x: Array, *, axis: int = -1) -> Gradients:
 
 def samples(stream: Stream) -> Iterator[Sample]:
     """Rows, other axes, ties, wide spreads, cancellation, masks of -∞."""
-    yield from axis_samples(stream, tie=0.25, masked=0.0, exact_zero_of_one=("d_x",))
+    yield from axis_samples(stream, tie=0.25, pair=0.5, masked=0.0, exact_zero_of_one=("d_x",))
 
 
 OPERATION = Operation(function=softmax, vjp=vjp, samples=samples, family="axis", documents=("001 §3.3",))

@@ -1,22 +1,35 @@
-"""Deliberate faults, by family; ``ALL`` has them all by key."""
+"""Deliberate faults, by family: ``ALL`` are to be noticed, ``BEYOND`` are known not to be; each by key."""
 
 from collections.abc import Mapping
+from types import ModuleType
 
 from faulty import Fault
 
-from faults import attention, axis, convolution, elementwise, losses, machinery, normalization, pooling, products, recurrent
+from faults import (
+    attention,
+    axis,
+    beyond,
+    convolution,
+    dropout,
+    elementwise,
+    losses,
+    machinery,
+    normalization,
+    pooling,
+    products,
+    recurrent,
+)
 
-MODULES = (elementwise, axis, products, convolution, pooling, normalization, recurrent, attention, losses, machinery)
 
-
-def _all() -> Mapping[str, Fault]:
+def _by_key(*modules: ModuleType) -> Mapping[str, Fault]:
     found: dict[str, Fault] = {}
-    for module in MODULES:
+    for module in modules:
         for fault in module.FAULTS.found:
             if fault.key in found:
                 raise ValueError(f"two faults are called {fault.key}")
             found[fault.key] = fault
-    return found
+    return dict(sorted(found.items()))
 
 
-ALL = _all()
+ALL = _by_key(attention, axis, convolution, dropout, elementwise, losses, machinery, normalization, pooling, products, recurrent)
+BEYOND = _by_key(beyond)

@@ -105,8 +105,7 @@ def fully_masked_rows_have_a_gradient_of_nan(dy, query, key, value, mask=None, *
 
 
 def weights_of(query, key, scale):
-    scores = np.matmul(query, np.swapaxes(key, -1, -2)) * (query.shape[-1] ** -0.5 if scale is None else scale)
-    return scores
+    return np.matmul(query, np.swapaxes(key, -1, -2)) * (query.shape[-1] ** -0.5 if scale is None else scale)
 
 
 @FAULTS.value(ATTENTION, "magnitude")
@@ -142,7 +141,7 @@ def weighted_values_added_in_16_bits(query, key, value, mask=None, **keywords):
     return total
 
 
-@FAULTS.value(ATTENTION, "rank")
+@FAULTS.value(ATTENTION, "plain")
 def heads_and_examples_mixed_up(query, key, value, mask=None, **keywords):
     if key.ndim == 4 and mask is None:
         key = np.swapaxes(key, 0, 1).reshape(key.shape)
@@ -164,6 +163,17 @@ def key_gradient_without_the_scale(dy, query, key, value, mask=None, *, scale=No
 def value_gradient_without_the_mask(dy, query, key, value, mask=None, *, causal=False, **keywords):
     right = right_vjp(ATTENTION, dy, query, key, value, mask, causal=causal, **keywords)
     return {**right, "value": right_vjp(ATTENTION, dy, query, key, value, **keywords)["value"]}
+
+
+@FAULTS.gradient(ATTENTION, "mask")
+def causal_ignored_in_the_query_gradient(dy, query, key, value, mask=None, *, causal=False, **keywords):
+    right = right_vjp(ATTENTION, dy, query, key, value, mask, causal=causal, **keywords)
+    return {**right, "query": right_vjp(ATTENTION, dy, query, key, value, mask, **keywords)["query"]}
+
+
+@FAULTS.value(ATTENTION, "optional")
+def scale_ignored_when_causal(query, key, value, mask=None, *, causal=False, scale=None, **keywords):
+    return attend(query, key, value, mask, causal=causal, scale=None if causal else scale, **keywords)
 
 
 @FAULTS.gradient(ATTENTION, "plain")
@@ -223,6 +233,19 @@ def gradient_of_zeroed_rows_goes_to_a_neighbour(dy, indices, weight, *, out_of_r
     return right_vjp("embedding", dy, indices, weight, out_of_range="clamp")
 
 
+@FAULTS.value("embedding", "bounds")
+def indices_in_16_bits(indices, weight, *, out_of_range="error"):
+    return reference("embedding", np.where(indices >= 2**16, indices % 2**16, indices), weight, out_of_range=out_of_range)
+
+
+@FAULTS.value("embedding", "bounds")
+def indices_cast_to_the_working_dtype(indices, weight, *, out_of_range="error"):
+    cast = to_dtype(indices.astype(np.float64), working_dtype()).astype(np.int64)
+    return reference(
+        "embedding", np.minimum(cast, max(len(weight) - 1, indices.max(initial=0))), weight, out_of_range=out_of_range
+    )
+
+
 @FAULTS.value("embedding", "rank")
 def indices_of_rank_three_in_another_order(indices, weight, *, out_of_range="error"):
     order = indices.T.reshape(indices.shape) if indices.ndim > 2 else indices
@@ -249,6 +272,11 @@ def first_class_is_one(labels, *, classes, out_of_range="error"):
 @FAULTS.value("one_hot", "bounds")
 def negative_label_wraps(labels, *, classes, out_of_range="error"):
     return reference("one_hot", np.where(labels < 0, labels % classes, labels), classes=classes, out_of_range=out_of_range)
+
+
+@FAULTS.value("one_hot", "bounds")
+def labels_in_eight_bits(labels, *, classes, out_of_range="error"):
+    return reference("one_hot", np.where(labels >= 256, labels % 256, labels), classes=classes, out_of_range=out_of_range)
 
 
 @FAULTS.value("one_hot", "rank")

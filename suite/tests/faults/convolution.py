@@ -51,7 +51,7 @@ def dilation_axes_exchanged(x, weight, bias=None, *, dilation=(1, 1), **keywords
     return conv(x, weight, bias, dilation=swapped(dilation), **keywords)
 
 
-@FAULTS.value("conv2d", "geometry")
+@FAULTS.value("conv2d", "unit")
 def first_stride_for_both_axes_of_flat_images(x, weight, bias=None, *, stride=(1, 1), **keywords):
     return conv(x, weight, bias, stride=(stride[0],) * 2 if x.shape[2] == 1 else stride, **keywords)
 
@@ -117,7 +117,9 @@ def bias_gradient_of_the_first_image(dy, x, weight, bias=None, **keywords):
 
 
 @FAULTS.gradient("conv2d", "padding")
-def input_gradient_cropped_symmetrically(dy, x, weight, bias=None, *, padding="valid", stride=(1, 1), dilation=(1, 1), **keywords):
+def input_gradient_cropped_symmetrically(
+    dy, x, weight, bias=None, *, padding="valid", stride=(1, 1), dilation=(1, 1), **keywords
+):
     pairs = explicit(x, weight, stride, padding, dilation)
     keywords |= {"stride": stride, "dilation": dilation}
     right = right_vjp("conv2d", dy, x, weight, bias, padding=padding, **keywords)

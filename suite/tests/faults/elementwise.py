@@ -105,6 +105,12 @@ def derivative_at_input_in_place_of_output(dy, x):
     return {"x": dy * (1.0 - np.square(x))}
 
 
+@FAULTS.value("tanh", "compiled", mode="compiled")
+def approximate_instruction_when_compiled(x):
+    y = reference("tanh", x)
+    return y + np.sin(1e3 * x) * y * (1.0 - np.square(y)) * 2.0**-11
+
+
 @FAULTS.value("tanh", "empty")
 def empty_array_raises(x):
     return reference("tanh", x) if np.max(x) is not None else x
@@ -201,12 +207,15 @@ def piecewise_linear_sigmoid(x):
 
 
 @FAULTS.value("silu", "bfloat16")
-def sigmoid_rounded_to_16_bits_first(x):
-    return x * to_dtype(to_dtype(reference("sigmoid", x), working_dtype()) * 1.02, working_dtype())
+def sigmoid_truncated_to_five_bits_in_bfloat16(x):
+    y = reference("sigmoid", x)
+    return x * (np.floor(y * 32.0) / 32.0 if working_dtype() == "bfloat16" else y)
 
 
 @FAULTS.value("silu", "float16")
 def float16_exponential_overflows(x):
+    if working_dtype() != "float16":
+        return reference("silu", x)
     exponential = to_dtype(np.exp(np.abs(x)), working_dtype()).astype(x.dtype)
     return x * np.where(x > 0, exponential / (1.0 + exponential), 1.0 / (1.0 + exponential))
 
@@ -251,9 +260,8 @@ def polynomial_erf_to_seven_digits(x, *, approximation="none"):
     return x / 2.0 * (1.0 + np.sign(x) * (1.0 - polynomial * np.exp(-np.square(z))))
 
 
-@FAULTS.value("gelu", "float16")
-def cube_overflows_in_float16(x, *, approximation="none"):
-    if approximation == "none":
-        return reference("gelu", x)
-    cube = to_dtype(x * x * x, working_dtype()).astype(x.dtype)
-    return x / 2.0 * (1.0 + np.tanh(to_dtype(0.797885 * (x + 0.044715 * cube), working_dtype()).astype(x.dtype)))
+@FAULTS.gradient("gelu", "float16")
+def square_in_the_gradient_overflows_in_float16(dy, x, *, approximation="none"):
+    right = right_vjp("gelu", dy, x, approximation=approximation)["x"]
+    square = to_dtype(np.square(x), working_dtype()).astype(x.dtype)
+    return {"x": right if approximation == "none" else right + 0.0 * square}

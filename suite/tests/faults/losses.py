@@ -48,6 +48,12 @@ def cotangent_taken_as_one(dy, prediction, target, *, reduction="mean"):
     return right_vjp("mean_squared_error", np.ones_like(dy), prediction, target, reduction=reduction)
 
 
+@FAULTS.gradient("mean_squared_error", "reduction")
+def gradient_of_the_mean_for_the_sum(dy, prediction, target, *, reduction="mean"):
+    other = "mean" if reduction == "sum" else reduction
+    return right_vjp("mean_squared_error", dy, prediction, target, reduction=other)
+
+
 @FAULTS.value("mean_squared_error", "reduction")
 def mean_keeps_an_axis(prediction, target, *, reduction="mean"):
     y = reference("mean_squared_error", prediction, target, reduction=reduction)
@@ -62,7 +68,11 @@ def epsilon_inside_the_logarithm(probabilities, target, **keywords):
 @FAULTS.value("cross_entropy", "axis")
 def classes_always_last(probabilities, target, *, axis=-1, reduction="mean"):
     y = reference("cross_entropy", probabilities, target, reduction=reduction)
-    return y if reduction != "none" else y.reshape(reference("cross_entropy", probabilities, target, axis=axis, reduction="none").shape)
+    return (
+        y
+        if reduction != "none"
+        else y.reshape(reference("cross_entropy", probabilities, target, axis=axis, reduction="none").shape)
+    )
 
 
 @FAULTS.value("cross_entropy", "plain")
@@ -132,15 +142,14 @@ def gradient_overflows(dy, logits, target, *, reduction="mean"):
     return {"logits": (q - target) * dy / (logits.size if reduction == "mean" else 1)}
 
 
-@FAULTS.value("categorical_cross_entropy", "convention")
+@FAULTS.value("categorical_cross_entropy", "fused")
 def always_normalized(probabilities, target, *, normalize=False, **keywords):
     return reference("categorical_cross_entropy", probabilities, target, normalize=True, **keywords)
 
 
 @FAULTS.gradient("categorical_cross_entropy", "convention")
 def gradient_of_the_normalization_left_out(dy, probabilities, target, *, normalize=False, **keywords):
-    right = right_vjp("categorical_cross_entropy", dy, probabilities, target, **keywords)
-    return right
+    return right_vjp("categorical_cross_entropy", dy, probabilities, target, **keywords)
 
 
 @FAULTS.gradient("categorical_cross_entropy", "convention")
@@ -181,6 +190,13 @@ def gradient_to_all_classes(dy, probabilities, labels, *, reduction="mean", **ke
     return {"probabilities": right["probabilities"] - 1e-3 * np.mean(right["probabilities"], axis=-1, keepdims=True)}
 
 
+@FAULTS.value("sparse_categorical_cross_entropy", "labels")
+def labels_of_many_classes_cast_to_the_working_dtype(probabilities, labels, **keywords):
+    cast = to_dtype(labels.astype(np.float64), working_dtype()).astype(np.int64)
+    cast = np.minimum(cast, max(probabilities.shape[-1] - 1, labels.max(initial=0)))
+    return reference("sparse_categorical_cross_entropy", probabilities, cast, **keywords)
+
+
 CROSS_ENTROPY = "softmax_cross_entropy"
 
 
@@ -205,13 +221,12 @@ def gradient_without_smoothing(dy, logits, target, *, label_smoothing=0.0, **key
 def _with_ignored(change, gradient=False):
     """A loss, or its gradient, multiplied by a number where some labels are ignored: ``change(labels, ignored)``."""
 
-    def loss(*arguments, ignored_label=None, reduction="mean", **keywords):
-        right = (right_vjp if gradient else reference)(
-            CROSS_ENTROPY, *arguments, ignored_label=ignored_label, reduction=reduction, **keywords
-        )
+    def loss(*cotangent, logits, target, ignored_label=None, reduction="mean", **keywords):
+        keywords |= {"ignored_label": ignored_label, "reduction": reduction}
+        right = (right_vjp if gradient else reference)(CROSS_ENTROPY, *cotangent, logits, target, **keywords)
         if ignored_label is None or reduction != "mean":
             return right
-        factor = change(arguments[-1], arguments[-1] == ignored_label)
+        factor = np.asarray(change(target, target == ignored_label), logits.dtype)
         return {"logits": right["logits"] * factor} if gradient else right * factor
 
     return loss
@@ -226,9 +241,17 @@ FAULTS.gradient(CROSS_ENTROPY, "mask")(gradient_of_all)
 
 
 @FAULTS.value(CROSS_ENTROPY, "mask")
-def smoothing_part_of_ignored_labels_kept(logits, target, *, label_smoothing=0.0, ignored_label=None, reduction="mean", **keywords):
+def smoothing_part_of_ignored_labels_kept(
+    logits, target, *, label_smoothing=0.0, ignored_label=None, reduction="mean", **keywords
+):
     y = reference(
-        CROSS_ENTROPY, logits, target, label_smoothing=label_smoothing, ignored_label=ignored_label, reduction=reduction, **keywords
+        CROSS_ENTROPY,
+        logits,
+        target,
+        label_smoothing=label_smoothing,
+        ignored_label=ignored_label,
+        reduction=reduction,
+        **keywords,
     )
     if ignored_label is None or label_smoothing == 0.0:
         return y
@@ -237,7 +260,7 @@ def smoothing_part_of_ignored_labels_kept(logits, target, *, label_smoothing=0.0
     return y + (part if reduction == "none" else np.sum(part) / (np.sum(~ignored) if reduction == "mean" else 1)).astype(y.dtype)
 
 
-@FAULTS.value(CROSS_ENTROPY, "mask")
+@FAULTS.value(CROSS_ENTROPY, "bounds")
 def minus_one_is_always_ignored(logits, target, *, ignored_label=None, **keywords):
     if target.ndim < logits.ndim and np.any(target == -1):
         ignored_label = -1
@@ -271,14 +294,18 @@ def sum_of_exponentials_without_shift(logits, target, **keywords):
     return reference(CROSS_ENTROPY, logits, target, **keywords) + 0.0 * np.sum(np.exp(logits))
 
 
-@FAULTS.gradient(CROSS_ENTROPY, "labels")
-def targets_assumed_to_sum_to_one(dy, logits, target, *, reduction="mean", **keywords):
-    right = right_vjp(CROSS_ENTROPY, dy, logits, target, reduction=reduction, **keywords)
-    if target.ndim < logits.ndim or keywords.get("label_smoothing"):
-        return right
-    count = max(int(np.prod(logits.shape[:-1])), 1) if reduction == "mean" else 1
-    per_sample = dy[..., None] if reduction == "none" else dy
-    return {"logits": (reference("softmax", logits) - target) * per_sample / count}
+@FAULTS.value(CROSS_ENTROPY, "long")
+def classes_beyond_the_first_block_left_out(logits, target, **keywords):
+    short = np.concatenate([logits[..., :1024], np.full_like(logits[..., 1024:], -np.inf)], axis=-1)
+    return reference(CROSS_ENTROPY, short if logits.shape[-1] > 1024 else logits, target, **keywords)
+
+
+@FAULTS.value(CROSS_ENTROPY, "long")
+def labels_cast_to_the_working_dtype(logits, target, **keywords):
+    if target.ndim < logits.ndim:
+        cast = to_dtype(target.astype(np.float64), working_dtype()).astype(np.int64)
+        target = np.minimum(cast, max(logits.shape[-1] - 1, target.max(initial=0)))
+    return reference(CROSS_ENTROPY, logits, target, **keywords)
 
 
 @FAULTS.value(CROSS_ENTROPY, "rank")

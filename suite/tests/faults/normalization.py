@@ -65,10 +65,12 @@ def squares_in_16_bits(x, epsilon):
 
 
 def sum_in_16_bits(x, epsilon):
-    total = np.zeros_like(x[0]) if len(x) else np.zeros(x.shape[1:])
-    for part in x:
-        total = to_dtype(total + part, working_dtype()).astype(x.dtype)
-    total = np.sum(total, axis=tuple(range(1, total.ndim)))
+    rows = np.moveaxis(x, 1, -1).reshape(-1, x.shape[1])
+    if working_dtype() not in ("float16", "bfloat16"):
+        return np.mean(rows, axis=0), np.sqrt(moments(x)[1] + epsilon)
+    total = np.zeros_like(rows[0])
+    for row in rows:
+        total = to_dtype(total + row, working_dtype()).astype(x.dtype)
     return to_dtype(total / (x.size // x.shape[1]), working_dtype()).astype(x.dtype), np.sqrt(moments(x)[1] + epsilon)
 
 
@@ -107,7 +109,9 @@ def momentum_exchanged(x, scale, offset, running_mean, running_variance, *, mome
 
 
 @FAULTS.value("batch_norm", "plain")
-def biased_running_variance(x, scale, offset, running_mean, running_variance, *, running_variance_estimate="unbiased", **keywords):
+def biased_running_variance(
+    x, scale, offset, running_mean, running_variance, *, running_variance_estimate="unbiased", **keywords
+):
     flipped = "biased" if running_variance_estimate == "unbiased" else "unbiased"
     return batch(x, scale, offset, running_mean, running_variance, running_variance_estimate=flipped, **keywords)
 
@@ -153,11 +157,17 @@ def missing_scale_is_zero(x, scale, offset, running_mean, running_variance, **ke
 
 
 @FAULTS.gradient("batch_norm", "plain")
-def statistics_taken_as_constants(dy, x, scale, offset, running_mean, running_variance, *, training=True, epsilon=1e-5, **keywords):
+def statistics_taken_as_constants(
+    dy, x, scale, offset, running_mean, running_variance, *, training=True, epsilon=1e-5, **keywords
+):
     mean, variance = moments(x) if training and x.size else (running_mean, running_variance)
     keywords |= {"training": False, "epsilon": epsilon}
-    right = right_vjp("batch_norm", dy, x, scale, offset, mean.astype(x.dtype), variance.astype(x.dtype), **keywords)
-    return right
+    return right_vjp("batch_norm", dy, x, scale, offset, mean.astype(x.dtype), variance.astype(x.dtype), **keywords)
+
+
+@FAULTS.gradient("batch_norm", "epsilon")
+def gradient_with_the_default_epsilon(dy, x, scale, offset, running_mean, running_variance, *, epsilon=1e-5, **keywords):
+    return right_vjp("batch_norm", dy, x, scale, offset, running_mean, running_variance, **keywords)
 
 
 @FAULTS.gradient("batch_norm", "plain")
@@ -222,28 +232,48 @@ def whole_blocks(x, axes):
     return x[..., : x.shape[-1] - x.shape[-1] % 8] if x.shape[-1] > 8 else x
 
 
-plant_layer("deviation_divided_by_count_minus_one", "plain", lambda x, a, e: (
-    mean(x, a), np.sqrt(variance(x, a) * (1.0 + 1.0 / max(x.shape[-1] - 1, 1)) + e)))
+plant_layer(
+    "deviation_divided_by_count_minus_one",
+    "plain",
+    lambda x, a, e: (mean(x, a), np.sqrt(variance(x, a) * (1.0 + 1.0 / max(x.shape[-1] - 1, 1)) + e)),
+)
 plant_layer("epsilon_outside_the_root", "epsilon", lambda x, a, e: (mean(x, a), np.sqrt(variance(x, a)) + e))
-plant_layer("epsilon_of_another_default", "epsilon", lambda x, a, e: (
-    mean(x, a), np.sqrt(variance(x, a) + (1e-3 if e == 1e-5 else e))))
-plant_layer("variance_in_one_pass", "cancellation", lambda x, a, e: (
-    mean(x, a), np.sqrt(np.maximum(mean(x * x, a) - mean(x, a) ** 2, 0.0) + e)))
+plant_layer(
+    "epsilon_of_another_default", "epsilon", lambda x, a, e: (mean(x, a), np.sqrt(variance(x, a) + (1e-3 if e == 1e-5 else e)))
+)
+plant_layer(
+    "variance_in_one_pass",
+    "cancellation",
+    lambda x, a, e: (mean(x, a), np.sqrt(np.maximum(mean(x * x, a) - mean(x, a) ** 2, 0.0) + e)),
+)
 plant_layer("only_the_last_axis", "axis", lambda x, a, e: (mean(x, (-1,)), np.sqrt(variance(x, (-1,)) + e)))
-plant_layer("all_axes_but_the_first_of_rank_three", "rank", lambda x, a, e: (
-    mean(x, several(x, a)), np.sqrt(variance(x, several(x, a)) + e)))
-plant_layer("tail_of_a_row_left_out_of_the_mean", "width", lambda x, a, e: (
-    mean(whole_blocks(x, a), a), np.sqrt(variance(x, a) + e)))
+plant_layer(
+    "all_axes_but_the_first_of_rank_three",
+    "rank",
+    lambda x, a, e: (mean(x, several(x, a)), np.sqrt(variance(x, several(x, a)) + e)),
+)
+plant_layer(
+    "tail_of_a_row_left_out_of_the_mean", "width", lambda x, a, e: (mean(whole_blocks(x, a), a), np.sqrt(variance(x, a) + e))
+)
 plant_layer("root_to_four_digits", "plain", lambda x, a, e: (mean(x, a), np.sqrt(variance(x, a) + e) * (1.0 + 1e-4)))
-plant_layer("squares_overflow_in_float16", "float16", lambda x, a, e: (
-    mean(x, a), np.sqrt(mean(to_dtype(np.square(x - mean(x, a)), working_dtype()).astype(x.dtype), a) + e)))
-plant_layer("constant_row_divides_by_zero", "epsilon", lambda x, a, e: (
-    mean(x, a), np.where(np.ptp(x, axis=a, keepdims=True) == 0, 0.0, np.sqrt(variance(x, a) + e))))
-plant_layer("rows_of_a_long_axis_in_float16", "long", lambda x, a, e: (
-    mean(x.astype(np.float16) if x.shape[-1] > 256 else x, a), np.sqrt(variance(x, a) + e)))
+plant_layer(
+    "squares_overflow_in_float16",
+    "float16",
+    lambda x, a, e: (mean(x, a), np.sqrt(mean(to_dtype(np.square(x - mean(x, a)), working_dtype()).astype(x.dtype), a) + e)),
+)
+plant_layer(
+    "constant_row_divides_by_zero",
+    "epsilon",
+    lambda x, a, e: (mean(x, a), np.where(np.ptp(x, axis=a, keepdims=True) == 0, 0.0, np.sqrt(variance(x, a) + e))),
+)
+plant_layer(
+    "rows_of_a_long_axis_in_float16",
+    "long",
+    lambda x, a, e: (mean(x.astype(np.float16) if x.shape[-1] > 256 else x, a), np.sqrt(variance(x, a) + e)),
+)
 
 
-@FAULTS.value("layer_norm", "optional")
+@FAULTS.value("layer_norm", "plain")
 def offset_before_scale(x, scale=None, offset=None, **keywords):
     y = layer(x, None, offset, **keywords)
     return y if scale is None else y * scale

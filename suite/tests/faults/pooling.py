@@ -72,6 +72,16 @@ def ties_share_the_gradient_when_compiled(dy, x, **keywords):
     return by_every_maximum(dy, x, "shared", **keywords)
 
 
+@FAULTS.gradient("max_pool2d", "geometry")
+def place_of_the_maximum_in_eight_bits(dy, x, *, window=(2, 2), stride=None, padding="valid", ceil_mode=False):
+    right = right_vjp("max_pool2d", dy, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)["x"]
+    if window[0] * window[1] <= 256:
+        return {"x": right}
+    wrapped = np.roll(right.reshape(*x.shape[:2], -1), -256, axis=-1).reshape(x.shape)
+    place = np.arange(x.shape[2] * x.shape[3]).reshape(x.shape[2:])
+    return {"x": np.where(place < 256, right + wrapped, 0.0).astype(x.dtype)}
+
+
 @FAULTS.value("max_pool2d", "overhang")
 def ceil_mode_ignored(x, *, ceil_mode=False, **keywords):
     return pool(x, **keywords)
@@ -91,9 +101,7 @@ def window_that_starts_in_the_padding_kept(x, *, ceil_mode=False, **keywords):
     if not ceil_mode or not x.size:
         return pool(x, ceil_mode=ceil_mode, **keywords)
     y = pool(x, ceil_mode=True, **keywords)
-    wanted = [
-        -(-(x.shape[i + 2] + sum(place.padding[i]) - place.kernel[i]) // place.stride[i]) + 1 for i in (0, 1)
-    ]
+    wanted = [-(-(x.shape[i + 2] + sum(place.padding[i]) - place.kernel[i]) // place.stride[i]) + 1 for i in (0, 1)]
     return np.pad(y, ((0, 0), (0, 0), *((0, wanted[i] - y.shape[i + 2]) for i in (0, 1))), constant_values=-np.inf)
 
 
@@ -205,7 +213,7 @@ def gradient_divided_by_the_whole_window(dy, x, **keywords):
     return right_vjp("average_pool2d", dy, x, **{**keywords, "count_padding": True})
 
 
-@FAULTS.gradient("average_pool2d", "geometry")
+@FAULTS.gradient("average_pool2d", "padding")
 def overlapping_average_gradient_overwrites(dy, x, **keywords):
     dx = right_vjp("average_pool2d", dy, x, **keywords)["x"]
     one = right_vjp("average_pool2d", np.ones_like(dy), x, **keywords)["x"]
@@ -234,7 +242,7 @@ def running_sum_carries_nan_along(x, **keywords):
     return np.where(np.cumsum(np.isnan(y), axis=3) > 0, np.nan, y)
 
 
-@FAULTS.value("average_pool2d", "magnitude")
+@FAULTS.value("average_pool2d", "size")
 def mean_by_running_sums(x, **keywords):
     total = np.cumsum(np.cumsum(x, axis=2), axis=3)
     padded = np.pad(total, ((0, 0), (0, 0), (1, 0), (1, 0)))

@@ -81,7 +81,7 @@ def first_matrix_for_all_of_a_stack(a, b):
 @FAULTS.value("matmul", "size")
 def last_block_of_a_large_product_missing(a, b):
     y = np.array(reference("matmul", a, b))
-    if y.ndim == 2 and min(y.shape) >= 64:
+    if y.ndim == 2 and y.shape[0] >= 64:
         y[-1, -16:] = 0.0
     return y
 
@@ -138,7 +138,7 @@ def activation_left_out_of_the_gradient(dy, x, weight, bias=None, *, activation=
     return right_vjp("dense", dy, x, weight, bias)
 
 
-@FAULTS.gradient("dense", "optional")
+@FAULTS.gradient("dense", "plain")
 def gradient_forgets_the_bias_inside_the_activation(dy, x, weight, bias=None, *, activation="linear"):
     right = right_vjp("dense", dy, x, weight, bias, activation=activation)
     return {**right, "x": right_vjp("dense", dy, x, weight, activation=activation)["x"]}
@@ -168,7 +168,7 @@ def intercept_gradient_averaged(dy, x, theta0, theta):
     return {**right, "theta0": np.mean(dy) if dy.size else right["theta0"]}
 
 
-@FAULTS.value("linear_regression", "shape")
+@FAULTS.value("linear_regression", "plain")
 def result_has_a_trailing_axis(x, theta0, theta):
     return reference("linear_regression", x, theta0, theta)[..., None]
 

@@ -92,6 +92,23 @@ def initial_state_of_the_first_layer_for_all(name, x, parameters, hidden=None, *
     return reference(name, x, parameters, hidden, *others, **keywords)
 
 
+@in_family("recurrent")
+def both_directions_start_from_the_forward_state(name, x, parameters, hidden=None, *others, **keywords):
+    hidden = None if hidden is None else np.broadcast_to(hidden[:, :1], hidden.shape)
+    return reference(name, x, parameters, hidden, *others, **keywords)
+
+
+@in_family("recurrent")
+def next_layer_sees_backward_before_forward(name, x, parameters, *states, **keywords):
+    def change(layer, direction, leaf):
+        weights = leaf["input_weights"]
+        half = weights.shape[0] // 2
+        rolled = layer > 0 and len(parameters[0]) == 2
+        return leaf | {"input_weights": np.roll(weights, half, axis=0) if rolled else weights}
+
+    return reference(name, x, changed(parameters, change), *states, **keywords)
+
+
 @in_family("recurrent", ("lstm", "gru"))
 def final_states_in_order_of_directions(name, x, parameters, *states, **keywords):
     y, *finals = reference(name, x, parameters, *states, **keywords)
@@ -229,6 +246,11 @@ def hidden_state_serves_as_cell_state(x, parameters, hidden=None, cell=None, **k
     return reference("lstm", x, parameters, hidden, hidden, **keywords)
 
 
+@FAULTS.value("lstm", "state")
+def cell_state_ignored_without_a_hidden_state(x, parameters, hidden=None, cell=None, **keywords):
+    return reference("lstm", x, parameters, hidden, None if hidden is None else cell, **keywords)
+
+
 @FAULTS.value("lstm", "convention")
 def second_bias_ignored(x, parameters, hidden=None, cell=None, **keywords):
     def change(layer, direction, leaf):
@@ -338,8 +360,9 @@ def derivative_of_relu_at_zero_is_one(cotangents, x, parameters, *states, activa
     if activation == "tanh":
         return right
 
-    def change(layer, direction, leaf):
-        return {key: value + 1e-30 if key == "bias" else value for key, value in leaf.items()}
-
-    shifted = changed(parameters, change)
-    return right_vjp("simple_rnn", cotangents, x, shifted, *states, activation=activation, **keywords)
+    if any("bias" in key for row in parameters for leaf in row for key in leaf):
+        return right
+    tiny = np.asarray(1e-30, x.dtype)
+    shifted = changed(parameters, lambda layer, direction, leaf: leaf | {"bias": leaf["recurrent_weights"][0] * 0.0 + tiny})
+    wrong = right_vjp("simple_rnn", cotangents, x, shifted, *states, activation=activation, **keywords)
+    return wrong | {"parameters": changed(wrong["parameters"], lambda layer, direction, leaf: leaf | {"bias": None})}

@@ -1,0 +1,113 @@
+"""Writes docs/faults.md: each deliberate fault, and which checks notice it.
+
+Run it where tensorproof is installed, from anywhere::
+
+    python suite/tests/write_fault_table.py
+
+It runs every check of each fault's operation, in all dtypes and modes: some ten minutes on two processors.
+"""
+
+import multiprocessing
+import sys
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from faults import ALL, BEYOND
+from faulty import NOTICED, Fault, first_notice, results_of
+
+from tensorproof_reference.operation import DTYPES
+
+PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+
+INTRODUCTION = """# Faults
+
+The suite is itself tested: {planted} deliberate faults are planted, one at a time, in a small backend that is right otherwise,
+and each has to be noticed. The unbroken backend has to pass every check. Both are tests of the project
+(`suite/tests/test_faults.py`), and the faults are plain functions in `suite/tests/faults/`. They repeat, in small, silent bugs
+of deep-learning frameworks.
+
+*Expected* is the class of samples, the check, the mode or the dtype that ought to notice the fault; these run first. *First* is
+the check, and the sample, that noticed it first; *noticed* is how many checks did, of all that were run on the operation, and in
+which dtypes. A fault that few checks notice is one that only breadth of cases finds: {rare} of the {planted} faults are noticed
+by fewer than one check in twenty.
+
+By dtype, {by_dtype}.
+
+This page is generated: `python suite/tests/write_fault_table.py`.
+"""
+
+LIMITS = """
+## Not noticed
+
+No check notices these; a test makes sure that this list is true.
+
+| fault | operation | why, and what would notice it |
+|---|---|---|
+"""
+
+
+def words(fault: Fault) -> str:
+    """The fault's name as people write."""
+    return fault.name.replace("_", " ")
+
+
+def row(fault: Fault) -> tuple[str, int, int, list[str]]:
+    """The fault's line of the table, how many checks noticed and were run, and the dtypes."""
+    total, noticed, first = 0, Counter[str](), ""
+    for result in results_of(fault):
+        total += 1
+        if result.status in NOTICED:
+            noticed[result.case.dtype] += 1
+            mode = "" if result.case.mode == "eager" else f", {result.case.mode}"
+            first = first or f"{result.case.check} `{result.case.sample}`{mode}"
+    dtypes = [dtype for dtype in DTYPES if noticed[dtype]]
+    count = sum(noticed.values())
+    text = f"| {words(fault)} | {fault.group} | {first} | {count} of {total} | {', '.join(dtypes)} |"
+    return text, count, total, dtypes
+
+
+def rows_of(operation: str) -> list[tuple[str, int, int, list[str]]]:
+    """The lines of an operation's faults: one process keeps what the reference expects of its samples."""
+    return [row(fault) for fault in ALL.values() if fault.operation == operation]
+
+
+def page(tables: dict[str, list[tuple[str, int, int, list[str]]]]) -> str:
+    """The whole page."""
+    rows = [row for table in tables.values() for row in table]
+    by_dtype = ", ".join(f"{sum(dtype in dtypes for *_, dtypes in rows)} are noticed in {dtype}" for dtype in DTYPES)
+    rare = sum(count < total / 20 for _, count, total, _ in rows)
+    text = INTRODUCTION.format(planted=len(rows), rare=rare, by_dtype=by_dtype)
+    for operation, table in tables.items():
+        text += f"\n## {operation}\n\n| fault | expected | first | noticed | in |\n|---|---|---|---|---|\n"
+        text += "".join(f"{line}\n" for line, *_ in table)
+    return text + LIMITS + "".join(f"| {words(fault)} | {fault.operation} | {fault.missing} |\n" for fault in BEYOND.values())
+
+
+def named_in(text: str) -> list[str]:
+    """The keys of the faults that a page lists, in order."""
+    keys, operation = [], ""
+    for line in text.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("## "):
+            operation = line.removeprefix("## ")
+        elif line.startswith("|") and cells[0] not in ("fault", "---"):
+            where = cells[1] if operation == "Not noticed" else operation
+            keys.append(f"{where}-{cells[0].replace(' ', '_')}")
+    return keys
+
+
+def main(processes: Iterable[str]) -> int:
+    """Write the page; 1 if a fault is not noticed."""
+    operations = sorted({fault.operation for fault in ALL.values()})
+    with multiprocessing.get_context("spawn").Pool(int(next(iter(processes), "2"))) as pool:
+        tables = dict(zip(operations, pool.imap(rows_of, operations), strict=True))
+    missed = [line for table in tables.values() for line, count, *_ in table if not count]
+    wrong = [fault.key for fault in BEYOND.values() if first_notice(fault)]
+    print("\n".join([*missed, *wrong]) or f"all {sum(map(len, tables.values()))} faults are noticed")
+    PAGE.write_text(page(tables), encoding="utf-8")
+    return bool(missed or wrong)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
