@@ -215,4 +215,3 @@ UFUNCS: Mapping[np.ufunc, Rule] = MappingProxyType(
         np.vecdot: _vecdot,
     }
 )
-

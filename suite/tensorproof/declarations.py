@@ -42,7 +42,7 @@ hang.
 import platform
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -108,8 +108,10 @@ def argument_names(sample: Sample) -> frozenset[str]:
     return frozenset(names | {path.split(".")[-1] for path, _ in trees.leaves(dict(sample.inputs))})
 
 
-def read_declarations(path: Path, operations: Mapping[str, Operation], modes: Iterable[str]) -> list[Declaration]:
-    """The declarations of a file, checked against the specification.
+def read_declarations(
+    path: Path, operations: Mapping[str, Operation], modes: Iterable[str], samples: Mapping[str, Collection[str]]
+) -> list[Declaration]:
+    """The declarations of a file, checked against the specification; ``samples`` are the names by operation.
 
     Raises:
         DeclarationError: the file cannot be read, or a table is malformed or names nothing.
@@ -127,6 +129,7 @@ def read_declarations(path: Path, operations: Mapping[str, Operation], modes: It
         for number, table in enumerate(tables, start=1):
             source = f"{path.name}: {kind} {number}"
             _check_table(kind, table, source, operations, tuple(modes))
+            _check_samples(table, source, samples)
             found.append(Declaration(kind, table, source))
     return found
 
@@ -173,6 +176,14 @@ def _check_table(
         raise DeclarationError(f"{source}: matmul_input_bits: expected 24, 16, 11 or 8, got {table['matmul_input_bits']!r}")
     if table.get("accumulate", "float32") not in ("float32", "same"):
         raise DeclarationError(f"{source}: accumulate: expected 'float32' or 'same', got {table['accumulate']!r}")
+
+
+def _check_samples(table: Mapping[str, Any], source: str, samples: Mapping[str, Collection[str]]) -> None:
+    named = _strings(table.get("operation", list(samples)), source, "operation")
+    known = {name for operation in named for name in samples[operation]}
+    for name in _strings(table.get("sample", []), source, "sample"):
+        if name not in known and name != "none":
+            raise DeclarationError(f"{source}: no sample of {', '.join(named[:3])} is called {name!r}{did_you_mean(name, known)}")
 
 
 def _check_convention(table: Mapping[str, Any], source: str, operations: Mapping[str, Operation]) -> None:

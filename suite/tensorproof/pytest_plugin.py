@@ -42,10 +42,11 @@ class Plan:
     def __init__(self, config: pytest.Config, description: Description) -> None:
         options = config.option
         self.specification: dict[str, Operation] = specification()
-        self.declarations = _declarations(options.declarations, description, self.specification)
+        samples = {name: list(samples_of(item, max(options.seed, 0))) for name, item in self.specification.items()}
+        self.declarations = _declarations(options.declarations, description, self.specification, samples)
         self.description = description = on_declared_device(description, self.declarations)
         self.declared = Declared(self.declarations, description, self.specification, options.seed)
-        names = [name for item in self.specification.values() for name in samples_of(item, max(options.seed, 0))]
+        names = [name for group in samples.values() for name in group]
         self.selection = selection_of(options, description, self.specification, names)
         self.cases: list[Case] = []
         self.left_out: dict[str, int] = {}
@@ -71,12 +72,14 @@ def _breadth_first(cases: Sequence[Case]) -> list[Case]:
     return [case for _, case in sorted(zip(ranks, cases, strict=True), key=lambda item: item[0])]
 
 
-def _declarations(files: Iterable[str], description: Description, operations: dict[str, Operation]) -> list[Declaration]:
+def _declarations(
+    files: Iterable[str], description: Description, operations: dict[str, Operation], samples: dict[str, list[str]]
+) -> list[Declaration]:
     paths = [Path(name) for name in files] + ([Path(description.declarations)] if description.declarations else [])
     found = []
     try:
         for path in paths:
-            found += read_declarations(path, operations, description.modes)
+            found += read_declarations(path, operations, description.modes, samples)
     except DeclarationError as error:
         raise UsageError(str(error)) from error
     return found

@@ -76,6 +76,7 @@ def test_versions_and_platform_decide_whether_it_is_in_force(versions, expected)
             "[[convention]]\noperation = 'batch_norm'\nkeywords = { running_variance_estimate = 'x' }\nreason = 'x'\n",
             "expected one of 'unbiased', 'biased', got 'x'",
         ),
+        ("[[unsupported]]\noperation = 'softmax'\nsample = 'plain_row'\nreason = 'x'\n", "(did you mean plain_rows?)"),
         ("[[unsupported]\n", "declarations file bad.toml"),
     ],
 )
@@ -83,7 +84,7 @@ def test_malformed_declarations_say_what_to_type_instead(tmp_path: Path, text, e
     path = tmp_path / "bad.toml"
     path.write_text(text)
     with pytest.raises(DeclarationError) as caught:
-        read_declarations(path, specification(), ["eager"])
+        read_declarations(path, specification(), ["eager"], {"softmax": ["plain_rows"], "relu": ["plain"]})
     assert expected in str(caught.value)
 
 
@@ -129,7 +130,10 @@ def test_known_failure_excuses_a_wrong_value_but_does_not_conform(tensorproof, p
     [
         ("[[known_failure]]\noperation = 'sigmoid'\nexplanation = 'too wide'\n", "is stale: this check passes"),
         ("[[unsupported]]\noperation = 'sigmoid'\ndtype = 'float64'\nreason = 'not so'\n", "is stale: this check passes"),
-        ("[[known_failure]]\noperation = 'relu'\nsample = 'absent'\nexplanation = 'x'\n", "matches no case"),
+        (
+            "[[known_failure]]\noperation = 'relu'\nsample = 'nan_gradient'\ncheck = 'subset'\nexplanation = 'x'\n",
+            "matches no case",
+        ),
     ],
 )
 def test_stale_and_idle_declarations_fail_under_strict_only(tensorproof, plugin, tmp_path, declaration, expected):

@@ -29,7 +29,7 @@ of deep-learning frameworks.
 
 *Expected* is the class of samples, the check, the mode or the dtype that ought to notice the fault; these run first. *First* is
 the check, and the sample, that noticed it first; *noticed* is how many checks did, of all that were run on the operation, and in
-which dtypes. A fault that few checks notice is one that only breadth of cases finds: {rare} of the {planted} faults are noticed
+which dtypes (a formula that is wrong in every mode is run eagerly only). A fault that few checks notice is one that only breadth of cases finds: {rare} of the {planted} faults are noticed
 by fewer than one check in twenty.
 
 By dtype, {by_dtype}.
@@ -49,7 +49,8 @@ No check notices these; a test makes sure that this list is true.
 
 def words(fault: Fault) -> str:
     """The fault's name as people write."""
-    return fault.name.replace("_", " ")
+    name: str = fault.name
+    return name.replace("_", " ")
 
 
 def row(fault: Fault) -> tuple[str, int, int, list[str]]:
@@ -69,7 +70,9 @@ def row(fault: Fault) -> tuple[str, int, int, list[str]]:
 
 def rows_of(operation: str) -> list[tuple[str, int, int, list[str]]]:
     """The lines of an operation's faults: one process keeps what the reference expects of its samples."""
-    return [row(fault) for fault in ALL.values() if fault.operation == operation]
+    rows = [row(fault) for fault in ALL.values() if fault.operation == operation]
+    print(f"{operation}: {len(rows)}", flush=True)
+    return rows
 
 
 def page(tables: dict[str, list[tuple[str, int, int, list[str]]]]) -> str:

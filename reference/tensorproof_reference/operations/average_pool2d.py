@@ -57,9 +57,7 @@ def vjp(
     return {"x": _windows.crop(dx, place.padding, (x.shape[2], x.shape[3]))}
 
 
-def _place(
-    x: Array, window: Pair, stride: Pair | None, padding: Padding, ceil_mode: bool, count_padding: bool
-) -> Geometry:
+def _place(x: Array, window: Pair, stride: Pair | None, padding: Padding, ceil_mode: bool, count_padding: bool) -> Geometry:
     """The geometry, once all arguments are known to fit."""
     require(isinstance(count_padding, bool), "count_padding", "True or False", count_padding)
     return _windows.pooling_geometry(x, window, stride, padding, ceil_mode)

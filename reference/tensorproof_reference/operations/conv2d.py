@@ -69,9 +69,7 @@ def vjp(
     }
 
 
-def _place(
-    x: Array, weight: Array, bias: Array | None, stride: Pair, padding: Padding, dilation: Pair, groups: int
-) -> Geometry:
+def _place(x: Array, weight: Array, bias: Array | None, stride: Pair, padding: Padding, dilation: Pair, groups: int) -> Geometry:
     """The geometry, once all arguments are known to fit."""
     require_rank(x, "x", 4)
     require_rank(weight, "weight", 4)

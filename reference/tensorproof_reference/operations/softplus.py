@@ -31,10 +31,12 @@ def vjp(dy: Array, x: Array) -> Gradients:
 
 
 def samples(stream: Stream) -> Iterator[Sample]:
-    """Those of every elementwise function; the tail, where e^x is lost against 1."""
+    """Those of every elementwise function; the tails, where e^x is lost against 1, and 1 against e^x."""
     yield from elementwise_samples(stream, at_infinity=(0.0, np.inf), at_zero=(_LOG_2, _LOG_2))
     tail = stream("magnitude_tail").uniform(PLAIN_SHAPE, -12.0, -4.0)
     yield Sample(name="magnitude_tail", inputs={"x": tail})
+    positive = stream("magnitude_tail_positive").uniform(PLAIN_SHAPE, 8.0, 300.0)
+    yield Sample(name="magnitude_tail_positive", inputs={"x": positive})
 
 
 OPERATION = Operation(function=softplus, vjp=vjp, samples=samples, family="elementwise")
