@@ -165,7 +165,7 @@ def test_a_backend_is_held_to_the_convention_that_it_declares(tensorproof, plugi
         "momentum=momentum, running_variance_estimate='biased')\n\nclass Fake")  # fmt: skip
     folder = plugin("fake", source)
     (tmp_path / "biased.toml").write_text(
-        "[[convention]]\noperation = 'batch_norm'\nkeywords = { running_variance_estimate = 'biased' }\nreason = 'as documented'\n"
+        "[[convention]]\noperation = 'batch_norm'\nkeywords = { running_variance_estimate = 'biased' }\nreason = 'documented'\n"
     )
     arguments = ["check", "fake", "--op=batch_norm", "--check=forward", "--sample=plain_images", "--dtype=float64", "-n0"]
     assert tensorproof(*arguments, path=folder).code == 1

@@ -28,9 +28,9 @@ and each has to be noticed. The unbroken backend has to pass every check. Both a
 of deep-learning frameworks.
 
 *Expected* is the class of samples, the check, the mode or the dtype that ought to notice the fault; these run first. *First* is
-the check, and the sample, that noticed it first; *noticed* is how many checks did, of all that were run on the operation, and in
-which dtypes (a formula that is wrong in every mode is run eagerly only). A fault that few checks notice is one that only breadth of cases finds: {rare} of the {planted} faults are noticed
-by fewer than one check in twenty.
+the check, and the sample, that noticed it first; *noticed* is how many checks did, of all that were run on the operation (eagerly
+only, if it is a formula that is wrong in every mode), and in which dtypes. A fault that few checks notice is one that only
+breadth of cases finds: {rare} of the {planted} faults are noticed by fewer than one check in twenty.
 
 By dtype, {by_dtype}.
 

@@ -52,9 +52,7 @@ def test_what_the_device_gets_wrong_is_noticed(tmp_path):
 
 
 def test_silent_fall_back_to_the_host_is_no_pass(tmp_path):
-    code, text, counts, _ = check(
-        tmp_path, "--op=relu", "--check=forward", "-n0", SECOND_DEVICE_FALLS_BACK="aten::relu"
-    )
+    code, text, counts, _ = check(tmp_path, "--op=relu", "--check=forward", "-n0", SECOND_DEVICE_FALLS_BACK="aten::relu")
     assert counts.get("fell_back", 0) > 10, text
     assert "passed" not in counts
     assert code == 1
