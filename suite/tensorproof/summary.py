@@ -66,12 +66,14 @@ def verdict(record: Record) -> dict[str, Any]:
     incomplete if options, shards or time left some of these out, unless one is wrong already.
     """
     excuses = excused(record)
-    required = [(index, check) for index, check in enumerate(record.checks) if check["required"]]
+    required = [
+        (index, check)
+        for index, check in enumerate(record.checks)
+        # What cannot be composed (no automatic differentiation) says nothing about the operation itself.
+        if check["required"] and not (check["check"] == "fused" and check["status"] == "unsupported")
+    ]
     wrong = Counter(check["status"] for _, check in required if check["status"] in WRONG)
-    # What cannot be composed (no automatic differentiation) says nothing about the operation itself.
-    unsupported = sum(
-        check["status"] == "unsupported" and check["check"] != "fused" and index not in excuses for index, check in required
-    )
+    unsupported = sum(check["status"] == "unsupported" and index not in excuses for index, check in required)
     passed = sum(check["status"] == "passed" for _, check in required)
     left_out = record.header["left_out"]
     not_run = sum(left_out.get(reason, 0) for reason in ("selection", "shard"))

@@ -366,3 +366,9 @@ def derivative_of_relu_at_zero_is_one(cotangents, x, parameters, *states, activa
     shifted = changed(parameters, lambda layer, direction, leaf: leaf | {"bias": leaf["recurrent_weights"][0] * 0.0 + tiny})
     wrong = right_vjp("simple_rnn", cotangents, x, shifted, *states, activation=activation, **keywords)
     return wrong | {"parameters": changed(wrong["parameters"], lambda layer, direction, leaf: leaf | {"bias": None})}
+
+
+@FAULTS.gradient("lstm_gates", "plain")
+def gradient_through_the_output_gate_dropped(cotangents, x, hidden, cell, parameters):
+    di, df, dg, do = cotangents
+    return right_vjp("lstm_gates", (di, df, dg, 0.0 * do), x, hidden, cell, parameters)
