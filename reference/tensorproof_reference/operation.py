@@ -53,7 +53,8 @@ class Sample:
     sign_of_zero: bool = False
     """Whether -0 and +0 are told apart."""
     memory: str = "contiguous"
-    """How inputs lie in memory: ``contiguous``, ``transposed`` (axes stored in reverse) or ``sliced`` (every second element)."""
+    """How inputs lie in memory: ``contiguous``, ``transposed`` (axes of every other input, from the first, stored in
+    reverse) or ``sliced`` (every second element from the second on, of all inputs). Cotangents lie as the first input does."""
     raises: bool = False
     """Whether the right answer is an exception. Checked eagerly only; such a sample has no gradient."""
     version: int = 1

@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Unsupported
+from tensorproof.backend import Backend, Unsupported, as_tuple
 from tensorproof.cases import Case, Declared
 from tensorproof.execution import Answer, Answers, Run, Runs, is_out_of_memory
 from tensorproof.expectation import Expectation, Expected, expectation_of
 from tensorproof.randomness import random_findings
 from tensorproof.records import frames
 from tensorproof.verdict import Judgement, judge
+from tensorproof_reference import trees
 from tensorproof_reference.errorbars import Precision, precision_of
 from tensorproof_reference.operation import Operation
+from tensorproof_reference.sample_classes import class_of
 
 STATUSES = (
     "passed",
@@ -164,19 +166,26 @@ def check_forward(session: Session, case: Case) -> list[Finding]:
             if is_out_of_memory(error):
                 raise
             together = False
-    return _outputs(case, expectation, run.first(together), expectation.outputs)
+    findings = _outputs(case, expectation, run.first(together), expectation.outputs)
+    if together and class_of(expectation.sample) == "plain" and case.dtype == "float32":
+        # A value alone is another program to a compiler; one sample of each operation pays for it.
+        findings += _outputs(case, expectation, run.first(gradient=False), expectation.outputs)
+    return findings
 
 
 def _raises(run: Run, case: Case) -> list[Finding]:
+    arguments = run.native_arguments()
     try:
-        answers = run.first(gradient=False)
+        # Only the backend's own error counts, so nothing here asks the reference, which raises too.
+        outputs, others = run.backend.forward(run.function, run.mode)(*arguments)
+        values = [run.backend.to_numpy(value) for value in (*outputs, *others)]
     except Unsupported:
         raise
     except Exception as error:
         if is_out_of_memory(error):
             raise
         return [Finding("passed", f"raised {type(error).__name__}, as it should")]
-    shown = ", ".join(str(answer.value.ravel()[:4]) for answer in answers.outputs.values())
+    shown = ", ".join(str(value.ravel()[:4]) for value in values)
     return [Finding("failed", f"{case.operation} {case.sample}: expected an error, got {shown}")]
 
 
@@ -214,6 +223,24 @@ def _same(first: NDArray[Any], second: NDArray[Any]) -> bool:
     return first.shape == second.shape and bool(np.array_equal(first, second, equal_nan=first.dtype.kind == "f"))
 
 
+def _after_other_values(case: Case, expectation: Expectation, run: Run, first: Answers) -> list[Finding]:
+    """A call with halved primals gives something else, wherever the reference does: results are not kept."""
+    halved = {path: expectation.arguments.leaves[path] * 0.5 for path in run.function.primal_paths}
+    inputs = trees.replace_leaves(expectation.arguments.inputs, lambda path, leaf: halved.get(path, leaf))
+    operation, sample = expectation.operation, expectation.sample
+    with np.errstate(all="ignore"):
+        results = as_tuple(operation.function(**inputs, **sample.keywords))
+    cotangents = run.native_cotangents() if first.gradients else None
+    other = run.run(run.native_arguments(halved), cotangents)
+    findings = []
+    for name, value in zip(operation.outputs, results, strict=True):
+        before, _ = expectation.outputs[name]
+        change = np.abs(value - before) > 0.01 * np.abs(before)
+        if name in other.outputs and np.any(change) and _same(other.outputs[name].value, first.outputs[name].value):
+            findings.append(Finding("failed", f"{case.operation} {case.sample} {name}: other inputs gave the same result"))
+    return findings
+
+
 def check_purity(session: Session, case: Case) -> list[Finding]:
     """The call leaves its inputs and cotangents as they were, and gives the same again."""
     expectation = session.expectation(case)
@@ -229,6 +256,7 @@ def check_purity(session: Session, case: Case) -> list[Finding]:
             again = after[name]
             if answer is not None and again is not None and not _same(answer.value, again.value):
                 findings.append(Finding("failed", f"{case.operation} {case.sample} {name}: the same call gave two results"))
+    findings += _after_other_values(case, expectation, run, first)
     leaves = expectation.arguments.leaves
     paths = (*run.function.primal_paths, *run.function.constant_paths)
     for path, value in zip(paths, (*primals, *constants), strict=True):

@@ -129,20 +129,26 @@ class Run:
             array = array.astype(numpy_dtype(dtype))
         return self.backend.from_numpy(layouts.in_memory(array, memory), dtype, self.device)
 
-    def native_arguments(self) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
-        """Fresh framework arrays of the primals and of the constants."""
+    def native_arguments(
+        self, changed: Mapping[str, NDArray[Any]] | None = None
+    ) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
+        """Fresh framework arrays of the primals and of the constants, some with other values than the sample's."""
         leaves, memory = self.expectation.arguments.leaves, self.expectation.sample.memory
+        # One transposed operand beside a contiguous one is harder than two alike.
+        kept = set(list(leaves)[1::2]) if memory == "transposed" else set()
+        lie = {path: "contiguous" if path in kept else memory for path in leaves}
+        values = leaves if changed is None else {**leaves, **changed}
         with self.clock:
             return (
-                tuple(self._native(path, leaves[path], memory) for path in self.function.primal_paths),
-                tuple(self._native(path, leaves[path], memory) for path in self.function.constant_paths),
+                tuple(self._native(path, values[path], lie[path]) for path in self.function.primal_paths),
+                tuple(self._native(path, values[path], lie[path]) for path in self.function.constant_paths),
             )
 
     def native_cotangents(self) -> tuple[Native, ...]:
         """Fresh framework arrays of the cotangents."""
-        cotangents = self.expectation.cotangents
+        cotangents, memory = self.expectation.cotangents, self.expectation.sample.memory
         with self.clock:
-            return tuple(self._native(name, array) for name, array in cotangents.items())
+            return tuple(self._native(name, array, memory) for name, array in cotangents.items())
 
     def answer(self, path: str, value: Native, shape: tuple[int, ...]) -> Answer:
         """A framework array as NumPy, in the reference's layout."""

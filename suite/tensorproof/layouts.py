@@ -15,6 +15,11 @@ def _leaf(path: str) -> str:
     return path.split(".")[-1]
 
 
+def _native_axes(path: str, operation: Operation, layout: Mapping[str, str]) -> str | None:
+    """The backend's axes of an array, if they differ; an order of gates may have the name of an output."""
+    return layout.get(_leaf(path)) if _leaf(path) in operation.axes else None
+
+
 def _axis_sizes(pattern: str, native: str, shape: tuple[int, ...]) -> dict[str, int]:
     """Sizes of the axes that the native layout merges, from the shape in the reference's layout."""
     names = pattern.split()
@@ -40,7 +45,7 @@ def to_native(array: NDArray[Any], path: str, operation: Operation, layout: Mapp
     """An array of the reference, at ``path`` among the inputs or outputs, in the backend's layout."""
     pattern = operation.axes.get(_leaf(path), "")
     array = _reorder(array, pattern, operation, layout, to_native=True)
-    native = layout.get(_leaf(path))
+    native = _native_axes(path, operation, layout)
     return array if native is None else np.asarray(rearrange(array, f"{pattern} -> {native}"))
 
 
@@ -52,7 +57,7 @@ def from_native(
     An array whose rank does not fit the layout is returned as it is, for the verdict to say that its shape is wrong.
     """
     pattern = operation.axes.get(_leaf(path), "")
-    native = layout.get(_leaf(path))
+    native = _native_axes(path, operation, layout)
     if native is not None:
         try:
             array = np.asarray(rearrange(array, f"{native} -> {pattern}", **_axis_sizes(pattern, native, shape)))
@@ -68,7 +73,7 @@ def in_memory(array: NDArray[Any], memory: str) -> NDArray[Any]:
     if memory == "transposed" and array.ndim >= 2:
         return np.array(array.T, order="C", copy=True).T
     if memory == "sliced" and array.ndim >= 1:
-        wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1]), array.dtype)
-        wide[..., ::2] = array
-        return wide[..., ::2]
+        wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1] + 1), array.dtype)
+        wide[..., 1::2] = array
+        return wide[..., 1::2]
     return np.array(array, copy=True, order="C")

@@ -84,6 +84,8 @@ def elementwise_samples(
 
     yield Sample(name="plain_both_signs", inputs=drawn("plain_both_signs"))
     yield Sample(name="size_large", inputs=drawn("size_large", 64, 128))
+    # More elements than PyTorch gives to one thread.
+    yield Sample(name="size_beyond_one_thread", inputs=drawn("size_beyond_one_thread", 160, 257))
     for width in (1, 2, 3, 8, 9, 15, 16, 17, 127):
         yield Sample(name=f"width_{width}", inputs=drawn(f"width_{width}", 24 if width < 8 else 6, width))
     yield Sample(name="width_513", inputs=drawn("width_513", 513))

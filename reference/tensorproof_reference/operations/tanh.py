@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.operation import Array, Gradients, Operation, Sample
-from tensorproof_reference.operations._elementwise_samples import elementwise_samples
+from tensorproof_reference.operations._elementwise_samples import elementwise_samples, sprinkled
 from tensorproof_reference.stream import Stream
 
 
@@ -26,10 +26,13 @@ def vjp(dy: Array, x: Array) -> Gradients:
 
 
 def samples(stream: Stream) -> Iterator[Sample]:
-    """Those of every elementwise function; it saturates at ±1 and keeps the sign of zero."""
+    """Those of every elementwise function; it saturates at ±1 and keeps the sign of zero and subnormal numbers."""
     yield from elementwise_samples(
         stream, at_infinity=(-1.0, 1.0), at_zero=(-0.0, 0.0), slope_at_infinity=(0.0, 0.0), sign_of_zero=True
     )
+    name = "magnitude_subnormal"
+    subnormal = sprinkled(stream(name), (2.0**-15, -(2.0**-18), 3.0 * 2.0**-24))
+    yield Sample(name=name, inputs={"x": subnormal}, dtypes=("float16",))
 
 
 OPERATION = Operation(function=tanh, vjp=vjp, samples=samples, family="elementwise", documents=("002 §3.3.4", "004 §3.2"))

@@ -48,6 +48,10 @@ plant_dropout(
 plant_dropout(
     "mask_repeats_after_1024_elements", lambda x, rate, seed: np.resize(Stream(seed)("another").uniform((1024,)) >= rate, x.shape)
 )
+plant_dropout(
+    "mask_repeats_after_32768_elements",
+    lambda x, rate, seed: np.resize(Stream(seed)("another").uniform((2**15,)) >= rate, x.shape),
+)
 plant_dropout("gradient_draws_another_mask", kept, gradient_seed=1)
 plant_dropout("seed_not_used_up", lambda x, rate, seed: np.random.default_rng().uniform(size=x.shape) >= rate)
 

@@ -82,7 +82,7 @@ def small_inputs_cancel(x):
 @FAULTS.value("tanh", "float16")
 def subnormal_results_flushed_in_float16(x):
     y = reference("tanh", x)
-    return np.where((working_dtype() == "float16") & (np.abs(y) < 2.0**-14), 0.0, y)
+    return np.where((working_dtype() == "float16") & (np.abs(y) < 2.0**-14), 0.0 * y, y)
 
 
 @FAULTS.value("tanh", "zero")
@@ -265,3 +265,10 @@ def square_in_the_gradient_overflows_in_float16(dy, x, *, approximation="none"):
     right = right_vjp("gelu", dy, x, approximation=approximation)["x"]
     square = to_dtype(np.square(x), working_dtype()).astype(x.dtype)
     return {"x": right if approximation == "none" else right + 0.0 * square}
+
+
+@FAULTS.value("sigmoid", "size")
+def elements_of_the_second_thread_left_zero(x):
+    y = np.array(reference("sigmoid", x))
+    y.reshape(-1)[32768:] = 0.0
+    return y

@@ -317,3 +317,50 @@ def result_of_another_dtype_when_compiled(prediction, target, *, reduction="mean
 def gradient_in_float16_when_compiled(dy, x, scale=None, offset=None, **keywords):
     right = right_vjp("layer_norm", dy, x, scale, offset, **keywords)
     return {**right, "x": right["x"].astype(np.float16).astype(x.dtype)}
+
+
+@FAULTS.framework("tanh", "compiled")
+class ResultsOfTheFirstCallKept(SmallBackend):
+    def value_and_vjp(self, function, mode):
+        run, kept = super().value_and_vjp(function, mode), {}
+
+        def again(primals, constants, cotangents):
+            if mode == "eager":
+                return run(primals, constants, cotangents)
+            if not kept:
+                kept["results"] = run(primals, constants, cotangents)
+            return kept["results"]
+
+        return again
+
+
+@FAULTS.framework("softmax", "compiled")
+class ValueWithoutGradientWrongWhenCompiled(SmallBackend):
+    def forward(self, function, mode):
+        run = super().forward(function, mode)
+
+        def wrong(primals, constants):
+            outputs, others = run(primals, constants)
+            return (outputs if mode == "eager" else tuple(output * 2.0 for output in outputs)), others
+
+        return wrong
+
+
+@FAULTS.framework("matmul", "strided")
+class OffsetOfAViewIgnored(SmallBackend):
+    def from_numpy(self, array, dtype, device):
+        if array.base is not None and array.base.flags.c_contiguous:
+            array = np.lib.stride_tricks.as_strided(array.base.reshape(-1), array.shape, array.strides).copy()
+        return super().from_numpy(array, dtype, device)
+
+
+@FAULTS.framework("matmul", "strided")
+class StridesOfTheCotangentIgnored(SmallBackend):
+    def value_and_vjp(self, function, mode):
+        run = super().value_and_vjp(function, mode)
+
+        def as_they_lie(primals, constants, cotangents):
+            read = [Value(c.array.ravel(order="K").reshape(c.array.shape), c.dtype, "cpu", self) for c in cotangents]
+            return run(primals, constants, read)
+
+        return as_they_lie
