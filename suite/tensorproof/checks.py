@@ -155,22 +155,29 @@ def check_forward(session: Session, case: Case) -> list[Finding]:
     run = session.run(case)
     if expectation.sample.raises:
         return _raises(run, case)
-    operation = expectation.operation
-    together = case.mode != "eager" and expectation.sample.gradient and operation.vjp is not None
-    together = together and session.declared.first("unsupported", replace(case, check="gradient")) is None
-    if together:
-        try:
-            run.first(gradient=True)
-        except Exception as error:
-            # The gradient check reports what went wrong; the value may still be had without it.
-            if is_out_of_memory(error):
-                raise
-            together = False
+    together = case.mode != "eager" and _runs_with_gradient(session, case, run)
     findings = _outputs(case, expectation, run.first(together), expectation.outputs)
     if together and class_of(expectation.sample) == "plain" and case.dtype == "float32":
         # A value alone is another program to a compiler; one sample of each operation pays for it.
         findings += _outputs(case, expectation, run.first(gradient=False), expectation.outputs)
     return findings
+
+
+def _runs_with_gradient(session: Session, case: Case, run: Run) -> bool:
+    """Run value and vector-Jacobian product, if the sample has one and the backend can; say whether it did."""
+    expectation = session.expectation(case)
+    if not expectation.sample.gradient or expectation.operation.vjp is None:
+        return False
+    if session.declared.first("unsupported", replace(case, check="gradient")) is not None:
+        return False
+    try:
+        run.first(gradient=True)
+    except Exception as error:
+        # The gradient check reports what went wrong; the value may still be had without it.
+        if is_out_of_memory(error):
+            raise
+        return False
+    return True
 
 
 def _raises(run: Run, case: Case) -> list[Finding]:
@@ -246,7 +253,7 @@ def check_purity(session: Session, case: Case) -> list[Finding]:
     expectation = session.expectation(case)
     run = session.run(case)
     primals, constants = run.native_arguments()
-    gradient = run.knows_gradient()
+    gradient = _runs_with_gradient(session, case, run)
     cotangents = run.native_cotangents() if gradient else None
     findings = []
     first = run.run((primals, constants), cotangents)
@@ -256,7 +263,8 @@ def check_purity(session: Session, case: Case) -> list[Finding]:
             again = after[name]
             if answer is not None and again is not None and not _same(answer.value, again.value):
                 findings.append(Finding("failed", f"{case.operation} {case.sample} {name}: the same call gave two results"))
-    findings += _after_other_values(case, expectation, run, first)
+    if class_of(expectation.sample) == "plain":
+        findings += _after_other_values(case, expectation, run, first)
     leaves = expectation.arguments.leaves
     paths = (*run.function.primal_paths, *run.function.constant_paths)
     for path, value in zip(paths, (*primals, *constants), strict=True):

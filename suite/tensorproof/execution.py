@@ -194,10 +194,6 @@ class Run:
             self._first[gradient] = self.run(self.native_arguments(), cotangents)
         return self._first[gradient]
 
-    def knows_gradient(self) -> bool:
-        """Whether value and vector-Jacobian product have been run."""
-        return True in self._first
-
 
 class Runs:
     """The runs most recently used, so that the checks of one case share one compilation."""
