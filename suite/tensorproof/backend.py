@@ -132,8 +132,9 @@ class OperationTable:
         expected = _signature(self.specification[name].function)
         if _signature(function) != expected:
             wanted = inspect.signature(self.specification[name].function)
-            parameters = ", ".join(str(item.replace(annotation=item.empty)) for item in wanted.parameters.values())
-            raise PluginError(f"{name}: the parameters must be those of the specification: {name}({parameters})")
+            bare = [item.replace(annotation=item.empty) for item in wanted.parameters.values()]
+            shown = inspect.Signature(bare)
+            raise PluginError(f"{name}: the parameters must be those of the specification: {name}{shown}")
         self.implementations[name] = Implementation(function, source)
         return function
 
