@@ -1,12 +1,6 @@
 """The suite is tested by faults: what is planted in a backend is noticed, and an unbroken backend passes everything."""
 
-import sys
-from pathlib import Path
-
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from faults import ALL, BEYOND
 from faulty import NOTICED, SPECIFICATION, SmallBackend, checks_of, first_notice
 from write_fault_table import PAGE, named_in
