@@ -1,6 +1,7 @@
 """The reference's own formulas as a backend: NumPy in float64 and float32, and the example of a complete small plugin."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ class NumpyBackend(Backend):
 
     name = "numpy"
     operations = operations
+    declarations = Path(__file__).with_name("declarations.toml")
 
     def versions(self) -> Mapping[str, str]:
         """Versions of NumPy and SciPy."""
