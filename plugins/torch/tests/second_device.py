@@ -1,7 +1,7 @@
 """A PyTorch device made in Python: ``second:0``, a renamed ``privateuse1`` whose tensors stand for tensors on the host.
 
-Imported with ``-p second_device``. With ``SECOND_DEVICE_FALLS_BACK=aten::relu`` that operation silently returns tensors of the host,
-as real devices do where a kernel is missing.
+Imported with ``-p second_device``. With ``SECOND_DEVICE_FALLS_BACK=aten::relu`` that operation silently returns tensors of the
+host, as real devices do where a kernel is missing.
 """
 
 import os
