@@ -252,11 +252,10 @@ def check_purity(session: Session, case: Case) -> list[Finding]:
     """The call leaves its inputs and cotangents as they were, and gives the same again."""
     expectation = session.expectation(case)
     run = session.run(case)
-    primals, constants = run.native_arguments()
     gradient = _runs_with_gradient(session, case, run)
-    cotangents = run.native_cotangents() if gradient else None
+    first = run.first(gradient)
+    primals, constants, cotangents = run.given[gradient]
     findings = []
-    first = run.run((primals, constants), cotangents)
     second = run.run((primals, constants), cotangents)
     for before, after in ((first.outputs, second.outputs), (first.gradients, second.gradients)):
         for name, answer in before.items():

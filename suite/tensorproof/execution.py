@@ -119,6 +119,8 @@ class Run:
         self._forward: Callable[..., Any] | None = None
         self._value_and_vjp: Callable[..., Any] | None = None
         self._first: dict[bool, Answers] = {}
+        self.given: dict[bool, tuple[Sequence[Native], Sequence[Native], Sequence[Native] | None]] = {}
+        """The very arrays that the first run was given (primals, constants, cotangents), with and without gradient."""
 
     def _native(self, path: str, array: NDArray[Any], memory: str = "contiguous") -> Native:
         expectation = self.expectation
@@ -191,7 +193,9 @@ class Run:
         """The answers of the first run, with or without the vector-Jacobian product, kept for other checks."""
         if gradient not in self._first:
             cotangents = self.native_cotangents() if gradient else None
-            self._first[gradient] = self.run(self.native_arguments(), cotangents)
+            arguments = self.native_arguments()
+            self._first[gradient] = self.run(arguments, cotangents)
+            self.given[gradient] = (*arguments, cotangents)
         return self._first[gradient]
 
 
