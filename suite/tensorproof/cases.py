@@ -93,7 +93,7 @@ def _checks(operation: Operation, sample: Sample, dtype: str, is_first: bool, mo
     if dtype == "float32" and not sample.raises:
         yield "purity"
     if is_first and gradient and not operation.random:
-        if dtype in ("float64", "float32"):
+        if dtype in ("float64", "float32") and sum(sample.inputs.get(name) is not None for name in operation.differentiable) > 1:
             yield "subset"
         if dtype in FUSED_DTYPES:
             yield "fused"

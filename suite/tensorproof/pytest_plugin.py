@@ -6,6 +6,7 @@ The controller writes the record; a worker imports the framework, runs checks an
 
 import faulthandler
 import os
+import subprocess
 import sys
 import time
 import warnings
@@ -338,7 +339,7 @@ def pytest_handlecrashitem(crashitem: str, report: Any) -> None:
 def _end_of_process(node: Any, elapsed: float, timeout: float) -> tuple[str, str]:
     try:
         code = node.gateway._io.popen.wait(timeout=10)  # execnet has no public way to ask
-    except Exception:
+    except (AttributeError, OSError, subprocess.TimeoutExpired):
         code = None
     if code == 1 and elapsed >= timeout:
         return "timed_out", f"still running after {timeout:g} s"

@@ -30,8 +30,9 @@ def _chosen(operation: Operation, sample: str, seed: int, declared: Mapping[str,
 
 
 def excused(record: Record) -> set[int]:
-    """Indices of unsupported checks whose convention a backend need not have, since it offers another value of it.
+    """Indices of unsupported checks whose convention a backend lacks, and need not have, since it offers another value of it.
 
+    A value is lacking when no check that chooses it passed: where some do, what is unsupported is something else, and counts.
     A value is offered when some check that chooses it passed and none went wrong.
     """
     known = specification()
@@ -53,6 +54,8 @@ def excused(record: Record) -> set[int]:
             continue
         operation = known[check["operation"]]
         for name, value in chosen.items():
+            if "passed" in statuses[operation.name, name, value]:
+                continue
             others = (statuses[operation.name, name, other] for other in operation.conventions[name] if other != value)
             if any("passed" in seen and not seen.intersection(WRONG) for seen in others):
                 found.add(index)

@@ -84,7 +84,7 @@ class JaxBackend(Backend):
             try:
                 x = jax.device_put(np.ones((1, 1), jnp.dtype(dtype)), place)
                 return str(jnp.matmul(x, x).block_until_ready().dtype) == dtype
-            except Exception:
+            except Exception:  # each compiler refuses a dtype in its own way; what it refuses is not declared
                 return False
 
         return DTYPES if place.platform == "cpu" else [dtype for dtype in DTYPES if works(dtype)]
