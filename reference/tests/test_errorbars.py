@@ -59,7 +59,11 @@ def bar_of(x):
         pytest.param(lambda x, y: np.log(x), lambda x, y, ex, ey, v: (ex / x, 2 * U * v), id="log"),
         pytest.param(lambda x, y: np.tanh(x), lambda x, y, ex, ey, v: ((1 - v * v) * ex, 2 * U * v), id="tanh"),
         pytest.param(lambda x, y: special.expit(x), lambda x, y, ex, ey, v: (v * (1 - v) * ex, 2 * U * v), id="expit"),
-        pytest.param(lambda x, y: np.logaddexp(x, y), lambda x, y, ex, ey, v: (np.exp(x - v) * ex, np.exp(y - v) * ey, 2 * U * v), id="logaddexp"),
+        pytest.param(
+            lambda x, y: np.logaddexp(x, y),
+            lambda x, y, ex, ey, v: (np.exp(x - v) * ex, np.exp(y - v) * ey, 2 * U * v),
+            id="logaddexp",
+        ),
     ],
 )
 def test_a_step_combines_bars_and_adds_its_rounding(function, expected):
