@@ -81,7 +81,10 @@ def test_a_step_combines_bars_and_adds_its_rounding(function, expected):
         *(np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.tanh, np.sinh, np.cosh, np.sin, np.cos, np.arctan),
         *(np.cbrt, np.sqrt, np.square, np.reciprocal),
         *(special.erf, special.erfc, special.expit, special.log_expit, special.ndtr, special.log_ndtr),
-        *(lambda x: special.xlogy(x, 3.0), lambda x: special.xlogy(3.0, x), lambda x: x**2.5, lambda x: 2.0**x),
+        pytest.param(lambda x: special.xlogy(x, 3.0), id="xlogy_of_x_and_three"),
+        pytest.param(lambda x: special.xlogy(3.0, x), id="xlogy_of_three_and_x"),
+        pytest.param(lambda x: x**2.5, id="power"),
+        pytest.param(lambda x: 2.0**x, id="power_of_two"),
     ],
 )
 def test_derivatives(function):
