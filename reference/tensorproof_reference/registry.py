@@ -1,4 +1,4 @@
-"""Every operation and loss, found by walking the folders that hold them."""
+"""Every operation, loss, optimizer, step of data preparation and initialiser, found by walking the folders that hold them."""
 
 import functools
 import importlib
@@ -6,20 +6,20 @@ import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from tensorproof_reference import losses, operations
+from tensorproof_reference import data, initializers, losses, operations, optimizers
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.sample_classes import REQUIRED
 
 
 @functools.cache
 def all_operations() -> Mapping[str, Operation]:
-    """The operations and losses by name, in alphabetical order within each folder.
+    """All of them by name, in alphabetical order within each folder.
 
     Raises:
         ValueError: a file's name is not its function's name, or its record is malformed.
     """
     found: dict[str, Operation] = {}
-    for package in (operations, losses):
+    for package in (operations, losses, optimizers, data, initializers):
         for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
             if info.name.startswith("_"):
                 continue

@@ -59,6 +59,13 @@ REQUIRED = {
     "loss": ("plain", "size", "width", "unit", "strided", "nan", "infinity", "magnitude", "reduction", "rank"),
     "penalty": ("plain", "size", "rank", "empty", "strided", "nan", "infinity", "magnitude", "zero"),
     "reshaping": ("plain", "size", "rank", "unit", "empty", "strided", "nan", "infinity", "zero", "convention"),
+    "optimizer": ("plain", "size", "rank", "unit", "state", "zero", "epsilon", "long", "optional", "convention"),
+    "clipping": ("plain", "size", "rank", "unit", "zero", "nan", "infinity", "magnitude", "bounds"),
+    "schedule": ("plain", "size", "bounds", "optional"),
+    "image": ("plain", "size", "unit", "empty", "strided", "nan", "geometry", "convention"),
+    "sequence": ("plain", "size", "unit", "empty", "bounds", "convention"),
+    "metric": ("plain", "size", "width", "unit", "ties", "bounds"),
+    "initializer": ("statistics",),
     "random": ("plain", "size", "rank", "empty", "strided", "nan", "infinity", "statistics", "optional"),
 }
 """For each ``Operation.family`` the classes that every operation of it must have; operations add their own beyond these."""

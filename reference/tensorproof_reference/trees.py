@@ -1,6 +1,6 @@
 """Nested arguments: walking and rebuilding lists, tuples and dicts of arrays."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from tensorproof_reference.operation import Tree
@@ -38,3 +38,28 @@ def replace_leaves(tree: Tree, replacement: Callable[[str, Any], Any], path: str
     if isinstance(tree, list | tuple):
         return [replace_leaves(value, replacement, f"{path}.{index}" if path else str(index)) for index, value in enumerate(tree)]
     return replacement(path, tree)
+
+
+def by_name(names: Sequence[str], result: Any) -> dict[str, Tree]:
+    """What an operation returned, by the names of its outputs: one tree, or a tuple of them.
+
+    >>> by_name(("parameters",), [1, 2])
+    {'parameters': [1, 2]}
+
+    Raises:
+        ValueError: there are more or fewer results than names.
+    """
+    several = isinstance(result, tuple) or (isinstance(result, list) and len(names) > 1)
+    values = tuple(result) if several else (result,)
+    if len(values) != len(names):
+        raise ValueError(f"expected {len(names)} outputs ({', '.join(names)}), got {len(values)}")
+    return dict(zip(names, values, strict=True))
+
+
+def leaves_by_name(names: Sequence[str], result: Any) -> dict[str, Any]:
+    """The arrays among what an operation returned, by path.
+
+    >>> leaves_by_name(("y", "states"), (1, [2, None]))
+    {'y': 1, 'states.0': 2}
+    """
+    return dict(leaves(by_name(names, result)))

@@ -7,7 +7,7 @@ from tensorproof_reference.registry import all_operations
 from tensorproof_reference.rounding import FORMATS, round_to
 from tensorproof_reference.sample_classes import class_of
 from tensorproof_reference.stream import Stream
-from tensorproof_reference.trees import leaves, replace_leaves
+from tensorproof_reference.trees import leaves, leaves_by_name, replace_leaves
 
 FLOAT32 = precision_of("float32")
 
@@ -22,14 +22,10 @@ def is_floating(leaf):
     return isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"
 
 
-def as_tuple(result):
-    return tuple(result) if isinstance(result, tuple | list) else (result,)
-
-
 def evaluated(operation, sample, cotangents, convert):
     """Outputs and gradients by name, with every floating input passed through ``convert``."""
     inputs = replace_leaves(dict(sample.inputs), lambda path, leaf: convert(leaf) if is_floating(leaf) else leaf)
-    results = dict(zip(operation.outputs, as_tuple(operation.function(**inputs, **sample.keywords)), strict=True))
+    results = leaves_by_name(operation.outputs, operation.function(**inputs, **sample.keywords))
     if operation.vjp is not None and sample.gradient:
         seeds = [convert(cotangent) for cotangent in cotangents]
         gradients = operation.vjp(seeds[0] if len(seeds) == 1 else tuple(seeds), **inputs, **sample.keywords)
@@ -44,8 +40,8 @@ def cases(operation, dtype):
             continue
         inputs = replace_leaves(dict(sample.inputs), lambda path, leaf: round_to(leaf, dtype) if is_floating(leaf) else leaf)
         rounded = type(sample)(**{**vars(sample), "inputs": inputs})
-        results = as_tuple(operation.function(**inputs, **sample.keywords))
-        shapes = [np.shape(y) for name, y in zip(operation.outputs, results, strict=True) if name in operation.cotangents]
+        results = leaves_by_name(operation.outputs, operation.function(**inputs, **sample.keywords))
+        shapes = [np.shape(results[name]) for name in operation.cotangents]
         stream = Stream(5)(operation.name)(sample.name)
         yield rounded, [round_to(stream(str(i)).normal(shape), dtype) for i, shape in enumerate(shapes)]
 

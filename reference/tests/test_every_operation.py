@@ -30,10 +30,6 @@ def samples_of(name: str) -> list[Sample]:
     return list(OPERATIONS[name].samples(Stream(0)(name)))
 
 
-def as_tuple(value: Any) -> tuple[Any, ...]:
-    return value if isinstance(value, tuple) else (value,)
-
-
 def floating(leaf: Any) -> bool:
     return bool(np.issubdtype(leaf.dtype, np.floating))
 
@@ -46,9 +42,12 @@ def primals(operation: Operation, inputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def cotangents(operation: Operation, outputs: tuple[Any, ...], stream: Stream) -> list[Any]:
-    named = dict(zip(operation.outputs, outputs, strict=True))
-    return [stream(name).normal(np.shape(named[name])) for name in operation.cotangents]
+def outputs_of(operation: Operation, sample: Sample, inputs: Mapping[str, Any]) -> dict[str, Any]:
+    return trees.leaves_by_name(operation.outputs, operation.function(**inputs, **sample.keywords))
+
+
+def cotangents(operation: Operation, outputs: Mapping[str, Any], stream: Stream) -> list[Any]:
+    return [stream(name).normal(np.shape(outputs[name])) for name in operation.cotangents]
 
 
 def gradients(operation: Operation, sample: Sample, cotangent: list[Any], inputs: Any) -> dict[str, Any]:
@@ -103,9 +102,9 @@ def test_values_and_gradients_keep_the_dtype_and_the_shapes(name, dtype):
                 with pytest.raises(ValueError, match="expected"):
                     operation.function(**inputs, **sample.keywords)
                 continue
-            outputs = as_tuple(operation.function(**inputs, **sample.keywords))
+            outputs = outputs_of(operation, sample, inputs)
             if operation.output_dtype == "same":
-                assert all(output.dtype == dtype for output in outputs if floating(output)), sample.name
+                assert all(output.dtype == dtype for output in outputs.values() if floating(output)), sample.name
             if operation.vjp is not None:
                 cotangent = [item.astype(dtype) for item in cotangents(operation, outputs, Stream(0)("cotangent"))]
                 found = gradients(operation, sample, cotangent, inputs)
@@ -123,7 +122,7 @@ def test_expected_values_are_met_exactly(name):
         if not sample.expected:
             continue
         with np.errstate(all="ignore"):
-            outputs = dict(zip(operation.outputs, as_tuple(operation.function(**sample.inputs, **sample.keywords)), strict=True))
+            outputs = outputs_of(operation, sample, sample.inputs)
             found: dict[str, Any] = dict(outputs)
             if any(key.startswith("d_") for key in sample.expected):
                 ones = [np.ones_like(outputs[key]) for key in operation.cotangents]
@@ -168,9 +167,8 @@ def test_vector_jacobian_product_is_the_derivative(name):
             leaves = primals(operation, sample.inputs)
             if max((float(np.max(np.abs(leaf), initial=0.0)) for leaf in leaves.values()), default=0.0) > 1e3:
                 continue
-            outputs = as_tuple(operation.function(**sample.inputs, **sample.keywords))
+            outputs = outputs_of(operation, sample, sample.inputs)
             cotangent = cotangents(operation, outputs, stream)
-            positions = [operation.outputs.index(output) for output in operation.cotangents]
             found = gradients(operation, sample, cotangent, sample.inputs)
             for path, leaf in leaves.items():
                 # Relative steps: no element changes its sign, and none that is small leaves its domain.
@@ -178,17 +176,17 @@ def test_vector_jacobian_product_is_the_derivative(name):
                 direction = {path: stream(path).normal(leaf.shape) * relative}
 
                 def weighted(step: float, direction: Any = direction, sample: Any = sample, cotangent: Any = cotangent) -> float:
-                    values = as_tuple(operation.function(**perturbed(sample.inputs, direction, step), **sample.keywords))
+                    values = outputs_of(operation, sample, perturbed(sample.inputs, direction, step))
                     return sum(
-                        float(np.sum(item * (values[position] - outputs[position])))  # noqa: B023
-                        for item, position in zip(cotangent, positions, strict=True)  # noqa: B023
+                        float(np.sum(item * (values[name] - outputs[name])))  # noqa: B023
+                        for item, name in zip(cotangent, operation.cotangents, strict=True)  # noqa: B023
                     )
 
                 size = 3e-5
                 forward = directional(weighted, size)
                 backward = float(np.sum(found[path] * direction[path]))
                 norm = float(np.sqrt(np.sum((found[path] * direction[path]) ** 2)))
-                rounding = sum(float(np.sum(np.abs(item))) for item in outputs) * 2.0**-52 / size
+                rounding = sum(float(np.sum(np.abs(item))) for item in outputs.values()) * 2.0**-52 / size
                 assert abs(forward - backward) <= 1e-5 * norm + 50 * rounding, (sample.name, path, forward, backward)
                 checked += 1
     assert checked >= 3 or operation.random

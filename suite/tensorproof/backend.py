@@ -258,11 +258,6 @@ class Backend:
         return self.layouts.get(operation, {})
 
 
-def as_tuple(value: Any) -> tuple[Any, ...]:
-    """What an operation returned, as a tuple of outputs."""
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
-
-
 def numpy_dtype(dtype: str) -> np.dtype[Any]:
     """The NumPy dtype in which arrays of ``dtype`` are handed over."""
     return np.dtype("float32" if dtype == "bfloat16" else dtype)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Unsupported, as_tuple
+from tensorproof.backend import Backend, Unsupported
 from tensorproof.cases import Case, Declared
 from tensorproof.execution import Answer, Answers, Run, Runs, is_out_of_memory
-from tensorproof.expectation import Expectation, Expected, expectation_of
+from tensorproof.expectation import Expectation, Expected, expectation_of, is_floating
 from tensorproof.randomness import random_findings
 from tensorproof.records import frames
 from tensorproof.verdict import Judgement, judge
@@ -231,16 +231,18 @@ def _same(first: NDArray[Any], second: NDArray[Any]) -> bool:
 
 
 def _after_other_values(case: Case, expectation: Expectation, run: Run, first: Answers) -> list[Finding]:
-    """A call with halved primals gives something else, wherever the reference does: results are not kept."""
-    halved = {path: expectation.arguments.leaves[path] * 0.5 for path in run.function.primal_paths}
+    """A call with halved arrays gives something else, wherever the reference does: results are not kept."""
+    leaves = expectation.arguments.leaves
+    chosen = run.function.primal_paths or [path for path, leaf in leaves.items() if is_floating(leaf)]
+    halved = {path: leaves[path] * 0.5 for path in chosen}
     inputs = trees.replace_leaves(expectation.arguments.inputs, lambda path, leaf: halved.get(path, leaf))
     operation, sample = expectation.operation, expectation.sample
     with np.errstate(all="ignore"):
-        results = as_tuple(operation.function(**inputs, **sample.keywords))
+        results = operation.function(**inputs, **sample.keywords)
     cotangents = run.native_cotangents() if first.gradients else None
     other = run.run(run.native_arguments(halved), cotangents)
     findings = []
-    for name, value in zip(operation.outputs, results, strict=True):
+    for name, value in trees.leaves_by_name(operation.outputs, results).items():
         before, _ = expectation.outputs[name]
         change = np.abs(value - before) > 0.01 * np.abs(before)
         if name in other.outputs and np.any(change) and _same(other.outputs[name].value, first.outputs[name].value):

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof import layouts
-from tensorproof.backend import Backend, Function, Native, Unsupported, as_tuple, numpy_dtype
+from tensorproof.backend import Backend, Function, Native, Unsupported, numpy_dtype
 from tensorproof.expectation import FUSED_SCALE, Arguments, Expectation, is_floating
 from tensorproof_reference import trees
 from tensorproof_reference.operation import Operation, Sample
@@ -46,7 +46,8 @@ class OperationFunction:
         self._implementation = backend.operations.implementations[operation.name].function
         self._keywords = dict(sample.keywords)
         self._structure = arguments.inputs
-        self._differentiable = tuple(name in operation.cotangents for name in operation.outputs)
+        self._outputs = operation.outputs
+        self._cotangents = operation.cotangents
 
     def arguments(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Inputs by name and keywords, with the arrays in their places."""
@@ -56,11 +57,9 @@ class OperationFunction:
     def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
         """The differentiable outputs and the others."""
         inputs, keywords = self.arguments(primals, constants)
-        results = as_tuple(self._implementation(**inputs, **keywords))
-        if len(results) != len(self._differentiable):
-            raise ValueError(f"{self.operation} returned {len(results)} outputs, not {len(self._differentiable)}")
-        pairs = list(zip(self._differentiable, results, strict=True))
-        return tuple(item for flag, item in pairs if flag), tuple(item for flag, item in pairs if not flag)
+        results = trees.by_name(self._outputs, self._implementation(**inputs, **keywords))
+        others = {name: value for name, value in results.items() if name not in self._cotangents}
+        return tuple(results[name] for name in self._cotangents), tuple(leaf for _, leaf in trees.leaves(others))
 
 
 class FusedFunction:
@@ -164,7 +163,7 @@ class Run:
         operation, expected = self.expectation.operation, self.expectation.outputs
         named = list(zip(operation.cotangents, outputs, strict=True))
         if others:
-            rest = [name for name in operation.outputs if name not in operation.cotangents]
+            rest = [path for path in expected if path.split(".")[0] not in operation.cotangents]
             named += zip(rest, others, strict=True)
         return {name: self.answer(name, value, expected[name][0].shape) for name, value in named}
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import as_tuple
 from tensorproof_reference import trees
 from tensorproof_reference.errorbars import Precision, values_and_bars, with_bars
 from tensorproof_reference.operation import Operation, Sample, Tree
@@ -82,10 +81,10 @@ class Expectation:
 
     @functools.cached_property
     def outputs(self) -> dict[str, Expected]:
-        """Value and bar of each output."""
+        """Value and bar of each output, by path."""
         with np.errstate(all="ignore"):
-            result = as_tuple(self.operation.function(**_barred(self.arguments, self.precision), **self.sample.keywords))
-        return {name: values_and_bars(value) for name, value in zip(self.operation.outputs, result, strict=True)}
+            result = self.operation.function(**_barred(self.arguments, self.precision), **self.sample.keywords)
+        return {path: values_and_bars(value) for path, value in trees.leaves_by_name(self.operation.outputs, result).items()}
 
     @functools.cached_property
     def cotangents(self) -> dict[str, NDArray[Any]]:
@@ -116,9 +115,7 @@ class Expectation:
             inputs = trees.replace_leaves(
                 _barred(self.arguments, self.precision), lambda path, leaf: leaf * FUSED_SCALE if path == first else leaf
             )
-            by_name = dict(
-                zip(self.operation.outputs, as_tuple(self.operation.function(**inputs, **self.sample.keywords)), strict=True)
-            )
+            by_name = trees.by_name(self.operation.outputs, self.operation.function(**inputs, **self.sample.keywords))
             results = {name: np.tanh(by_name[name]) for name in self.operation.cotangents}
             cotangents = [
                 with_bars(self.cotangents[name], self.precision) * (1.0 - np.square(results[name]))

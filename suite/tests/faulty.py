@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Function, Implementation, OperationTable, ValueAndVjp, as_tuple
+from tensorproof.backend import Backend, Function, Implementation, OperationTable, ValueAndVjp
 from tensorproof.cases import Case, Declared, all_cases
 from tensorproof.checks import Result, Session, run_check
 from tensorproof.description import describe
@@ -149,16 +149,21 @@ class SmallBackend(Backend):
         keywords = {name: value for name, value in arguments.items() if name in KEYWORDS[operation]}
         inputs = {name: value for name, value in arguments.items() if name not in KEYWORDS[operation]}
         node = Node(operation, inputs, keywords)
-        node.outputs = self.compute(node)
+        results = self.compute(node)
+        node.outputs = tuple(leaf for _, leaf in trees.leaves(results))
         if self._tapes:
             self._tapes[-1].append(node)
-        return node.outputs[0] if len(node.outputs) == 1 else node.outputs
+        return tuple(results.values()) if len(results) > 1 else next(iter(results.values()))
 
-    def compute(self, node: Node) -> tuple[Value, ...]:
-        """An operation's outputs."""
+    def compute(self, node: Node) -> dict[str, Any]:
+        """An operation's outputs by name."""
         with self._floating(node) as arrays:
-            results = as_tuple(self._replaced(node.operation, "function")(**arrays, **node.keywords))
-            return tuple(self.wrap(result, working_dtype()) for result in results)
+            results = self._replaced(node.operation, "function")(**arrays, **node.keywords)
+            named = trees.by_name(OPERATIONS[node.operation].outputs, results)
+            return {
+                name: trees.replace_leaves(tree, lambda path, leaf: self.wrap(leaf, working_dtype()))
+                for name, tree in named.items()
+            }
 
     @contextmanager
     def _floating(self, node: Node) -> Iterator[Any]:
@@ -263,8 +268,9 @@ class Program:
         values = {id(old): new for old, new in zip(self.arguments, (*primals, *constants), strict=True)}
         for node in self.nodes:
             inputs = trees.replace_leaves(node.inputs, lambda path, value: values.get(id(value), value))
-            results = as_tuple(self.backend.call(node.operation, **inputs, **node.keywords))
-            values.update({id(old): new for old, new in zip(node.outputs, results, strict=True)})
+            results = self.backend.call(node.operation, **inputs, **node.keywords)
+            named = trees.leaves_by_name(OPERATIONS[node.operation].outputs, results)
+            values.update({id(old): new for old, new in zip(node.outputs, named.values(), strict=True)})
         outputs, others = self.results
         return tuple(values[id(value)] for value in outputs), tuple(values[id(value)] for value in others)
 

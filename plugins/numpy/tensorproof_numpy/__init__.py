@@ -16,7 +16,6 @@ from tensorproof.backend import (
     OperationTable,
     Unsupported,
     ValueAndVjp,
-    as_tuple,
     hookimpl,
 )
 from tensorproof_reference import trees
@@ -79,7 +78,7 @@ class NumpyBackend(Backend):
                 outputs, others = function(primals, constants)
                 gradients = vjp(cotangents[0] if len(cotangents) == 1 else tuple(cotangents), **inputs, **keywords)
             by_path = dict(trees.leaves(gradients))
-            return as_tuple(outputs), others, tuple(by_path[path] for path in function.primal_paths)
+            return outputs, others, tuple(by_path[path] for path in function.primal_paths)
 
         return run
 

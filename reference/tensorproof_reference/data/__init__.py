@@ -1,0 +1,1 @@
+"""Data preparation and metrics: one operation a file."""

@@ -1,0 +1,1 @@
+"""Initialisers of weights, and other random draws: one distribution a file."""
