@@ -66,9 +66,10 @@ class Operation:
     """All that there is to know about one operation or loss.
 
     ``function`` is called as ``function(**inputs, **keywords)`` and returns one array, or a tuple in the order of
-    ``outputs``. Outputs without gradients may be trees (an optimizer's list of parameters), whose leaves are judged one by one. ``vjp`` is called as ``vjp(cotangents, **inputs, **keywords)``, where ``cotangents`` is one array if
-    ``cotangents`` below names one output, and a tuple in that order otherwise; it returns gradients by input name for every
-    name in ``differentiable`` (``None`` for an input that is ``None``).
+    ``outputs``. Outputs without gradients may be trees (an optimizer's list of parameters), whose leaves are judged one by
+    one. ``vjp`` is called as ``vjp(cotangents, **inputs, **keywords)``, where ``cotangents`` is one array if ``cotangents``
+    below names one output, and a tuple in that order otherwise; it returns gradients by input name for every name in
+    ``differentiable`` (``None`` for an input that is ``None``).
     """
 
     function: Callable[..., Any]

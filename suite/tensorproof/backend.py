@@ -100,8 +100,8 @@ class OperationTable:
     """A backend's functions by operation name.
 
     Each function has the operation's name and parameters, with the same defaults, and takes and returns the framework's
-    arrays: one array, or a tuple in the order of ``Operation.outputs``. Nested arguments (recurrent ``parameters``) keep
-    their structure of lists and dicts.
+    arrays: one array, or a tuple in the order of ``Operation.outputs``. Nested arguments (recurrent ``parameters``) and
+    results (an optimizer's parameters) keep their structure of lists and dicts.
     """
 
     def __init__(self, specification: Mapping[str, Operation] | None = None) -> None:
