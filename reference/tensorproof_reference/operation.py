@@ -6,11 +6,15 @@ backend is judged. The record at the end of the file names them together; nothin
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from tensorproof_reference.distributions import Distribution
 from tensorproof_reference.stream import Stream
+
+if TYPE_CHECKING:
+    from tensorproof_reference.model import Model
 
 Array: TypeAlias = Any
 """A NumPy array, or the duck array of ``errorbars`` that stands in for one (a type checker cannot know which)."""
@@ -96,14 +100,31 @@ class Operation:
     documents: tuple[str, ...] = ()
     """Sections of the documents and papers that define the operation."""
     random: bool = False
-    """Whether outputs are random, and so judged as a distribution rather than by value when ``training`` is true."""
+    """Whether outputs are random, and so judged as a distribution rather than by value in samples of class ``statistics``."""
+    distribution: Callable[..., Distribution] | None = None
+    """Of each element of the only output of a random operation, called as ``distribution(**inputs, **keywords)``."""
     version: int = 1
     """Rises when the meaning of the operation changes."""
+
+    model: "Model | None" = None
+    """The model whose output or training step this is, if it is one's."""
+    parts: Mapping[str, tuple["Operation", str]] = field(default_factory=dict)
+    """For a model, whose ``axes`` its arrays have: by layer name the layer's operation (and ""), and for the model's input,
+    output and target the operation and its argument or output."""
 
     @property
     def name(self) -> str:
         """The function's name, which is also the file's."""
         return self.function.__name__
+
+
+def place_of(path: str, operation: Operation) -> tuple[str, Operation]:
+    """Where the axes of an array at ``path`` are said: a name among the axes of an operation (a model's are its layers')."""
+    for word in path.split("."):
+        if word in operation.parts:
+            part, name = operation.parts[word]
+            return name or path, part
+    return path, operation
 
 
 def asarray(value: Any) -> Array:

@@ -7,13 +7,42 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from tensorproof_reference import data, initializers, losses, operations, optimizers
+from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.sample_classes import REQUIRED
 
 
 @functools.cache
 def all_operations() -> Mapping[str, Operation]:
-    """All of them by name, in alphabetical order within each folder.
+    """All of them by name, and after them each model's output and training step.
+
+    Raises:
+        ValueError: a file's name is not its function's name, or its record is malformed.
+    """
+    # Imported here, since models are made of operations.
+    from tensorproof_reference.model_operations import all_models, model_operation, training_operation
+
+    found = dict(basic_operations())
+    for model in all_models().values():
+        for operation in (model_operation(model), training_operation(model)):
+            found[operation.name] = operation
+    return MappingProxyType(found)
+
+
+def operation_named(name: str) -> Operation:
+    """The operation of that name that is no model.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = basic_operations()
+    require_choice(name, "operation", found)
+    return found[name]
+
+
+@functools.cache
+def basic_operations() -> Mapping[str, Operation]:
+    """All operations that are not made of others, by name, in alphabetical order within each folder.
 
     Raises:
         ValueError: a file's name is not its function's name, or its record is malformed.

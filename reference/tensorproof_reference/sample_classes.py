@@ -66,6 +66,8 @@ REQUIRED = {
     "sequence": ("plain", "size", "unit", "empty", "bounds", "convention"),
     "metric": ("plain", "size", "width", "unit", "ties", "bounds"),
     "initializer": ("statistics",),
+    "model": ("plain", "unit"),
+    "training": ("plain",),
     "random": ("plain", "size", "rank", "empty", "strided", "nan", "infinity", "statistics", "optional"),
 }
 """For each ``Operation.family`` the classes that every operation of it must have; operations add their own beyond these."""

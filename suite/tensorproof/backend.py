@@ -52,6 +52,7 @@ import numpy as np
 import pluggy
 from numpy.typing import NDArray
 
+from tensorproof_reference.model import Model
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.registry import all_operations
 
@@ -252,6 +253,26 @@ class Backend:
         returns (outputs, other outputs, gradients): one gradient for each primal, ``None`` where it is not connected.
         """
         raise Unsupported("no automatic differentiation")
+
+    def model(self, model: Model) -> Implementation | None:
+        """A model built from the framework's own layers, with the given weights loaded into them.
+
+        The implementation's function is called as ``function(x, target, parameters, state=None, *, training=False,
+        conventions={})`` and returns the output, the loss and the state afterwards (``None`` if the model has none).
+        ``parameters`` and ``state`` are by layer and then by argument of the layer's operation, in its ``layouts``.
+        ``None`` (the default) makes the model of the backend's operations.
+        """
+        return None
+
+    def training_step(self, model: Model) -> Implementation | None:
+        """One training step with the framework's own layers and optimizer.
+
+        The implementation's function is called as ``function(x, target, parameters, state=None, slots=None, taken=0, *,
+        conventions={})``, where ``slots`` is what the optimizer remembers, by name and then like the parameters, and ``taken``
+        an integer array, the number of steps before. It returns the loss before the step, and parameters, state and slots
+        after it. ``None`` (the default) makes the step of the backend's operations and its vector-Jacobian product.
+        """
+        return None
 
     def declared_layout(self, operation: str) -> Mapping[str, str]:
         """The layout of one operation."""

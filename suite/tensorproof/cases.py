@@ -8,6 +8,7 @@ from typing import Any
 
 from tensorproof.declarations import Declaration, Situation, argument_names, in_force, matches
 from tensorproof.description import Description
+from tensorproof_reference.model_evaluation import operations_of, parameter_count
 from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.sample_classes import class_of
 from tensorproof_reference.stream import Stream
@@ -15,6 +16,7 @@ from tensorproof_reference.stream import Stream
 FUSED_DTYPES = ("float64", "float32", "bfloat16")
 SPREAD_CLASSES = ("plain", "geometry", "padding", "overhang", "mask", "recurrent", "nan", "magnitude", "statistics", "labels")
 """The classes of which a compiler that is paid dearly gets one sample each."""
+LARGE = 100_000
 NONE = "none"
 """The sample, dtype and mode of a check that is about an operation as a whole."""
 
@@ -83,10 +85,21 @@ def spread(samples: Mapping[str, Sample]) -> frozenset[str]:
 
 def _checks(operation: Operation, sample: Sample, dtype: str, is_first: bool, mode: str) -> Iterator[str]:
     if operation.random and class_of(sample) == "statistics":
-        if dtype == "float32":
+        if dtype == "float32" or (dtype == "float64" and operation.distribution is not None):
             yield "randomness"
         return
+    if operation.family == "training":
+        if dtype in ("float64", "float32"):
+            yield "training"
+        return
     yield "forward"
+    if operation.family == "model":
+        # Gradients of deep networks in 16 bits mean little, and a step of training looks at every one in 32.
+        if dtype in ("float64", "float32"):
+            yield "gradient"
+        if dtype == "float32" and is_first:
+            yield "purity"
+        return
     gradient = sample.gradient and operation.vjp is not None and not sample.raises
     if gradient:
         yield "gradient"
@@ -104,6 +117,11 @@ def _in_scope(scope: str, sample: Sample, dtype: str, chosen: frozenset[str], dt
     return scope == "all" or (dtype == single and (scope == "float32" or sample.name in chosen))
 
 
+def is_large(operation: Operation) -> bool:
+    """Whether a model has so many weights that its training is checked in the first mode and in float32 by default."""
+    return operation.model is not None and parameter_count(operation.model) > LARGE
+
+
 def all_cases(description: Description, specification: Mapping[str, Operation], seed: int) -> Iterator[Case]:
     """Every check of a backend on its device, whether it runs by default or not; those of one sample are neighbours."""
     device, backend = description.device, description.backend
@@ -114,7 +132,7 @@ def all_cases(description: Description, specification: Mapping[str, Operation], 
         samples = samples_of(operation, seed)
         chosen = spread(samples)
         version = operation.version
-        first = next(iter(samples))
+        first, first_mode = next(iter(samples)), next(iter(description.modes))
         for sample in samples.values():
             required = operation.required and sample.required
             dtypes = dtypes_of(operation, sample, description.dtypes)
@@ -122,7 +140,8 @@ def all_cases(description: Description, specification: Mapping[str, Operation], 
                 if sample.raises and mode != "eager":
                     continue
                 for dtype in dtypes:
-                    default = _in_scope(scope, sample, dtype, chosen, dtypes)
+                    costly = operation.family == "training" and is_large(operation) and (mode, dtype) != (first_mode, "float32")
+                    default = _in_scope(scope, sample, dtype, chosen, dtypes) and not costly
                     for check in _checks(operation, sample, dtype, sample.name == first, mode):
                         yield Case(
                             *(backend, device, mode, operation.name, sample.name, dtype, check, required, default),
@@ -183,13 +202,21 @@ class Declared:
         """The declarations of one kind that are in force."""
         return [item for item in self._declarations if item.kind == kind]
 
+    def conventions(self, operation: str) -> dict[str, Any]:
+        """The backend's conventions of an operation."""
+        return conventions_of((item.table for item in self.of_kind("convention")), operation)
+
     def sample(self, case: Case) -> Sample:
         """The sample of a case in the backend's conventions."""
         key = (case.operation, case.sample)
         if key not in self._samples:
             operation = self._specification[case.operation]
-            chosen = conventions_of((item.table for item in self.of_kind("convention")), case.operation)
-            self._samples[key] = with_conventions(operation, samples_of(operation, self._seed)[case.sample], chosen)
+            chosen = self.conventions(case.operation)
+            sample = with_conventions(operation, samples_of(operation, self._seed)[case.sample], chosen)
+            if operation.model is not None:
+                named = {name: self.conventions(name) for name in operations_of(operation.model)}
+                sample = replace(sample, keywords={**sample.keywords, "conventions": {k: v for k, v in named.items() if v}})
+            self._samples[key] = sample
         return self._samples[key]
 
     def situation(self, case: Case) -> Situation:

@@ -13,7 +13,9 @@ from typing import Any
 from tensorproof.backend import Backend, PluginError, did_you_mean
 from tensorproof.backends import UsageError, installed, load
 from tensorproof.declarations import Declaration
+from tensorproof.models import implementation_of
 from tensorproof_reference.operation import DTYPES
+from tensorproof_reference.registry import all_operations
 
 SCOPES = ("all", "float32", "spread")
 MARK = "tensorproof-description:"
@@ -62,7 +64,7 @@ def describe(backend: Backend, device: str | None) -> Description:
             device=chosen,
             dtypes=dtypes,
             modes=dict(backend.modes),
-            sources={name: item.source for name, item in backend.operations.implementations.items()},
+            sources={name: item.source for name in all_operations() if (item := implementation_of(backend, name))},
             reasons=dict(backend.operations.reasons),
             versions={name: str(version) for name, version in backend.versions().items()},
             arithmetic={name: str(value) for name, value in backend.arithmetic(chosen).items()},

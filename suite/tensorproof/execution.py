@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from tensorproof import layouts
 from tensorproof.backend import Backend, Function, Native, Unsupported, numpy_dtype
 from tensorproof.expectation import FUSED_SCALE, Arguments, Expectation, is_floating
+from tensorproof.models import implementation_of
 from tensorproof_reference import trees
-from tensorproof_reference.operation import Operation, Sample
+from tensorproof_reference.operation import Operation, Sample, place_of
 
 
 @dataclass
@@ -43,7 +44,10 @@ class OperationFunction:
         self.operation = operation.name
         self.primal_paths = tuple(primal_paths)
         self.constant_paths = tuple(path for path in arguments.leaves if path not in primal_paths)
-        self._implementation = backend.operations.implementations[operation.name].function
+        implementation = implementation_of(backend, operation.name)
+        assert implementation is not None, operation.name
+        self._implementation = implementation.function
+        self.composed = implementation.source == "composed"
         self._keywords = dict(sample.keywords)
         self._structure = arguments.inputs
         self._outputs = operation.outputs
@@ -107,6 +111,7 @@ class Run:
         expectation: Expectation,
         function: Function,
         clock: Clock,
+        composed: bool = False,
     ) -> None:
         self.backend = backend
         self.device = device
@@ -114,16 +119,22 @@ class Run:
         self.expectation = expectation
         self.function = function
         self.clock = clock
-        self._layout = backend.declared_layout(expectation.operation.name)
+        self.composed = composed
+        """Whether the function is made in the plugin or the suite, from operations."""
         self._forward: Callable[..., Any] | None = None
         self._value_and_vjp: Callable[..., Any] | None = None
         self._first: dict[bool, Answers] = {}
         self.given: dict[bool, tuple[Sequence[Native], Sequence[Native], Sequence[Native] | None]] = {}
         """The very arrays that the first run was given (primals, constants, cotangents), with and without gradient."""
 
+    def _lies(self, path: str) -> tuple[str, Operation, Mapping[str, str]]:
+        """How an array lies: the name among the axes of the operation that says so, that operation, and the backend's layout."""
+        place, operation = place_of(path, self.expectation.operation)
+        return place, operation, self.backend.declared_layout(operation.name)
+
     def _native(self, path: str, array: NDArray[Any], memory: str = "contiguous") -> Native:
         expectation = self.expectation
-        array = layouts.to_native(array, path, expectation.operation, self._layout)
+        array = layouts.to_native(array, *self._lies(path))
         dtype = str(array.dtype)
         if is_floating(array):
             dtype = expectation.dtype
@@ -156,7 +167,7 @@ class Run:
         with self.clock:
             array = np.asarray(self.backend.to_numpy(value))
             dtype, device = self.backend.dtype_of(value), self.backend.device_of(value)
-        array = layouts.from_native(array, path, self.expectation.operation, self._layout, shape)
+        array = layouts.from_native(array, *self._lies(path), shape)
         return Answer(array.astype(np.float64) if is_floating(array) else array, dtype, device)
 
     def _named(self, outputs: Sequence[Native], others: Sequence[Native]) -> dict[str, Answer]:
@@ -215,7 +226,7 @@ class Runs:
             operation, arguments = expectation.operation, expectation.arguments
             function = OperationFunction(self.backend, operation, expectation.sample, arguments, primal_paths)
             whole: Function = FusedFunction(function, self._tanh()) if fused else function
-            self._runs[key] = Run(self.backend, self.device, mode, expectation, whole, self.clock)
+            self._runs[key] = Run(self.backend, self.device, mode, expectation, whole, self.clock, function.composed)
             while len(self._runs) > self.kept:
                 self._runs.popitem(last=False)
         self._runs.move_to_end(key)

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof_reference import trees
-from tensorproof_reference.errorbars import Precision, values_and_bars, with_bars
+from tensorproof_reference.errorbars import Precision, closest_branch, values_and_bars, with_bars
 from tensorproof_reference.operation import Operation, Sample, Tree
 from tensorproof_reference.rounding import round_to
 from tensorproof_reference.stream import Stream
@@ -82,9 +82,16 @@ class Expectation:
     @functools.cached_property
     def outputs(self) -> dict[str, Expected]:
         """Value and bar of each output, by path."""
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), closest_branch() as closest:
             result = self.operation.function(**_barred(self.arguments, self.precision), **self.sample.keywords)
+        self._closest = min(closest.comparison, closest.selection)
         return {path: values_and_bars(value) for path, value in trees.leaves_by_name(self.operation.outputs, result).items()}
+
+    @property
+    def closest(self) -> float:
+        """The distance in bars of the branch that came closest to going the other way, in computing the outputs."""
+        assert self.outputs is not None
+        return self._closest
 
     @functools.cached_property
     def cotangents(self) -> dict[str, NDArray[Any]]:

@@ -12,6 +12,7 @@ from faults import (
     convolution,
     dropout,
     elementwise,
+    initializers,
     losses,
     machinery,
     normalization,
@@ -31,5 +32,18 @@ def _by_key(*modules: ModuleType) -> Mapping[str, Fault]:
     return dict(sorted(found.items()))
 
 
-ALL = _by_key(attention, axis, convolution, dropout, elementwise, losses, machinery, normalization, pooling, products, recurrent)
+ALL = _by_key(
+    attention,
+    axis,
+    convolution,
+    dropout,
+    elementwise,
+    initializers,
+    losses,
+    machinery,
+    normalization,
+    pooling,
+    products,
+    recurrent,
+)
 BEYOND = _by_key(beyond)

@@ -1,0 +1,193 @@
+"""Models as operations: one for output, loss and gradients, and one for a training step, made of a model's description."""
+
+import functools
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from tensorproof_reference import models
+from tensorproof_reference.model import Model
+from tensorproof_reference.model_evaluation import (
+    initial_slots,
+    initial_values,
+    loss_gradient,
+    loss_of,
+    pull_back,
+    run_layers,
+    train_step,
+    with_conventions,
+)
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Tree
+from tensorproof_reference.registry import operation_named
+from tensorproof_reference.stream import Stream
+
+TRAINING = "_training"
+"""What the name of a model's training step ends in."""
+
+STEPS = 20
+"""How many training steps are checked."""
+
+Conventions = Mapping[str, Mapping[str, Any]]
+
+
+@functools.cache
+def all_models() -> Mapping[str, Model]:
+    """The models by name, in alphabetical order.
+
+    Raises:
+        ValueError: a file's name is not its model's.
+    """
+    found: dict[str, Model] = {}
+    for info in sorted(pkgutil.iter_modules(models.__path__), key=lambda item: item.name):
+        if info.name.startswith("_"):
+            continue
+        model = importlib.import_module(f"{models.__name__}.{info.name}").MODEL
+        if model.name != info.name:
+            raise ValueError(f"{info.name}.py: the file's name must be its model's name, got {model.name}")
+        found[model.name] = model
+    return MappingProxyType(found)
+
+
+def data(model: Model, stream: Stream, count: int) -> dict[str, Array]:
+    """Inputs and targets for so many examples."""
+    return {"x": model.inputs(stream("x"), count), "target": model.targets(stream("target"), count)}
+
+
+def has_modes(model: Model) -> bool:
+    """Whether training and inference differ."""
+    return any("training" in (operation_named(layer.operation).function.__kwdefaults__ or {}) for layer in model.layers.values())
+
+
+def _parts(model: Model) -> dict[str, tuple[Operation, str]]:
+    """See ``Operation.parts``. The output is an image if no layer flattens it."""
+    layers = {name: operation_named(layer.operation) for name, layer in model.layers.items()}
+    parts = {name: (operation, "") for name, operation in layers.items()}
+    first = next(iter(layers.values()))
+    parts["x"] = (first, next(iter(inspect.signature(first.function).parameters)))
+    images = [operation for operation in layers.values() if operation.family == "window"]
+    if images and operation_named("flatten") not in layers.values():
+        parts |= {"y": (images[-1], "y"), "target": (images[-1], "y")}
+    return parts
+
+
+def _first_draw(model: Model, seeded: Stream) -> Stream:
+    return seeded(model.draw) if model.draw else seeded
+
+
+def model_operation(model: Model) -> Operation:
+    """The model's output, loss and state, and its vector-Jacobian product, as an operation."""
+
+    def function(
+        x: Array,
+        target: Array,
+        parameters: Tree,
+        state: Tree = None,
+        *,
+        training: bool = False,
+        conventions: Conventions = MappingProxyType({}),
+    ) -> tuple[Array, Array, Tree]:
+        chosen = with_conventions(model, conventions)
+        y, after, _ = run_layers(chosen, x, parameters, state or {}, training)
+        return y, loss_of(chosen, y, target), after or None
+
+    def vjp(
+        cotangents: tuple[Array, Array],
+        x: Array,
+        target: Array,
+        parameters: Tree,
+        state: Tree = None,
+        *,
+        training: bool = False,
+        conventions: Conventions = MappingProxyType({}),
+    ) -> Gradients:
+        chosen = with_conventions(model, conventions)
+        y, _, trace = run_layers(chosen, x, parameters, state or {}, training)
+        dy = cotangents[0] + loss_gradient(chosen, cotangents[1], y, target)
+        dx, gradients = pull_back(chosen, dy, trace)
+        return {"x": dx, "parameters": gradients}
+
+    def samples(stream: Stream) -> Iterator[Sample]:
+        drawn = _first_draw(model, stream)
+        parameters, state = initial_values(model, drawn("weights"))
+        weights = {"parameters": parameters, "state": state or None}
+        yield Sample(name="plain_inference", inputs={**data(model, drawn("plain"), model.batch), **weights})
+        if has_modes(model):
+            inputs = {**data(model, drawn("plain"), model.batch), **weights}
+            yield Sample(name="statistics_training", inputs=inputs, keywords={"training": True})
+        yield Sample(name="unit_batch", inputs={**data(model, drawn("unit"), 1), **weights})
+
+    function.__name__ = model.name
+    function.__doc__ = model.text
+    return Operation(
+        function=function,
+        vjp=vjp,
+        samples=samples,
+        family="model",
+        differentiable=("x", "parameters"),
+        outputs=("y", "loss", "state"),
+        cotangents=("y", "loss"),
+        documents=model.documents,
+        version=model.version,
+        model=model,
+        parts=_parts(model),
+    )
+
+
+def training_operation(model: Model) -> Operation:
+    """One step of the model's training as an operation."""
+
+    def function(
+        x: Array,
+        target: Array,
+        parameters: Tree,
+        state: Tree = None,
+        slots: Tree = None,
+        taken: Array = 0,
+        *,
+        conventions: Conventions = MappingProxyType({}),
+    ) -> tuple[Array, Tree, Tree, Tree]:
+        chosen = with_conventions(model, conventions)
+        loss, stepped, after, slots = train_step(chosen, x, target, parameters, state or {}, slots or {}, int(taken))
+        return loss, stepped, after or None, slots or None
+
+    def samples(stream: Stream) -> Iterator[Sample]:
+        yield Sample(name="plain_steps", inputs=training_inputs(model, stream), gradient=False)
+
+    function.__name__ = f"{model.name}{TRAINING}"
+    function.__doc__ = f"""One training step of ``{model.name}``: {model.loss}, then {model.optimizer}.
+
+    The result is the loss before the step, and the parameters, the state and the optimizer's state after it; ``taken`` is the
+    number of steps taken before. Source: {", ".join(model.documents)}.
+    """
+    return Operation(
+        function=function,
+        vjp=None,
+        samples=samples,
+        family="training",
+        differentiable=(),
+        outputs=("loss", "parameters", "state", "slots"),
+        cotangents=(),
+        documents=model.documents,
+        version=model.version,
+        model=model,
+        parts=_parts(model),
+    )
+
+
+def training_inputs(model: Model, stream: Stream) -> dict[str, Tree]:
+    """The inputs of a model's first training step; ``stream`` is that of the training operation."""
+    drawn = _first_draw(model, stream)
+    parameters, state = initial_values(model, drawn("weights"))
+    slots = initial_slots(model, parameters)
+    before = {"parameters": parameters, "state": state or None, "slots": slots or None, "taken": np.asarray(0, np.int64)}
+    return training_batch(model, stream, 0) | before
+
+
+def training_batch(model: Model, stream: Stream, step: int) -> dict[str, Array]:
+    """The inputs and targets of one training step."""
+    return data(model, _first_draw(model, stream)("batches")(str(step)), model.batch)

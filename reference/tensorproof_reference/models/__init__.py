@@ -1,0 +1,1 @@
+"""Models: one file each, a description of layers, loss, optimizer and data."""

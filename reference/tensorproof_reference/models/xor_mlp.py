@@ -1,0 +1,25 @@
+"""A network for exclusive or: see the text of ``MODEL``."""
+
+from tensorproof_reference.layers import activation, dense
+from tensorproof_reference.model import Model
+from tensorproof_reference.models._data import binary, normal
+
+MODEL = Model(
+    name="xor_mlp",
+    text="""A network with two hidden units for exclusive or, one example at a time.
+
+    Binary cross-entropy; SGD with momentum. Source: 002 §4.
+    """,
+    layers={
+        "hidden": dense(2, 2),
+        "relu": activation("relu"),
+        "scores": dense(2, 1),
+        "sigmoid": activation("sigmoid"),
+    },
+    inputs=normal(2),
+    targets=binary(),
+    loss="binary_cross_entropy",
+    optimizer="momentum",
+    optimizer_keywords={"learning_rate": 0.1, "coefficient": 0.9},
+    documents=("002 §4",),
+)

@@ -1,0 +1,9 @@
+"""Training runs of models; their outputs and gradients are checked as those of operations are."""
+
+from tensorproof.cases import Case
+from tensorproof.pytest_plugin import Judge
+
+
+def test_training(case: Case, judge: Judge) -> None:
+    """Every step of a training run conforms."""
+    judge(case)
