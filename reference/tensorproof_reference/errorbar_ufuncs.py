@@ -42,7 +42,10 @@ def _subtract(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
 
 def _multiply(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
     x, y = value_of(a), value_of(b)
-    return rounded(precision, x * y, _carried((a, lambda e: y * e), (b, lambda e: x * e)))
+    shares = _carried((a, lambda e: y * e), (b, lambda e: x * e))
+    if len(shares) == 2:
+        shares.append(a.bar * b.bar)  # of second order: all that is left where both values vanish
+    return rounded(precision, x * y, shares)
 
 
 def _divide(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
@@ -155,8 +158,18 @@ def _vecdot(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
     return contraction(precision, np.vecdot, (a, b), terms=np.shape(a)[-1] if np.ndim(a) else None)
 
 
-_square = _function(np.square, lambda x, v: 2.0 * x, 1.0)
-_sqrt = _function(np.sqrt, lambda x, v: 0.5 / v, 1.0)
+def _square(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
+    shares = [2.0 * a.value * a.bar, np.square(a.bar)] if a.bar.any() else []
+    return rounded(precision, np.square(a.value), shares)
+
+
+def _sqrt(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
+    """The first-order share, but never more than √e, by which a root moves where its argument vanishes."""
+    value = np.sqrt(a.value)
+    shares = [np.minimum(0.5 / value * a.bar, np.sqrt(a.bar))] if a.bar.any() else []
+    return rounded(precision, value, shares)
+
+
 _reciprocal = _function(np.reciprocal, lambda x, v: v * v, 1.0)
 _PLAIN_POWERS: dict[float, Rule] = {2.0: _square, 0.5: _sqrt, -1.0: _reciprocal, 1.0: _exact(np.positive)}
 

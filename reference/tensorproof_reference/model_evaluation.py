@@ -133,9 +133,7 @@ def optimizer_slots(model: Model) -> tuple[str, ...]:
 
 def initial_slots(model: Model, parameters: Tree) -> Tree:
     """An optimizer's state before the first step: zeros."""
-    return {
-        slot: trees.replace_leaves(parameters, lambda path, leaf: np.zeros_like(leaf)) for slot in optimizer_slots(model)
-    }
+    return {slot: trees.replace_leaves(parameters, lambda path, leaf: np.zeros_like(leaf)) for slot in optimizer_slots(model)}
 
 
 def update(model: Model, parameters: Tree, gradients: Tree, slots: Tree, taken: int) -> tuple[Tree, Tree]:

@@ -150,6 +150,7 @@ def training_operation(model: Model) -> Operation:
         taken: Array = 0,
         *,
         conventions: Conventions = MappingProxyType({}),
+        mode: str = "eager",
     ) -> tuple[Array, Tree, Tree, Tree]:
         chosen = with_conventions(model, conventions)
         loss, stepped, after, slots = train_step(chosen, x, target, parameters, state or {}, slots or {}, int(taken))
@@ -162,7 +163,7 @@ def training_operation(model: Model) -> Operation:
     function.__doc__ = f"""One training step of ``{model.name}``: {model.loss}, then {model.optimizer}.
 
     The result is the loss before the step, and the parameters, the state and the optimizer's state after it; ``taken`` is the
-    number of steps taken before. Source: {", ".join(model.documents)}.
+    number of steps taken before. ``mode`` is for backends, which compile in it what their users compile. Source: {", ".join(model.documents)}.
     """
     return Operation(
         function=function,

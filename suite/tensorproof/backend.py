@@ -268,9 +268,10 @@ class Backend:
         """One training step with the framework's own layers and optimizer.
 
         The implementation's function is called as ``function(x, target, parameters, state=None, slots=None, taken=0, *,
-        conventions={})``, where ``slots`` is what the optimizer remembers, by name and then like the parameters, and ``taken``
+        conventions={}, mode="eager")``; it compiles by itself what a user compiles in that mode (the network, or the whole
+        step). There ``slots`` is what the optimizer remembers, by name and then like the parameters, and ``taken``
         an integer array, the number of steps before. It returns the loss before the step, and parameters, state and slots
-        after it. ``None`` (the default) makes the step of the backend's operations and its vector-Jacobian product.
+        after it. ``None`` (the default) makes the step of the model, its vector-Jacobian product and the optimizer.
         """
         return None
 

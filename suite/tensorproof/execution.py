@@ -47,7 +47,6 @@ class OperationFunction:
         implementation = implementation_of(backend, operation.name)
         assert implementation is not None, operation.name
         self._implementation = implementation.function
-        self.composed = implementation.source == "composed"
         self._keywords = dict(sample.keywords)
         self._structure = arguments.inputs
         self._outputs = operation.outputs
@@ -111,7 +110,6 @@ class Run:
         expectation: Expectation,
         function: Function,
         clock: Clock,
-        composed: bool = False,
     ) -> None:
         self.backend = backend
         self.device = device
@@ -119,8 +117,6 @@ class Run:
         self.expectation = expectation
         self.function = function
         self.clock = clock
-        self.composed = composed
-        """Whether the function is made in the plugin or the suite, from operations."""
         self._forward: Callable[..., Any] | None = None
         self._value_and_vjp: Callable[..., Any] | None = None
         self._first: dict[bool, Answers] = {}
@@ -226,7 +222,7 @@ class Runs:
             operation, arguments = expectation.operation, expectation.arguments
             function = OperationFunction(self.backend, operation, expectation.sample, arguments, primal_paths)
             whole: Function = FusedFunction(function, self._tanh()) if fused else function
-            self._runs[key] = Run(self.backend, self.device, mode, expectation, whole, self.clock, function.composed)
+            self._runs[key] = Run(self.backend, self.device, mode, expectation, whole, self.clock)
             while len(self._runs) > self.kept:
                 self._runs.popitem(last=False)
         self._runs.move_to_end(key)

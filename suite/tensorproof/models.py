@@ -71,34 +71,38 @@ def composed_model(backend: Backend, model: Model) -> Implementation:
     return Implementation(function, "composed")
 
 
-class _Loss:
-    """The loss of a model as a function of its parameters (``tensorproof.backend.Function``)."""
+class TrainedModel:
+    """A model in training mode as a function of its parameters (``tensorproof.backend.Function``).
 
-    operation = ""
+    Constants are input, target and the leaves of the state; outputs are the model's output and its loss.
+    """
 
-    def __init__(self, backend: Backend, model: Model, parameters: Any, state: Any) -> None:
-        self.backend = backend
-        self.model = model
-        self.structure = parameters
-        self.state = state
-        self.primal_paths = tuple(path for path, _ in trees.leaves(parameters))
-        self.constant_paths: tuple[str, ...] = ("x", "target")
+    def __init__(self, model: Model, function: Callable[..., Any], parameters: Any, state: Any, conventions: Conventions) -> None:
+        self.operation = model.name
+        self.primal_paths = tuple(f"parameters.{path}" for path, _ in trees.leaves(parameters))
+        self.constant_paths = ("x", "target", *(f"state.{path}" for path, _ in trees.leaves(state)))
+        self._structures = (parameters, state)
+        self._function = function
+        self._keywords = {"training": True, "conventions": conventions}
 
     def arguments(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-        """A model has no operation by whose vector-Jacobian product a backend could go."""
-        raise Unsupported("a training step made of operations needs automatic differentiation")
+        """Inputs by name and keywords, with the arrays in their places."""
+        parameters, state = self._structures
+        inputs = {"x": constants[0], "target": constants[1]}
+        return {**inputs, "parameters": like(parameters, primals), "state": like(state, constants[2:])}, self._keywords
 
     def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
-        """The loss, and as other outputs the state afterwards."""
-        by_path = dict(zip(self.primal_paths, primals, strict=True))
-        parameters = trees.replace_leaves(self.structure, lambda path, leaf: by_path[path])
-        y, after = _run_layers(self.backend, self.model, constants[0], parameters, self.state, True)
-        loss = _function(self.backend, self.model.loss)(y, constants[1], **self.model.loss_keywords)
-        return (loss,), tuple(leaf for _, leaf in trees.leaves(after))
+        """Output and loss, and as other outputs the state afterwards."""
+        inputs, keywords = self.arguments(primals, constants)
+        y, loss, after = self._function(**inputs, **keywords)
+        return (y, loss), tuple(leaf for _, leaf in trees.leaves(after))
 
 
 def composed_training_step(backend: Backend, model: Model) -> Implementation:
-    """A training step made of the backend's operations and its vector-Jacobian product, run eagerly."""
+    """A training step made of the model, the backend's vector-Jacobian product (in the mode) and its optimizer (eager)."""
+    implementation = implementation_of(backend, model.name)
+    assert implementation is not None, model.name
+    prepared: dict[str, tuple[Any, Any]] = {}
 
     def function(
         x: Native,
@@ -109,33 +113,40 @@ def composed_training_step(backend: Backend, model: Model) -> Implementation:
         taken: Any = 0,
         *,
         conventions: Conventions = NO_CONVENTIONS,
+        mode: str = "eager",
     ) -> tuple[Native, Any, Any, Any]:
-        chosen = with_conventions(model, conventions)
-        loss_function = _Loss(backend, chosen, parameters, state or {})
         values = [leaf for _, leaf in trees.leaves(parameters)]
-        (loss,), others = backend.forward(loss_function, "eager")(values, (x, target))
-        dtype = backend.dtype_of(loss)
-        one = backend.from_numpy(np.ones((), numpy_dtype(dtype)), dtype, backend.device_of(loss) or backend.devices()[0])
-        (loss,), others, gradients = backend.value_and_vjp(loss_function, "eager")(values, (x, target), (one,))
-        names, optimizer = optimizer_slots(chosen), _function(backend, model.optimizer)
-        lists = {name: [leaf for _, leaf in trees.leaves(slots[name])] for name in names}
+        constants = (x, target, *(leaf for _, leaf in trees.leaves(state)))
+        dtype, device = backend.dtype_of(values[0]), backend.device_of(values[0]) or backend.devices()[0]
+        if mode not in prepared:
+            trained = TrainedModel(model, implementation.function, parameters, state, conventions)
+            (y, _), _ = backend.forward(trained, "eager")(values, constants)
+            shape = backend.to_numpy(y).shape
+            prepared[mode] = backend.value_and_vjp(trained, mode), shape
+        value_and_vjp, shape = prepared[mode]
+        cotangents = [
+            backend.from_numpy(array.astype(numpy_dtype(dtype)), dtype, device) for array in (np.zeros(shape), np.ones(()))
+        ]
+        (_, loss), others, gradients = value_and_vjp(values, constants, cotangents)
+        lost = [path for (path, _), value in zip(trees.leaves(parameters), gradients, strict=True) if value is None]
+        if lost:
+            raise ValueError(f"the loss gives no gradient to {', '.join(lost)}")
+        chosen = with_conventions(model, conventions)
+        specification, names = backend.operations.specification[model.optimizer], optimizer_slots(chosen)
         keywords: dict[str, Any] = dict(chosen.optimizer_keywords)
-        specification = backend.operations.specification[model.optimizer]
         if "taken" in inspect.signature(specification.function).parameters:
             keywords["taken"] = int(backend.to_numpy(taken))
-        results = trees.by_name(specification.outputs, optimizer(values, [list(gradients)], **lists, **keywords))
-        after = iter(others)
-        return (
-            loss,
-            _like(parameters, results["parameters"]),
-            trees.replace_leaves(state, lambda path, leaf: next(after)),
-            {name: _like(parameters, results[name]) for name in names} or None,
+        lists = {name: [leaf for _, leaf in trees.leaves(slots[name])] for name in names}
+        results = trees.by_name(
+            specification.outputs, _function(backend, model.optimizer)(values, [list(gradients)], **lists, **keywords)
         )
+        stepped = {name: like(parameters, results[name]) for name in ("parameters", *names)}
+        return loss, stepped.pop("parameters"), like(state, others), stepped or None
 
-    return Implementation(function, "composed")
+    return Implementation(function, implementation.source)
 
 
-def _like(structure: Any, values: Sequence[Native]) -> Any:
-    """The values in a structure's places."""
+def like(structure: Any, values: Sequence[Native]) -> Any:
+    """The values in the places of a structure's leaves, in order."""
     given = iter(values)
     return trees.replace_leaves(structure, lambda path, leaf: next(given))

@@ -11,6 +11,7 @@ from tensorproof.execution import Answers
 from tensorproof.expectation import Expectation
 from tensorproof_reference.distributions import Distribution
 from tensorproof_reference.errorbars import Precision, values_and_bars, with_bars
+from tensorproof_reference.registry import all_operations
 
 Floats: TypeAlias = NDArray[np.float64]
 Draw: TypeAlias = Callable[[int], Answers]
@@ -70,8 +71,9 @@ def _independence(first: Floats, second: Floats) -> Findings:
 
 
 def _sums(units: Floats, kurtosis: float) -> Findings:
-    """Sums of rows, and of columns, vary as those of independent elements do."""
-    matrix = units.reshape(len(units), -1)
+    """Sums of rows, and of columns, vary as those of independent elements do; a series is cut into as many rows as columns."""
+    side = math.isqrt(units.size)
+    matrix = units.reshape(len(units), -1) if units.ndim > 1 else units[: side * side].reshape(side, side)
     for name, axis in (("rows", 1), ("columns", 0)):
         length = matrix.shape[axis]
         squares = np.sum(matrix, axis=axis) ** 2 / length
@@ -286,6 +288,29 @@ def _distribution_findings(expectation: Expectation, draw: Draw) -> Findings:
     yield from distribution_findings(draws, distribution, expectation.precision)
     if operation.name == "orthogonal":
         yield from orthogonality_findings(draws[0], float(sample.keywords.get("gain", 1.0)), expectation.precision)
+
+
+def layer_findings(first: Floats, second: Floats, initializer: str, precision: Precision, **sizes: float) -> Findings:
+    """Judge a layer's weights, from two seeds and in the layout of the specification.
+
+    ``initializer`` is an operation with its keywords, as in ``uniform(low=-1/sqrt(hidden), high=1/sqrt(hidden))``; ``sizes``
+    are the names that it uses.
+    """
+    operations = all_operations()
+
+    def called(name: str) -> Callable[..., Findings]:
+        def findings(**keywords: Any) -> Findings:
+            distribution = operations[name].distribution
+            assert distribution is not None
+            yield from distribution_findings((first, second), distribution(first, **keywords), precision)
+            if name == "orthogonal":
+                yield from orthogonality_findings(first, float(keywords.get("gain", 1.0)), precision)
+
+        return findings
+
+    names = {name: called(name) for name, operation in operations.items() if operation.distribution}
+    found: Findings = eval(initializer, {"__builtins__": {}, "sqrt": math.sqrt, **sizes, **names})
+    return found
 
 
 OF_THEIR_OWN: Mapping[str, Callable[[Expectation, Draw], Findings]] = {

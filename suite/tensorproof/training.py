@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.execution import Answers, Run
+from tensorproof.backend import Backend
+from tensorproof.execution import Answers, Clock, OperationFunction, Run
 from tensorproof.expectation import Expectation
 from tensorproof_reference import trees
 from tensorproof_reference.model_operations import STEPS, training_batch
@@ -23,8 +24,9 @@ class Step:
     answers: Answers
 
 
-def training_steps(expectation: Expectation, run: Run) -> Iterator[Step]:
+def training_steps(expectation: Expectation, backend: Backend, device: str, mode: str, clock: Clock) -> Iterator[Step]:
     """The steps of a training run; each begins where the reference's step before ended, rounded to the dtype."""
+    run = _step_in_mode(expectation, backend, device, mode, clock)
     operation, sample = expectation.operation, expectation.sample
     model = operation.model
     assert model is not None
@@ -38,6 +40,13 @@ def training_steps(expectation: Expectation, run: Run) -> Iterator[Step]:
         yield Step(number, current, run.run(run.native_arguments(current.arguments.leaves), None))
         values = {path: value for path, (value, _) in current.outputs.items()}
         inputs |= {name: _rebuilt(inputs[name], values, name) for name in ("parameters", "state", "slots")}
+
+
+def _step_in_mode(expectation: Expectation, backend: Backend, device: str, mode: str, clock: Clock) -> Run:
+    """The run of a step, which compiles by itself what is compiled in the mode."""
+    sample = replace(expectation.sample, keywords={**expectation.sample.keywords, "mode": mode})
+    function = OperationFunction(backend, expectation.operation, sample, expectation.arguments, ())
+    return Run(backend, device, "eager", expectation, function, clock)
 
 
 def _rebuilt(structure: Any, values: dict[str, NDArray[Any]], name: str) -> Any:

@@ -10,11 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Forward, Function, Native, ValueAndVjp, hookimpl
-from tensorproof_jax import attention, elementwise, lookup, losses, normalization, products, recurrent, windows
+from tensorproof_jax import (
+    attention,
+    data,
+    elementwise,
+    initializers,
+    lookup,
+    losses,
+    normalization,
+    optimizers,
+    products,
+    recurrent,
+    windows,
+)
 from tensorproof_jax.framework import jax, jnp
 from tensorproof_jax.table import operations
 
-__all__ = ["attention", "elementwise", "lookup", "losses", "products"]
+__all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
@@ -43,7 +55,7 @@ class JaxBackend(Backend):
     name = "jax"
     operations = operations
     modes = {"jit": "all", "eager": "float32"}
-    layouts = {**windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
+    layouts = {**initializers.LAYOUTS, **windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
     declarations = Path(__file__).with_name("declarations.toml")
 
     def __init__(self) -> None:

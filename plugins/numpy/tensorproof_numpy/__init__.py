@@ -22,7 +22,11 @@ from tensorproof_reference import trees
 
 operations = OperationTable()
 operations.implementations.update(
-    {name: Implementation(operation.function, "native") for name, operation in operations.specification.items()}
+    {
+        name: Implementation(operation.function, "native")
+        for name, operation in operations.specification.items()
+        if operation.family != "training"
+    }
 )
 
 

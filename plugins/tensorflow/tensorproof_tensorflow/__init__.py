@@ -8,11 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Forward, Function, Native, ValueAndVjp, hookimpl
-from tensorproof_tensorflow import attention, elementwise, lookup, losses, normalization, products, recurrent, windows
+from tensorproof_tensorflow import (
+    attention,
+    data,
+    elementwise,
+    initializers,
+    lookup,
+    losses,
+    normalization,
+    optimizers,
+    products,
+    recurrent,
+    windows,
+)
 from tensorproof_tensorflow.framework import keras, tf, uses_onednn
 from tensorproof_tensorflow.table import operations
 
-__all__ = ["attention", "elementwise", "lookup", "losses", "products"]
+__all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 
@@ -30,7 +42,7 @@ class TensorFlowBackend(Backend):
     name = "tensorflow"
     operations = operations
     modes = {"eager": "all", "function": "spread", "xla": "spread"}
-    layouts = {**windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
+    layouts = {**data.LAYOUTS, **initializers.LAYOUTS, **windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
     declarations = Path(__file__).with_name("declarations.toml")
 
     def __init__(self) -> None:

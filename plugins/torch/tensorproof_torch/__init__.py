@@ -10,14 +10,27 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Native, ValueAndVjp, hookimpl
-from tensorproof_torch import elementwise, lookup, losses, normalization, products, recurrent, windows
+from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl
+from tensorproof_reference.model import Model
+from tensorproof_torch import (
+    data,
+    elementwise,
+    initializers,
+    lookup,
+    losses,
+    models,
+    normalization,
+    optimizers,
+    products,
+    recurrent,
+    windows,
+)
 from tensorproof_torch.table import operations
 
-__all__ = ["elementwise", "lookup", "losses", "normalization", "windows"]
+__all__ = ["data", "elementwise", "lookup", "losses", "normalization", "windows"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
-GRAPH_BREAKS = ("", "dropout", "gru", "lstm", "simple_rnn")
+GRAPH_BREAKS = ("", *initializers.GRAPH_BREAKS, *optimizers.GRAPH_BREAKS, "dropout", "gru", "lstm", "simple_rnn")
 """What Dynamo cannot trace as one graph: seeding, layers of ``torch.nn`` with recurrence, and compositions that may hold them."""
 
 
@@ -26,6 +39,13 @@ def _own_code(function: Callable[..., Any]) -> Callable[..., Any]:
     return types.FunctionType(
         function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__, function.__closure__
     )
+
+
+def _breaks(operation: str) -> bool:
+    """Whether Dynamo cannot trace an operation, or a model for one of its layers, as one graph."""
+    model = operations.specification[operation].model if operation else None
+    parts = [operation] if model is None else [layer.operation for layer in model.layers.values()]
+    return any(part in GRAPH_BREAKS for part in parts)
 
 
 class TorchBackend(Backend):
@@ -124,7 +144,7 @@ class TorchBackend(Backend):
 
         if mode == "eager":
             return call
-        one_graph = function.operation not in GRAPH_BREAKS
+        one_graph = not _breaks(function.operation)
         if not one_graph:
             compiler: Any = torch.compiler
             compiler.reset()  # what follows a break is compiled under code objects that all functions share
@@ -147,7 +167,8 @@ class TorchBackend(Backend):
 
         def value_and_vjp(primals: Sequence[Native], constants: Sequence[Native], cotangents: Sequence[Native]) -> Any:
             leaves = tuple(primal.detach().requires_grad_() for primal in primals)
-            outputs, others = run(leaves, constants)
+            with torch.enable_grad():  # a training step is run without gradients, but for this
+                outputs, others = run(leaves, constants)
             connected = [(y, dy) for y, dy in zip(outputs, cotangents, strict=True) if y.requires_grad]
             gradients: Sequence[Native | None] = (None,) * len(leaves)
             if connected and leaves:
@@ -156,6 +177,10 @@ class TorchBackend(Backend):
             return tuple(y.detach() for y in outputs), others, tuple(gradients)
 
         return value_and_vjp
+
+    def model(self, model: Model) -> Implementation:
+        """The model as ``torch.nn.Sequential``."""
+        return models.layered(model)
 
 
 @hookimpl

@@ -44,7 +44,7 @@ _module: Callable[..., Any] = compiler.disable(_build)
 """``_build``, at which Dynamo breaks the graph, as it does at the recurrent layer itself."""
 
 
-def _named(parameters: Parameters) -> dict[str, Native]:
+def named_parameters(parameters: Parameters) -> dict[str, Native]:
     """The parameters as the layer names them; where only one of two biases is given, the other is zero."""
     named: dict[str, Native] = {}
     for layer, directions in enumerate(parameters):
@@ -59,7 +59,7 @@ def _named(parameters: Parameters) -> dict[str, Native]:
 
 def _call(kind: str, x: Native, parameters: Parameters, states: Any, return_sequences: bool, **options: Any) -> Any:
     """The layer's output, or its last, and its final states."""
-    named = _named(parameters)
+    named = named_parameters(parameters)
     units, directions = named["weight_hh_l0"].shape[1], len(parameters[0])
     module = _module(kind, x.shape[-1], units, len(parameters), directions == 2, "bias_ih_l0" in named, **options)
     y, states = torch.func.functional_call(module, named, (x, states))

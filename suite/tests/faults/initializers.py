@@ -22,6 +22,24 @@ def plant(operation, name, change):
     FAULTS.value(operation, GROUP)(function)
 
 
+def changed(operation, name, **changes):
+    """The right draw with other keywords: each is given as a function of all keywords."""
+
+    def change(like, keywords):
+        return reference(operation, like, **{**keywords, **{key: value(keywords) for key, value in changes.items()}})
+
+    plant(operation, name, change)
+
+
+def around_the_mean(operation, name, units):
+    """``units(shape, seed)``, which has mean 0 and deviation 1 or thereabouts, moved and scaled as asked for."""
+
+    def change(like, keywords):
+        return keywords["mean"] + keywords["deviation"] * units(like.shape, keywords["seed"])
+
+    plant(operation, name, change)
+
+
 def scaled(operation, name, factor):
     """The right draw times ``factor(like)``."""
     plant(operation, name, lambda like, keywords: reference(operation, like, **keywords) * factor(like))
@@ -53,13 +71,9 @@ for paper in ("glorot", "he", "lecun"):
     scaled(f"{paper}_normal", "bound_of_the_uniform_taken_for_the_deviation", lambda like: math.sqrt(3.0))
 scaled("lecun_uniform", "gain_of_relu_for_linear_layers", lambda like: math.sqrt(2.0))
 scaled("he_uniform", "gain_left_out", lambda like: math.sqrt(0.5))
-plant("he_normal", "slope_ignored", lambda like, keywords: reference("he_normal", like, **{**keywords, "negative_slope": 0.0}))
-plant("glorot_uniform", "gain_ignored", lambda like, keywords: reference("glorot_uniform", like, **{**keywords, "gain": 1.0}))
-plant(
-    "glorot_normal",
-    "gain_multiplies_the_variance",
-    lambda like, keywords: reference("glorot_normal", like, **{**keywords, "gain": math.sqrt(keywords["gain"])}),
-)
+changed("he_normal", "slope_ignored", negative_slope=lambda keywords: 0.0)
+changed("glorot_uniform", "gain_ignored", gain=lambda keywords: 1.0)
+changed("glorot_normal", "gain_multiplies_the_variance", gain=lambda keywords: math.sqrt(keywords["gain"]))
 
 
 def uncorrected(like, keywords):
@@ -69,21 +83,13 @@ def uncorrected(like, keywords):
 
 
 plant("lecun_normal", "truncation_not_corrected", uncorrected)
-plant(
-    "he_normal",
-    "truncated_though_normal_was_asked_for",
-    lambda like, keywords: reference("he_normal", like, **{**keywords, "distribution": "truncated_normal"}),
-)
-plant(
-    "glorot_normal",
-    "not_truncated_though_asked_for",
-    lambda like, keywords: reference("glorot_normal", like, **{**keywords, "distribution": "normal"}),
-)
+changed("he_normal", "truncated_though_normal_was_asked_for", distribution=lambda keywords: "truncated_normal")
+changed("glorot_normal", "not_truncated_though_asked_for", distribution=lambda keywords: "normal")
 
 
 def of_seed(operation, name, seed_of):
     """The right draw of another seed."""
-    plant(operation, name, lambda like, keywords: reference(operation, like, **{**keywords, "seed": seed_of(keywords["seed"])}))
+    changed(operation, name, seed=lambda keywords: seed_of(keywords["seed"]))
 
 
 def reordered(operation, name, order):
@@ -93,11 +99,7 @@ def reordered(operation, name, order):
 
 of_seed("uniform", "seed_ignored", lambda seed: 0)
 of_seed("glorot_uniform", "pairs_of_seeds_draw_the_same", lambda seed: (seed + 1) // 2)
-plant(
-    "normal",
-    "seed_not_used_up",
-    lambda like, keywords: keywords["mean"] + keywords["deviation"] * np.random.default_rng().normal(size=like.shape),
-)
+around_the_mean("normal", "seed_not_used_up", lambda shape, seed: np.random.default_rng().normal(size=shape))
 reordered("normal", "every_row_the_same", lambda y: np.broadcast_to(y[:1], y.shape))
 reordered("uniform", "rows_repeat_with_a_period_of_two", lambda y: np.tile(y[:2], (len(y) // 2, 1)))
 reordered("he_uniform", "columns_repeat_in_pairs", lambda y: np.repeat(y[:, : y.shape[1] // 2], 2, axis=1))
@@ -111,83 +113,55 @@ reordered("lecun_uniform", "second_half_is_minus_the_first", lambda y: np.concat
 reordered("truncated_normal", "sorted", lambda y: np.sort(y, axis=None).reshape(y.shape))
 
 
-def neighbours(like, keywords):
-    """Normal, with a tenth of the variance in common with the neighbour."""
-    draw = (
-        reference("normal", like, **{**keywords, "mean": 0.0}),
-        np.roll(reference("normal", like, **{**keywords, "mean": 0.0}), 1),
-    )
-    return keywords["mean"] + math.sqrt(0.99) * draw[0] + 0.1 * draw[1]
+def standard(shape, seed):
+    return reference("normal", np.zeros(shape), deviation=1.0, seed=seed)
 
 
-plant("normal", "neighbours_are_correlated", neighbours)
-plant(
-    "uniform",
-    "next_seed_is_the_same_series_one_further",
-    lambda like, keywords: (
-        keywords["low"]
-        + (keywords["high"] - keywords["low"])
-        * np.random.default_rng(0)
-        .uniform(size=like.size + keywords["seed"] % 1000)[keywords["seed"] % 1000 :]
-        .reshape(like.shape)
-    ),
+def truncated_late(shape, seed):
+    y = standard(shape, seed)
+    return np.where(np.abs(y) > 3.0, 0.0, y)
+
+
+def neighbours(shape, seed):
+    """Correlated to a tenth."""
+    return math.sqrt(0.99) * standard(shape, seed) + 0.1 * np.roll(standard(shape, seed), 1)
+
+
+def rows_without_mean(shape, seed):
+    y = standard(shape, seed)
+    return (y - np.mean(y, axis=1, keepdims=True)) * math.sqrt(shape[1] / (shape[1] - 1))
+
+
+def more_positive(shape, seed):
+    y = standard(shape, seed)
+    return np.where(Stream(5)("sign").uniform(shape) < 0.02, np.abs(y), y)
+
+
+def one_further(shape, seed):
+    first = seed % 1000
+    return np.random.default_rng(0).normal(size=math.prod(shape) + first)[first:].reshape(shape)
+
+
+def sum_of_four(shape, seed):
+    return math.sqrt(3.0) * (Stream(seed)("sum").uniform((4, *shape)).sum(axis=0) - 2.0)
+
+
+around_the_mean("normal", "neighbours_are_correlated", neighbours)
+around_the_mean("normal", "next_seed_is_the_same_series_one_further", one_further)
+around_the_mean("normal", "rows_sum_to_zero", rows_without_mean)
+around_the_mean("normal", "a_hundredth_more_are_positive", more_positive)
+around_the_mean("normal", "sum_of_four_uniform_numbers", sum_of_four)
+changed("normal", "variance_for_deviation", deviation=lambda keywords: keywords["deviation"] ** 2)
+changed("normal", "mean_ignored", mean=lambda keywords: 0.0)
+around_the_mean("truncated_normal", "cut_at_three_deviations", truncated_late)
+around_the_mean(
+    "truncated_normal", "cut_numbers_are_put_on_the_bound", lambda shape, seed: np.clip(standard(shape, seed), -2.0, 2.0)
 )
-plant(
-    "normal",
-    "rows_sum_to_zero",
-    lambda like, keywords: (
-        keywords["mean"]
-        + (lambda y: (y - np.mean(y, axis=1, keepdims=True)) * math.sqrt(y.shape[1] / (y.shape[1] - 1)))(
-            reference("normal", like, **{**keywords, "mean": 0.0})
-        )
-    ),
-)
-plant(
-    "normal",
-    "a_hundredth_more_are_positive",
-    lambda like, keywords: (lambda y, n: np.where(n, keywords["mean"] + np.abs(y - keywords["mean"]), y))(
-        reference("normal", like, **keywords), Stream(5)("sign").uniform(like.shape) < 0.02
-    ),
-)
-plant(
-    "truncated_normal",
-    "cut_at_three_deviations",
-    lambda like, keywords: (
-        keywords["mean"]
-        + keywords["deviation"]
-        * (lambda y: np.where(np.abs(y) > 3.0, 0.0, y))(Stream(keywords["seed"])("cut").normal(like.shape))
-    ),
-)
-plant(
-    "truncated_normal",
-    "cut_numbers_are_put_on_the_bound",
-    lambda like, keywords: (
-        keywords["mean"] + keywords["deviation"] * np.clip(Stream(keywords["seed"])("cut").normal(like.shape), -2.0, 2.0)
-    ),
-)
-plant(
-    "truncated_normal", "cut_at_plus_and_minus_two", lambda like, keywords: reference("normal", like, **keywords).clip(-2.0, 2.0)
-)
-plant(
+plant("truncated_normal", "cut_at_plus_and_minus_two", lambda like, keywords: reference("normal", like, **keywords).clip(-2, 2))
+changed(
     "truncated_normal",
     "deviation_is_that_after_truncation",
-    lambda like, keywords: reference(
-        "truncated_normal", like, **{**keywords, "deviation": keywords["deviation"] / 0.87962566103423978}
-    ),
-)
-plant(
-    "normal",
-    "variance_for_deviation",
-    lambda like, keywords: reference("normal", like, **{**keywords, "deviation": keywords["deviation"] ** 2}),
-)
-plant("normal", "mean_ignored", lambda like, keywords: reference("normal", like, **{**keywords, "mean": 0.0}))
-plant(
-    "normal",
-    "sum_of_four_uniform_numbers",
-    lambda like, keywords: (
-        keywords["mean"]
-        + keywords["deviation"] * math.sqrt(3.0) * (Stream(keywords["seed"])("sum").uniform((4, *like.shape)).sum(axis=0) - 2.0)
-    ),
+    deviation=lambda keywords: keywords["deviation"] / 0.87962566103423978,
 )
 
 
@@ -203,15 +177,7 @@ def on_a_grid(bits):
 
 plant("uniform", "grid_of_8_bits", on_a_grid(8))
 plant("uniform", "grid_of_16_bits", on_a_grid(16))
-plant(
-    "uniform",
-    "high_is_the_width",
-    lambda like, keywords: (
-        reference("uniform", like, **{**keywords, "high": keywords["low"] + keywords["high"]})
-        if keywords["high"] > 0.1
-        else reference("uniform", like, **keywords)
-    ),
-)
+changed("uniform", "width_is_ten_times_the_default_at_most", high=lambda keywords: min(keywords["high"], keywords["low"] + 0.5))
 
 
 def one_beyond(operation):
@@ -239,56 +205,48 @@ scaled("random_shift", "range_is_the_whole_width", lambda like: 0.5)
 plant("random_rotation", "whole_degrees_only", lambda like, keywords: np.round(reference("random_rotation", like, **keywords)))
 
 
-def normal_matrix(like, keywords, rows=None):
-    return Stream(keywords["seed"])("matrix").normal((like.shape[0], math.prod(like.shape[1:])))
+def matrix_of(like, keywords):
+    return standard((like.shape[0], math.prod(like.shape[1:])), keywords["seed"])
 
 
-def factor(like, keywords, change):
-    """The factor Q of the QR of a tall random matrix, changed, as weights."""
-    matrix = normal_matrix(like, keywords)
-    tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.T
-    q = change(*np.linalg.qr(tall))
-    return keywords["gain"] * (q if matrix.shape[0] >= matrix.shape[1] else q.T).reshape(like.shape)
+def plant_matrix(name, matrix):
+    """``matrix(standard)`` of a matrix of standard normal numbers, times the gain."""
+    change = lambda like, keywords: keywords["gain"] * matrix(matrix_of(like, keywords)).reshape(like.shape)  # noqa: E731
+    plant("orthogonal", name, change)
+
+
+def plant_factor(name, change, gain=lambda gain: gain):
+    """``change(q, r)`` of the factors of a tall random matrix, times ``gain`` of the gain."""
+
+    def orthogonal(like, keywords):
+        matrix = matrix_of(like, keywords)
+        wide = matrix.shape[0] < matrix.shape[1]
+        q = change(*np.linalg.qr(matrix.T if wide else matrix))
+        return gain(keywords["gain"]) * (q.T if wide else q).reshape(like.shape)
+
+    plant("orthogonal", name, orthogonal)
 
 
 def signed(q, r):
     return q * np.sign(np.diagonal(r))
 
 
-plant(
-    "orthogonal",
-    "only_normal_numbers_of_that_variance",
-    lambda like, keywords: (
-        keywords["gain"] * normal_matrix(like, keywords).reshape(like.shape) / math.sqrt(max(normal_matrix(like, keywords).shape))
-    ),
-)
-plant("orthogonal", "signs_left_to_the_algorithm", lambda like, keywords: factor(like, keywords, lambda q, r: q))
-plant(
-    "orthogonal",
-    "rows_normalised_but_not_orthogonal",
-    lambda like, keywords: (
-        lambda w: (
-            keywords["gain"] * (w / np.linalg.norm(w, axis=int(w.shape[0] <= w.shape[1]), keepdims=True)).reshape(like.shape)
-        )
-    )(normal_matrix(like, keywords)),
-)
-plant(
-    "orthogonal",
-    "last_row_is_another_one_again",
-    lambda like, keywords: factor(like, keywords, lambda q, r: np.hstack([signed(q, r)[:, :-1], signed(q, r)[:, :1]])),
-)
-plant("orthogonal", "gain_ignored", lambda like, keywords: factor(like, {**keywords, "gain": 1.0}, signed))
-plant("orthogonal", "gain_squared", lambda like, keywords: factor(like, {**keywords, "gain": keywords["gain"] ** 2}, signed))
-plant(
-    "orthogonal",
-    "the_unit_matrix",
-    lambda like, keywords: keywords["gain"] * np.eye(like.shape[0], math.prod(like.shape[1:])).reshape(like.shape),
-)
-plant(
-    "orthogonal",
-    "factors_of_float16_precision",
-    lambda like, keywords: factor(like, keywords, lambda q, r: signed(q, r).astype(np.float16)),
-)
+def first_column_last(q, r):
+    return np.hstack([signed(q, r)[:, :-1], signed(q, r)[:, :1]])
+
+
+def normalised(matrix):
+    return matrix / np.linalg.norm(matrix, axis=int(matrix.shape[0] <= matrix.shape[1]), keepdims=True)
+
+
+plant_matrix("only_normal_numbers_of_that_variance", lambda matrix: matrix / math.sqrt(max(matrix.shape)))
+plant_matrix("rows_normalised_but_not_orthogonal", normalised)
+plant_matrix("the_unit_matrix", lambda matrix: np.eye(*matrix.shape))
+plant_factor("signs_left_to_the_algorithm", lambda q, r: q)
+plant_factor("last_row_is_the_first_again", first_column_last)
+plant_factor("factors_of_float16_precision", lambda q, r: signed(q, r).astype(np.float16).astype(q.dtype))
+plant_factor("gain_ignored", signed, gain=lambda gain: 1.0)
+plant_factor("gain_squared", signed, gain=lambda gain: gain**2)
 of_seed("orthogonal", "seed_ignored", lambda seed: 0)
 
 

@@ -1,0 +1,439 @@
+"""Optimizers of ``torch.optim``, schedules of ``torch.optim.lr_scheduler``, and clipping of ``torch.nn.utils``."""
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from tensorproof.backend import Native, Unsupported
+from tensorproof_torch.table import operations
+
+Natives = Sequence[Native]
+Rate = float | Sequence[float]
+
+SPECIFIC = {
+    "gradient_descent": torch.optim.SGD,
+    "sgd": torch.optim.SGD,
+    "momentum": torch.optim.SGD,
+    "rmsprop": torch.optim.RMSprop,
+    "adam": torch.optim.Adam,
+    "adamw": torch.optim.AdamW,
+    "adagrad": torch.optim.Adagrad,
+    "adadelta": torch.optim.Adadelta,
+    "nadam": torch.optim.NAdam,
+}
+WORDS = {
+    "lr": "learning_rate",
+    "eps": "epsilon",
+    "alpha": "rho",
+    "initial_accumulator_value": "initial_accumulator",
+}
+GRAPH_BREAKS = (
+    *SPECIFIC,
+    *("clip_by_value", "clip_by_norm", "clip_by_global_norm"),
+    *("constant_schedule", "step_schedule", "exponential_schedule", "cosine_schedule", "warmup_schedule"),
+)
+"""Optimizers and schedulers are objects with state, which Dynamo does not trace as one graph."""
+
+
+def optimizer_defaults() -> dict[str, dict[str, Any]]:
+    """The defaults of each optimizer's numbers, as its constructor has them, by the names of the specification."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, kind in SPECIFIC.items():
+        defaults = {item.name: item.default for item in inspect.signature(kind).parameters.values()}
+        betas = defaults.pop("betas", None)
+        numbers = {WORDS.get(key, key): value for key, value in defaults.items() if isinstance(value, int | float)}
+        numbers |= dict(zip(("beta1", "beta2"), betas, strict=True)) if betas else {}
+        found[name] = {key: float(value) for key, value in numbers.items() if not isinstance(value, bool)}
+    return found
+
+
+OPTIMIZER_DEFAULTS = optimizer_defaults()
+
+
+def _steps(
+    kind: Callable[..., torch.optim.Optimizer],
+    parameters: Natives,
+    gradients: Sequence[Sequence[Native | None]],
+    slots: Mapping[str, Natives | None],
+    learning_rate: Rate,
+    others: Callable[[], Mapping[str, Native]] | None = None,
+    **options: Any,
+) -> tuple[list[Native], ...]:
+    """The parameters and the ``slots`` of state after the steps; those that the optimizer does not have yet are zero.
+
+    State is put in place where any is given, together with the ``others`` that go with it; otherwise the optimizer starts
+    its own. Gradients are handed over as they are; parameters and state are copied, for ``step`` changes them in place.
+    """
+    leaves = [torch.nn.Parameter(parameter.clone()) for parameter in parameters]
+    if isinstance(learning_rate, float | int):
+        optimizer = kind(leaves, lr=learning_rate, **options)
+    else:
+        groups = [{"params": [leaf], "lr": rate} for leaf, rate in zip(leaves, learning_rate, strict=True)]
+        optimizer = kind(groups, **options)
+    if any(given is not None for given in slots.values()):
+        for index, leaf in enumerate(leaves):
+            state = {
+                name: torch.zeros_like(parameters[index]) if given is None else given[index].clone()
+                for name, given in slots.items()
+            }
+            optimizer.state[leaf] = {**(others() if others else {}), **state}
+    for of_step in gradients:
+        for leaf, gradient in zip(leaves, of_step, strict=True):
+            leaf.grad = gradient
+        optimizer.step()
+    states = [[optimizer.state[leaf].get(name, torch.zeros_like(leaf)) for leaf in leaves] for name in slots]
+    return ([leaf.detach() for leaf in leaves], *states)
+
+
+def _counted(taken: int) -> Callable[[], Mapping[str, Native]]:
+    return lambda: {"step": torch.tensor(float(taken))}
+
+
+def require_updates(counted: str) -> None:
+    """``torch.optim`` counts the updates of each parameter."""
+    if counted != "updates":
+        raise Unsupported("torch.optim counts the updates of each parameter")
+
+
+@operations.native
+def gradient_descent(
+    parameters: Natives, gradients: Sequence[Sequence[Native | None]], *, learning_rate: Rate = 0.01
+) -> list[Native]:
+    """``torch.optim.SGD``."""
+    return _steps(torch.optim.SGD, parameters, gradients, {}, learning_rate)[0]
+
+
+@operations.native
+def sgd(
+    parameters: Natives,
+    gradients: Sequence[Sequence[Native | None]],
+    *,
+    learning_rate: Rate = 0.01,
+    weight_decay: float = 0.0,
+) -> list[Native]:
+    """``torch.optim.SGD`` with weight decay."""
+    return _steps(torch.optim.SGD, parameters, gradients, {}, learning_rate, weight_decay=weight_decay)[0]
+
+
+@operations.native
+def momentum(
+    parameters: Natives,
+    gradients: Sequence[Sequence[Native | None]],
+    velocity: Natives | None = None,
+    *,
+    learning_rate: Rate = 0.01,
+    coefficient: float = 0.9,
+    dampening: float = 0.0,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+    decay: str = "coupled",
+    accumulated: str = "gradients",
+    first_step: str = "undampened",
+) -> tuple[list[Native], ...]:
+    """``torch.optim.SGD`` with momentum."""
+    if decay != "coupled":
+        raise Unsupported("torch.optim.SGD adds weight decay to the gradient")
+    if accumulated != "gradients":
+        raise Unsupported("torch.optim.SGD accumulates gradients")
+    if first_step != "undampened":
+        raise Unsupported("torch.optim.SGD does not dampen the first gradient")
+    options: dict[str, Any] = {
+        "momentum": coefficient,
+        "dampening": dampening,
+        "nesterov": nesterov,
+        "weight_decay": weight_decay,
+    }
+    return _steps(torch.optim.SGD, parameters, gradients, {"momentum_buffer": velocity}, learning_rate, **options)
+
+
+@operations.native
+def rmsprop(
+    parameters: Natives,
+    gradients: Sequence[Sequence[Native | None]],
+    mean_square: Natives | None = None,
+    mean_gradient: Natives | None = None,
+    velocity: Natives | None = None,
+    *,
+    learning_rate: Rate = 0.001,
+    rho: float = 0.9,
+    epsilon: float = 1e-8,
+    epsilon_placement: str = "outside",
+    centered: bool = False,
+    momentum: float = 0.0,
+    accumulated: str = "gradients",
+    weight_decay: float = 0.0,
+) -> tuple[list[Native], ...]:
+    """``torch.optim.RMSprop``."""
+    if epsilon_placement != "outside":
+        raise Unsupported("torch.optim.RMSprop adds epsilon to the root")
+    if accumulated != "gradients":
+        raise Unsupported("torch.optim.RMSprop accumulates gradients")
+    slots = {"square_avg": mean_square, "grad_avg": mean_gradient, "momentum_buffer": velocity}
+    options = {"alpha": rho, "eps": epsilon, "centered": centered, "momentum": momentum, "weight_decay": weight_decay}
+    moved, squares, means, velocities = _steps(
+        torch.optim.RMSprop, parameters, gradients, slots, learning_rate, _counted(1), **options
+    )
+    return moved, squares, means if centered else [], velocities if momentum else []
+
+
+def _adam(
+    kind: Callable[..., torch.optim.Optimizer],
+    parameters: Natives,
+    gradients: Sequence[Sequence[Native | None]],
+    states: Sequence[Natives | None],
+    taken: int,
+    learning_rate: Rate,
+    conventions: tuple[str, bool, str, str],
+    **options: Any,
+) -> tuple[list[Native], ...]:
+    epsilon_placement, bias_correction, maximum, counted = conventions
+    require_updates(counted)
+    if epsilon_placement != "after_correction":
+        raise Unsupported(f"torch.optim.{kind.__name__} corrects before it adds epsilon")
+    if not bias_correction:
+        raise Unsupported(f"torch.optim.{kind.__name__} corrects the bias always")
+    if maximum != "raw":
+        raise Unsupported(f"torch.optim.{kind.__name__} takes the maximum before the correction")
+    slots = dict(zip(("exp_avg", "exp_avg_sq", "max_exp_avg_sq"), states, strict=True))
+    if not options["amsgrad"]:
+        del slots["max_exp_avg_sq"]
+    moved, *moments = _steps(kind, parameters, gradients, slots, learning_rate, _counted(taken), **options)
+    return (moved, *moments) if options["amsgrad"] else (moved, *moments, [])
+
+
+@operations.native
+def adam(
+    parameters: Natives,
+    gradients: Sequence[Sequence[Native | None]],
+    first_moment: Natives | None = None,
+    second_moment: Natives | None = None,
+    maximum_second_moment: Natives | None = None,
+    *,
+    taken: int = 0,
+    learning_rate: Rate = 0.001,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    epsilon_placement: str = "after_correction",
+    bias_correction: bool = True,
+    amsgrad: bool = False,
+    maximum: str = "raw",
+    weight_decay: float = 0.0,
+    counted: str = "updates",
+) -> tuple[list[Native], ...]:
+    """``torch.optim.Adam``."""
+    conventions = (epsilon_placement, bias_correction, maximum, counted)
+    states = (first_moment, second_moment, maximum_second_moment)
+    options = {"betas": (beta1, beta2), "eps": epsilon, "amsgrad": amsgrad, "weight_decay": weight_decay}
+    return _adam(torch.optim.Adam, parameters, gradients, states, taken, learning_rate, conventions, **options)
+
+
+@operations.native
+def adamw(
+    parameters: Natives,
+    gradients: Sequence[Sequence[Native | None]],
+    first_moment: Natives | None = None,
+    second_moment: Natives | None = None,
+    maximum_second_moment: Natives | None = None,
+    *,
+    taken: int = 0,
+    learning_rate: Rate = 0.001,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    epsilon_placement: str = "after_correction",
+    bias_correction: bool = True,
+    amsgrad: bool = False,
+    maximum: str = "raw",
+    weight_decay: float = 0.01,
+    counted: str = "updates",
+) -> tuple[list[Native], ...]:
+    """``torch.optim.AdamW``."""
+    conventions = (epsilon_placement, bias_correction, maximum, counted)
+    states = (first_moment, second_moment, maximum_second_moment)
+    options = {"betas": (beta1, beta2), "eps": epsilon, "amsgrad": amsgrad, "weight_decay": weight_decay}
+    return _adam(torch.optim.AdamW, parameters, gradients, states, taken, learning_rate, conventions, **options)
+
+
+@operations.native
+def adagrad(
+    parameters: Natives,
+    gradients: Sequence[Sequence[Native | None]],
+    sum_of_squares: Natives | None = None,
+    *,
+    learning_rate: Rate = 0.01,
+    initial_accumulator: float = 0.0,
+    epsilon: float = 1e-8,
+    epsilon_placement: str = "outside",
+    weight_decay: float = 0.0,
+) -> tuple[list[Native], ...]:
+    """``torch.optim.Adagrad``."""
+    if epsilon_placement != "outside":
+        raise Unsupported("torch.optim.Adagrad adds epsilon to the root")
+    options = {"initial_accumulator_value": initial_accumulator, "eps": epsilon, "weight_decay": weight_decay}
+    slots = {"sum": sum_of_squares}
+    return _steps(torch.optim.Adagrad, parameters, gradients, slots, learning_rate, _counted(1), **options)
+
+
+@operations.native
+def adadelta(
+    parameters: Natives,
+    gradients: Sequence[Sequence[Native | None]],
+    mean_square: Natives | None = None,
+    mean_square_update: Natives | None = None,
+    *,
+    learning_rate: Rate = 1.0,
+    rho: float = 0.95,
+    epsilon: float = 1e-6,
+    weight_decay: float = 0.0,
+    decay: str = "coupled",
+) -> tuple[list[Native], ...]:
+    """``torch.optim.Adadelta``."""
+    if decay != "coupled":
+        raise Unsupported("torch.optim.Adadelta adds weight decay to the gradient")
+    slots = {"square_avg": mean_square, "acc_delta": mean_square_update}
+    options = {"rho": rho, "eps": epsilon, "weight_decay": weight_decay}
+    return _steps(torch.optim.Adadelta, parameters, gradients, slots, learning_rate, _counted(1), **options)
+
+
+@operations.native
+def nadam(
+    parameters: Natives,
+    gradients: Sequence[Sequence[Native | None]],
+    first_moment: Natives | None = None,
+    second_moment: Natives | None = None,
+    *,
+    taken: int = 0,
+    learning_rate: Rate = 0.002,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    schedule: str = "warming",
+    momentum_decay: float = 0.004,
+    weight_decay: float = 0.0,
+    counted: str = "updates",
+) -> tuple[list[Native], ...]:
+    """``torch.optim.NAdam``, whose state has the product of the momenta so far."""
+    require_updates(counted)
+    if schedule != "warming":
+        raise Unsupported("torch.optim.NAdam has a momentum that rises")
+    product = 1.0
+    for step in range(1, taken + 1):
+        product *= beta1 * (1.0 - 0.5 * 0.96 ** (step * momentum_decay))
+    options = {"betas": (beta1, beta2), "eps": epsilon, "momentum_decay": momentum_decay, "weight_decay": weight_decay}
+
+    def others() -> Mapping[str, Native]:
+        return {"step": torch.tensor(float(taken)), "mu_product": torch.tensor(product)}
+
+    slots = {"exp_avg": first_moment, "exp_avg_sq": second_moment}
+    return _steps(torch.optim.NAdam, parameters, gradients, slots, learning_rate, others, **options)
+
+
+def _with_gradients(gradients: Natives) -> list[torch.nn.Parameter]:
+    """Parameters that have copies of these gradients, to be clipped in place."""
+    leaves = [torch.nn.Parameter(torch.zeros_like(gradient)) for gradient in gradients]
+    for leaf, gradient in zip(leaves, gradients, strict=True):
+        leaf.grad = gradient.clone()
+    return leaves
+
+
+@operations.native
+def clip_by_value(gradients: Natives, *, limit: float) -> list[Native | None]:
+    """``torch.nn.utils.clip_grad_value_``."""
+    leaves = _with_gradients(gradients)
+    torch.nn.utils.clip_grad_value_(leaves, limit)
+    return [leaf.grad for leaf in leaves]
+
+
+def require_guard(epsilon: float) -> None:
+    """``clip_grad_norm_`` adds 1e-6 to the norm."""
+    if epsilon != 1e-6:
+        raise Unsupported("torch.nn.utils.clip_grad_norm_ divides by the norm plus 1e-6")
+
+
+@operations.native
+def clip_by_norm(gradients: Natives, *, limit: float, epsilon: float = 0.0) -> list[Native | None]:
+    """``torch.nn.utils.clip_grad_norm_``, called for each gradient on its own."""
+    require_guard(epsilon)
+    leaves = _with_gradients(gradients)
+    for leaf in leaves:
+        torch.nn.utils.clip_grad_norm_(leaf, limit)
+    return [leaf.grad for leaf in leaves]
+
+
+@operations.native
+def clip_by_global_norm(gradients: Natives, *, limit: float, epsilon: float = 0.0) -> list[Native | None]:
+    """``torch.nn.utils.clip_grad_norm_``."""
+    require_guard(epsilon)
+    leaves = _with_gradients(gradients)
+    torch.nn.utils.clip_grad_norm_(leaves, limit)
+    return [leaf.grad for leaf in leaves]
+
+
+def _rates(scheduler: Callable[..., Any], learning_rate: Native, step: Native, **options: Any) -> Native:
+    """The learning rates that a scheduler sets at the steps asked for, which it reaches one after the other.
+
+    It computes in Python's floats, each rate from the one before; they are converted to the dtype.
+    """
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(()))], lr=float(learning_rate))
+    schedule = scheduler(optimizer, **options)
+    wanted = [int(number) for number in step.reshape(-1).tolist()]
+    found = [schedule.get_last_lr()[0]]
+    for _ in range(max(wanted, default=0)):
+        optimizer.step()
+        schedule.step()
+        found.append(schedule.get_last_lr()[0])
+    return step.new_tensor([found[number] for number in wanted]).reshape(step.shape)
+
+
+@operations.native
+def constant_schedule(learning_rate: Native, step: Native) -> Native:
+    """``ConstantLR`` with a factor of 1."""
+    return _rates(torch.optim.lr_scheduler.ConstantLR, learning_rate, step, factor=1.0)
+
+
+@operations.native
+def step_schedule(
+    learning_rate: Native,
+    step: Native,
+    *,
+    boundaries: tuple[int, ...] = (8, 16),
+    factor: float = 0.1,
+    at_boundary: str = "new",
+) -> Native:
+    """``MultiStepLR``."""
+    if at_boundary != "new":
+        raise Unsupported("MultiStepLR changes the rate at the milestone")
+    scheduler = torch.optim.lr_scheduler.MultiStepLR
+    return _rates(scheduler, learning_rate, step, milestones=list(boundaries), gamma=factor)
+
+
+@operations.native
+def exponential_schedule(
+    learning_rate: Native, step: Native, *, rate: float = 0.9, every: int = 8, staircase: bool = False
+) -> Native:
+    """``StepLR`` as a staircase, ``ExponentialLR`` for every step, and the formula in ``LambdaLR`` for several steps."""
+    if staircase:
+        return _rates(torch.optim.lr_scheduler.StepLR, learning_rate, step, step_size=every, gamma=rate)
+    if every == 1:
+        return _rates(torch.optim.lr_scheduler.ExponentialLR, learning_rate, step, gamma=rate)
+    return _rates(torch.optim.lr_scheduler.LambdaLR, learning_rate, step, lr_lambda=lambda number: rate ** (number / every))
+
+
+@operations.native
+def cosine_schedule(learning_rate: Native, step: Native, *, steps: int = 16, final: float = 0.0, beyond: str = "final") -> Native:
+    """``CosineAnnealingLR``."""
+    if beyond != "periodic":
+        raise Unsupported("CosineAnnealingLR rises again after T_max")
+    scheduler = torch.optim.lr_scheduler.CosineAnnealingLR
+    return _rates(scheduler, learning_rate, step, T_max=steps, eta_min=final * float(learning_rate))
+
+
+@operations.native
+def warmup_schedule(learning_rate: Native, step: Native, *, steps: int = 8, start: float = 0.0) -> Native:
+    """``LinearLR``, which starts above zero; from zero, the formula in ``LambdaLR``."""
+    if start == 0.0:
+        return _rates(torch.optim.lr_scheduler.LambdaLR, learning_rate, step, lr_lambda=lambda number: min(number / steps, 1.0))
+    return _rates(torch.optim.lr_scheduler.LinearLR, learning_rate, step, start_factor=start, total_iters=steps)

@@ -1,0 +1,63 @@
+"""LeCun's normal initialiser: see ``lecun_normal``."""
+
+from collections.abc import Iterator
+
+from tensorproof_reference.distributions import Distribution
+from tensorproof_reference.initializers._draws import (
+    AXES,
+    DISTRIBUTIONS,
+    distribution_of_variance,
+    draw_of_variance,
+    draw_samples,
+    fans,
+)
+from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.stream import Stream
+
+
+def lecun_normal(like: Array, *, distribution: str = "normal", seed: int = 0) -> Array:
+    r"""LeCun's normal initialiser: independent normal numbers of mean 0 and variance :math:`1 / n_{in}`, which
+    keeps the variance of values the same through linear layers.
+
+    The convention ``distribution`` is ``normal``, or ``truncated_normal``: cut at two deviations of the normal distribution
+    that, once cut, has this variance.
+
+    The fan-in n_in is the number of inputs times the size of the kernel of a convolution.
+    Only the shape and dtype of ``like`` matter. The same seed draws the same numbers; the draw itself is free, and judged as a
+    distribution.
+
+    Shapes: ``like`` and the result are (outputs, inputs, …), followed by the axes of the kernel.
+    Special values: none; the result is finite.
+    Raises: ``ValueError`` if ``like`` has fewer than two axes, ``distribution`` is unknown or ``seed`` is negative.
+    Source: LeCun et al. (1998), eq. 16.
+    """
+    return draw_of_variance(like, _variance(like), distribution, seed, "lecun_normal")
+
+
+def _variance(like: Array) -> float:
+    fan_in, _ = fans(like)
+    return 1.0 / fan_in
+
+
+def distribution_of(like: Array, *, distribution: str = "normal", seed: int = 0) -> Distribution:
+    """Of each element."""
+    return distribution_of_variance(_variance(like), distribution)
+
+
+def samples(stream: Stream) -> Iterator[Sample]:
+    """A matrix, another seed, a kernel, other keywords."""
+    yield from draw_samples(("truncated", {"distribution": "truncated_normal"}), ("untruncated", {"distribution": "normal"}))
+
+
+OPERATION = Operation(
+    function=lecun_normal,
+    vjp=None,
+    samples=samples,
+    family="initializer",
+    differentiable=(),
+    cotangents=(),
+    axes=AXES,
+    conventions={"distribution": DISTRIBUTIONS},
+    random=True,
+    distribution=distribution_of,
+)

@@ -1,0 +1,102 @@
+"""Adadelta: see ``adadelta``."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tensorproof_reference.arguments import require_choice
+from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.optimizers._samples import optimizer_samples
+from tensorproof_reference.optimizers._steps import (
+    DECAYS,
+    Arrays,
+    Gradients,
+    Rate,
+    coupled,
+    require_fraction,
+    require_not_negative,
+    require_positive,
+    run,
+    shrunk,
+    slot,
+)
+from tensorproof_reference.stream import Stream
+
+
+def adadelta(
+    parameters: Arrays,
+    gradients: Gradients,
+    mean_square: Arrays | None = None,
+    mean_square_update: Arrays | None = None,
+    *,
+    learning_rate: Rate = 1.0,
+    rho: float = 0.95,
+    epsilon: float = 1e-6,
+    weight_decay: float = 0.0,
+    decay: str = "coupled",
+) -> tuple[list[Array], list[Array], list[Array]]:
+    r"""Adadelta: gradients scaled by the ratio of the root mean squares of past updates and of gradients.
+
+    :math:`s \leftarrow \rho s + (1 - \rho) g^2`, :math:`\Delta = \frac{\sqrt{u + \epsilon}}{\sqrt{s + \epsilon}} g`,
+    :math:`u \leftarrow \rho u + (1 - \rho) \Delta^2`, :math:`\theta \leftarrow \theta - \alpha\Delta`. The mean square of
+    updates is of those before the learning rate. Weight decay :math:`\lambda` adds :math:`\lambda\theta` to the gradient
+    (``decay="coupled"``), or subtracts :math:`\alpha\lambda\theta` from the parameter beside the step (``"decoupled"``).
+
+    Shapes: ``parameters`` and the states are lists of arrays of any shape; states left out are zero. ``gradients`` is a list
+    over steps of lists over parameters, or ``None`` where a parameter has no gradient in a step: it stays as it is, and so does
+    its state. ``learning_rate`` is one number, or one per parameter. The results are the new parameters, mean squares of
+    gradients, and mean squares of updates; the arguments stay as they are.
+    Special values: where g is zero the step is 0.
+    Raises: ``ValueError`` if lists differ in length, arrays in shape, a number is out of range, or a convention is unknown.
+    Source: Zeiler (2012), algorithm 1.
+    """
+    require_fraction(rho=rho)
+    require_positive(epsilon=epsilon)
+    require_not_negative(weight_decay=weight_decay)
+    require_choice(decay, "decay", DECAYS)
+
+    def update(
+        parameter: Array, square: Array, updates: Array, gradient: Array, rate: float, count: int
+    ) -> tuple[Array, Array, Array]:
+        if decay == "coupled":
+            gradient = coupled(parameter, gradient, weight_decay)
+        else:
+            parameter = shrunk(parameter, rate, weight_decay)
+        square = rho * square + (1.0 - rho) * np.square(gradient)
+        step = np.sqrt(updates + epsilon) / np.sqrt(square + epsilon) * gradient
+        updates = rho * updates + (1.0 - rho) * np.square(step)
+        return parameter - rate * step, square, updates
+
+    given = {"mean_square": mean_square, "mean_square_update": mean_square_update}
+    states = [slot(parameters, name, values) for name, values in given.items()]
+    moved, squares, updates = run(update, parameters, gradients, states, learning_rate=learning_rate)
+    return moved, squares, updates
+
+
+def samples(stream: Stream) -> Iterator[Sample]:
+    """The samples of every optimizer, weight decay of both kinds, and other constants."""
+    decay = {"weight_decay": 0.125}
+    variants: dict[str, dict[str, Any]] = {
+        "optional_weight_decay": decay,
+        "optional_weight_decay_given": decay,
+        "optional_weight_decay_second_group": {"learning_rate": (0.125, 0.5), **decay},
+        "optional_rho_half": {"rho": 0.5},
+        "epsilon_large": {"epsilon": 0.25},
+        "epsilon_large_given": {"epsilon": 0.25},
+    }
+    variants |= {f"convention_decay_{kind}": {"decay": kind, **decay} for kind in DECAYS}
+    variants |= {f"convention_decay_{kind}_given": {"decay": kind, **decay} for kind in DECAYS}
+    yield from optimizer_samples(stream, variants=variants, states={"mean_square": "+", "mean_square_update": "+"}, rate=0.5)
+
+
+OPERATION = Operation(
+    function=adadelta,
+    vjp=None,
+    samples=samples,
+    family="optimizer",
+    differentiable=(),
+    outputs=("parameters", "mean_square", "mean_square_update"),
+    cotangents=(),
+    conventions={"decay": DECAYS},
+)

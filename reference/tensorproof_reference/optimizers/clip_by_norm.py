@@ -1,0 +1,55 @@
+"""Clipping by the norm of each gradient: see ``clip_by_norm``."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tensorproof_reference.arguments import require_choice
+from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.optimizers._clipping import EPSILONS, clipping_samples
+from tensorproof_reference.optimizers._steps import require_positive
+from tensorproof_reference.stream import Stream
+
+
+def scaled(gradient: Array, norm: Array, limit: float, epsilon: float) -> Array:
+    """The gradient times ``min(limit / (norm + epsilon), 1)``; a norm of 0 divides to infinity, so changes nothing."""
+    return gradient * np.minimum(limit / (norm + epsilon), 1.0)
+
+
+def clip_by_norm(gradients: Sequence[Array], *, limit: float, epsilon: float = 0.0) -> list[Array]:
+    r"""Each gradient on its own scaled to a norm of at most c, the ``limit``: :math:`g \min(1, c / (\|g\|_2 + \epsilon))`.
+
+    Shapes: ``gradients`` is a list of arrays of any shape, and so is the result; the arguments stay as they are.
+    Special values: a gradient of zero stays zero; NaN anywhere in a gradient makes all of it NaN; ±∞ becomes NaN,
+    and what is finite beside it 0.
+    Raises: ``ValueError`` if ``limit`` is not positive or the convention is unknown.
+    Source: Pascanu, Mikolov & Bengio (2013), algorithm 1; Goodfellow, Bengio & Courville (2016), eq. 10.48-10.49.
+    """
+    require_positive(limit=limit)
+    require_choice(epsilon, "epsilon", EPSILONS)
+    norms = [np.sqrt(np.sum(np.square(gradient))) for gradient in gradients]
+    return [scaled(gradient, norm, limit, epsilon) for gradient, norm in zip(gradients, norms, strict=True)]
+
+
+def samples(stream: Stream) -> Iterator[Sample]:
+    """Norms above, below and at the limit, each on its own."""
+    bounds = {
+        "ties_exactly_the_limit": [[0.9, 1.2], [3.0, 4.0]],
+        "bounds_one_above_one_below": [[3.0, 4.0, 0.0], [0.5, 0.25]],
+        "bounds_sum_above_each_below": [[1.0, 0.5], [0.5, 1.0], [-1.0, 0.5]],
+    }
+    variants = {"bounds_large_limit": {"limit": 64.0}, "bounds_small_limit": {"limit": 0.0625}}
+    variants |= {f"convention_epsilon_{index}": {"epsilon": value, "limit": 2.0**-10} for index, value in enumerate(EPSILONS)}
+    yield from clipping_samples(stream, limit=1.5, bounds=bounds, variants=variants, infinite=False)
+
+
+OPERATION = Operation(
+    function=clip_by_norm,
+    vjp=None,
+    samples=samples,
+    family="clipping",
+    differentiable=(),
+    outputs=("gradients",),
+    cotangents=(),
+    conventions={"epsilon": EPSILONS},
+)

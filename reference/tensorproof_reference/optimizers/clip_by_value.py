@@ -1,0 +1,43 @@
+"""Clipping by value: see ``clip_by_value``."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.optimizers._clipping import clipping_samples
+from tensorproof_reference.optimizers._steps import require_positive
+from tensorproof_reference.stream import Stream
+
+
+def clip_by_value(gradients: Sequence[Array], *, limit: float) -> list[Array]:
+    r"""Each number of each gradient brought into :math:`[-c, c]`, where c is ``limit``: :math:`\min(\max(g, -c), c)`.
+
+    Shapes: ``gradients`` is a list of arrays of any shape, and so is the result; the arguments stay as they are.
+    Special values: NaN stays NaN; ±∞ becomes ±c.
+    Raises: ``ValueError`` if ``limit`` is not positive.
+    Source: Goodfellow, Bengio & Courville (2016), §10.11.1.
+    """
+    require_positive(limit=limit)
+    return [np.minimum(np.maximum(gradient, -limit), limit) for gradient in gradients]
+
+
+def samples(stream: Stream) -> Iterator[Sample]:
+    """Values beyond, within and at the limits."""
+    bounds = {
+        "ties_at_the_limit": [[1.5, -1.5, 1.0], [-1.5]],
+        "bounds_beside_the_limit": [[1.4921875, -1.4921875, 1.5078125], [-1.5078125]],
+    }
+    variants = {"bounds_large_limit": {"limit": 64.0}, "bounds_small_limit": {"limit": 0.0625}}
+    yield from clipping_samples(stream, limit=1.5, bounds=bounds, variants=variants, infinite=True)
+
+
+OPERATION = Operation(
+    function=clip_by_value,
+    vjp=None,
+    samples=samples,
+    family="clipping",
+    differentiable=(),
+    outputs=("gradients",),
+    cotangents=(),
+)
