@@ -18,7 +18,7 @@ NAMES = {"scale": "weight", "offset": "bias", "running_mean": "running_mean", "r
 """The names that ``torch.nn.BatchNorm2d`` has for what the reference names otherwise."""
 
 
-class ChannelsLast(nn.Module):
+class ChannelsLast(nn.Module):  # type: ignore[misc]
     """Flattening in the order of channels last, which the weights of the next layer go by."""
 
     def forward(self, x: Native) -> Native:
@@ -26,7 +26,7 @@ class ChannelsLast(nn.Module):
         return x.movedim(1, -1).flatten(1)
 
 
-class LastStep(nn.Module):
+class LastStep(nn.Module):  # type: ignore[misc]
     """A recurrent layer's output at the last time step."""
 
     def __init__(self, layer: nn.Module) -> None:
