@@ -56,6 +56,10 @@ class Model:
     optimizer: str
     """The operation that takes parameters, gradients and its own state (its outputs but the first)."""
     optimizer_keywords: Mapping[str, Any] = field(default_factory=dict)
+    penalties: Mapping[str, float] = field(default_factory=dict)
+    """Penalties added to the loss, by operation, with their strengths: each of every layer's ``weight``."""
+    fit: Mapping[str, Any] = field(default_factory=dict)
+    """How the model is fitted: ``epochs``, ``batch`` and ``patience`` (``fitting``)."""
     batch: int = 4
     """The number of examples in a check; the texts' batches are those of ``fit``."""
     draw: str = ""

@@ -47,7 +47,8 @@ def with_conventions(model: Model, conventions: Mapping[str, Mapping[str, Any]])
 
 def operations_of(model: Model) -> tuple[str, ...]:
     """The names of the operations that a model and its training are made of."""
-    return tuple(dict.fromkeys([*(layer.operation for layer in model.layers.values()), model.loss, model.optimizer]))
+    layers = [layer.operation for layer in model.layers.values()]
+    return tuple(dict.fromkeys([*layers, model.loss, model.optimizer, *model.penalties]))
 
 
 def parameter_count(model: Model) -> int:
@@ -112,9 +113,29 @@ def pull_back(model: Model, dy: Array, trace: Trace) -> tuple[Array | None, Tree
     return dx, {name: gradients[name] for name in model.layers if name in gradients}
 
 
-def loss_of(model: Model, y: Array, target: Array) -> Array:
-    """The model's loss, averaged over the batch."""
-    return operation_named(model.loss).function(y, target, **model.loss_keywords)
+def penalized(parameters: Tree) -> list[str]:
+    """The layers whose weights a penalty counts: those that have a ``weight``."""
+    return [name for name, of_layer in parameters.items() if "weight" in of_layer]
+
+
+def loss_of(model: Model, parameters: Tree, y: Array, target: Array) -> Array:
+    """The model's loss, averaged over the batch, and the penalties of its weights."""
+    loss = operation_named(model.loss).function(y, target, **model.loss_keywords)
+    for name, strength in model.penalties.items():
+        for layer in penalized(parameters):
+            loss = loss + operation_named(name).function(parameters[layer]["weight"], strength=strength)
+    return loss
+
+
+def add_penalty_gradients(model: Model, dloss: Array, parameters: Tree, gradients: Tree) -> Tree:
+    """The gradients of the parameters with those of the penalties added."""
+    added = {name: dict(of_layer) for name, of_layer in gradients.items()}
+    for name, strength in model.penalties.items():
+        vjp = operation_named(name).vjp
+        assert vjp is not None
+        for layer in penalized(parameters):
+            added[layer]["weight"] = added[layer]["weight"] + vjp(dloss, parameters[layer]["weight"], strength=strength)["w"]
+    return added
 
 
 def loss_gradient(model: Model, dloss: Array, y: Array, target: Array) -> Array:
@@ -160,7 +181,9 @@ def train_step(
 ) -> tuple[Array, Tree, Tree, Tree]:
     """Loss before the step, and parameters, state and optimizer's state after it."""
     y, after, trace = run_layers(model, x, parameters, state, training=True)
-    loss = loss_of(model, y, target)
-    _, gradients = pull_back(model, loss_gradient(model, np.ones_like(loss), y, target), trace)
+    loss = loss_of(model, parameters, y, target)
+    one = np.ones_like(loss)
+    _, gradients = pull_back(model, loss_gradient(model, one, y, target), trace)
+    gradients = add_penalty_gradients(model, one, parameters, gradients)
     stepped, slots = update(model, parameters, gradients, slots, taken)
     return loss, stepped, after, slots

@@ -13,6 +13,7 @@ import numpy as np
 from tensorproof_reference import models
 from tensorproof_reference.model import Model
 from tensorproof_reference.model_evaluation import (
+    add_penalty_gradients,
     initial_slots,
     initial_values,
     loss_gradient,
@@ -93,7 +94,7 @@ def model_operation(model: Model) -> Operation:
     ) -> tuple[Array, Array, Tree]:
         chosen = with_conventions(model, conventions)
         y, after, _ = run_layers(chosen, x, parameters, state or {}, training)
-        return y, loss_of(chosen, y, target), after or None
+        return y, loss_of(chosen, parameters, y, target), after or None
 
     def vjp(
         cotangents: tuple[Array, Array],
@@ -109,7 +110,7 @@ def model_operation(model: Model) -> Operation:
         y, _, trace = run_layers(chosen, x, parameters, state or {}, training)
         dy = cotangents[0] + loss_gradient(chosen, cotangents[1], y, target)
         dx, gradients = pull_back(chosen, dy, trace)
-        return {"x": dx, "parameters": gradients}
+        return {"x": dx, "parameters": add_penalty_gradients(chosen, cotangents[1], parameters, gradients)}
 
     def samples(stream: Stream) -> Iterator[Sample]:
         drawn = _first_draw(model, stream)
@@ -163,7 +164,8 @@ def training_operation(model: Model) -> Operation:
     function.__doc__ = f"""One training step of ``{model.name}``: {model.loss}, then {model.optimizer}.
 
     The result is the loss before the step, and the parameters, the state and the optimizer's state after it; ``taken`` is the
-    number of steps taken before. ``mode`` is for backends, which compile in it what their users compile. Source: {", ".join(model.documents)}.
+    number of steps taken before. ``mode`` is for backends, which compile in it what their users compile. Source:
+    {", ".join(model.documents)}.
     """
     return Operation(
         function=function,

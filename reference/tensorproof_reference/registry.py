@@ -14,17 +14,18 @@ from tensorproof_reference.sample_classes import REQUIRED
 
 @functools.cache
 def all_operations() -> Mapping[str, Operation]:
-    """All of them by name, and after them each model's output and training step.
+    """All of them by name, and after them each model's output, training step and fitting.
 
     Raises:
         ValueError: a file's name is not its function's name, or its record is malformed.
     """
     # Imported here, since models are made of operations.
+    from tensorproof_reference.fitting import fit_operation
     from tensorproof_reference.model_operations import all_models, model_operation, training_operation
 
     found = dict(basic_operations())
     for model in all_models().values():
-        for operation in (model_operation(model), training_operation(model)):
+        for operation in (model_operation(model), training_operation(model), fit_operation(model)):
             found[operation.name] = operation
     return MappingProxyType(found)
 

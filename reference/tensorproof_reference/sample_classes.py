@@ -68,6 +68,7 @@ REQUIRED = {
     "initializer": ("statistics",),
     "model": ("plain", "unit"),
     "training": ("plain",),
+    "fitting": ("plain",),
     "random": ("plain", "size", "rank", "empty", "strided", "nan", "infinity", "statistics", "optional"),
 }
 """For each ``Operation.family`` the classes that every operation of it must have; operations add their own beyond these."""

@@ -179,7 +179,7 @@ def test_vector_jacobian_product_is_the_derivative(name):
                     values = outputs_of(operation, sample, perturbed(sample.inputs, direction, step))
                     return sum(
                         float(np.sum(item * (values[name] - outputs[name])))  # noqa: B023
-                        for item, name in zip(cotangent, operation.cotangents, strict=True)  # noqa: B023
+                        for item, name in zip(cotangent, operation.cotangents, strict=True)
                     )
 
                 size = 3e-5

@@ -275,6 +275,17 @@ class Backend:
         """
         return None
 
+    def fit(self, model: Model) -> Implementation | None:
+        """Fitting with the framework's own loop, where it has one (``keras.Model.fit``).
+
+        The implementation's function is called as ``function(x, target, validation_x, validation_target, parameters,
+        state=None, *, epochs, batch, patience=None, conventions={}, mode="eager")`` and returns the history (a dict of arrays
+        by epoch: ``loss``, ``accuracy``, ``validation_loss``, ``validation_accuracy``; ``None`` for accuracies of a model that
+        gives no answers) and the output for the validation data. Mini-batches come in the order of the data. ``None`` (the
+        default) is the loop that users write around training steps.
+        """
+        return None
+
     def declared_layout(self, operation: str) -> Mapping[str, str]:
         """The layout of one operation."""
         return self.layouts.get(operation, {})

@@ -16,7 +16,8 @@ from tensorproof_reference.stream import Stream
 FUSED_DTYPES = ("float64", "float32", "bfloat16")
 SPREAD_CLASSES = ("plain", "geometry", "padding", "overhang", "mask", "recurrent", "nan", "magnitude", "statistics", "labels")
 """The classes of which a compiler that is paid dearly gets one sample each."""
-LARGE = 100_000
+LARGE = 50_000
+"""The number of weights from which on a model's training runs in one mode and dtype only, without ``--thorough``."""
 NONE = "none"
 """The sample, dtype and mode of a check that is about an operation as a whole."""
 
@@ -88,9 +89,9 @@ def _checks(operation: Operation, sample: Sample, dtype: str, is_first: bool, mo
         if dtype == "float32" or (dtype == "float64" and operation.distribution is not None):
             yield "randomness"
         return
-    if operation.family == "training":
+    if operation.family in ("training", "fitting"):
         if dtype in ("float64", "float32"):
-            yield "training"
+            yield operation.family
         return
     yield "forward"
     if operation.family == "model":
@@ -117,9 +118,18 @@ def _in_scope(scope: str, sample: Sample, dtype: str, chosen: frozenset[str], dt
     return scope == "all" or (dtype == single and (scope == "float32" or sample.name in chosen))
 
 
-def is_large(operation: Operation) -> bool:
-    """Whether a model has so many weights that its training is checked in the first mode and in float32 by default."""
-    return operation.model is not None and parameter_count(operation.model) > LARGE
+def _is_costly(operation: Operation, mode: str, dtype: str, description: Description) -> bool:
+    """Whether a check of training is left to ``--thorough``.
+
+    Whole runs go in float64, where errors stay small, if there is one. Models of many weights train in the first mode only,
+    and step by step in float32 only, which shows precision.
+    """
+    if operation.model is None or operation.family not in ("training", "fitting"):
+        return False
+    preferred = "float64" if operation.family == "fitting" and "float64" in description.dtypes else "float32"
+    if parameter_count(operation.model) > LARGE:
+        return (mode, dtype) != (next(iter(description.modes)), preferred)
+    return operation.family == "fitting" and dtype != preferred
 
 
 def all_cases(description: Description, specification: Mapping[str, Operation], seed: int) -> Iterator[Case]:
@@ -132,7 +142,7 @@ def all_cases(description: Description, specification: Mapping[str, Operation], 
         samples = samples_of(operation, seed)
         chosen = spread(samples)
         version = operation.version
-        first, first_mode = next(iter(samples)), next(iter(description.modes))
+        first = next(iter(samples))
         for sample in samples.values():
             required = operation.required and sample.required
             dtypes = dtypes_of(operation, sample, description.dtypes)
@@ -140,8 +150,8 @@ def all_cases(description: Description, specification: Mapping[str, Operation], 
                 if sample.raises and mode != "eager":
                     continue
                 for dtype in dtypes:
-                    costly = operation.family == "training" and is_large(operation) and (mode, dtype) != (first_mode, "float32")
-                    default = _in_scope(scope, sample, dtype, chosen, dtypes) and not costly
+                    default = _in_scope(scope, sample, dtype, chosen, dtypes)
+                    default = default and not _is_costly(operation, mode, dtype, description)
                     for check in _checks(operation, sample, dtype, sample.name == first, mode):
                         yield Case(
                             *(backend, device, mode, operation.name, sample.name, dtype, check, required, default),

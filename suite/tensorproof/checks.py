@@ -15,7 +15,7 @@ from tensorproof.expectation import Expectation, Expected, expectation_of, is_fl
 from tensorproof.models import implementation_of
 from tensorproof.randomness import random_findings
 from tensorproof.records import frames
-from tensorproof.training import training_steps
+from tensorproof.training import run_in_mode, training_steps
 from tensorproof.verdict import Judgement, judge
 from tensorproof_reference import trees
 from tensorproof_reference.errorbars import Precision, precision_of
@@ -337,6 +337,21 @@ def check_training(session: Session, case: Case) -> list[Finding]:
     return [*_most(findings), Finding("passed", text, curve)]
 
 
+def check_fitting(session: Session, case: Case) -> list[Finding]:
+    """History and predictions of a whole run conform, in epochs, batches, stopping and order."""
+    expectation = session.expectation(case)
+    run = run_in_mode(expectation, session.backend, session.device, case.mode, session.runs.clock)
+    answers = run.run(run.native_arguments(), None)
+    found = _outputs(case, expectation, answers, expectation.outputs)
+    curves = [
+        {"output": path, "got": answer.value.tolist(), "expected": expectation.outputs[path][0].tolist()}
+        for path, answer in answers.outputs.items()
+        if path.startswith("history.")
+    ]
+    judged = _most([_unless_near_a_branch(case, item, expectation.closest) for item in found])
+    return [*judged, *(Finding("passed", "", curve) for curve in curves)]
+
+
 def _most(findings: list[Finding]) -> list[Finding]:
     """The findings that mean something, if most do: one array or step that proves nothing is not the verdict on a run.
 
@@ -360,6 +375,7 @@ CHECK_FUNCTIONS: Mapping[str, Callable[[Session, Case], list[Finding]]] = {
     "fused": check_fused,
     "randomness": check_randomness,
     "training": check_training,
+    "fitting": check_fitting,
 }
 
 

@@ -9,8 +9,9 @@ import numpy as np
 
 from tensorproof.backend import Backend, Implementation, Native, Unsupported, numpy_dtype
 from tensorproof_reference import trees
+from tensorproof_reference.fitting import FITTING, METRICS, stops
 from tensorproof_reference.model import Model
-from tensorproof_reference.model_evaluation import optimizer_slots, with_conventions
+from tensorproof_reference.model_evaluation import optimizer_slots, penalized, with_conventions
 from tensorproof_reference.model_operations import TRAINING
 
 Conventions = Mapping[str, Mapping[str, Any]]
@@ -25,9 +26,27 @@ def implementation_of(backend: Backend, name: str) -> Implementation | None:
     operation = table.specification.get(name)
     if operation is None or operation.model is None:
         return None
+    model = operation.model
     if name.endswith(TRAINING):
-        return backend.training_step(operation.model) or composed_training_step(backend, operation.model)
-    return backend.model(operation.model) or composed_model(backend, operation.model)
+        return backend.training_step(model) or composed_training_step(backend, model)
+    if name.endswith(FITTING):
+        return backend.fit(model) or composed_fit(backend, model)
+    return _penalized(backend, model, backend.model(model) or composed_model(backend, model))
+
+
+def _penalized(backend: Backend, model: Model, implementation: Implementation) -> Implementation:
+    """The model with its penalties added to its loss, as users of most frameworks add them."""
+    if not model.penalties:
+        return implementation
+
+    def function(x: Native, target: Native, parameters: Any, state: Any = None, **keywords: Any) -> tuple[Native, Native, Any]:
+        y, loss, after = implementation.function(x, target, parameters, state, **keywords)
+        for name, strength in model.penalties.items():
+            for layer in penalized(parameters):
+                loss = loss + _function(backend, name)(parameters[layer]["weight"], strength=strength)
+        return y, loss, after
+
+    return Implementation(function, implementation.source)
 
 
 def _function(backend: Backend, name: str) -> Callable[..., Any]:
@@ -144,6 +163,67 @@ def composed_training_step(backend: Backend, model: Model) -> Implementation:
         return loss, stepped.pop("parameters"), like(state, others), stepped or None
 
     return Implementation(function, implementation.source)
+
+
+def composed_fit(backend: Backend, model: Model) -> Implementation:
+    """The loop that users write: training steps over mini-batches, and validation after each epoch."""
+    step, whole = implementation_of(backend, f"{model.name}{TRAINING}"), implementation_of(backend, model.name)
+    assert step is not None, model.name
+    assert whole is not None, model.name
+    train_step, evaluate = step.function, whole.function
+
+    def accuracy(y: Native, target: Native) -> float | None:
+        return float(backend.to_numpy(_function(backend, METRICS[model.loss])(y, target))) if model.loss in METRICS else None
+
+    def function(
+        x: Native,
+        target: Native,
+        validation_x: Native,
+        validation_target: Native,
+        parameters: Any,
+        state: Any = None,
+        *,
+        epochs: int = 2,
+        batch: int = 10,
+        patience: int | None = None,
+        conventions: Conventions = NO_CONVENTIONS,
+        mode: str = "eager",
+    ) -> tuple[Any, Native]:
+        leaf = next(leaf for _, leaf in trees.leaves(parameters))
+        dtype, device = backend.dtype_of(leaf), backend.device_of(leaf) or backend.devices()[0]
+
+        def native(values: Any, kind: str = dtype) -> Native:
+            return backend.from_numpy(np.asarray(values, numpy_dtype(kind)), kind, device)
+
+        slots = {
+            name: trees.replace_leaves(parameters, lambda path, item: native(np.zeros(backend.to_numpy(item).shape)))
+            for name in optimizer_slots(with_conventions(model, conventions))
+        }
+        history: dict[str, list[Any]] = {name: [] for name in ("loss", "accuracy", "validation_loss", "validation_accuracy")}
+        taken = 0
+        for _ in range(epochs):
+            losses, hits = [], []
+            for start in range(0, len(backend.to_numpy(x)), batch):
+                part = x[start : start + batch], target[start : start + batch]
+                y, _, _ = evaluate(*part, parameters, state, training=True, conventions=conventions)
+                hits.append(accuracy(y, part[1]))
+                loss, parameters, state, after = train_step(
+                    *part, parameters, state, slots or None, native(taken, "int64"), conventions=conventions, mode=mode
+                )
+                slots, taken = after or {}, taken + 1
+                losses.append(float(backend.to_numpy(loss)))
+            y, loss, _ = evaluate(validation_x, validation_target, parameters, state, conventions=conventions)
+            history["loss"].append(np.mean(losses))
+            history["validation_loss"].append(float(backend.to_numpy(loss)))
+            history["accuracy"].append(
+                float(np.mean([hit for hit in hits if hit is not None])) if model.loss in METRICS else None
+            )
+            history["validation_accuracy"].append(accuracy(y, validation_target))
+            if stops(history["validation_loss"], patience):
+                break
+        return {name: None if None in values else native(values) for name, values in history.items()}, y
+
+    return Implementation(function, step.source)
 
 
 def like(structure: Any, values: Sequence[Native]) -> Any:

@@ -26,7 +26,7 @@ class Step:
 
 def training_steps(expectation: Expectation, backend: Backend, device: str, mode: str, clock: Clock) -> Iterator[Step]:
     """The steps of a training run; each begins where the reference's step before ended, rounded to the dtype."""
-    run = _step_in_mode(expectation, backend, device, mode, clock)
+    run = run_in_mode(expectation, backend, device, mode, clock)
     operation, sample = expectation.operation, expectation.sample
     model = operation.model
     assert model is not None
@@ -42,8 +42,8 @@ def training_steps(expectation: Expectation, backend: Backend, device: str, mode
         inputs |= {name: _rebuilt(inputs[name], values, name) for name in ("parameters", "state", "slots")}
 
 
-def _step_in_mode(expectation: Expectation, backend: Backend, device: str, mode: str, clock: Clock) -> Run:
-    """The run of a step, which compiles by itself what is compiled in the mode."""
+def run_in_mode(expectation: Expectation, backend: Backend, device: str, mode: str, clock: Clock) -> Run:
+    """The run of a training step or of fitting, which compiles by itself what is compiled in the mode."""
     sample = replace(expectation.sample, keywords={**expectation.sample.keywords, "mode": mode})
     function = OperationFunction(backend, expectation.operation, sample, expectation.arguments, ())
     return Run(backend, device, "eager", expectation, function, clock)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Native, ValueAndVjp, hookimpl
+from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl
 from tensorproof_jax import (
     attention,
     data,
@@ -17,6 +17,7 @@ from tensorproof_jax import (
     initializers,
     lookup,
     losses,
+    models,
     normalization,
     optimizers,
     products,
@@ -25,6 +26,7 @@ from tensorproof_jax import (
 )
 from tensorproof_jax.framework import jax, jnp
 from tensorproof_jax.table import operations
+from tensorproof_reference.model import Model
 
 __all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products"]
 
@@ -54,7 +56,7 @@ class JaxBackend(Backend):
 
     name = "jax"
     operations = operations
-    modes = {"jit": "all", "eager": "float32"}
+    modes = {"jit": "all", "eager": "spread"}
     layouts = {**initializers.LAYOUTS, **windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
     declarations = Path(__file__).with_name("declarations.toml")
 
@@ -154,6 +156,14 @@ class JaxBackend(Backend):
 
         value_and_vjp: ValueAndVjp = self._in_mode(run, mode)
         return value_and_vjp
+
+    def model(self, model: Model) -> Implementation:
+        """The model as ``flax.linen.Sequential``."""
+        return models.layered(model)
+
+    def training_step(self, model: Model) -> Implementation:
+        """The step with Optax, compiled as a whole."""
+        return models.trained(model)
 
 
 @hookimpl

@@ -46,7 +46,7 @@ def _steps(
     gradients: Sequence[Sequence[Native | None]],
     slots: dict[str, Natives | None],
     learning_rate: Rate,
-    taken: int = 0,
+    taken: int | None = None,
 ) -> tuple[list[Native], ...]:
     """The parameters and the ``slots`` of state after the steps of ``transformation(rate)``.
 
@@ -66,7 +66,7 @@ def _steps(
     given = {name: [arrays[index] for index in trained] for name, arrays in slots.items() if arrays is not None}
     if given:
         state = optax.tree_utils.tree_set(state, **given)
-    if taken:
+    if taken is not None:
         state = optax.tree_utils.tree_set(state, count=jax.numpy.asarray(taken, jax.numpy.int32))
     for of_step in gradients:
         updates, state = optimizer.update([of_step[index] for index in trained], state, moved)

@@ -31,7 +31,8 @@ def _require_one_bias(weights: Weights) -> None:
         raise Unsupported("the cell of Flax has one bias vector")
 
 
-def _simple_parameters(weights: Weights) -> dict[str, Any]:
+def simple_parameters(weights: Weights) -> dict[str, Any]:
+    """The parameters of ``flax.linen.SimpleCell``."""
     _require_one_bias(weights)
     return {
         "i": {"kernel": weights["input_weights"], "bias": _bias(weights, "bias")},
@@ -39,7 +40,8 @@ def _simple_parameters(weights: Weights) -> dict[str, Any]:
     }
 
 
-def _lstm_parameters(weights: Weights) -> dict[str, Any]:
+def lstm_parameters(weights: Weights) -> dict[str, Any]:
+    """The parameters of ``flax.linen.OptimizedLSTMCell``."""
     _require_one_bias(weights)
     bias = _bias(weights, "bias")
     named = {}
@@ -49,8 +51,8 @@ def _lstm_parameters(weights: Weights) -> dict[str, Any]:
     return named
 
 
-def _gru_parameters(weights: Weights) -> dict[str, Any]:
-    """Update and reset gate have one bias in Flax, which is the sum of the two."""
+def gru_parameters(weights: Weights) -> dict[str, Any]:
+    """The parameters of ``flax.linen.GRUCell``, whose update and reset gate have one bias, which is the sum of the two."""
     bias, recurrent = _bias(weights, "bias"), _bias(weights, "recurrent_bias")
     named = {}
     for index, gate in enumerate("zrn"):
@@ -113,7 +115,7 @@ def simple_rnn(
     return_sequences: bool = True,
 ) -> tuple[Native, Native]:
     """``flax.linen.SimpleCell`` in ``flax.linen.RNN``, followed by a product if there are output weights."""
-    named = [[_simple_parameters(weights) for weights in layer] for layer in parameters]
+    named = [[simple_parameters(weights) for weights in layer] for layer in parameters]
     function = {"tanh": jnp.tanh, "relu": jax.nn.relu}[activation]
     y, (h,) = _stack("SimpleCell", x, named, [_initial(hidden, x, parameters)], return_sequences, activation_fn=function)
     if output_weights is not None:
@@ -131,7 +133,7 @@ def lstm(
     return_sequences: bool = True,
 ) -> tuple[Native, Native, Native]:
     """``flax.linen.OptimizedLSTMCell`` in ``flax.linen.RNN``."""
-    named = [[_lstm_parameters(weights) for weights in layer] for layer in parameters]
+    named = [[lstm_parameters(weights) for weights in layer] for layer in parameters]
     states = [_initial(cell, x, parameters), _initial(hidden, x, parameters)]
     y, (c, h) = _stack("OptimizedLSTMCell", x, named, states, return_sequences)
     return y, h, c
@@ -144,7 +146,7 @@ def gru(
     """``flax.linen.GRUCell``, which resets after the recurrent product, in ``flax.linen.RNN``."""
     if reset != "after":
         raise Unsupported("flax.linen.GRUCell resets after the recurrent product")
-    named = [[_gru_parameters(weights) for weights in layer] for layer in parameters]
+    named = [[gru_parameters(weights) for weights in layer] for layer in parameters]
     y, (h,) = _stack("GRUCell", x, named, [_initial(hidden, x, parameters)], return_sequences)
     return y, h
 

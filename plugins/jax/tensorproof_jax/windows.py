@@ -1,5 +1,6 @@
 """Convolution by ``jax.lax``, channels first, and pooling by Flax, channels last."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from tensorproof.backend import Native, Unsupported
@@ -14,9 +15,21 @@ Pair = tuple[int, int]
 Padding = str | tuple[Pair, Pair]
 
 
-def _padding(padding: Padding) -> Any:
+def lax_padding(padding: Padding) -> Any:
     """Padding in JAX's words."""
     return padding.upper() if isinstance(padding, str) else padding
+
+
+def cropping_padding(padding: Padding, kernel: Sequence[int], dilation: Pair, output_padding: Pair) -> Any:
+    """What ``jax.lax.conv_transpose`` pads before it convolves: by the kernel's reach, less what is cropped.
+
+    JAX's own "VALID" makes the output larger where the stride exceeds the kernel, so ``valid`` is given as numbers too.
+    """
+    if padding == "same":
+        return "SAME"
+    crops = ((0, 0), (0, 0)) if isinstance(padding, str) else padding
+    reach = [(kernel[axis] - 1) * dilation[axis] for axis in (0, 1)]
+    return [(reach[axis] - crops[axis][0], reach[axis] - crops[axis][1] + output_padding[axis]) for axis in (0, 1)]
 
 
 def _biased(y: Native, bias: Native | None) -> Native:
@@ -36,7 +49,7 @@ def conv2d(
 ) -> Native:
     """``jax.lax.conv_general_dilated``."""
     y = jax.lax.conv_general_dilated(
-        *(x, weight, stride, _padding(padding)),
+        *(x, weight, stride, lax_padding(padding)),
         rhs_dilation=dilation,
         dimension_numbers=CHANNELS_FIRST,
         feature_group_count=groups,
@@ -56,17 +69,11 @@ def conv2d_transpose(
     dilation: Pair = (1, 1),
     groups: int = 1,
 ) -> Native:
-    """``jax.lax.conv_transpose``, which pads what it convolves: by the kernel's reach, less what is cropped.
-
-    JAX's own "VALID" makes the output larger where the stride exceeds the kernel, so ``valid`` is given as numbers too.
-    """
+    """``jax.lax.conv_transpose``, whose kernels are told to be those of the convolution."""
     if groups != 1:
         raise Unsupported("jax.lax.conv_transpose has no groups")
-    crops = ((0, 0), (0, 0)) if isinstance(padding, str) else padding
-    reach = [(weight.shape[axis + 2] - 1) * dilation[axis] for axis in (0, 1)]
-    pads = [(reach[axis] - crops[axis][0], reach[axis] - crops[axis][1] + output_padding[axis]) for axis in (0, 1)]
     y = jax.lax.conv_transpose(
-        *(x, weight, stride, "SAME" if padding == "same" else pads),
+        *(x, weight, stride, cropping_padding(padding, weight.shape[2:], dilation, output_padding)),
         rhs_dilation=dilation,
         dimension_numbers=CHANNELS_FIRST,
         transpose_kernel=True,
@@ -85,7 +92,7 @@ def max_pool2d(
 ) -> Native:
     """``flax.linen.max_pool``."""
     _require_floor(ceil_mode)
-    return linen.max_pool(x, window, window if stride is None else stride, _padding(padding))
+    return linen.max_pool(x, window, window if stride is None else stride, lax_padding(padding))
 
 
 @operations.library
@@ -101,4 +108,4 @@ def average_pool2d(
     """``flax.linen.avg_pool``, which counts padding unless told otherwise; it is told where there is any."""
     _require_floor(ceil_mode)
     count = count_padding or padding == "valid"
-    return linen.avg_pool(x, window, window if stride is None else stride, _padding(padding), count_include_pad=count)
+    return linen.avg_pool(x, window, window if stride is None else stride, lax_padding(padding), count_include_pad=count)

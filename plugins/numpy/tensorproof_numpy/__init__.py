@@ -25,7 +25,7 @@ operations.implementations.update(
     {
         name: Implementation(operation.function, "native")
         for name, operation in operations.specification.items()
-        if operation.family != "training"
+        if operation.family not in ("training", "fitting")
     }
 )
 

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Native, ValueAndVjp, hookimpl
+from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl
+from tensorproof_reference.model import Model
 from tensorproof_tensorflow import (
     attention,
     data,
@@ -15,6 +16,7 @@ from tensorproof_tensorflow import (
     initializers,
     lookup,
     losses,
+    models,
     normalization,
     optimizers,
     products,
@@ -157,6 +159,14 @@ class TensorFlowBackend(Backend):
 
         value_and_vjp: ValueAndVjp = self._in_mode(run, mode)
         return value_and_vjp
+
+    def model(self, model: Model) -> Implementation:
+        """The model as ``keras.Sequential``."""
+        return models.layered(model)
+
+    def training_step(self, model: Model) -> Implementation:
+        """The step with ``tf.GradientTape`` and an optimizer of Keras, compiled as a whole."""
+        return models.training_step(model, self._in_mode)
 
 
 @hookimpl

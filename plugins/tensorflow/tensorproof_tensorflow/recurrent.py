@@ -21,7 +21,7 @@ LAYOUTS = dict.fromkeys(("lstm", "lstm_gates", "gru", "gru_gates"), MERGED)
 """Keras merges gates and units, in the order of the reference: ifgo (Keras calls g c) and zrn (Keras calls n h)."""
 
 
-def _weights(direction: Weights, two_biases: bool) -> list[Native]:
+def keras_weights(direction: Weights, two_biases: bool) -> list[Native]:
     """The weights of one direction in the order of Keras."""
     kernels = [direction["input_weights"], direction["recurrent_weights"]]
     bias, recurrent = direction.get("bias"), direction.get("recurrent_bias")
@@ -49,7 +49,7 @@ def _stack(
     finals: list[list[Native]] = [[] for _ in states]
     for index, directions in enumerate(parameters):
         units = directions[0]["recurrent_weights"].shape[0]
-        weights = [_weights(direction, two_biases) for direction in directions]
+        weights = [keras_weights(direction, two_biases) for direction in directions]
         shape = (len(parameters), len(directions), x.shape[0], units)
         given = any(state is not None for state in states)
         whole = [tf.zeros(shape, x.dtype) if state is None else state for state in states] if given else []

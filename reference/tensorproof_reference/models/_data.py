@@ -12,6 +12,11 @@ def uniform(*shape: int) -> Draw:
     return lambda stream, count: stream.uniform((count, *shape))
 
 
+def bits(count: int) -> Draw:
+    """Zeros and ones."""
+    return lambda stream, examples: stream.integers((examples, count), 0, 2).astype(np.float64)
+
+
 def normal(*shape: int) -> Draw:
     """Normal numbers."""
     return lambda stream, count: stream.normal((count, *shape))

@@ -2,7 +2,7 @@
 
 from tensorproof_reference.layers import activation, dense
 from tensorproof_reference.model import Model
-from tensorproof_reference.models._data import binary, normal
+from tensorproof_reference.models._data import binary, bits
 
 MODEL = Model(
     name="xor_mlp",
@@ -16,10 +16,11 @@ MODEL = Model(
         "scores": dense(2, 1),
         "sigmoid": activation("sigmoid"),
     },
-    inputs=normal(2),
+    inputs=bits(2),
     targets=binary(),
     loss="binary_cross_entropy",
     optimizer="momentum",
     optimizer_keywords={"learning_rate": 0.1, "coefficient": 0.9},
+    fit={"epochs": 3, "batch": 1},
     documents=("002 §4",),
 )

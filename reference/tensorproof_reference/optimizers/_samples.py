@@ -98,7 +98,8 @@ def optimizer_samples(
     yield case("optional_no_gradient", absent=((0, 1), (1, 1), (2, 1)))
     small = arguments(stream("epsilon_tiny_gradients"), scale=2.0**-20)
     small["parameters"] = [np.zeros(shape) for shape in SHAPES]
-    bits = WIDE_DTYPES if epsilon else dtypes
+    # Without an epsilon only the range matters, in which float16 has no normal numbers so small.
+    bits = WIDE_DTYPES if epsilon else tuple(dtype for dtype in dtypes if dtype != "float16")
     yield Sample(name="epsilon_tiny_gradients", inputs=small, keywords=keywords, dtypes=bits)
     if not states:
         once = arguments(stream("state_none_is_kept"))

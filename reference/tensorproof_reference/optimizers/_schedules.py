@@ -36,7 +36,7 @@ def schedule_samples(stream: Stream, *, edges: tuple[int, ...], variants: Mappin
     yield case("size_one_step", [7.0])
     yield case("bounds_step_zero", [0.0])
     for edge in edges:
-        yield case(f"bounds_around_{edge}", [float(step) for step in range(max(edge - 2, 0), edge + 3)])
-    yield case("bounds_far_beyond", [200.0, 256.0])
+        yield case(f"bounds_around_{edge}", [0.0, *(float(step) for step in range(max(edge - 2, 0), edge + 3))])
+    yield case("bounds_far_beyond", [0.0, 200.0, 256.0])
     for name, keywords in variants.items():
         yield case(name, first, keywords=keywords)

@@ -7,3 +7,8 @@ from tensorproof.pytest_plugin import Judge
 def test_training(case: Case, judge: Judge) -> None:
     """Every step of a training run conforms."""
     judge(case)
+
+
+def test_fitting(case: Case, judge: Judge) -> None:
+    """A whole run on real data conforms: history, accuracy, stopping and predictions."""
+    judge(case)
