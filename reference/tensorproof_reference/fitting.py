@@ -19,6 +19,7 @@ from tensorproof_reference.model_evaluation import (
     train_step,
     with_conventions,
 )
+from tensorproof_reference.model_operations import parts_of
 from tensorproof_reference.operation import Array, Operation, Sample, Tree
 from tensorproof_reference.registry import operation_named
 from tensorproof_reference.stream import Stream
@@ -180,4 +181,5 @@ def fit_operation(model: Model) -> Operation:
         documents=model.documents,
         version=model.version,
         model=model,
+        parts=parts_of(model),
     )

@@ -64,15 +64,15 @@ def has_modes(model: Model) -> bool:
     return any("training" in (operation_named(layer.operation).function.__kwdefaults__ or {}) for layer in model.layers.values())
 
 
-def _parts(model: Model) -> dict[str, tuple[Operation, str]]:
+def parts_of(model: Model) -> dict[str, tuple[Operation, str]]:
     """See ``Operation.parts``. The output is an image if no layer flattens it."""
     layers = {name: operation_named(layer.operation) for name, layer in model.layers.items()}
     parts = {name: (operation, "") for name, operation in layers.items()}
     first = next(iter(layers.values()))
-    parts["x"] = (first, next(iter(inspect.signature(first.function).parameters)))
+    parts["x"] = parts["validation_x"] = (first, next(iter(inspect.signature(first.function).parameters)))
     images = [operation for operation in layers.values() if operation.family == "window"]
     if images and operation_named("flatten") not in layers.values():
-        parts |= {"y": (images[-1], "y"), "target": (images[-1], "y")}
+        parts |= dict.fromkeys(("y", "predictions", "target", "validation_target"), (images[-1], "y"))
     return parts
 
 
@@ -135,7 +135,7 @@ def model_operation(model: Model) -> Operation:
         documents=model.documents,
         version=model.version,
         model=model,
-        parts=_parts(model),
+        parts=parts_of(model),
     )
 
 
@@ -178,7 +178,7 @@ def training_operation(model: Model) -> Operation:
         documents=model.documents,
         version=model.version,
         model=model,
-        parts=_parts(model),
+        parts=parts_of(model),
     )
 
 

@@ -21,7 +21,7 @@ def clipping_samples(
     """
 
     def gradients(name: str, *shapes: tuple[int, ...], scale: float = 1.0) -> list[Any]:
-        return [scale * stream(name)(str(index)).normal(shape) for index, shape in enumerate(shapes or ((4, 5), (5,)))]
+        return [asarray(scale * stream(name)(str(index)).normal(shape)) for index, shape in enumerate(shapes or ((4, 5), (5,)))]
 
     def case(name: str, *shapes: tuple[int, ...], scale: float = 1.0, **others: Any) -> Sample:
         keywords = {"limit": limit, **others.pop("more", {})}

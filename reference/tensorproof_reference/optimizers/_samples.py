@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import DTYPES, Array, Sample
+from tensorproof_reference.operation import DTYPES, Array, Sample, asarray
 from tensorproof_reference.stream import Stream
 
 Shapes = tuple[tuple[int, ...], ...]
@@ -34,7 +34,7 @@ def arguments(
     def gradient(step: int, index: int) -> Array | None:
         values = stream("gradients")(f"{step}.{index}").normal(shapes[index])
         # No entry is near zero, where an update divided by its own size is not well determined.
-        return None if (step, index) in absent else scale * np.where(values < 0, values - 0.125, values + 0.125)
+        return None if (step, index) in absent else asarray(scale * np.where(values < 0, values - 0.125, values + 0.125))
 
     return {
         "parameters": [stream("parameters")(str(index)).normal(shape) for index, shape in enumerate(shapes)],
