@@ -212,6 +212,12 @@ class Backend:
         """The settings of arithmetic in force on a device (TF32, precision, threads), for the header and the record."""
         return {}
 
+    def defaults(self) -> Mapping[str, Mapping[str, object]]:
+        """What the framework's layers and optimizers do unless told otherwise, where frameworks differ: by operation, numbers
+        and words by name (``{"adam": {"epsilon": 1e-7}, "lstm": {"biases": 2, "gates": "ifgo"}}``). For the record; not judged.
+        """
+        return {}
+
     def dtypes(self, device: str) -> Sequence[str]:
         """Which of float64, float32, bfloat16 and float16 the device has. What is not declared is never tried."""
         raise NotImplementedError("a backend must say its dtypes: def dtypes(self, device)")

@@ -84,7 +84,7 @@ def _check(options: argparse.Namespace, rest: Sequence[str]) -> int:
 def _specified(options: argparse.Namespace) -> Iterable[Any]:
     """Every case of an imaginary backend that has everything."""
     description = Description(
-        "any", "any", DTYPES, {"any": "all"}, sources={}, reasons={}, versions={}, arithmetic={}, declarations=None
+        "any", "any", DTYPES, {"any": "all"}, sources={}, reasons={}, versions={}, arithmetic={}, defaults={}, declarations=None
     )
     known = specification()
     everything = list(all_cases(description, known, max(options.seed, 0)))

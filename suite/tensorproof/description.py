@@ -36,6 +36,8 @@ class Description:
     """Operations that the framework has not, each with the reason."""
     versions: dict[str, str]
     arithmetic: dict[str, str]
+    defaults: dict[str, dict[str, str]]
+    """What the framework does unless told otherwise, by operation."""
     declarations: str | None
     """Path of the plugin's declarations."""
 
@@ -68,6 +70,10 @@ def describe(backend: Backend, device: str | None) -> Description:
             reasons=dict(backend.operations.reasons),
             versions={name: str(version) for name, version in backend.versions().items()},
             arithmetic={name: str(value) for name, value in backend.arithmetic(chosen).items()},
+            defaults={
+                operation: {name: str(value) for name, value in of_operation.items()}
+                for operation, of_operation in backend.defaults().items()
+            },
             declarations=str(backend.declarations) if backend.declarations else None,
         )
     except Exception as error:

@@ -90,6 +90,7 @@ def start_run(
         "modes": description.modes,
         "versions": description.versions,
         "arithmetic": description.arithmetic,
+        "defaults": description.defaults,
         "sources": description.sources,
         "reasons": description.reasons,
         "machine": machine(),

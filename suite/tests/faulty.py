@@ -25,8 +25,8 @@ from tensorproof_reference.rounding import round_to
 
 SPECIFICATION = all_operations()
 SEED = 0
-SCALE = "scale"
-"""The product of an array and a Python number, which no operation is."""
+SCALE, ADD, PART = "scale", "add", "part"
+"""What arrays do that no operation is: the product with a Python number, the sum of two, and indexing."""
 
 NOTICED = ("failed", "error", "fell_back", "crashed", "timed_out", "out_of_memory")
 """The statuses that say that something is wrong."""
@@ -44,6 +44,14 @@ class Value:
     def __mul__(self, factor: float) -> "Value":
         scaled: Value = self.backend.call(SCALE, x=self, factor=factor)
         return scaled
+
+    def __add__(self, other: "Value") -> "Value":
+        added: Value = self.backend.call(ADD, x=self, other=other)
+        return added
+
+    def __getitem__(self, key: Any) -> "Value":
+        part: Value = self.backend.call(PART, x=self, key=key)
+        return part
 
 
 @dataclass(eq=False)
@@ -68,6 +76,24 @@ def _scale_vjp(dy: Any, x: Any, *, factor: float) -> Any:
     return {"x": dy * factor}
 
 
+def _add(x: Any, other: Any) -> Any:
+    return x + other
+
+
+def _add_vjp(dy: Any, x: Any, other: Any) -> Any:
+    return {"x": dy, "other": dy}
+
+
+def _part(x: Any, *, key: Any) -> Any:
+    return x[key]
+
+
+def _part_vjp(dy: Any, x: Any, *, key: Any) -> Any:
+    dx = np.zeros_like(x)
+    np.add.at(dx, key, dy)
+    return {"x": dx}
+
+
 def _gelu_vjp(dy: Any, x: Any, **keywords: Any) -> Any:
     """The reference's, whose cube must not overflow in 32 bits: beyond 1e4 the slope is constant."""
     vjp = SPECIFICATION["gelu"].vjp
@@ -79,6 +105,8 @@ OPERATIONS: Mapping[str, Operation] = {
     **SPECIFICATION,
     "gelu": replace(SPECIFICATION["gelu"], vjp=_gelu_vjp),
     SCALE: Operation(function=_scale, vjp=_scale_vjp, samples=lambda stream: iter(()), family="elementwise"),
+    ADD: Operation(function=_add, vjp=_add_vjp, samples=lambda stream: iter(()), family="elementwise"),
+    PART: Operation(function=_part, vjp=_part_vjp, samples=lambda stream: iter(()), family="elementwise"),
 }
 KEYWORDS = {
     name: {item.name for item in inspect.signature(operation.function).parameters.values() if item.kind is item.KEYWORD_ONLY}
@@ -106,7 +134,11 @@ def in_working_precision(value: Value) -> NDArray[Any]:
 
 
 class SmallBackend(Backend):
-    """The small framework. Subclasses and ``Fault`` change what they please."""
+    """The small framework. Subclasses and ``Fault`` change what they please.
+
+    It has no layers, optimizers or loops of its own: models, training steps and fitting are those that the suite composes of a
+    backend's operations, so that a fault in an operation is one in models too.
+    """
 
     name = "small"
     modes: Mapping[str, str] = {"eager": "all", "compiled": "all"}
@@ -115,8 +147,9 @@ class SmallBackend(Backend):
         self.fault = fault
         self.mode = "eager"
         self.operations = OperationTable(SPECIFICATION)
-        for name in SPECIFICATION:
-            self.operations.implementations[name] = Implementation(partial(self.call, name), "native")
+        for name, operation in SPECIFICATION.items():
+            if operation.model is None:
+                self.operations.implementations[name] = Implementation(partial(self.call, name), "native")
         self._tapes: list[Nodes] = []
 
     def versions(self) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl
+from tensorproof.models import implementation_of
 from tensorproof_jax import (
     attention,
     data,
@@ -24,7 +25,7 @@ from tensorproof_jax import (
     recurrent,
     windows,
 )
-from tensorproof_jax.framework import jax, jnp
+from tensorproof_jax.framework import jax, jnp, linen
 from tensorproof_jax.table import operations
 from tensorproof_reference.model import Model
 
@@ -89,6 +90,17 @@ class JaxBackend(Backend):
             "xla_flags": os.environ.get("XLA_FLAGS", ""),
             "threads": os.environ.get("NPROC") or str(os.cpu_count()),
         }
+
+    def defaults(self) -> Mapping[str, Mapping[str, object]]:
+        """Of Optax and ``flax.linen``."""
+        layers: dict[str, dict[str, object]] = {
+            name: {"initializer": initializer} for name, initializer in initializers.LAYER_INITIALIZERS.items()
+        }
+        norm = linen.BatchNorm()
+        layers["batch_norm"] = {"epsilon": norm.epsilon, "momentum": norm.momentum, "running_variance": "biased"}
+        layers["lstm"] |= {"biases": 1, "gates": "one array each"}
+        layers["gru"] |= {"biases": "1, and 2 of the candidate", "gates": "one array each", "reset": "after"}
+        return {**optimizers.OPTIMIZER_DEFAULTS, **layers}
 
     def dtypes(self, device: str) -> Sequence[str]:
         """The dtypes in which the device multiplies."""
@@ -163,7 +175,9 @@ class JaxBackend(Backend):
 
     def training_step(self, model: Model) -> Implementation:
         """The step with Optax, compiled as a whole."""
-        return models.trained(model)
+        implementation = implementation_of(self, model.name)
+        assert implementation is not None, model.name
+        return models.trained(model, implementation.function)
 
 
 @hookimpl

@@ -239,9 +239,11 @@ def layered(model: Model) -> Implementation:
     return Implementation(function, "library")
 
 
-def trained(model: Model) -> Implementation:
-    """One training step: ``jax.value_and_grad`` of the loss, then Optax, compiled together by ``jax.jit`` if at all."""
-    predict = layered(model).function
+def trained(model: Model, predict: Callable[..., Any]) -> Implementation:
+    """One training step: ``jax.value_and_grad`` of the loss, then Optax, compiled together by ``jax.jit`` if at all.
+
+    ``predict`` is the model's function, with the penalties in its loss.
+    """
     optimizer = operations.implementations[model.optimizer].function
     specification = operations.specification[model.optimizer]
     steps: dict[str, Callable[..., Any]] = {}

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl
+from tensorproof.models import implementation_of
 from tensorproof_reference.model import Model
 from tensorproof_tensorflow import (
     attention,
@@ -82,6 +83,17 @@ class TensorFlowBackend(Backend):
             "threads_within": str(tf.config.threading.get_intra_op_parallelism_threads()),
             "threads_between": str(tf.config.threading.get_inter_op_parallelism_threads()),
         }
+
+    def defaults(self) -> Mapping[str, Mapping[str, object]]:
+        """Of ``keras.optimizers`` and ``keras.layers``."""
+        layers: dict[str, dict[str, object]] = {
+            name: {"initializer": initializer} for name, initializer in initializers.LAYER_INITIALIZERS.items()
+        }
+        norm = keras.layers.BatchNormalization()
+        layers["batch_norm"] = {"epsilon": norm.epsilon, "momentum": norm.momentum, "running_variance": "biased"}
+        layers["lstm"] |= {"biases": 1, "gates": "ifgo", "forget_bias": 1}
+        layers["gru"] |= {"biases": 2, "gates": "zrn", "reset": "after"}
+        return {**optimizers.OPTIMIZER_DEFAULTS, **layers}
 
     def dtypes(self, device: str) -> Sequence[str]:
         """The dtypes in which the device multiplies matrices."""
@@ -166,7 +178,9 @@ class TensorFlowBackend(Backend):
 
     def training_step(self, model: Model) -> Implementation:
         """The step with ``tf.GradientTape`` and an optimizer of Keras, compiled as a whole."""
-        return models.training_step(model, self._in_mode)
+        implementation = implementation_of(self, model.name)
+        assert implementation is not None, model.name
+        return models.training_step(model, implementation.function, self._in_mode)
 
 
 @hookimpl

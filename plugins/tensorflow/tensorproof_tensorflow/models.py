@@ -184,12 +184,6 @@ def _weights(model: Model, parameters: Any, conventions: Conventions) -> list[Na
     return found
 
 
-def _penalty(model: Model, parameters: Any) -> Native | float:
-    weights = [of_layer["weight"] for of_layer in parameters.values() if "weight" in of_layer]
-    functions = [(operations.implementations[name].function, strength) for name, strength in model.penalties.items()]
-    return sum(function(weight, strength=strength) for function, strength in functions for weight in weights)
-
-
 def layered(model: Model) -> Implementation:
     """The model as ``keras.Sequential``, called through ``stateless_call``."""
     loss_function = operations.implementations[model.loss].function
@@ -215,18 +209,20 @@ def layered(model: Model) -> Implementation:
         ]
         y, after = layers.stateless_call(weights, variables, x, training=training)
         keywords = {**conventions.get(model.loss, {}), **model.loss_keywords}
-        loss = loss_function(y, target, **keywords) + _penalty(model, parameters)
         statistics: dict[str, dict[str, Native]] = {name: {} for name, _ in keys}
         for (name, key), value in zip(keys, itertools.compress(after, kept), strict=True):
             statistics[name][key] = value
-        return y, loss, statistics or None
+        return y, loss_function(y, target, **keywords), statistics or None
 
     return Implementation(function, "library")
 
 
-def training_step(model: Model, in_mode: InMode) -> Implementation:
-    """Loss, gradients by ``tf.GradientTape`` and the step of Keras's optimizer, compiled together where the mode compiles."""
-    run_model = layered(model).function
+def training_step(model: Model, predict: Callable[..., Any], in_mode: InMode) -> Implementation:
+    """Loss, gradients by ``tf.GradientTape`` and the step of Keras's optimizer, compiled together where the mode compiles.
+
+    ``predict`` is the model's function, with the penalties in its loss. As in Keras's own training, the optimizer is given
+    the gradient of an embedding as the tape has it: slices of rows.
+    """
     optimizer = operations.implementations[model.optimizer].function
     counts = "taken" in inspect.signature(optimizer).parameters
     compiled: dict[str, Any] = {}
@@ -237,7 +233,7 @@ def training_step(model: Model, in_mode: InMode) -> Implementation:
         values = [leaf for _, leaf in trees.leaves(parameters)]
         with tf.GradientTape() as tape:
             tape.watch(values)
-            _, loss, after = run_model(x, target, parameters, state, training=True, conventions=conventions)
+            _, loss, after = predict(x, target, parameters, state, training=True, conventions=conventions)
         gradients = tape.gradient(loss, values)
         chosen = with_conventions(model, conventions)
         names = optimizer_slots(chosen)

@@ -103,6 +103,17 @@ class TorchBackend(Backend):
             return {**settings, "vector_instructions": torch.backends.cpu.get_cpu_capability()}
         return {**settings, "cudnn_allow_tf32": str(torch.backends.cudnn.allow_tf32)} if kind == "cuda" else settings
 
+    def defaults(self) -> Mapping[str, Mapping[str, object]]:
+        """Of ``torch.optim`` and ``torch.nn``."""
+        layers: dict[str, dict[str, object]] = {
+            name: {"initializer": initializer} for name, initializer in initializers.LAYER_INITIALIZERS.items()
+        }
+        norm = torch.nn.BatchNorm2d(1, device="meta")
+        layers["batch_norm"] = {"epsilon": norm.eps, "momentum": 1 - (norm.momentum or 0), "running_variance": "unbiased"}
+        layers["lstm"] |= {"biases": 2, "gates": "ifgo"}
+        layers["gru"] |= {"biases": 2, "gates": "rzn", "reset": "after"}
+        return {**optimizers.OPTIMIZER_DEFAULTS, **layers}
+
     def dtypes(self, device: str) -> Sequence[str]:
         """All four; MPS has no float64, nor has every XPU."""
         place = torch.device(device)
