@@ -1,11 +1,20 @@
-"""Write a page for each operation from the specification: ``python docs/generate.py`` (``--check``: only say what is stale)."""
+"""Write a page for each operation and model from the specification: ``python docs/generate.py``.
+
+``--check`` only says which pages are stale.
+"""
 
 import inspect
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
+from tensorproof_reference import trees
+from tensorproof_reference.adversaries import Adversaries
+from tensorproof_reference.model import Layer, Model
+from tensorproof_reference.model_evaluation import parameter_count
+from tensorproof_reference.model_operations import all_models
 from tensorproof_reference.operation import Operation
-from tensorproof_reference.registry import all_operations
+from tensorproof_reference.registry import basic_operations
 from tensorproof_reference.sample_classes import CLASSES, class_of
 from tensorproof_reference.stream import Stream
 
@@ -76,14 +85,55 @@ def index() -> str:
     """The list of all operations, in Markdown."""
     rows = [
         f"- [{name}]({name}.md): {(inspect.getdoc(operation.function) or '').splitlines()[0]}"
-        for name, operation in all_operations().items()
+        for name, operation in basic_operations().items()
     ]
-    return "\n".join(["# Operations and losses", "", *rows, ""])
+    models = [f"- [{name}]({name}.md): {model.text.strip().splitlines()[0]}" for name, model in all_models().items()]
+    return "\n".join(["# Operations, losses, optimizers, data and initialisers", "", *rows, "", "# Models", "", *models, ""])
+
+
+def _shapes(layer: Layer) -> str:
+    return ", ".join(f"`{path}` {list(weight.shape)}" for path, weight in trees.leaves({**layer.parameters, **layer.state}))
+
+
+def _keywords(keywords: Mapping[str, object]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in keywords.items())
+
+
+def model_page(model: Model) -> str:
+    """The page of one model, in Markdown."""
+    rows = [
+        f"| `{name}` | [{layer.operation}]({layer.operation}.md) | {f'`{_keywords(layer.keywords)}`' if layer.keywords else ''} "
+        f"| {_shapes(layer)} |"
+        for name, layer in model.layers.items()
+    ]
+    penalties = [f"- Penalty: `{name}`, strength {strength}, of every `weight`." for name, strength in model.penalties.items()]
+    return "\n".join(
+        [
+            f"# {model.name}",
+            "",
+            f"<!-- written by docs/generate.py from reference/tensorproof_reference/models/{model.name}.py; edit that -->",
+            "",
+            inspect.cleandoc(model.text),
+            "",
+            f"- {parameter_count(model):,} trainable weights.",
+            f"- Loss: [{model.loss}]({model.loss}.md) {_keywords(model.loss_keywords)}",
+            *penalties,
+            f"- Optimizer: [{model.optimizer}]({model.optimizer}.md) {_keywords(model.optimizer_keywords)}",
+            f"- Checked on {model.batch} examples at a time.",
+            *([] if isinstance(model, Adversaries) else [f"- Fitted with {_keywords({'epochs': 2, 'batch': 10, **model.fit})}."]),
+            "",
+            "| layer | operation | keywords | weights |",
+            "|---|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
 
 
 def main() -> int:
     """Write the pages, or with ``--check`` return 1 if one is stale."""
-    pages = {f"{name}.md": page(operation) for name, operation in all_operations().items()} | {"index.md": index()}
+    pages = {f"{name}.md": page(operation) for name, operation in basic_operations().items()} | {"index.md": index()}
+    pages |= {f"{name}.md": model_page(model) for name, model in all_models().items()}
     present = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
     if sys.argv[1:] == ["--check"]:
         stale = sorted(name for name in pages.keys() | present.keys() if pages.get(name) != present.get(name))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference import models
+from tensorproof_reference.adversaries import Adversaries, game_operation
 from tensorproof_reference.model import Model
 from tensorproof_reference.model_evaluation import (
     add_penalty_gradients,
@@ -54,6 +55,16 @@ def all_models() -> Mapping[str, Model]:
     return MappingProxyType(found)
 
 
+def operations_made_of(model: Model) -> list[Operation]:
+    """Output and gradient, training step and fitting of a model; of two that learn against each other their steps."""
+    if isinstance(model, Adversaries):
+        return [training_operation(model)]
+    # Imported here, since fitting is made of what is above.
+    from tensorproof_reference.fitting import fit_operation
+
+    return [model_operation(model), training_operation(model), fit_operation(model)]
+
+
 def data(model: Model, stream: Stream, count: int) -> dict[str, Array]:
     """Inputs and targets for so many examples."""
     return {"x": model.inputs(stream("x"), count), "target": model.targets(stream("target"), count)}
@@ -74,6 +85,12 @@ def parts_of(model: Model) -> dict[str, tuple[Operation, str]]:
     if images and operation_named("flatten") not in layers.values():
         parts |= dict.fromkeys(("y", "predictions", "target", "validation_target"), (images[-1], "y"))
     return parts
+
+
+def _game_parts(game: Adversaries) -> dict[str, tuple[Operation, str]]:
+    """Those of both players; the input is the discriminator's, and the target the generator's noise."""
+    generator, discriminator = parts_of(game.generator), parts_of(game.discriminator)
+    return {**generator, **discriminator, "x": discriminator["x"], "target": generator["x"]}
 
 
 def _first_draw(model: Model, seeded: Stream) -> Stream:
@@ -140,7 +157,11 @@ def model_operation(model: Model) -> Operation:
 
 
 def training_operation(model: Model) -> Operation:
-    """One step of the model's training as an operation."""
+    """One step of the model's training as an operation; of both players, if the model is two."""
+    if isinstance(model, Adversaries):
+        return game_operation(
+            model, f"{model.name}{TRAINING}", lambda game, stream: training_batch(game, stream, 0), _game_parts(model)
+        )
 
     def function(
         x: Array,

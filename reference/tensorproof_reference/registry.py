@@ -20,12 +20,11 @@ def all_operations() -> Mapping[str, Operation]:
         ValueError: a file's name is not its function's name, or its record is malformed.
     """
     # Imported here, since models are made of operations.
-    from tensorproof_reference.fitting import fit_operation
-    from tensorproof_reference.model_operations import all_models, model_operation, training_operation
+    from tensorproof_reference.model_operations import all_models, operations_made_of
 
     found = dict(basic_operations())
     for model in all_models().values():
-        for operation in (model_operation(model), training_operation(model), fit_operation(model)):
+        for operation in operations_made_of(model):
             found[operation.name] = operation
     return MappingProxyType(found)
 

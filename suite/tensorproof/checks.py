@@ -327,17 +327,20 @@ def check_training(session: Session, case: Case) -> list[Finding]:
     Where a branch of the reference lies within ten bars, either side is right, and the step proves nothing.
     """
     findings: list[Finding] = []
-    losses = []
+    curves: dict[str, dict[str, Any]] = {}
     for step in training_steps(session.expectation(case), session.backend, session.device, case.mode, session.runs.clock):
         step_case = replace(case, sample=f"step_{step.number}")
         found = _outputs(step_case, step.expectation, step.answers, step.expectation.outputs)
-        losses.append((float(step.answers.outputs["loss"].value), float(step.expectation.outputs["loss"][0])))
+        for path, (value, _) in step.expectation.outputs.items():
+            if path.split(".")[0] == "loss":
+                curve = curves.setdefault(path, {"output": path, "got": [], "expected": []})
+                curve["got"].append(float(step.answers.outputs[path].value))
+                curve["expected"].append(float(value))
         found = [_unless_near_a_branch(step_case, item, step.expectation.closest) for item in found]
         findings.append(_worst_of(_most(found)))
-    curve = {"output": "losses", "got": [got for got, _ in losses], "expected": [expected for _, expected in losses]}
     idle = sum(item.outcome == "not_meaningful" for item in findings)
     text = f"{len(findings) - idle} of {len(findings)} steps conform"
-    return [*_most(findings), Finding("passed", text, curve)]
+    return [*_most(findings), *(Finding("passed", text, curve) for curve in curves.values())]
 
 
 def check_fitting(session: Session, case: Case) -> list[Finding]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof.backend import Backend, Implementation, Native, Unsupported, numpy_dtype
+from tensorproof.backend import SOURCES, Backend, Implementation, Native, Unsupported, numpy_dtype
 from tensorproof_reference import trees
+from tensorproof_reference.adversaries import PLAYERS, Adversaries
 from tensorproof_reference.fitting import FITTING, METRICS, stops
 from tensorproof_reference.model import Model
 from tensorproof_reference.model_evaluation import optimizer_slots, penalized, with_conventions
@@ -27,6 +28,8 @@ def implementation_of(backend: Backend, name: str) -> Implementation | None:
     if operation is None or operation.model is None:
         return None
     model = operation.model
+    if isinstance(model, Adversaries):
+        return composed_game(backend, model)
     if name.endswith(TRAINING):
         return backend.training_step(model) or composed_training_step(backend, model)
     if name.endswith(FITTING):
@@ -93,13 +96,24 @@ def composed_model(backend: Backend, model: Model) -> Implementation:
 class TrainedModel:
     """A model in training mode as a function of its parameters (``tensorproof.backend.Function``).
 
-    Constants are input, target and the leaves of the state; outputs are the model's output and its loss.
+    Constants are input, target and the leaves of the state; outputs are the model's output and its loss. ``with_input`` makes
+    the input the first primal.
     """
 
-    def __init__(self, model: Model, function: Callable[..., Any], parameters: Any, state: Any, conventions: Conventions) -> None:
+    def __init__(
+        self,
+        model: Model,
+        function: Callable[..., Any],
+        parameters: Any,
+        state: Any,
+        conventions: Conventions,
+        with_input: bool = False,
+    ) -> None:
         self.operation = model.name
-        self.primal_paths = tuple(f"parameters.{path}" for path, _ in trees.leaves(parameters))
-        self.constant_paths = ("x", "target", *(f"state.{path}" for path, _ in trees.leaves(state)))
+        weights = tuple(f"parameters.{path}" for path, _ in trees.leaves(parameters))
+        self.primal_paths = ("x", *weights) if with_input else weights
+        fixed = ("target",) if with_input else ("x", "target")
+        self.constant_paths = (*fixed, *(f"state.{path}" for path, _ in trees.leaves(state)))
         self._structures = (parameters, state)
         self._function = function
         self._keywords = {"training": True, "conventions": conventions}
@@ -107,8 +121,14 @@ class TrainedModel:
     def arguments(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Inputs by name and keywords, with the arrays in their places."""
         parameters, state = self._structures
-        inputs = {"x": constants[0], "target": constants[1]}
-        return {**inputs, "parameters": like(parameters, primals), "state": like(state, constants[2:])}, self._keywords
+        given = dict(zip((*self.primal_paths, *self.constant_paths), (*primals, *constants), strict=True))
+        inputs = {
+            "x": given["x"],
+            "target": given["target"],
+            "parameters": trees.replace_leaves(parameters, lambda path, leaf: given[f"parameters.{path}"]),
+            "state": trees.replace_leaves(state, lambda path, leaf: given[f"state.{path}"]),
+        }
+        return inputs, self._keywords
 
     def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
         """Output and loss, and as other outputs the state afterwards."""
@@ -151,18 +171,92 @@ def composed_training_step(backend: Backend, model: Model) -> Implementation:
         if lost:
             raise ValueError(f"the loss gives no gradient to {', '.join(lost)}")
         chosen = with_conventions(model, conventions)
-        specification, names = backend.operations.specification[model.optimizer], optimizer_slots(chosen)
-        keywords: dict[str, Any] = dict(chosen.optimizer_keywords)
-        if "taken" in inspect.signature(specification.function).parameters:
-            keywords["taken"] = int(backend.to_numpy(taken))
-        lists = {name: [leaf for _, leaf in trees.leaves(slots[name])] for name in names}
-        results = trees.by_name(
-            specification.outputs, _function(backend, model.optimizer)(values, [list(gradients)], **lists, **keywords)
-        )
-        stepped = {name: like(parameters, results[name]) for name in ("parameters", *names)}
+        lists = {name: [leaf for _, leaf in trees.leaves(slots[name])] for name in optimizer_slots(chosen)}
+        results = optimized(backend, chosen, values, gradients, lists, taken)
+        stepped = {name: like(parameters, results[name]) for name in ("parameters", *lists)}
         return loss, stepped.pop("parameters"), like(state, others), stepped or None
 
     return Implementation(function, implementation.source)
+
+
+def composed_game(backend: Backend, game: Adversaries) -> Implementation:
+    """A step of the discriminator and one of the generator, made of the two models, their products and the optimizer."""
+    models = {player: implementation_of(backend, model.name) for player, model in game.players().items()}
+    prepared: dict[str, dict[str, Any]] = {}
+
+    def prepare(mode: str, parameters: Any, state: Any, conventions: Conventions) -> dict[str, Any]:
+        found = {}
+        for player, model in game.players().items():
+            implementation = models[player]
+            assert implementation is not None, model.name
+            trained = TrainedModel(
+                model, implementation.function, parameters[player], state[player], conventions, with_input=True
+            )
+            found[player] = backend.forward(trained, "eager"), backend.value_and_vjp(trained, mode)
+        return found
+
+    def function(
+        x: Native,
+        target: Native,
+        parameters: Any,
+        state: Any,
+        slots: Any,
+        taken: Any = 0,
+        *,
+        conventions: Conventions = NO_CONVENTIONS,
+        mode: str = "eager",
+    ) -> tuple[dict[str, Native], Any, Any, Any]:
+        if mode not in prepared:
+            prepared[mode] = prepare(mode, parameters, state, conventions)
+        values = {player: [leaf for _, leaf in trees.leaves(parameters[player])] for player in PLAYERS}
+        states = {player: [leaf for _, leaf in trees.leaves(state[player])] for player in PLAYERS}
+        dtype, device = backend.dtype_of(x), backend.device_of(x) or backend.devices()[0]
+
+        def native(array: Any) -> Native:
+            return backend.from_numpy(np.asarray(array, numpy_dtype(dtype)), dtype, device)
+
+        generate, generator_vjp = prepared[mode]["generator"]
+        _, discriminator_vjp = prepared[mode]["discriminator"]
+        (fake, _), generator_state = generate((target, *values["generator"]), (x, *states["generator"]))
+        rows = (len(backend.to_numpy(x)), 1)
+        zeros, one = native(np.zeros(rows)), native(np.ones(()))
+
+        def judged(images: Native, label: float, weights: Sequence[Native], before: Sequence[Native]) -> Any:
+            constants = (native(np.full(rows, label)), *before)
+            (_, loss), after, gradients = discriminator_vjp((images, *weights), constants, (zeros, one))
+            return loss, gradients[0], gradients[1:], after
+
+        real_loss, _, real, after = judged(x, 1.0, values["discriminator"], states["discriminator"])
+        fake_loss, _, generated, after = judged(fake, 0.0, values["discriminator"], after)
+        total = [first + second for first, second in zip(real, generated, strict=True)]
+        step = _stepped(backend, game, slots, taken, conventions)
+        weights, discriminator_slots = step("discriminator", values["discriminator"], total)
+        loss, d_fake, _, after = judged(fake, 1.0, weights, after)
+        constants = (x, *states["generator"])
+        _, _, gradients = generator_vjp((target, *values["generator"]), constants, (d_fake, native(np.zeros(()))))
+        generator_weights, generator_slots = step("generator", values["generator"], gradients[1:])
+        stepped = {"generator": (generator_weights, generator_slots), "discriminator": (weights, discriminator_slots)}
+        return (
+            {"discriminator": real_loss + fake_loss, "generator": loss},
+            {player: like(parameters[player], stepped[player][0]) for player in PLAYERS},
+            {"generator": like(state["generator"], generator_state), "discriminator": like(state["discriminator"], after)},
+            {slot: {player: like(parameters[player], stepped[player][1][slot]) for player in PLAYERS} for slot in slots},
+        )
+
+    sources = {implementation.source for implementation in models.values() if implementation}
+    return Implementation(function, max(sources, key=SOURCES.index))
+
+
+def _stepped(backend: Backend, game: Adversaries, slots: Any, taken: Any, conventions: Conventions) -> Callable[..., Any]:
+    """The optimizer as a function of a player, its weights and their gradients, to new weights and slots."""
+
+    def step(player: str, values: Sequence[Native], gradients: Sequence[Native]) -> tuple[Sequence[Native], Any]:
+        model = with_conventions(game.players()[player], conventions)
+        lists = {slot: [leaf for _, leaf in trees.leaves(of_players[player])] for slot, of_players in slots.items()}
+        results = optimized(backend, model, values, gradients, lists, taken)
+        return results["parameters"], {slot: results[slot] for slot in lists}
+
+    return step
 
 
 def composed_fit(backend: Backend, model: Model) -> Implementation:
@@ -224,6 +318,23 @@ def composed_fit(backend: Backend, model: Model) -> Implementation:
         return {name: None if None in values else native(values) for name, values in history.items()}, y
 
     return Implementation(function, step.source)
+
+
+def optimized(
+    backend: Backend,
+    model: Model,
+    values: Sequence[Native],
+    gradients: Sequence[Native],
+    slots: Mapping[str, Sequence[Native]],
+    taken: Native,
+) -> dict[str, Any]:
+    """One step of the model's optimizer, an operation of the backend: new parameters and slots, as lists by name."""
+    specification = backend.operations.specification[model.optimizer]
+    keywords: dict[str, Any] = dict(model.optimizer_keywords)
+    if "taken" in inspect.signature(specification.function).parameters:
+        keywords["taken"] = int(backend.to_numpy(taken))
+    function = _function(backend, model.optimizer)
+    return trees.by_name(specification.outputs, function(values, [list(gradients)], **slots, **keywords))
 
 
 def like(structure: Any, values: Sequence[Native]) -> Any:
