@@ -8,24 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Unsupported
-from tensorproof.cases import Case, Declared
-from tensorproof.execution import Answer, Answers, Run, Runs, is_out_of_memory
-from tensorproof.expectation import Expectation, Expected, expectation_of, is_floating
+from tensorproof.backend import Unsupported
+from tensorproof.cases import Case
+from tensorproof.execution import Answers, Run, is_out_of_memory
+from tensorproof.expectation import Expectation, is_floating
+from tensorproof.findings import Finding, Session, judged_gradients, judged_outputs, most, unless_near_a_branch
 from tensorproof.models import implementation_of
 from tensorproof.randomness import random_findings
 from tensorproof.records import frames
-from tensorproof.training import run_in_mode, training_steps
-from tensorproof.verdict import Judgement, judge
+from tensorproof.training import check_fitting, check_training
 from tensorproof_reference import trees
-from tensorproof_reference.errorbars import Precision, precision_of
-from tensorproof_reference.operation import Operation
 from tensorproof_reference.sample_classes import class_of
-
-ROUNDOFF_OF_SHARES = 2.0**-24
-
-SAFE_DISTANCE = 10.0
-"""The distance in bars from a kink or a tie within which a backend may rightly take the other branch, and so another gradient."""
 
 STATUSES = (
     "passed",
@@ -67,84 +60,6 @@ class Result:
     framework_ns: int = 0
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that a check found out: a judged output, or a plain statement."""
-
-    outcome: str
-    message: str
-    record: Mapping[str, Any] = field(default_factory=dict)
-    placement: str = ""
-
-
-class Session:
-    """A backend on a device, with what is needed to check cases of it."""
-
-    def __init__(
-        self,
-        backend: Backend,
-        device: str,
-        specification: Mapping[str, Operation],
-        declared: Declared,
-        seed: int,
-        attempt_unsupported: bool = False,
-    ) -> None:
-        self.backend = backend
-        self.device = device
-        self.specification = specification
-        self.declared = declared
-        self.seed = seed
-        self.attempt_unsupported = attempt_unsupported
-        self.runs = Runs(backend, device)
-
-    def precision(self, case: Case) -> Precision:
-        """The arithmetic that the backend is held to: full, unless declared otherwise."""
-        declaration = self.declared.first("precision", case)
-        table = declaration.table if declaration else {}
-        bits = table.get("matmul_input_bits", 24)
-        return precision_of(case.dtype, matmul_input_bits=bits, accumulate=table.get("accumulate", "float32"))
-
-    def expectation(self, case: Case) -> Expectation:
-        """What the reference expects."""
-        operation, sample = self.specification[case.operation], self.declared.sample(case)
-        return expectation_of(operation, sample, case.dtype, self.seed, self.precision(case))
-
-    def run(self, case: Case) -> Run:
-        """The run that the checks of this case's sample, dtype and mode share."""
-        expectation = self.expectation(case)
-        return self.runs.of(expectation, case.mode, expectation.arguments.primal_paths)
-
-
-def _judged(case: Case, expectation: Expectation, name: str, answer: Answer | None, expected: Expected) -> Finding:
-    value, bar = expected
-    operation, sample = expectation.operation, expectation.sample
-    integer = not np.issubdtype(value.dtype, np.floating)
-    free = operation.output_dtype == "any" or integer
-    output = np.zeros_like(value) if answer is None else answer.value
-    judgement: Judgement = judge(
-        f"{case.operation} {case.sample} {case.dtype} {name}",
-        output,
-        value,
-        bar,
-        case.dtype,
-        output_dtype=case.dtype if answer is None else answer.dtype,
-        expected_dtype=None if free else case.dtype,
-        exact_zero=name in sample.exact_zero,
-        sign_of_zero=sample.sign_of_zero,
-    )
-    placement = "" if answer is None else answer.device or "unverified"
-    record = {"output": name, **judgement.to_record()}
-    return Finding(judgement.outcome, judgement.line, record, placement)
-
-
-def _outputs(case: Case, expectation: Expectation, answers: Answers, expected: Mapping[str, Expected]) -> list[Finding]:
-    return [_judged(case, expectation, name, answers.outputs[name], expected[name]) for name in answers.outputs]
-
-
-def _gradients(case: Case, expectation: Expectation, answers: Answers, expected: Mapping[str, Expected]) -> list[Finding]:
-    return [_judged(case, expectation, f"d_{path}", answer, expected[path]) for path, answer in answers.gradients.items()]
-
-
 def check_declared(session: Session, case: Case) -> list[Finding]:
     """The backend implements the operation or says why not."""
     table = session.backend.operations
@@ -164,11 +79,11 @@ def check_forward(session: Session, case: Case) -> list[Finding]:
     if expectation.sample.raises:
         return _raises(run, case)
     together = case.mode != "eager" and _runs_with_gradient(session, case, run)
-    findings = _outputs(case, expectation, run.first(together), expectation.outputs)
+    findings = judged_outputs(case, expectation, run.first(together), expectation.outputs)
     alone = class_of(expectation.sample) == "plain" and case.dtype == "float32" and expectation.operation.model is None
     if together and alone:
         # A value alone is another program to a compiler; one sample of each operation pays for it.
-        findings += _outputs(case, expectation, run.first(gradient=False), expectation.outputs)
+        findings += judged_outputs(case, expectation, run.first(gradient=False), expectation.outputs)
     return findings
 
 
@@ -209,24 +124,13 @@ def check_gradient(session: Session, case: Case) -> list[Finding]:
     """With a random cotangent, the gradient to every differentiable input conforms, and so does the value beside it."""
     expectation = session.expectation(case)
     answers = session.run(case).first(gradient=True)
-    outputs = _outputs(case, expectation, answers, expectation.outputs) if case.mode == "eager" else []
+    outputs = judged_outputs(case, expectation, answers, expectation.outputs) if case.mode == "eager" else []
     # Where a compiled value is judged, the forward check judges this very one.
-    gradients = _gradients(case, expectation, answers, expectation.gradients)
+    gradients = judged_gradients(case, expectation, answers, expectation.gradients)
     if expectation.operation.model is not None:
-        gradients = [_unless_near_a_branch(case, item, expectation.closest) for item in gradients]
-        gradients = _most(gradients)
+        gradients = [unless_near_a_branch(case, item, expectation.closest) for item in gradients]
+        gradients = most(gradients)
     return [*outputs, *gradients]
-
-
-def _unless_near_a_branch(case: Case, finding: Finding, closest: float) -> Finding:
-    """A failure that proves nothing, since a kink or a tie of the reference is within ten bars, and either side is right.
-
-    Samples of operations stay away from kinks; among the many units of a network one may come near.
-    """
-    if finding.outcome != "failed" or closest >= SAFE_DISTANCE:
-        return finding
-    text = f"{case.operation} {case.sample}: a branch of the reference lies {closest:.1f} bars away [{finding.message}]"
-    return replace(finding, outcome="not_meaningful", message=text)
 
 
 def check_subset(session: Session, case: Case) -> list[Finding]:
@@ -237,7 +141,7 @@ def check_subset(session: Session, case: Case) -> list[Finding]:
     for name in names:
         paths = [path for path in expectation.arguments.primal_paths if path.split(".")[0] == name]
         answers = session.runs.of(expectation, case.mode, paths).first(gradient=True)
-        findings += _gradients(case, expectation, answers, expectation.gradients)
+        findings += judged_gradients(case, expectation, answers, expectation.gradients)
     return findings
 
 
@@ -247,7 +151,7 @@ def check_fused(session: Session, case: Case) -> list[Finding]:
     run = session.runs.of(expectation, case.mode, expectation.arguments.primal_paths, fused=True)
     answers = run.first(gradient=True)
     outputs, gradients = expectation.fused
-    return [*_outputs(case, expectation, answers, outputs), *_gradients(case, expectation, answers, gradients)]
+    return [*judged_outputs(case, expectation, answers, outputs), *judged_gradients(case, expectation, answers, gradients)]
 
 
 def _same(first: NDArray[Any], second: NDArray[Any]) -> bool:
@@ -319,62 +223,6 @@ def check_randomness(session: Session, case: Case) -> list[Finding]:
         for good, text in random_findings(expectation, draw)
     ]
     return [*findings, *(Finding("passed", "drawn", placement=place) for place in sorted(placements))]
-
-
-def check_training(session: Session, case: Case) -> list[Finding]:
-    """Loss, parameters, state and optimizer's state conform after each of the steps, each from the reference's state.
-
-    Where a branch of the reference lies within ten bars, either side is right, and the step proves nothing.
-    """
-    findings: list[Finding] = []
-    curves: dict[str, dict[str, Any]] = {}
-    for step in training_steps(session.expectation(case), session.backend, session.device, case.mode, session.runs.clock):
-        step_case = replace(case, sample=f"step_{step.number}")
-        found = _outputs(step_case, step.expectation, step.answers, step.expectation.outputs)
-        for path, (value, _) in step.expectation.outputs.items():
-            if path.split(".")[0] == "loss":
-                curve = curves.setdefault(path, {"output": path, "got": [], "expected": []})
-                curve["got"].append(float(step.answers.outputs[path].value))
-                curve["expected"].append(float(value))
-        found = [_unless_near_a_branch(step_case, item, step.expectation.closest) for item in found]
-        findings.append(_worst_of(_most(found)))
-    idle = sum(item.outcome == "not_meaningful" for item in findings)
-    text = f"{len(findings) - idle} of {len(findings)} steps conform"
-    return [*_most(findings), *(Finding("passed", text, curve) for curve in curves.values())]
-
-
-def check_fitting(session: Session, case: Case) -> list[Finding]:
-    """History and predictions of a whole run conform, in epochs, batches, stopping and order."""
-    expectation = session.expectation(case)
-    run = run_in_mode(expectation, session.backend, session.device, case.mode, session.runs.clock)
-    answers = run.run(run.native_arguments(), None)
-    # Frameworks give shares of right answers in float32, whatever the model's dtype.
-    expected = {
-        path: (value, np.hypot(bar, ROUNDOFF_OF_SHARES * value) if path.endswith("accuracy") else bar)
-        for path, (value, bar) in expectation.outputs.items()
-    }
-    found = _outputs(case, expectation, answers, expected)
-    curves = [
-        {"output": path, "got": answer.value.tolist(), "expected": expectation.outputs[path][0].tolist()}
-        for path, answer in answers.outputs.items()
-        if path.startswith("history.")
-    ]
-    judged = _most([_unless_near_a_branch(case, item, expectation.closest) for item in found])
-    return [*judged, *(Finding("passed", "", curve) for curve in curves)]
-
-
-def _most(findings: list[Finding]) -> list[Finding]:
-    """The findings that mean something, if most do: one array or step that proves nothing is not the verdict on a run.
-
-    A bias in front of batch normalization, say, has no effect, and so no gradient but rounding errors.
-    """
-    meaningful = [item for item in findings if item.outcome != "not_meaningful"]
-    return meaningful if 2 * len(meaningful) > len(findings) else findings
-
-
-def _worst_of(findings: list[Finding]) -> Finding:
-    ranked = ("failed", "not_meaningful", "passed")
-    return min(findings, key=lambda item: ranked.index(item.outcome))
 
 
 CHECK_FUNCTIONS: Mapping[str, Callable[[Session, Case], list[Finding]]] = {

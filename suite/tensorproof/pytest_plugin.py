@@ -19,9 +19,10 @@ import pytest
 import tensorproof
 from tensorproof.backends import UsageError, load, specification
 from tensorproof.cases import Case, Declared, all_cases, samples_of
-from tensorproof.checks import Result, Session, run_check
+from tensorproof.checks import Result, run_check
 from tensorproof.declarations import Declaration, DeclarationError, read_declarations
 from tensorproof.description import Description, describe, describe_apart, on_declared_device
+from tensorproof.findings import Session
 from tensorproof.options import add_selection_options, command_for, selected, selection_of
 from tensorproof.run import Run, finish, result_to_record, start_run
 from tensorproof_reference.operation import Operation

@@ -1,4 +1,4 @@
-"""Training runs, step by step from the reference's state, so that errors do not feed on each other."""
+"""Training: step by step from the reference's state, so that errors do not feed on each other; and whole runs."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -8,11 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend
+from tensorproof.cases import Case
 from tensorproof.execution import Answers, Clock, OperationFunction, Run
 from tensorproof.expectation import Expectation
+from tensorproof.findings import Finding, Session, judged_outputs, most, unless_near_a_branch, worst_of
 from tensorproof_reference import trees
 from tensorproof_reference.model_operations import STEPS, training_batch
 from tensorproof_reference.stream import Stream
+
+ROUNDOFF_OF_SHARES = 2.0**-24
 
 
 @dataclass(frozen=True)
@@ -52,3 +56,45 @@ def run_in_mode(expectation: Expectation, backend: Backend, device: str, mode: s
 def _rebuilt(structure: Any, values: dict[str, NDArray[Any]], name: str) -> Any:
     """The tree of an input, with the values of the output of that name."""
     return trees.replace_leaves(structure, lambda path, leaf: values[f"{name}.{path}"])
+
+
+def check_training(session: Session, case: Case) -> list[Finding]:
+    """Loss, parameters, state and optimizer's state conform after each of the steps, each from the reference's state.
+
+    Where a branch of the reference lies within ten bars, either side is right, and the step proves nothing.
+    """
+    findings: list[Finding] = []
+    curves: dict[str, dict[str, Any]] = {}
+    for step in training_steps(session.expectation(case), session.backend, session.device, case.mode, session.runs.clock):
+        step_case = replace(case, sample=f"step_{step.number}")
+        found = judged_outputs(step_case, step.expectation, step.answers, step.expectation.outputs)
+        for path, (value, _) in step.expectation.outputs.items():
+            if path.split(".")[0] == "loss":
+                curve = curves.setdefault(path, {"output": path, "got": [], "expected": []})
+                curve["got"].append(float(step.answers.outputs[path].value))
+                curve["expected"].append(float(value))
+        found = [unless_near_a_branch(step_case, item, step.expectation.closest) for item in found]
+        findings.append(worst_of(most(found)))
+    idle = sum(item.outcome == "not_meaningful" for item in findings)
+    text = f"{len(findings) - idle} of {len(findings)} steps conform"
+    return [*most(findings), *(Finding("passed", text, curve) for curve in curves.values())]
+
+
+def check_fitting(session: Session, case: Case) -> list[Finding]:
+    """History and predictions of a whole run conform, in epochs, batches, stopping and order."""
+    expectation = session.expectation(case)
+    run = run_in_mode(expectation, session.backend, session.device, case.mode, session.runs.clock)
+    answers = run.run(run.native_arguments(), None)
+    # Frameworks give shares of right answers in float32, whatever the model's dtype.
+    expected = {
+        path: (value, np.hypot(bar, ROUNDOFF_OF_SHARES * value) if path.endswith("accuracy") else bar)
+        for path, (value, bar) in expectation.outputs.items()
+    }
+    found = judged_outputs(case, expectation, answers, expected)
+    curves = [
+        {"output": path, "got": answer.value.tolist(), "expected": expectation.outputs[path][0].tolist()}
+        for path, answer in answers.outputs.items()
+        if path.startswith("history.")
+    ]
+    judged = most([unless_near_a_branch(case, item, expectation.closest) for item in found])
+    return [*judged, *(Finding("passed", "", curve) for curve in curves)]

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Function, Implementation, OperationTable, ValueAndVjp
 from tensorproof.cases import Case, Declared, all_cases
-from tensorproof.checks import Result, Session, run_check
+from tensorproof.checks import Result, run_check
 from tensorproof.description import describe
+from tensorproof.findings import Session
 from tensorproof_reference import trees
 from tensorproof_reference.operation import DTYPES, Operation
 from tensorproof_reference.registry import all_operations

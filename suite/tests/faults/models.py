@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from faulty import Faults, SmallBackend, in_working_precision, reference
+from faulty import Faults, SmallBackend, Value, in_working_precision
 
 from tensorproof.backend import Implementation
 from tensorproof.models import TrainedModel, composed_fit, composed_model, composed_training_step
@@ -59,9 +59,8 @@ class FlattenInTheOtherOrder(Description):
 @FAULTS.framework("gru_classifier", "plain")
 class ResetAfterTheProduct(Description):
     def described(self, model):
-        layer = model.layers["gru"]
-        flipped = not layer.keywords.get("reset_after", True)
-        return layers_of(model, gru=replace(layer, keywords={**layer.keywords, "reset_after": flipped}))
+        layer = model.layers["recurrent"]
+        return layers_of(model, recurrent=replace(layer, keywords={**layer.keywords, "reset": "after"}))
 
 
 def normalized(momentum: float | None = None, estimate: str | None = None) -> type[Description]:
@@ -170,13 +169,17 @@ class PenaltyOnBiasesToo(Called):
 
 @FAULTS.framework("lstm_classifier_small", "plain")
 class ForgetGateBiasDropped(SmallBackend):
-    def call(self, operation, *first, **others):
-        if operation == "lstm":
-            leaf = others["parameters"][0][0]
-            gates = self.from_numpy(np.array([[1.0], [0.0], [1.0], [1.0]]).astype(leaf["bias"].array.dtype), "float64", "cpu")
-            gates.dtype = leaf["bias"].dtype
-            others["parameters"] = [[{**leaf, "bias": super().call("multiply", leaf["bias"], gates)}]]
-        return super().call(operation, *first, **others)
+    def _replaced(self, operation, part):
+        right = super()._replaced(operation, part)
+        if (operation, part) != ("lstm", "function"):
+            return right
+
+        def without(*, parameters, **others):
+            ((leaf,),) = parameters
+            gates = np.array([[1.0], [0.0], [1.0], [1.0]], leaf["bias"].dtype)
+            return right(parameters=[[{**leaf, "bias": leaf["bias"] * gates}]], **others)
+
+        return without
 
 
 @FAULTS.framework("feedforward_l1", "plain")
@@ -366,7 +369,7 @@ class Fit(Step):
         def function(
             x: Any, target: Any, validation_x: Any, validation_target: Any, parameters: Any, state: Any = None, **settings: Any
         ) -> Any:
-            self.examples, self.settings = len(x.array), settings
+            self.fitting, self.examples, self.settings = model, len(x.array), settings
             return self.fitted(right, (x, target), (validation_x, validation_target), parameters, state, **settings)
 
         return Implementation(function, "composed")
@@ -460,6 +463,9 @@ class Noting(Fit):
         self.losses.append(float(results[0].array))
         return results
 
+    def like(self, value: Value, numbers: Any) -> Value:
+        return Value(np.asarray(numbers, value.array.dtype), value.dtype, "cpu", self)
+
     def told(self, history: Any, losses: Any) -> Any:
         raise NotImplementedError
 
@@ -467,20 +473,20 @@ class Noting(Fit):
 @FAULTS.framework("feedforward_weight_decay_fitting", "fitting")
 class LossOfTheLastBatchForTheEpochs(Noting):
     def told(self, history, losses):
-        return {**history, "loss": self.wrap(losses[:, -1], "float64")}
+        return {**history, "loss": self.like(history["loss"], losses[:, -1])}
 
 
 @FAULTS.framework("lstm_classifier_small_fitting", "fitting")
 class LossAveragedOverAllEpochsSoFar(Noting):
     def told(self, history, losses):
-        return {**history, "loss": self.wrap([np.mean(losses[: epoch + 1]) for epoch in range(len(losses))], "float64")}
+        return {**history, "loss": self.like(history["loss"], [np.mean(losses[: epoch + 1]) for epoch in range(len(losses))])}
 
 
 @FAULTS.framework("feedforward_fitting", "fitting")
 class PredictionsByTheInitialWeights(Fit):
     def fitted(self, right, data, validation, parameters, state, **settings):
         history, _ = right(*data, *validation, parameters, state, **settings)
-        _, y = right(*data, *validation, parameters, state, **{**settings, "epochs": 1, "batch": self.examples})
+        y, _, _ = composed_model(self, self.fitting).function(*validation, parameters, state)
         return history, y
 
 
