@@ -2,25 +2,37 @@
 
 import pytest
 from faults import ALL, BEYOND
-from faulty import NOTICED, SPECIFICATION, SmallBackend, checks_of, first_notice
+from faulty import NOTICED, SPECIFICATION, Fault, SmallBackend, checks_of, first_notice, right_vjp
 from write_fault_table import PAGE, named_in
 
+from tensorproof.cases import LARGE
 from tensorproof.checks import STATUSES, run_check
+from tensorproof_reference.model_evaluation import parameter_count
+from tensorproof_reference.registry import basic_operations
+
+SMALL = [name for name, operation in SPECIFICATION.items() if not operation.model or parameter_count(operation.model) <= LARGE]
+"""All operations but the large models, whose checks would take minutes."""
 
 
 @pytest.mark.parametrize("key", ALL)
 def test_a_fault_is_noticed(key):
-    assert first_notice(ALL[key]) is not None
+    found = first_notice(ALL[key])
+    assert found is not None
+    # The faults in models are planted by hand, step by step: an exception would be a slip of the hand.
+    assert found.status == "failed" or not SPECIFICATION[ALL[key].operation].model
 
 
-@pytest.mark.parametrize("operation", SPECIFICATION)
+@pytest.mark.parametrize("operation", SMALL)
 def test_an_unbroken_backend_passes(operation):
     session, cases = checks_of(SmallBackend(), operation)
     results = [run_check(session, case) for case in cases]
     assert {result.case.mode for result in results} == {"none", "eager", "compiled"}
     wrong = [f"{result.case.key}: {result.message}" for result in results if result.status not in ("passed", "not_meaningful")]
     assert not wrong
-    assert sum(result.status == "not_meaningful" for result in results) <= len(results) / 25
+    # Errors of a whole run feed on each other: in float32 that may leave nothing to say, and there it is not run by default.
+    idle = [result for result in results if result.status == "not_meaningful"]
+    grown = [result for result in idle if (result.case.check, result.case.dtype) == ("fitting", "float32")]
+    assert len(idle) - len(grown) <= len(results) / 25
 
 
 @pytest.mark.parametrize("key", BEYOND)
@@ -30,10 +42,34 @@ def test_a_fault_beyond_the_suite_is_not_noticed(key):
 
 
 def test_every_operation_has_faults_in_value_and_gradient():
-    for name, operation in SPECIFICATION.items():
+    for name in basic_operations():
+        operation = SPECIFICATION[name]
         faults = [fault for fault in ALL.values() if fault.operation == name]
         assert any(fault.function for fault in faults), name
         assert not operation.vjp or any(fault.vjp or fault.backend is not SmallBackend for fault in faults), name
+
+
+@pytest.mark.parametrize("family", ["model", "training", "fitting"])
+def test_models_have_faults_in_output_training_and_fitting(family):
+    operations = [name for name, operation in SPECIFICATION.items() if operation.family == family]
+    planted = [fault for fault in ALL.values() if fault.operation in operations]
+    assert len(planted) >= 10
+    assert len({fault.operation for fault in planted}) >= 5
+
+
+def test_models_have_no_implementation_of_their_own_in_the_small_framework():
+    table = SmallBackend().operations.implementations
+    assert not [name for name in table if SPECIFICATION[name].model]
+
+
+@pytest.mark.parametrize("operation", ["feedforward", "feedforward_training", "feedforward_fitting"])
+def test_a_fault_in_an_operation_is_noticed_in_models_that_have_it_as_a_layer(operation):
+    def half_the_gradient(dy, x):
+        return {"x": 0.5 * right_vjp("sigmoid", dy, x)["x"]}
+
+    fault = Fault(name="half_the_gradient", operation="sigmoid", group="plain", vjp=half_the_gradient)
+    session, cases = checks_of(SmallBackend(fault), operation)
+    assert any(run_check(session, case).status == "failed" for case in cases if case.dtype == "float64")
 
 
 def test_every_status_that_notices_is_one_of_the_suite():

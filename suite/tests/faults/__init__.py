@@ -1,9 +1,8 @@
 """Deliberate faults, by family: ``ALL`` are to be noticed, ``BEYOND`` are known not to be; each by key."""
 
 from collections.abc import Mapping
-from types import ModuleType
 
-from faulty import Fault
+from faulty import Fault, Faults
 
 from faults import (
     attention,
@@ -25,10 +24,10 @@ from faults import (
 )
 
 
-def _by_key(*modules: ModuleType) -> Mapping[str, Fault]:
+def _by_key(*lists: Faults) -> Mapping[str, Fault]:
     found: dict[str, Fault] = {}
-    for module in modules:
-        for fault in module.FAULTS.found:
+    for faults in lists:
+        for fault in faults.found:
             if fault.key in found:
                 raise ValueError(f"two faults are called {fault.key}")
             found[fault.key] = fault
@@ -36,20 +35,20 @@ def _by_key(*modules: ModuleType) -> Mapping[str, Fault]:
 
 
 ALL = _by_key(
-    attention,
-    axis,
-    convolution,
-    data,
-    dropout,
-    elementwise,
-    initializers,
-    losses,
-    machinery,
-    models,
-    normalization,
-    optimizers,
-    pooling,
-    products,
-    recurrent,
+    attention.FAULTS,
+    axis.FAULTS,
+    convolution.FAULTS,
+    data.FAULTS,
+    dropout.FAULTS,
+    elementwise.FAULTS,
+    initializers.FAULTS,
+    losses.FAULTS,
+    machinery.FAULTS,
+    models.FAULTS,
+    normalization.FAULTS,
+    optimizers.FAULTS,
+    pooling.FAULTS,
+    products.FAULTS,
+    recurrent.FAULTS,
 )
-BEYOND = _by_key(beyond)
+BEYOND = _by_key(beyond.FAULTS, models.BEYOND)
