@@ -22,6 +22,10 @@ from tensorproof_reference.errorbar_rules import (
     value_of,
 )
 
+ALLOWANCE = 10.0
+"""How many bars off a right operand may be. Shares of second order, which are all that is left where values vanish, count it in:
+operands ten bars off give (10e)², which is ten bars of 10e²; and √(10e) is ten bars of √(e/10)."""
+
 Rule: TypeAlias = Callable[..., Any]
 
 
@@ -44,7 +48,7 @@ def _multiply(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
     x, y = value_of(a), value_of(b)
     shares = _carried((a, lambda e: y * e), (b, lambda e: x * e))
     if len(shares) == 2:
-        shares.append(a.bar * b.bar)  # of second order: all that is left where both values vanish
+        shares.append(ALLOWANCE * a.bar * b.bar)
     return rounded(precision, x * y, shares)
 
 
@@ -159,14 +163,14 @@ def _vecdot(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
 
 
 def _square(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
-    shares = [2.0 * a.value * a.bar, np.square(a.bar)] if a.bar.any() else []
+    shares = [2.0 * a.value * a.bar, ALLOWANCE * np.square(a.bar)] if a.bar.any() else []
     return rounded(precision, np.square(a.value), shares)
 
 
 def _sqrt(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
-    """The first-order share, but never more than √e, by which a root moves where its argument vanishes."""
+    """The first-order share, but never more than what a root moves by where its argument vanishes."""
     value = np.sqrt(a.value)
-    shares = [np.minimum(0.5 / value * a.bar, np.sqrt(a.bar))] if a.bar.any() else []
+    shares = [np.minimum(0.5 / value * a.bar, np.sqrt(a.bar / ALLOWANCE))] if a.bar.any() else []
     return rounded(precision, value, shares)
 
 

@@ -40,12 +40,12 @@ def bar_of(x):
     [
         pytest.param(lambda x, y: x + y, lambda x, y, ex, ey, v: (ex, ey, U * v), id="add"),
         pytest.param(lambda x, y: x - y, lambda x, y, ex, ey, v: (ex, ey, U * v), id="subtract"),
-        pytest.param(lambda x, y: x * y, lambda x, y, ex, ey, v: (y * ex, x * ey, ex * ey, U * v), id="multiply"),
+        pytest.param(lambda x, y: x * y, lambda x, y, ex, ey, v: (y * ex, x * ey, 10 * ex * ey, U * v), id="multiply"),
         pytest.param(lambda x, y: x / y, lambda x, y, ex, ey, v: (ex / y, v * ey / y, U * v), id="divide"),
         pytest.param(lambda x, y: x * 2.0, lambda x, y, ex, ey, v: (2 * ex, U * v), id="double"),
         pytest.param(lambda x, y: 1.0 - x, lambda x, y, ex, ey, v: (ex, U * v), id="one_minus"),
         pytest.param(lambda x, y: np.float64(3.0) / x, lambda x, y, ex, ey, v: (v * ex / x, U * v), id="three_over"),
-        pytest.param(lambda x, y: x**2, lambda x, y, ex, ey, v: (2 * x * ex, ex * ex, U * v), id="square"),
+        pytest.param(lambda x, y: x**2, lambda x, y, ex, ey, v: (2 * x * ex, 10 * ex * ex, U * v), id="square"),
         pytest.param(lambda x, y: x**0.5, lambda x, y, ex, ey, v: (0.5 / v * ex, U * v), id="half_power"),
         pytest.param(lambda x, y: x**-1.0, lambda x, y, ex, ey, v: (v * v * ex, U * v), id="reciprocal"),
         pytest.param(lambda x, y: x**3, lambda x, y, ex, ey, v: (3 * x * x * ex, 2 * U * v), id="cube"),
@@ -93,9 +93,9 @@ def test_derivatives(function):
 
 def test_where_values_vanish_bars_are_of_second_order():
     x, y = barred(np.zeros(1), 1e-6), barred(np.zeros(1), 1e-5)
-    assert np.isclose(bar_of(x * y)[0], 1e-11)
-    assert np.isclose(bar_of(np.square(x))[0], 1e-12)
-    assert np.isclose(bar_of(np.sqrt(x))[0], 1e-3)
+    assert np.isclose(bar_of(x * y)[0], 1e-10)
+    assert np.isclose(bar_of(np.square(x))[0], 1e-11)
+    assert np.isclose(bar_of(np.sqrt(x))[0], 1e-7**0.5)
     assert np.isclose(bar_of(np.sqrt(barred(np.ones(1), 1e-6)))[0], 0.5e-6, rtol=0.02)
 
 
@@ -213,7 +213,7 @@ def test_infinities_and_nan_are_exact_and_spoil_nothing():
     assert bar_of(barred([np.nan, np.inf], 1.0)[:1] * 2.0) == 0.0
     assert bar_of(barred([0.0], np.inf) * barred([2.0])).tolist() == [np.inf]
     assert bar_of(barred([3.0], np.inf) * barred([0.0])).tolist() == [0.0]
-    assert np.isclose(bar_of(np.sqrt(barred([0.0], 1e-3)))[0], 1e-3**0.5)
+    assert np.isclose(bar_of(np.sqrt(barred([0.0], 1e-3)))[0], 1e-4**0.5)
     rows = barred([[1.0, np.inf], [1.0, 2.0]], 1e-6) @ barred([[1.0, 0.0], [1.0, 1.0]], 1e-6)
     assert bar_of(rows)[0].tolist() == [0.0, 0.0]
     assert np.isfinite(bar_of(rows)[1]).all()

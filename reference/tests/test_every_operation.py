@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 from tensorproof_reference import trees
+from tensorproof_reference.model_evaluation import parameter_count
 from tensorproof_reference.operation import Operation, Sample
-from tensorproof_reference.registry import all_operations
+from tensorproof_reference.registry import all_operations, basic_operations
 from tensorproof_reference.sample_classes import CLASSES, REQUIRED, class_of
 from tensorproof_reference.stream import Stream
 
 OPERATIONS = all_operations()
+LIGHT = [name for name, operation in OPERATIONS.items() if not operation.model or parameter_count(operation.model) <= 1000]
+"""All but the models of many weights, which would take minutes: ``test_models`` has a few directions of theirs."""
 EXACT_ONLY = ("nan", "infinity", "kink", "ties", "empty", "bounds")
 """Classes whose samples have no derivative to approach by differences: they have expected values of their own."""
 
@@ -89,7 +92,7 @@ def test_conventions_have_a_sample_of_each_value(name):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", LIGHT)
 def test_values_and_gradients_keep_the_dtype_and_the_shapes(name, dtype):
     operation = OPERATIONS[name]
     for sample in samples_of(name):
@@ -115,7 +118,7 @@ def test_values_and_gradients_keep_the_dtype_and_the_shapes(name, dtype):
             assert np.array_equal(leaf, before[path], equal_nan=floating(leaf)), f"{sample.name} changed {path}"
 
 
-@pytest.mark.parametrize("name", OPERATIONS)
+@pytest.mark.parametrize("name", LIGHT)
 def test_expected_values_are_met_exactly(name):
     operation = OPERATIONS[name]
     for sample in samples_of(name):
@@ -156,7 +159,8 @@ def directional(evaluate: Callable[[float], Any], step: float) -> float:
     return float((8 * near - far) / (12 * step))
 
 
-@pytest.mark.parametrize("name", [name for name, operation in OPERATIONS.items() if operation.vjp])
+# Those of models are composed of these: ``test_models`` has their derivatives.
+@pytest.mark.parametrize("name", [name for name, operation in basic_operations().items() if operation.vjp])
 def test_vector_jacobian_product_is_the_derivative(name):
     """<vjp(dy), v> = <dy, J v> for random dy and v, where J v comes from directional finite differences."""
     operation = OPERATIONS[name]

@@ -65,7 +65,7 @@ EXTRA = {
     "precision": ("reason", "matmul_input_bits", "accumulate"),
     "device": ("name", "dtypes", "modes"),
 }
-CHECKS = ("forward", "gradient", "subset", "purity", "fused", "randomness", "declared")
+CHECKS = ("forward", "gradient", "subset", "purity", "fused", "randomness", "training", "fitting", "declared")
 
 
 class DeclarationError(ValueError):
