@@ -69,7 +69,8 @@ def _inputs(model: Model, stream: Stream) -> Array:
         grey = _resized(images, *shape[1:]) / 16
         return np.stack([grey / (channel + 1) for channel in range(shape[0])], axis=1)
     if len(shape) == 2:
-        places = np.arange(shape[0] * shape[1]) * 64 // (shape[0] * shape[1])
+        # From the middle on: the pixels at the edges are 0 in all digits.
+        places = (np.arange(shape[0] * shape[1]) * 64 // (shape[0] * shape[1]) + 36) % 64
         return images.reshape(count, 64)[:, places].reshape(count, *shape) / 16
     return drawn
 
@@ -110,8 +111,9 @@ def accuracy_of(model: Model, y: Array, target: Array) -> Array:
 
 
 def stops(losses: list[float], patience: int | None) -> bool:
-    """Whether the validation loss has not improved for ``patience`` epochs."""
-    return patience is not None and len(losses) - 1 - losses.index(min(losses)) >= patience
+    """Whether the validation loss has not improved for ``patience`` epochs; NaN is worse than any number."""
+    ranked = [(np.isnan(loss), loss) for loss in losses]
+    return patience is not None and len(losses) - 1 - ranked.index(min(ranked)) >= patience
 
 
 def fit_operation(model: Model) -> Operation:

@@ -13,8 +13,9 @@ from tensorproof_reference.trees import leaves, leaves_by_name, replace_leaves
 FLOAT32 = precision_of("float32")
 LIGHT = [name for name, operation in all_operations().items() if not operation.model or parameter_count(operation.model) <= 1000]
 """All but the models of many weights, which would take minutes, and some of whose units come near a kink."""
-TRAINED = ("training", "fitting")
-"""Families checked in float64 and float32 only: in 16 bits the steps of a run soon have no digits left."""
+DTYPES_OF = {"training": ("float64", "float32"), "fitting": ("float64", "float32")}
+"""Families not checked in 16 bits, where the steps of a run soon have no digits left."""
+IN_DTYPES = [(name, dtype) for name in LIGHT for dtype in DTYPES_OF.get(all_operations()[name].family, DTYPES)]
 NEAR_BRANCHES = ("feedforward_early_stopping_fitting",)
 """Bars grow tenfold with each of this run's many epochs, so that its answers' largest scores come within them."""
 
@@ -53,12 +54,9 @@ def cases(operation, dtype):
         yield rounded, [round_to(stream(str(i)).normal(shape), dtype) for i, shape in enumerate(shapes)]
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("name", LIGHT)
+@pytest.mark.parametrize(("name", "dtype"), IN_DTYPES)
 def test_every_operation_has_bars_and_keeps_away_from_branches(name, dtype):
     operation, precision = all_operations()[name], precision_of(dtype)
-    if operation.family in TRAINED and dtype not in ("float64", "float32"):
-        pytest.skip("not checked in 16 bits")
     for sample, cotangents in cases(operation, dtype):
         plain = evaluated(operation, sample, cotangents, lambda leaf: leaf)
         with closest_branch() as closest:
