@@ -23,13 +23,14 @@ from tensorproof_jax import (
     optimizers,
     products,
     recurrent,
+    schedules,
     windows,
 )
 from tensorproof_jax.framework import jax, jnp, linen
 from tensorproof_jax.table import operations
 from tensorproof_reference.model import Model
 
-__all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products"]
+__all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products", "schedules"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 

@@ -22,12 +22,13 @@ from tensorproof_tensorflow import (
     optimizers,
     products,
     recurrent,
+    schedules,
     windows,
 )
 from tensorproof_tensorflow.framework import keras, tf, uses_onednn
 from tensorproof_tensorflow.table import operations
 
-__all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products"]
+__all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products", "schedules"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 

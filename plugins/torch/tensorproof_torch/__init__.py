@@ -23,14 +23,24 @@ from tensorproof_torch import (
     optimizers,
     products,
     recurrent,
+    schedules,
     windows,
 )
 from tensorproof_torch.table import operations
 
-__all__ = ["data", "elementwise", "lookup", "losses", "normalization", "windows"]
+__all__ = ["data", "elementwise", "lookup", "losses", "normalization", "schedules", "windows"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
-GRAPH_BREAKS = ("", *initializers.GRAPH_BREAKS, *optimizers.GRAPH_BREAKS, "dropout", "gru", "lstm", "simple_rnn")
+GRAPH_BREAKS = (
+    "",
+    *initializers.GRAPH_BREAKS,
+    *optimizers.GRAPH_BREAKS,
+    *schedules.GRAPH_BREAKS,
+    "dropout",
+    "gru",
+    "lstm",
+    "simple_rnn",
+)
 """What Dynamo cannot trace as one graph: seeding, layers of ``torch.nn`` with recurrence, and compositions that may hold them."""
 
 
