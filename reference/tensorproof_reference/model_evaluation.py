@@ -4,6 +4,7 @@ import inspect
 import math
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -70,8 +71,25 @@ def _require_weights(layer: Layer, name: str, given: Tree) -> None:
         require(shape == weight.shape, f"parameters.{name}.{path}", f"shape {weight.shape}", shape)
 
 
-def run_layers(model: Model, x: Array, parameters: Tree, state: Tree, training: bool) -> tuple[Array, Tree, Trace]:
+def _scaled(x: Array, *, factor: Array) -> Array:
+    """What dropout has done once its draw is known."""
+    return x * factor
+
+
+_SCALED = Operation(
+    function=_scaled,
+    vjp=lambda dy, x, *, factor: {"x": dy * factor},
+    samples=lambda stream: iter(()),
+    family="elementwise",
+)
+
+
+def run_layers(
+    model: Model, x: Array, parameters: Tree, state: Tree, training: bool, drawn: Mapping[str, Array] = MappingProxyType({})
+) -> tuple[Array, Tree, Trace]:
     """The last layer's output, the state afterwards, and what the way back needs.
+
+    ``drawn`` has, for layers of dropout in training, what a backend's draw multiplies by: 0 or 1/(1-p) for each element.
 
     Raises:
         ValueError: weights are missing, unknown or of another shape, or an operation refuses its arguments.
@@ -81,12 +99,12 @@ def run_layers(model: Model, x: Array, parameters: Tree, state: Tree, training: 
     trace: Trace = []
     after: dict[str, Any] = {}
     for name, layer in model.layers.items():
-        operation = operation_named(layer.operation)
+        operation = _SCALED if name in drawn else operation_named(layer.operation)
         names = _arguments(operation)
         weights = {**parameters.get(name, {}), **state.get(name, {})}
         _require_weights(layer, name, weights)
         inputs = {names[0]: x, **weights}
-        keywords = dict(layer.keywords)
+        keywords = {"factor": drawn[name]} if name in drawn else dict(layer.keywords)
         if "training" in names:
             keywords["training"] = training
         outputs = trees.by_name(operation.outputs, operation.function(**inputs, **keywords))
@@ -177,10 +195,17 @@ def update(model: Model, parameters: Tree, gradients: Tree, slots: Tree, taken: 
 
 
 def train_step(
-    model: Model, x: Array, target: Array, parameters: Tree, state: Tree, slots: Tree, taken: int
+    model: Model,
+    x: Array,
+    target: Array,
+    parameters: Tree,
+    state: Tree,
+    slots: Tree,
+    taken: int,
+    drawn: Mapping[str, Array] = MappingProxyType({}),
 ) -> tuple[Array, Tree, Tree, Tree]:
-    """Loss before the step, and parameters, state and optimizer's state after it."""
-    y, after, trace = run_layers(model, x, parameters, state, training=True)
+    """Loss before the step, and parameters, state and optimizer's state after it; ``drawn`` is that of ``run_layers``."""
+    y, after, trace = run_layers(model, x, parameters, state, training=True, drawn=drawn)
     loss = loss_of(model, parameters, y, target)
     one = np.ones_like(loss)
     _, gradients = pull_back(model, loss_gradient(model, one, y, target), trace)

@@ -62,7 +62,8 @@ def operations_made_of(model: Model) -> list[Operation]:
     # Imported here, since fitting is made of what is above.
     from tensorproof_reference.fitting import fit_operation
 
-    return [model_operation(model), training_operation(model), fit_operation(model)]
+    fitted = [] if dropout_layers(model) else [fit_operation(model)]
+    return [model_operation(model), training_operation(model), *fitted]
 
 
 def data(model: Model, stream: Stream, count: int) -> dict[str, Array]:
@@ -70,9 +71,16 @@ def data(model: Model, stream: Stream, count: int) -> dict[str, Array]:
     return {"x": model.inputs(stream("x"), count), "target": model.targets(stream("target"), count)}
 
 
+def dropout_layers(model: Model) -> list[str]:
+    """The names of the layers that draw in training."""
+    return [name for name, layer in model.layers.items() if layer.operation == "dropout"]
+
+
 def has_modes(model: Model) -> bool:
-    """Whether training and inference differ."""
-    return any("training" in (operation_named(layer.operation).function.__kwdefaults__ or {}) for layer in model.layers.values())
+    """Whether training and inference differ by something that a value can be expected of."""
+    return not dropout_layers(model) and any(
+        "training" in (operation_named(layer.operation).function.__kwdefaults__ or {}) for layer in model.layers.values()
+    )
 
 
 def parts_of(model: Model) -> dict[str, tuple[Operation, str]]:
@@ -173,9 +181,11 @@ def training_operation(model: Model) -> Operation:
         *,
         conventions: Conventions = MappingProxyType({}),
         mode: str = "eager",
+        drawn: Mapping[str, Array] = MappingProxyType({}),
     ) -> tuple[Array, Tree, Tree, Tree]:
         chosen = with_conventions(model, conventions)
-        loss, stepped, after, slots = train_step(chosen, x, target, parameters, state or {}, slots or {}, int(taken))
+        before = (parameters, state or {}, slots or {})
+        loss, stepped, after, slots = train_step(chosen, x, target, *before, int(taken), drawn)
         return loss, stepped, after or None, slots or None
 
     def samples(stream: Stream) -> Iterator[Sample]:
@@ -185,7 +195,8 @@ def training_operation(model: Model) -> Operation:
     function.__doc__ = f"""One training step of ``{model.name}``: {model.loss}, then {model.optimizer}.
 
     The result is the loss before the step, and the parameters, the state and the optimizer's state after it; ``taken`` is the
-    number of steps taken before. ``mode`` is for backends, which compile in it what their users compile. Source:
+    number of steps taken before. ``mode`` is for backends, which compile in it what their users compile; ``drawn`` is for the
+    reference, which is told what a backend's dropout drew. Source:
     {", ".join(model.documents)}.
     """
     return Operation(

@@ -344,7 +344,10 @@ def test_weights_that_do_not_fit_are_refused_by_name(make):
         ({**right, "scores": {"weight": right["scores"]["weight"]}}, r"^parameters\.scores: expected bias, weight"),
         (changed(right, "scores", "scale", np.zeros(4)), r"^parameters\.scores: expected bias, weight"),
         ({"scores": right["scores"]}, r"^parameters\.hidden: expected bias, weight"),
-        ({**right, "output": right["scores"]}, r"^parameters: expected layers of classifier: hidden, tanh, scores, got \['output'\]"),
+        (
+            {**right, "output": right["scores"]},
+            r"^parameters: expected layers of classifier: hidden, tanh, scores, got \['output'\]",
+        ),
         (changed(right, "tanh", "weight", np.zeros(1)) if "tanh" in right else {**right, "tanh": {"w": np.zeros(1)}}, "tanh"),
     ):
         with pytest.raises(ValueError, match=message):
@@ -381,7 +384,7 @@ def test_unknown_operations_are_refused_by_name():
         replace(CLASSIFIER, loss="sofmax"),
         replace(CLASSIFIER, optimizer="sofmax"),
     ):
-        with pytest.raises(ValueError, match="operation: expected one of .*'softmax'.*, got 'sofmax'"):
+        with pytest.raises(ValueError, match=r"operation: expected one of .*'softmax'.*, got 'sofmax'"):
             training_operation(model).function(**training_inputs_of(CLASSIFIER))
 
 

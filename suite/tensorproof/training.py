@@ -13,7 +13,8 @@ from tensorproof.execution import Answers, Clock, OperationFunction, Run
 from tensorproof.expectation import Expectation
 from tensorproof.findings import Finding, Session, judged_outputs, most, unless_near_a_branch, worst_of
 from tensorproof_reference import trees
-from tensorproof_reference.model_operations import STEPS, training_batch
+from tensorproof_reference.model import Model
+from tensorproof_reference.model_operations import STEPS, dropout_layers, training_batch
 from tensorproof_reference.stream import Stream
 
 ROUNDOFF_OF_SHARES = 2.0**-24
@@ -38,12 +39,29 @@ def training_steps(expectation: Expectation, backend: Backend, device: str, mode
     inputs = dict(sample.inputs)
     for number in range(STEPS):
         inputs |= {**training_batch(model, stream, number), "taken": np.asarray(number, np.int64)}
-        current = Expectation(
-            operation, replace(sample, inputs=inputs), expectation.dtype, expectation.seed, expectation.precision
-        )
-        yield Step(number, current, run.run(run.native_arguments(current.arguments.leaves), None))
+        given = replace(sample, inputs=inputs)
+        current = Expectation(operation, given, expectation.dtype, expectation.seed, expectation.precision)
+        answers = run.run(run.native_arguments(current.arguments.leaves), None)
+        if dropout_layers(model):
+            told = replace(given, keywords={**given.keywords, "drawn": drawn_by(model, current, answers)})
+            current = Expectation(operation, told, expectation.dtype, expectation.seed, expectation.precision)
+        yield Step(number, current, answers)
         values = {path: value for path, (value, _) in current.outputs.items()}
         inputs |= {name: _rebuilt(inputs[name], values, name) for name in ("parameters", "state", "slots")}
+
+
+def drawn_by(model: Model, before: Expectation, answers: Answers) -> dict[str, NDArray[Any]]:
+    """What a backend's layers of dropout multiplied by, from what they did to the layer after them.
+
+    With a batch of one example and plain gradient descent, the weights of a dropped unit have no gradient, and stay as they are.
+    """
+    names = list(model.layers)
+    drawn = {}
+    for name in dropout_layers(model):
+        path = f"parameters.{names[names.index(name) + 1]}.weight"
+        moved = np.any(answers.outputs[path].value != before.arguments.leaves[path], axis=1)
+        drawn[name] = np.where(moved, 1.0 / (1.0 - model.layers[name].keywords["rate"]), 0.0)
+    return drawn
 
 
 def run_in_mode(expectation: Expectation, backend: Backend, device: str, mode: str, clock: Clock) -> Run:
@@ -65,7 +83,9 @@ def check_training(session: Session, case: Case) -> list[Finding]:
     """
     findings: list[Finding] = []
     curves: dict[str, dict[str, Any]] = {}
+    dropped: list[bool] = []
     for step in training_steps(session.expectation(case), session.backend, session.device, case.mode, session.runs.clock):
+        dropped += [factor == 0 for factors in step.expectation.sample.keywords.get("drawn", {}).values() for factor in factors]
         step_case = replace(case, sample=f"step_{step.number}")
         found = judged_outputs(step_case, step.expectation, step.answers, step.expectation.outputs)
         for path, (value, _) in step.expectation.outputs.items():
@@ -75,6 +95,8 @@ def check_training(session: Session, case: Case) -> list[Finding]:
                 curve["expected"].append(float(value))
         found = [unless_near_a_branch(step_case, item, step.expectation.closest) for item in found]
         findings.append(worst_of(most(found)))
+    if dropped and not 0.0 < np.mean(dropped) < 1.0:
+        findings.append(Finding("failed", f"{case.operation}: dropout drops {'everything' if all(dropped) else 'nothing'}"))
     idle = sum(item.outcome == "not_meaningful" for item in findings)
     text = f"{len(findings) - idle} of {len(findings)} steps conform"
     return [*most(findings), *(Finding("passed", text, curve) for curve in curves.values())]

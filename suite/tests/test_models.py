@@ -9,7 +9,6 @@ import jsonschema
 import numpy as np
 import pytest
 from faulty import SPECIFICATION, SmallBackend
-from tensorproof_numpy import NumpyBackend
 
 from tensorproof.backend import Backend, Implementation, Unsupported
 from tensorproof.cases import Case, Declared, all_cases
@@ -18,6 +17,7 @@ from tensorproof.description import describe
 from tensorproof.findings import Session
 from tensorproof.models import composed_fit, composed_model, composed_training_step
 from tensorproof.run import result_to_record
+from tensorproof_numpy import NumpyBackend
 from tensorproof_reference.fitting import fit_operation
 from tensorproof_reference.layers import activation, batch_norm, dense
 from tensorproof_reference.model import Layer, Model
@@ -129,7 +129,7 @@ def test_wrong_statistics_in_validation_are_noticed(specification):
             return Implementation(function, "composed")
 
     backend = small(specification, TrainingModeDuringValidation)
-    found = [item for item in results_of(backend, specification, "made_for_tests_fitting", dtype="float64", mode="eager")]
+    found = list(results_of(backend, specification, "made_for_tests_fitting", dtype="float64", mode="eager"))
     assert [item.status for item in found if item.case.check == "fitting"] == ["failed"]
     assert any("history.validation_loss" in item.message for item in found)
 
@@ -137,7 +137,7 @@ def test_wrong_statistics_in_validation_are_noticed(specification):
 @pytest.mark.parametrize("make", [model_operation, training_operation, fit_operation])
 def test_a_layer_of_an_unknown_operation_is_refused_with_the_known_ones(make):
     model = Model(**{**vars(MADE), "layers": {**MADE.layers, "softmax": Layer(operation="sofmax")}})
-    with pytest.raises(ValueError, match="^operation: expected one of .*'softmax'.*, got 'sofmax'"):
+    with pytest.raises(ValueError, match=r"^operation: expected one of .*'softmax'.*, got 'sofmax'"):
         make(model)
 
 

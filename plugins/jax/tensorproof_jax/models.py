@@ -150,6 +150,7 @@ MODULES: Mapping[str, Callable[..., Module]] = {
     "flatten": _flatten,
     "batch_norm": _batch_norm,
     "embedding": _embedding,
+    "dropout": lambda layer, *, training, rate=0.5: linen.Dropout(rate, deterministic=not training),
     "simple_rnn": _simple_rnn,
     "lstm": _lstm,
     "gru": _gru,
@@ -222,7 +223,9 @@ def layered(model: Model) -> Implementation:
             "params": _by_module(model, _parameters, parameters),
             "batch_stats": _by_module(model, _statistics, before),
         }
-        y, changed = layers.apply(variables, _turned(x, 1, -1) if turn_in else x, mutable=["batch_stats"])
+        y, changed = layers.apply(
+            variables, _turned(x, 1, -1) if turn_in else x, mutable=["batch_stats"], rngs={"dropout": jax.random.key(0)}
+        )
         if turn_out:
             y = _turned(y, -1, 1)
         after = {

@@ -130,7 +130,7 @@ LAYERS: Mapping[str, Callable[[Layer, Options, str], list[Any]]] = {
     "flatten": _flatten,
     "batch_norm": _batch_norm,
     "embedding": lambda layer, options, dtype: [keras.layers.Embedding(*layer.parameters["weight"].shape, dtype=dtype)],
-    "dropout": lambda layer, options, dtype: [keras.layers.Dropout(options["rate"], dtype=dtype)],
+    "dropout": lambda layer, options, dtype: [keras.layers.Dropout(options["rate"], seed=0, dtype=dtype)],
     "simple_rnn": lambda layer, options, dtype: _recurrent("SimpleRNN", layer, options, dtype, activation=options["activation"]),
     "lstm": lambda layer, options, dtype: _recurrent("LSTM", layer, options, dtype),
     "gru": lambda layer, options, dtype: _recurrent("GRU", layer, options, dtype, reset_after=options["reset"] == "after"),

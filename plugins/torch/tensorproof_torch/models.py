@@ -124,6 +124,8 @@ def layered(model: Model) -> Implementation:
         # Running statistics are updated in place.
         after = {name: {key: value.clone() for key, value in of_layer.items()} for name, of_layer in (state or {}).items()}
         counters = {f"{name}.num_batches_tracked": torch.zeros((), dtype=torch.int64, device=x.device) for name in after}
+        if any(layer.operation == "dropout" for layer in model.layers.values()):
+            torch.manual_seed(0)
         y = torch.func.functional_call(
             networks[training], {**_named(model, parameters), **_named(model, after), **counters}, (x,)
         )

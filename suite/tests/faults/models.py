@@ -306,7 +306,7 @@ class VelocityNotKept(Step):
 @FAULTS.framework("gru_classifier_training", "training")
 class SecondMomentNotKept(Step):
     def stepped(self, right, x, target, parameters, state, slots, taken, **others):
-        first, second = slots
+        _, second = slots
         return right(x, target, parameters, state, {**slots, second: zeros(slots[second])}, taken, **others)
 
 
