@@ -99,11 +99,11 @@ def judged_gradients(case: Case, expectation: Expectation, answers: Answers, exp
 
 
 def unless_near_a_branch(case: Case, finding: Finding, closest: float) -> Finding:
-    """A failure that proves nothing, since a kink or a tie of the reference is within ten bars, and either side is right.
+    """A distance that proves nothing, since a kink or a tie of the reference is within ten bars, and either side is right.
 
     Samples of operations stay away from kinks; among the many units of a network one may come near.
     """
-    if finding.outcome != "failed" or closest >= SAFE_DISTANCE:
+    if finding.outcome != "failed" or finding.record.get("reason") != "bars" or closest >= SAFE_DISTANCE:
         return finding
     text = f"{case.operation} {case.sample}: a branch of the reference lies {closest:.1f} bars away [{finding.message}]"
     return replace(finding, outcome="not_meaningful", message=text)

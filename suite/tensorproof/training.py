@@ -12,6 +12,7 @@ from tensorproof.cases import Case
 from tensorproof.execution import Answers, Clock, OperationFunction, Run
 from tensorproof.expectation import Expectation
 from tensorproof.findings import Finding, Session, judged_outputs, most, unless_near_a_branch, worst_of
+from tensorproof.verdict import plain
 from tensorproof_reference import trees
 from tensorproof_reference.model import Model
 from tensorproof_reference.model_operations import STEPS, dropout_layers, training_batch
@@ -91,8 +92,8 @@ def check_training(session: Session, case: Case) -> list[Finding]:
         for path, (value, _) in step.expectation.outputs.items():
             if path.split(".")[0] == "loss":
                 curve = curves.setdefault(path, {"output": path, "got": [], "expected": []})
-                curve["got"].append(float(step.answers.outputs[path].value))
-                curve["expected"].append(float(value))
+                curve["got"].append(plain(float(step.answers.outputs[path].value)))
+                curve["expected"].append(plain(float(value)))
         found = [unless_near_a_branch(step_case, item, step.expectation.closest) for item in found]
         findings.append(worst_of(most(found)))
     if dropped and not 0.0 < np.mean(dropped) < 1.0:
@@ -114,9 +115,14 @@ def check_fitting(session: Session, case: Case) -> list[Finding]:
     }
     found = judged_outputs(case, expectation, answers, expected)
     curves = [
-        {"output": path, "got": answer.value.tolist(), "expected": expectation.outputs[path][0].tolist()}
+        {"output": path, "got": _plain_list(answer.value), "expected": _plain_list(expectation.outputs[path][0])}
         for path, answer in answers.outputs.items()
         if path.startswith("history.")
     ]
     judged = most([unless_near_a_branch(case, item, expectation.closest) for item in found])
     return [*judged, *(Finding("passed", "", curve) for curve in curves)]
+
+
+def _plain_list(values: NDArray[Any]) -> list[Any]:
+    """Numbers as a record holds them, in which NaN is a word."""
+    return [plain(float(value)) for value in np.ravel(values)]

@@ -77,7 +77,7 @@ class Judgement:
         """The judgement as JSON can hold it: infinite and undefined numbers are the strings ``inf``, ``-inf``, ``nan``."""
         record = {name: getattr(self, name) for name in self.__dataclass_fields__}
         record["index"] = None if self.index is None else list(self.index)
-        return {name: _plain(value) for name, value in record.items()}
+        return {name: plain(value) for name, value in record.items()}
 
 
 def judge(
@@ -244,5 +244,6 @@ def _first(mask: Any) -> tuple[int, ...]:
     return tuple(int(i) for i in np.unravel_index(int(np.argmax(mask)), np.shape(mask)))
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
+    """A number as JSON can hold it: ``inf``, ``-inf`` and ``nan`` are words."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -215,7 +215,6 @@ def validated(result: Result) -> Any:
     return line
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="a curve holds NaN as a number, which JSON has not")
 def test_a_curve_with_nan_is_in_the_record(specification):
     backend = small(specification, NanFromTheTenthStep)
     results = results_of(backend, specification, "made_for_tests_training", dtype="float64", mode="eager")

@@ -21,6 +21,6 @@ MODEL = Model(
     loss="categorical_cross_entropy",
     optimizer="gradient_descent",
     optimizer_keywords={"learning_rate": 4.0},
-    fit={"epochs": 12, "batch": 10, "patience": 2},
+    fit={"epochs": 12, "batch": 20, "patience": 2},
     documents=("000 §6",),
 )

@@ -438,16 +438,13 @@ class BatchesOfTwiceTheSize(Fit):
         return right(*data, *validation, parameters, state, batch=2 * batch, **settings)
 
 
-EXPLODING = "the learning rate is so large that bars grow tenfold by the epoch, and excuse all: smaller steps would tell"
-
-
-@BEYOND.framework("feedforward_early_stopping_fitting", "fitting", missing=EXPLODING)
+@FAULTS.framework("feedforward_early_stopping_fitting", "fitting")
 class PatienceOffByOne(Fit):
     def fitted(self, right, data, validation, parameters, state, *, patience=None, **settings):
         return right(*data, *validation, parameters, state, patience=patience + 1, **settings)
 
 
-@BEYOND.framework("feedforward_early_stopping_fitting", "fitting", missing=EXPLODING)
+@FAULTS.framework("feedforward_early_stopping_fitting", "fitting")
 class PatienceIgnored(Fit):
     def fitted(self, right, data, validation, parameters, state, *, patience=None, **settings):
         return right(*data, *validation, parameters, state, **settings)
@@ -528,3 +525,15 @@ class AccuracyOfTheValidationDataTwice(Fit):
     def fitted(self, right, data, validation, parameters, state, **settings):
         history, y = right(*data, *validation, parameters, state, **settings)
         return {**history, "accuracy": history["validation_accuracy"]}, y
+
+
+@FAULTS.framework("feedforward_dropout_training", "training")
+class DropoutLeftOutOfTraining(Description):
+    def described(self, model):
+        return layers_of(model, dropout=Layer(operation="dropout", keywords={"rate": 0.0}))
+
+
+@FAULTS.framework("feedforward_dropout_training", "training")
+class DropoutOfAnotherRate(Description):
+    def described(self, model):
+        return layers_of(model, dropout=Layer(operation="dropout", keywords={"rate": 0.25}))
