@@ -138,7 +138,11 @@ class Expectation:
         )
 
 
-@functools.lru_cache(maxsize=256)
 def expectation_of(operation: Operation, sample: Sample, dtype: str, seed: int, precision: Precision) -> Expectation:
     """The expectation of a sample, kept for the other checks and modes that ask for it."""
-    return Expectation(operation, sample, dtype, seed, precision)
+    keep = _of_operation if operation.model is None else _of_model
+    return keep(operation, sample, dtype, seed, precision)
+
+
+_of_operation = functools.lru_cache(maxsize=256)(Expectation)
+_of_model = functools.lru_cache(maxsize=4)(Expectation)  # one for each dtype: a model's weights and gradients fill memory
