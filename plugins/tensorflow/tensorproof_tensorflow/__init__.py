@@ -14,6 +14,7 @@ from tensorproof_tensorflow import (
     attention,
     data,
     elementwise,
+    fitting,
     initializers,
     lookup,
     losses,
@@ -182,6 +183,10 @@ class TensorFlowBackend(Backend):
         implementation = implementation_of(self, model.name)
         assert implementation is not None, model.name
         return models.training_step(model, implementation.function, self._in_mode)
+
+    def fit(self, model: Model) -> Implementation | None:
+        """``keras.Model.fit``."""
+        return fitting.keras_fit(model, self._in_mode)
 
 
 @hookimpl

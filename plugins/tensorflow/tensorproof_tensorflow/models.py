@@ -152,25 +152,28 @@ def _frozen(conventions: Conventions) -> Frozen:
     return tuple(sorted((name, tuple(sorted(chosen.items()))) for name, chosen in conventions.items()))
 
 
-@functools.cache
-def network(model: Model, conventions: Frozen, shape: tuple[int, ...], input_dtype: str, dtype: str) -> Any:
-    """The model's layers in a ``keras.Sequential``, whose variables exist, outside of any graph that is being traced.
+def keras_layers(model: Model, conventions: Conventions, dtype: str) -> dict[str, list[Any]]:
+    """The layers of Keras for each of the model's.
 
     Raises:
         Unsupported: Keras has no layer for one of the model's.
     """
-    chosen = {name: dict(items) for name, items in conventions}
     for name, layer in model.layers.items():
         if layer.operation not in LAYERS:
             raise Unsupported(f"layer {name}: keras.layers has no {layer.operation}")
+    return {name: LAYERS[layer.operation](layer, _options(layer, conventions), dtype) for name, layer in model.layers.items()}
+
+
+@functools.cache
+def network(model: Model, conventions: Frozen, shape: tuple[int, ...], input_dtype: str, dtype: str) -> Any:
+    """The model's layers in a ``keras.Sequential``, whose variables exist, outside of any graph that is being traced."""
+    chosen = {name: dict(items) for name, items in conventions}
     with tf.init_scope():
-        layers = [
-            made for layer in model.layers.values() for made in LAYERS[layer.operation](layer, _options(layer, chosen), dtype)
-        ]
+        layers = itertools.chain.from_iterable(keras_layers(model, chosen, dtype).values())
         return keras.Sequential([keras.Input(batch_shape=shape, dtype=input_dtype), *layers])
 
 
-def _weights(model: Model, parameters: Any, conventions: Conventions) -> list[Native]:
+def keras_weights(model: Model, parameters: Any, conventions: Conventions) -> list[Native]:
     """The trainable weights in the order of Keras: of layers, and of each layer's arguments."""
     found: list[Native] = []
     for name, layer in model.layers.items():
@@ -182,6 +185,20 @@ def _weights(model: Model, parameters: Any, conventions: Conventions) -> list[Na
         else:
             found += [given[key] for key in layer.parameters]
     return found
+
+
+def _statistics(network: Any) -> list[bool]:
+    """Which non-trainable variables are running statistics: the others are those of random generators."""
+    return [keras.backend.is_float_dtype(variable.dtype) for variable in network.non_trainable_variables]
+
+
+def set_weights(model: Model, network: Any, weights: Sequence[Native], state: Any) -> None:
+    """Set the weights (in the order of Keras) and the running statistics of a ``keras.Sequential`` of the model."""
+    running = itertools.compress(network.non_trainable_variables, _statistics(network))
+    statistics = [state[name][key] for name, layer in model.layers.items() for key in layer.state]
+    variables = [*network.trainable_variables, *running]
+    for variable, value in zip(variables, [*weights, *statistics], strict=True):
+        variable.assign(value)
 
 
 def layered(model: Model) -> Implementation:
@@ -198,10 +215,9 @@ def layered(model: Model) -> Implementation:
         training: bool = False,
         conventions: Conventions = NO_CONVENTIONS,
     ) -> tuple[Native, Native, Any]:
-        weights = _weights(model, parameters, conventions)
+        weights = keras_weights(model, parameters, conventions)
         layers = network(model, _frozen(conventions), tuple(x.shape), x.dtype.name, weights[0].dtype.name)
-        # The other variables are those of random generators.
-        kept = [keras.backend.is_float_dtype(variable.dtype) for variable in layers.non_trainable_variables]
+        kept = _statistics(layers)
         waiting = (state[name][key] for name, key in keys)
         variables = [
             next(waiting) if is_statistic else variable.value

@@ -21,6 +21,7 @@ from faults import (
     pooling,
     products,
     recurrent,
+    training,
 )
 
 
@@ -50,5 +51,6 @@ ALL = _by_key(
     pooling.FAULTS,
     products.FAULTS,
     recurrent.FAULTS,
+    training.FAULTS,
 )
-BEYOND = _by_key(beyond.FAULTS, models.BEYOND)
+BEYOND = _by_key(beyond.FAULTS)
