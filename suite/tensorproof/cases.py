@@ -8,6 +8,7 @@ from typing import Any
 
 from tensorproof.declarations import Declaration, Situation, argument_names, in_force, matches
 from tensorproof.description import Description
+from tensorproof_reference.adversaries import Adversaries
 from tensorproof_reference.model_evaluation import operations_of, parameter_count
 from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.sample_classes import class_of
@@ -121,12 +122,14 @@ def _in_scope(scope: str, sample: Sample, dtype: str, chosen: frozenset[str], dt
 def _is_costly(operation: Operation, mode: str, dtype: str, description: Description) -> bool:
     """Whether a check of training is left to ``--thorough``.
 
-    Whole runs go in float64, where errors stay small, if there is one. Models of many weights train in the first mode only,
+    Whole runs, and steps of one model on what another has just learnt, go in float64, where errors stay small, if there is one.
+    Models of many weights train in the first mode only,
     and step by step in float32 only, which shows precision.
     """
     if operation.model is None or operation.family not in ("training", "fitting"):
         return False
-    preferred = "float64" if operation.family == "fitting" and "float64" in description.dtypes else "float32"
+    whole = operation.family == "fitting" or isinstance(operation.model, Adversaries)
+    preferred = "float64" if whole and "float64" in description.dtypes else "float32"
     if parameter_count(operation.model) > LARGE:
         return (mode, dtype) != (next(iter(description.modes)), preferred)
     return operation.family == "fitting" and dtype != preferred
