@@ -44,6 +44,13 @@ def test_failing_case_shows_its_command():
     assert "tensorproof check torch --op=softmax" in text
 
 
+def test_failing_training_shows_its_findings_beside_its_curves():
+    judged = {"output": "loss", "outcome": "failed", "line": "loss: 12 bars", "largest_z": 12.0, "rms_z": None}
+    curve = {"output": "loss", "got": [1.0, "nan"], "expected": [1.0, 0.5]}
+    text = page([record({"check": "training", "status": "failed", "findings": [judged, curve]})])
+    assert "loss: 12 bars" in text
+
+
 @pytest.mark.parametrize("field", ["operation", "sample", "message", "command", "mode", "traceback"])
 def test_what_records_supply_is_escaped(field):
     text = page([record({"status": "failed", field: "<script>alert(1)</script>"})])
