@@ -162,6 +162,11 @@ def all_cases(description: Description, specification: Mapping[str, Operation], 
                         )
 
 
+def seconds_for(case: Case, timeout: float) -> float:
+    """After how long a check counts as hanging: a run of many training steps has five times as long as one call."""
+    return 5 * timeout if case.check in ("training", "fitting") else timeout
+
+
 def in_shard(case: Case, index: int, count: int) -> bool:
     """Whether a case is in shard ``index`` of ``count``, from 1; all checks of a sample fall in the same shard."""
     digest = hashlib.sha256(f"{case.operation}-{case.sample}".encode()).digest()

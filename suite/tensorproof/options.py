@@ -50,7 +50,13 @@ def add_selection_options(add: Adder) -> None:
     add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")
     add("--baseline", default=None, metavar="RUN", help="compare with an earlier record; exit 1 only for what is newly wrong")
     add("--time-budget", type=float, default=None, metavar="SECONDS", help="start no further check after this time")
-    add("--check-timeout", type=float, default=120.0, metavar="SECONDS", help="end a check that hangs (default: 120)")
+    add(
+        "--check-timeout",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help="end a check that hangs (default: 120; training: five times)",
+    )
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ import pytest
 
 import tensorproof
 from tensorproof.backends import UsageError, load, specification
-from tensorproof.cases import Case, Declared, all_cases, samples_of
+from tensorproof.cases import Case, Declared, all_cases, samples_of, seconds_for
 from tensorproof.checks import Result, run_check
 from tensorproof.declarations import Declaration, DeclarationError, read_declarations
 from tensorproof.description import Description, describe, describe_apart, on_declared_device
@@ -265,13 +265,14 @@ def _raise_outcome(result: Result, seed: int, strict: bool) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """End the worker if a check hangs (a timer in C, for code that holds the interpreter lock)."""
-    watched = _is_worker(item.config) and _case(item) is not None
-    if watched:
-        faulthandler.dump_traceback_later(item.config.option.check_timeout, exit=True, file=sys.__stderr__ or 2)
+    case = _case(item) if _is_worker(item.config) else None
+    if case is not None:
+        seconds = seconds_for(case, item.config.option.check_timeout)
+        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or 2)
     try:
         return (yield)
     finally:
-        if watched:
+        if case is not None:
             faulthandler.cancel_dump_traceback_later()
 
 
@@ -331,7 +332,7 @@ def pytest_handlecrashitem(crashitem: str, report: Any) -> None:
     if case is None:
         return
     elapsed = time.monotonic() - _Started.times.get(crashitem, time.monotonic())
-    status, message = _end_of_process(report.node, elapsed, config.option.check_timeout)
+    status, message = _end_of_process(report.node, elapsed, seconds_for(case, config.option.check_timeout))
     result = Result(case, status, message, duration_ns=int(elapsed * 1e9))
     report.tensorproof = result_to_record(result, config.option.seed)
     report.longrepr = f"{status.replace('_', ' ')}: {message}\nreproduce: {command_for(case, config.option.seed)}"
