@@ -27,7 +27,6 @@ from tensorproof_reference.stream import Stream
 
 OPERATIONS = all_operations()
 MODELS = {name: operation for name, operation in OPERATIONS.items() if operation.family == "model"}
-SMALL = [name for name, operation in MODELS.items() if operation.model and parameter_count(operation.model) <= 1000]
 
 CLASSIFIER = Model(
     name="classifier",
