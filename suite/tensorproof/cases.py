@@ -123,8 +123,7 @@ def _is_costly(operation: Operation, mode: str, dtype: str, description: Descrip
     """Whether a check of training is left to ``--thorough``.
 
     Whole runs, and steps of one model on what another has just learnt, go in float64, where errors stay small, if there is one.
-    Models of many weights train in the first mode only,
-    and step by step in float32 only, which shows precision.
+    Models of many weights train in the first mode only, and step by step in float32 only, which shows precision.
     """
     if operation.model is None or operation.family not in ("training", "fitting"):
         return False

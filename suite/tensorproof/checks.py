@@ -12,7 +12,7 @@ from tensorproof.backend import Unsupported
 from tensorproof.cases import Case
 from tensorproof.execution import Answers, Run, is_out_of_memory
 from tensorproof.expectation import Expectation, is_floating
-from tensorproof.findings import Finding, Session, judged_gradients, judged_outputs, most, unless_near_a_branch
+from tensorproof.findings import Finding, Session, judged_gradients, judged_outputs, most, placed, unless_near_a_branch
 from tensorproof.models import implementation_of
 from tensorproof.randomness import random_findings
 from tensorproof.records import frames
@@ -128,8 +128,8 @@ def check_gradient(session: Session, case: Case) -> list[Finding]:
     # Where a compiled value is judged, the forward check judges this very one.
     gradients = judged_gradients(case, expectation, answers, expectation.gradients)
     if expectation.operation.model is not None:
-        gradients = [unless_near_a_branch(case, item, expectation.closest) for item in gradients]
-        gradients = most(gradients)
+        judged = unless_near_a_branch(case, gradients, expectation)
+        gradients = [*most(judged), *placed(judged)]
     return [*outputs, *gradients]
 
 
@@ -222,7 +222,7 @@ def check_randomness(session: Session, case: Case) -> list[Finding]:
         Finding("passed" if good else "failed", f"{case.operation} {case.sample} {case.dtype}: {text}")
         for good, text in random_findings(expectation, draw)
     ]
-    return [*findings, *(Finding("passed", "drawn", placement=place) for place in sorted(placements))]
+    return [*findings, *placed([Finding("passed", "drawn", placement=place) for place in placements])]
 
 
 CHECK_FUNCTIONS: Mapping[str, Callable[[Session, Case], list[Finding]]] = {

@@ -82,16 +82,22 @@ class Expectation:
     @functools.cached_property
     def outputs(self) -> dict[str, Expected]:
         """Value and bar of each output, by path."""
-        with np.errstate(all="ignore"), closest_branch() as closest:
-            result = self.operation.function(**_barred(self.arguments, self.precision), **self.sample.keywords)
-        self._closest = min(closest.comparison, closest.selection)
+        result = self._evaluated()
         return {path: values_and_bars(value) for path, value in trees.leaves_by_name(self.operation.outputs, result).items()}
 
-    @property
+    def _evaluated(self) -> Any:
+        with np.errstate(all="ignore"):
+            return self.operation.function(**_barred(self.arguments, self.precision), **self.sample.keywords)
+
+    @functools.cached_property
     def closest(self) -> float:
-        """The distance in bars of the branch that came closest to going the other way, in computing the outputs."""
-        assert self.outputs is not None
-        return self._closest
+        """The distance in bars of the branch that came closest to going the other way, in computing the outputs.
+
+        It takes a second evaluation, since watching costs, and few ask.
+        """
+        with closest_branch() as closest:
+            self._evaluated()
+        return min(closest.comparison, closest.selection)
 
     @functools.cached_property
     def cotangents(self) -> dict[str, NDArray[Any]]:

@@ -98,15 +98,22 @@ def judged_gradients(case: Case, expectation: Expectation, answers: Answers, exp
     return [_judged(case, expectation, f"d_{path}", answer, expected[path]) for path, answer in answers.gradients.items()]
 
 
-def unless_near_a_branch(case: Case, finding: Finding, closest: float) -> Finding:
-    """A distance that proves nothing, since a kink or a tie of the reference is within ten bars, and either side is right.
+def unless_near_a_branch(case: Case, findings: list[Finding], expectation: Expectation) -> list[Finding]:
+    """The findings, where a distance proves nothing if a kink or a tie of the reference is within ten bars: either side is right.
 
     Samples of operations stay away from kinks; among the many units of a network one may come near.
     """
-    if finding.outcome != "failed" or finding.record.get("reason") != "bars" or closest >= SAFE_DISTANCE:
-        return finding
-    text = f"{case.operation} {case.sample}: a branch of the reference lies {closest:.1f} bars away [{finding.message}]"
-    return replace(finding, outcome="not_meaningful", message=text)
+
+    def far(finding: Finding) -> bool:
+        return finding.outcome == "failed" and finding.record.get("reason") == "bars"
+
+    if not any(far(finding) for finding in findings) or expectation.closest >= SAFE_DISTANCE:
+        return findings
+    text = f"{case.operation} {case.sample}: a branch of the reference lies {expectation.closest:.1f} bars away"
+    return [
+        replace(finding, outcome="not_meaningful", message=f"{text} [{finding.message}]") if far(finding) else finding
+        for finding in findings
+    ]
 
 
 def most(findings: list[Finding]) -> list[Finding]:
@@ -116,6 +123,12 @@ def most(findings: list[Finding]) -> list[Finding]:
     """
     meaningful = [item for item in findings if item.outcome != "not_meaningful"]
     return meaningful if 2 * len(meaningful) > len(findings) else findings
+
+
+def placed(findings: list[Finding]) -> list[Finding]:
+    """Where anything was computed, each place once: also of findings that are left out of the verdict."""
+    places = sorted({finding.placement for finding in findings if finding.placement})
+    return [Finding("passed", f"computed on {place}", placement=place) for place in places]
 
 
 def worst_of(findings: list[Finding]) -> Finding:

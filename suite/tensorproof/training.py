@@ -11,7 +11,7 @@ from tensorproof.backend import Backend
 from tensorproof.cases import Case
 from tensorproof.execution import Answers, Clock, OperationFunction, Run
 from tensorproof.expectation import Expectation
-from tensorproof.findings import Finding, Session, judged_outputs, most, unless_near_a_branch, worst_of
+from tensorproof.findings import Finding, Session, judged_outputs, most, placed, unless_near_a_branch, worst_of
 from tensorproof.verdict import plain
 from tensorproof_reference import trees
 from tensorproof_reference.model import Model
@@ -83,6 +83,7 @@ def check_training(session: Session, case: Case) -> list[Finding]:
     Where a branch of the reference lies within ten bars, either side is right, and the step proves nothing.
     """
     findings: list[Finding] = []
+    everywhere: list[Finding] = []
     curves: dict[str, dict[str, Any]] = {}
     dropped: list[bool] = []
     for step in training_steps(session.expectation(case), session.backend, session.device, case.mode, session.runs.clock):
@@ -94,13 +95,13 @@ def check_training(session: Session, case: Case) -> list[Finding]:
                 curve = curves.setdefault(path, {"output": path, "got": [], "expected": []})
                 curve["got"].append(plain(float(step.answers.outputs[path].value)))
                 curve["expected"].append(plain(float(value)))
-        found = [unless_near_a_branch(step_case, item, step.expectation.closest) for item in found]
-        findings.append(worst_of(most(found)))
+        everywhere += placed(found)
+        findings.append(worst_of(most(unless_near_a_branch(step_case, found, step.expectation))))
+    idle = sum(item.outcome == "not_meaningful" for item in findings)
+    text = f"{len(findings) - idle} of {len(findings)} steps mean something"
     if dropped and not 0.0 < np.mean(dropped) < 1.0:
         findings.append(Finding("failed", f"{case.operation}: dropout drops {'everything' if all(dropped) else 'nothing'}"))
-    idle = sum(item.outcome == "not_meaningful" for item in findings)
-    text = f"{len(findings) - idle} of {len(findings)} steps conform"
-    return [*most(findings), *(Finding("passed", text, curve) for curve in curves.values())]
+    return [*most(findings), *placed(everywhere), *(Finding("passed", text, curve) for curve in curves.values())]
 
 
 def check_fitting(session: Session, case: Case) -> list[Finding]:
@@ -119,8 +120,8 @@ def check_fitting(session: Session, case: Case) -> list[Finding]:
         for path, answer in answers.outputs.items()
         if path.startswith("history.")
     ]
-    judged = most([unless_near_a_branch(case, item, expectation.closest) for item in found])
-    return [*judged, *(Finding("passed", "", curve) for curve in curves)]
+    judged = most(unless_near_a_branch(case, found, expectation))
+    return [*judged, *placed(found), *(Finding("passed", "", curve) for curve in curves)]
 
 
 def _plain_list(values: NDArray[Any]) -> list[Any]:
