@@ -189,6 +189,26 @@ class NanFromTheTenthStep(SmallBackend):
         return Implementation(function, "composed")
 
 
+class OneBiasElsewhere(SmallBackend):
+    """Computes one array of each training step on another device."""
+
+    def training_step(self, model: Model) -> Implementation:
+        right = composed_training_step(self, model).function
+
+        def function(*arguments: Any, **others: Any) -> Any:
+            loss, parameters, *rest = right(*arguments, **others)
+            parameters["scores"]["bias"].device = "elsewhere"
+            return loss, parameters, *rest
+
+        return Implementation(function, "composed")
+
+
+def test_a_training_step_of_which_one_array_was_computed_elsewhere_fell_back(specification):
+    backend = small(specification, OneBiasElsewhere)
+    results = results_of(backend, specification, "made_for_tests_training", dtype="float64", mode="eager")
+    assert [item.status for item in results if item.case.check == "training"] == ["fell_back"]
+
+
 def curves_of(result: Result) -> dict[str, dict[str, Any]]:
     return {item["output"]: item for item in result.findings if "got" in item and isinstance(item["got"], list)}
 
