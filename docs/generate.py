@@ -4,6 +4,7 @@
 """
 
 import inspect
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,9 +13,9 @@ from tensorproof_reference import trees
 from tensorproof_reference.adversaries import Adversaries
 from tensorproof_reference.model import Layer, Model
 from tensorproof_reference.model_evaluation import parameter_count
-from tensorproof_reference.model_operations import all_models
-from tensorproof_reference.operation import Operation
-from tensorproof_reference.registry import basic_operations
+from tensorproof_reference.model_operations import TRAINING, all_models
+from tensorproof_reference.operation import SIZES, Operation
+from tensorproof_reference.registry import all_operations, basic_operations
 from tensorproof_reference.sample_classes import CLASSES, class_of
 from tensorproof_reference.stream import Stream
 
@@ -48,6 +49,48 @@ def _facts(operation: Operation) -> list[str]:
     return facts
 
 
+def _millions(count: int) -> str:
+    return f"{count / 1e6:,.0f}" if count >= 1e9 else f"{count / 1e6:.4g}"
+
+
+def _shapes_of(name: str, argument: object) -> str:
+    """The shape of an argument's array, or of each of a few; of more only how many they are."""
+    leaves = [(path, list(leaf.shape)) for path, leaf in trees.leaves({name: argument})]
+    if len(leaves) <= 3:
+        return ", ".join(f"`{path}` {shape}" for path, shape in leaves)
+    return f"`{name}` {len(leaves)} arrays of {sum(math.prod(shape) for _, shape in leaves):,} numbers"
+
+
+def _workload_rows(operation: Operation) -> list[str]:
+    """A row for each size: the arrays' shapes and the keywords, and the work that they are."""
+    rows = []
+    for size in SIZES if operation.workload and operation.work else ():
+        sample = operation.workload(Stream(0)(operation.name), size)
+        work = operation.work(**sample.inputs, **sample.keywords)
+        shapes = [_shapes_of(name, argument) for name, argument in sample.inputs.items() if argument is not None]
+        arguments = [*shapes, *(f"`{name}={value!r}`" for name, value in sample.keywords.items())]
+        counts = (work.flops, work.transcendentals, work.backward_flops, work.backward_transcendentals)
+        rows.append(f"| {size} | {', '.join(arguments)} | {' | '.join(_millions(count) for count in counts)} |")
+    return rows
+
+
+def _workloads(operation: Operation) -> list[str]:
+    """The section on what is timed, if the operation is."""
+    rows = _workload_rows(operation)
+    if not rows:
+        return []
+    return [
+        "## Workloads",
+        "",
+        "What is timed, and its work in millions of floating-point operations and of transcendental functions, forward and back.",
+        "",
+        "| size | arguments | forward | transcendentals | back | transcendentals |",
+        "|---|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
+
+
 def page(operation: Operation) -> str:
     """The page of one operation, in Markdown."""
     documentation = inspect.getdoc(operation.function) or ""
@@ -77,6 +120,7 @@ def page(operation: Operation) -> str:
             "|---|---|---|---|",
             *rows,
             "",
+            *_workloads(operation),
         ]
     )
 
@@ -97,6 +141,32 @@ def _shapes(layer: Layer) -> str:
 
 def _keywords(keywords: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in keywords.items())
+
+
+def _model_workloads(model: Model) -> list[str]:
+    """The section on what is timed of a model: the examples of a batch, and the work by size."""
+    rows = []
+    for size in SIZES:
+        cells = [size, str(model.batches[size])]
+        for name in (model.name, f"{model.name}{TRAINING}"):
+            operation = all_operations().get(name)
+            if operation and operation.workload and operation.work:
+                sample = operation.workload(Stream(0)(name), size)
+                work = operation.work(**sample.inputs, **sample.keywords)
+                cells += [_millions(work.flops)] + [_millions(work.backward_flops)] * (name == model.name)
+            else:
+                cells += ["–"] * (2 if name == model.name else 1)
+        rows.append(f"| {' | '.join(cells)} |")
+    return [
+        "## Workloads",
+        "",
+        "What is timed, and its work in millions of floating-point operations.",
+        "",
+        "| size | examples | output and loss | back | training step |",
+        "|---|---|---|---|---|",
+        *rows,
+        "",
+    ]
 
 
 def model_page(model: Model) -> str:
@@ -126,6 +196,7 @@ def model_page(model: Model) -> str:
             "|---|---|---|---|",
             *rows,
             "",
+            *_model_workloads(model),
         ]
     )
 

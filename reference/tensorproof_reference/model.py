@@ -62,6 +62,8 @@ class Model:
     """How the model is fitted: ``epochs``, ``batch`` and ``patience`` (``fitting``)."""
     batch: int = 4
     """The number of examples in a check; the texts' batches are those of ``fit``."""
+    batches: Mapping[str, int] = field(default_factory=lambda: {"S": 1, "M": 32, "L": 128})
+    """The number of examples that are timed, by the workload's size; M is the text's batch where it has one."""
     draw: str = ""
     """The name of the stream that weights and data are drawn from, if the first draw had a unit too near a kink: in float32
     every input of a branch is to be 10 bars away from it under seed 0."""

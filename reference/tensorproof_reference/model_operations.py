@@ -5,13 +5,15 @@ import importlib
 import inspect
 import pkgutil
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from tensorproof_reference import models
-from tensorproof_reference.adversaries import Adversaries, game_operation
+from tensorproof_reference.adversaries import Adversaries, first_inputs, game_operation
 from tensorproof_reference.model import Model
 from tensorproof_reference.model_evaluation import (
     add_penalty_gradients,
@@ -24,7 +26,8 @@ from tensorproof_reference.model_evaluation import (
     train_step,
     with_conventions,
 )
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Tree
+from tensorproof_reference.model_work import evaluation_work, game_work, training_work
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Tree, Work
 from tensorproof_reference.registry import operation_named
 from tensorproof_reference.stream import Stream
 
@@ -147,6 +150,24 @@ def model_operation(model: Model) -> Operation:
             yield Sample(name="statistics_training", inputs=inputs, keywords={"training": True})
         yield Sample(name="unit_batch", inputs={**data(model, drawn("unit"), 1), **weights})
 
+    def workload(stream: Stream, size: str) -> Sample:
+        drawn = _first_draw(model, stream)
+        parameters, state = initial_values(model, drawn("weights"))
+        examples = data(model, drawn("workload"), model.batches[size])
+        keywords = {"training": True} if has_modes(model) else {}
+        return Sample(name=size, inputs={**examples, "parameters": parameters, "state": state or None}, keywords=keywords)
+
+    def work(
+        x: Array,
+        target: Array,
+        parameters: Tree,
+        state: Tree = None,
+        *,
+        training: bool = False,
+        conventions: Conventions = MappingProxyType({}),
+    ) -> Work:
+        return evaluation_work(model, x, target, parameters, state, training)
+
     function.__name__ = model.name
     function.__doc__ = model.text
     return Operation(
@@ -159,6 +180,8 @@ def model_operation(model: Model) -> Operation:
         cotangents=("y", "loss"),
         documents=model.documents,
         version=model.version,
+        workload=workload,
+        work=work,
         model=model,
         parts=parts_of(model),
     )
@@ -167,9 +190,10 @@ def model_operation(model: Model) -> Operation:
 def training_operation(model: Model) -> Operation:
     """One step of the model's training as an operation; of both players, if the model is two."""
     if isinstance(model, Adversaries):
-        return game_operation(
+        game = game_operation(
             model, f"{model.name}{TRAINING}", lambda game, stream: training_batch(game, stream, 0), _game_parts(model)
         )
+        return replace(game, workload=partial(_game_workload, model), work=partial(_game_work, model))
 
     def function(
         x: Array,
@@ -191,6 +215,24 @@ def training_operation(model: Model) -> Operation:
     def samples(stream: Stream) -> Iterator[Sample]:
         yield Sample(name="plain_steps", inputs=training_inputs(model, stream), gradient=False)
 
+    def workload(stream: Stream, size: str) -> Sample:
+        batch = data(model, _first_draw(model, stream)("workload"), model.batches[size])
+        return Sample(name=size, inputs=training_inputs(model, stream) | batch, gradient=False)
+
+    def work(
+        x: Array,
+        target: Array,
+        parameters: Tree,
+        state: Tree = None,
+        slots: Tree = None,
+        taken: Array = 0,
+        *,
+        conventions: Conventions = MappingProxyType({}),
+        mode: str = "eager",
+        drawn: Mapping[str, Array] = MappingProxyType({}),
+    ) -> Work:
+        return training_work(model, x, target, parameters, state, slots or {})
+
     function.__name__ = f"{model.name}{TRAINING}"
     function.__doc__ = f"""One training step of ``{model.name}``: {model.loss}, then {model.optimizer}.
 
@@ -209,9 +251,34 @@ def training_operation(model: Model) -> Operation:
         cotangents=(),
         documents=model.documents,
         version=model.version,
+        # Of several examples at once nobody can say afterwards what was dropped for which, and so whether the step was right.
+        workload=None if dropout_layers(model) else workload,
+        work=None if dropout_layers(model) else work,
         model=model,
         parts=parts_of(model),
     )
+
+
+def _game_workload(game: Adversaries, stream: Stream, size: str) -> Sample:
+    """The first step of both players on a batch of that size."""
+    batch = data(game, stream("workload"), game.batches[size])
+    return Sample(name=size, inputs={**batch, **first_inputs(game, stream)}, gradient=False)
+
+
+def _game_work(
+    game: Adversaries,
+    x: Array,
+    target: Array,
+    parameters: Tree,
+    state: Tree,
+    slots: Tree,
+    taken: Array = 0,
+    *,
+    conventions: Conventions = MappingProxyType({}),
+    mode: str = "eager",
+) -> Work:
+    """See ``game_work``."""
+    return game_work(game, x, target, parameters, state, slots)
 
 
 def training_inputs(model: Model, stream: Stream) -> dict[str, Tree]:

@@ -5,7 +5,7 @@ backend is judged. The record at the end of the file names them together; nothin
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -24,6 +24,9 @@ Tree: TypeAlias = Any
 
 Gradients: TypeAlias = dict[str, Tree]
 """A vector-Jacobian product: for each differentiable input, by name, an array (or tree) of that input's shape."""
+
+SIZES = ("S", "M", "L")
+"""The sizes of workloads, from the smallest to the largest."""
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 """The floating dtypes that a backend may be held to, from the most precise to the least."""
@@ -63,6 +66,27 @@ class Sample:
     """Whether the right answer is an exception. Checked eagerly only; such a sample has no gradient."""
     version: int = 1
     """Rises when the meaning of the sample changes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What one call must do at least, counted by formula from shapes and keywords.
+
+    An addition, subtraction, multiplication, division, comparison or maximum is one floating-point operation; a call of exp,
+    log, tanh, erf, sqrt or power is one transcendental, and no floating-point operation. ``backward_`` is what the
+    vector-Jacobian product does beyond the forward pass, with all that this has computed kept.
+    """
+
+    flops: int
+    transcendentals: int = 0
+    backward_flops: int = 0
+    backward_transcendentals: int = 0
+    untouched: int = 0
+    """How many numbers of the floating inputs need not be read (rows of an embedding that nobody looks up)."""
+
+    def __add__(self, other: "Work") -> "Work":
+        """The work of both."""
+        return Work(**{item.name: getattr(self, item.name) + getattr(other, item.name) for item in fields(self)})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -105,6 +129,11 @@ class Operation:
     """Of each element of the only output of a random operation, called as ``distribution(**inputs, **keywords)``."""
     version: int = 1
     """Rises when the meaning of the operation changes."""
+    workload: Callable[[Stream, str], Sample] | None = None
+    """What is timed, by size: ``S`` (a few thousand numbers, where the cost of a call shows), ``M`` (a layer of a common network)
+    or ``L`` (beyond the caches, arrays up to 16 MB). The sample's name is the size. ``None`` if the operation is not timed."""
+    work: Callable[..., Work] | None = None
+    """The work of one call, called with the operation's own arguments, of which only shapes and keywords count."""
 
     model: "Model | None" = None
     """The model whose output or training step this is, if it is one's."""

@@ -9,7 +9,9 @@ from tensorproof_reference.arguments import require_shape
 from tensorproof_reference.losses._draw import bits, sixteenths
 from tensorproof_reference.losses._probabilities import clipped, require_clipping, unclipped_cotangent
 from tensorproof_reference.losses._reduction import reduced, spread
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.losses._workloads import clipping_work, reduction_work
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operations._workloads import PLANES, count
 from tensorproof_reference.stream import Stream
 
 CLIPPING = ("none", "probability", "log")
@@ -143,6 +145,23 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="convention_log_zero_and_one_gradient", inputs=exact, keywords=keywords, dtypes=wide)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Probabilities from 0.05 to 0.95, and labels 0 and 1."""
+    probabilities = stream("probabilities").uniform(PLANES[size], 0.05, 0.95)
+    return Sample(name=size, inputs={"probabilities": probabilities, "target": bits(stream, PLANES[size])})
+
+
+def work(probabilities: Array, target: Array, *, clipping: str = "none", epsilon: float = 1e-7, reduction: str = "mean") -> Work:
+    """Two logarithms, two differences, two products and a sum; back, two quotients, a difference and a product.
+
+    Clipped logarithms: two comparisons more; back, a difference, two products, a comparison and a quotient.
+    """
+    numbers = count(probabilities)
+    extra = 2 if clipping == "log" else 0
+    terms = Work(flops=(5 + extra) * numbers, transcendentals=2 * numbers, backward_flops=(5 if extra else 4) * numbers)
+    return terms + clipping_work(numbers, clipping) + reduction_work(numbers, reduction)
+
+
 OPERATION = Operation(
     function=binary_cross_entropy,
     vjp=vjp,
@@ -151,4 +170,6 @@ OPERATION = Operation(
     differentiable=("probabilities",),
     conventions={"clipping": CLIPPING},
     documents=("004 §3.3", "001 §4.2", "002 §4", "004 §4.4"),
+    workload=workload,
+    work=work,
 )

@@ -7,7 +7,9 @@ import numpy as np
 from tensorproof_reference.arguments import require_shape
 from tensorproof_reference.losses._draw import bits, sixteenths
 from tensorproof_reference.losses._reduction import reduced, spread
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.losses._workloads import reduction_work
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operations._workloads import PLANES, count, ordinary
 from tensorproof_reference.stream import Stream
 
 
@@ -86,6 +88,21 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="infinity_positive", inputs=infinite, keywords=none, expected=expected, required=False)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Logits of both signs, and labels 0 and 1."""
+    return Sample(name=size, inputs={"logits": ordinary(stream("logits"), PLANES[size]), "target": bits(stream, PLANES[size])})
+
+
+def work(logits: Array, target: Array, *, reduction: str = "mean") -> Work:
+    """An exponential and a logarithm of one more, a maximum, a difference, a product and two sums.
+
+    Back, a sum and a quotient for the sigmoid from that exponential, a difference and a product.
+    """
+    numbers = count(logits)
+    terms = Work(flops=5 * numbers, transcendentals=2 * numbers, backward_flops=4 * numbers)
+    return terms + reduction_work(numbers, reduction)
+
+
 OPERATION = Operation(
     function=binary_cross_entropy_with_logits,
     vjp=vjp,
@@ -93,4 +110,6 @@ OPERATION = Operation(
     family="loss",
     differentiable=("logits",),
     documents=("004 §3.3",),
+    workload=workload,
+    work=work,
 )

@@ -15,7 +15,9 @@ from tensorproof_reference.losses._probabilities import (
     unnormalized_cotangent,
 )
 from tensorproof_reference.losses._reduction import reduced, spread
-from tensorproof_reference.operation import DTYPES, Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.losses._workloads import CLASSES, clipping_work, normalizing_work, reduction_work
+from tensorproof_reference.operation import DTYPES, Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
 
 
@@ -128,6 +130,29 @@ def samples(stream: Stream) -> Iterator[Sample]:
             yield Sample(name=name, inputs=exact, keywords={**choice, "reduction": "none"}, dtypes=("float64",))
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Distributions over a thousand classes, and one-hot targets."""
+    inputs = {"probabilities": distributions(stream, CLASSES[size]), "target": one_hot_targets(stream, CLASSES[size])}
+    return Sample(name=size, inputs=inputs)
+
+
+def work(
+    probabilities: Array,
+    target: Array,
+    *,
+    clipping: str = "none",
+    epsilon: float = 1e-7,
+    normalize: bool = False,
+    reduction: str = "mean",
+) -> Work:
+    """A logarithm, a product, and their sum, whatever the targets are; back, a quotient and a product."""
+    numbers = count(probabilities)
+    rows = numbers // probabilities.shape[-1]
+    terms = Work(flops=2 * numbers - rows, transcendentals=numbers, backward_flops=2 * numbers)
+    conventions = clipping_work(numbers, clipping) + normalizing_work(numbers, rows, normalize)
+    return terms + conventions + reduction_work(rows, reduction)
+
+
 OPERATION = Operation(
     function=categorical_cross_entropy,
     vjp=vjp,
@@ -136,4 +161,6 @@ OPERATION = Operation(
     differentiable=("probabilities",),
     conventions={"clipping": ("none", "probability"), "normalize": (False, True)},
     documents=("001 §4.3", "004 §4.3"),
+    workload=workload,
+    work=work,
 )

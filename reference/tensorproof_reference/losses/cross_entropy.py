@@ -7,7 +7,9 @@ import numpy as np
 from tensorproof_reference.arguments import require_axis, require_shape
 from tensorproof_reference.losses._draw import distributions, one_hot_targets, soft_targets
 from tensorproof_reference.losses._reduction import reduced, spread
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.losses._workloads import CLASSES, reduction_work
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
 
 
@@ -85,6 +87,20 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="infinity_probability", inputs=inputs, keywords=none, expected={"y": asarray([-np.inf, np.nan])})
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Distributions over a thousand classes."""
+    inputs = {name: distributions(stream(name), CLASSES[size]) for name in ("probabilities", "target")}
+    return Sample(name=size, inputs=inputs)
+
+
+def work(probabilities: Array, target: Array, *, axis: int = -1, reduction: str = "mean") -> Work:
+    """A logarithm, a product, and their sum; back, a quotient and a product."""
+    numbers = count(probabilities)
+    rows = numbers // probabilities.shape[axis]
+    terms = Work(flops=2 * numbers - rows, transcendentals=numbers, backward_flops=2 * numbers)
+    return terms + reduction_work(rows, reduction)
+
+
 OPERATION = Operation(
     function=cross_entropy,
     vjp=vjp,
@@ -92,4 +108,6 @@ OPERATION = Operation(
     family="loss",
     differentiable=("probabilities",),
     documents=("002 §3.3.2",),
+    workload=workload,
+    work=work,
 )

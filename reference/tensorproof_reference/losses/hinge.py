@@ -5,8 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require_shape
+from tensorproof_reference.losses._draw import bits
 from tensorproof_reference.losses._reduction import reduced, spread
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.losses._workloads import reduction_work
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operations._workloads import PLANES, count, ordinary
 from tensorproof_reference.stream import Stream
 
 
@@ -84,6 +87,25 @@ def samples(stream: Stream) -> Iterator[Sample]:
     )
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Scores on either side of the margin, and at least 1/16 away from it."""
+    labels = 2.0 * bits(stream, PLANES[size]) - 1.0
+    return Sample(name=size, inputs={"scores": labels * (1.0 - ordinary(stream("short"), PLANES[size])), "labels": labels})
+
+
+def work(scores: Array, labels: Array, *, reduction: str = "mean") -> Work:
+    """A product, a difference and a maximum; back, a product with the label and one with 0 or 1."""
+    numbers = count(scores)
+    return Work(flops=3 * numbers, backward_flops=2 * numbers) + reduction_work(numbers, reduction)
+
+
 OPERATION = Operation(
-    function=hinge, vjp=vjp, samples=samples, family="loss", differentiable=("scores",), documents=("004 §3.3",)
+    function=hinge,
+    vjp=vjp,
+    samples=samples,
+    family="loss",
+    differentiable=("scores",),
+    documents=("004 §3.3",),
+    workload=workload,
+    work=work,
 )

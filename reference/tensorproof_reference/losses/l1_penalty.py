@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.losses._penalty_samples import penalty_samples
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.losses._workloads import penalty_workload
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
 
 
@@ -31,6 +33,16 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from penalty_samples(stream, kink=True)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """A matrix of weights."""
+    return penalty_workload(stream, size)
+
+
+def work(w: Array, *, strength: float = 0.01) -> Work:
+    """The sum, and a product with the strength; back, a product with the sign."""
+    return Work(flops=count(w), backward_flops=count(w) + 1)
+
+
 OPERATION = Operation(
     function=l1_penalty,
     vjp=vjp,
@@ -38,4 +50,6 @@ OPERATION = Operation(
     family="penalty",
     differentiable=("w",),
     documents=("000 §6", "001 App. B"),
+    workload=workload,
+    work=work,
 )

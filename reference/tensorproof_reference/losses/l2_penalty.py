@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.losses._penalty_samples import penalty_samples
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.losses._workloads import penalty_workload
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
 
 
@@ -30,6 +32,16 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from penalty_samples(stream, kink=False)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """A matrix of weights."""
+    return penalty_workload(stream, size)
+
+
+def work(w: Array, *, strength: float = 0.01) -> Work:
+    """The squares, their sum, and a product with the strength; back, a product with twice strength and cotangent."""
+    return Work(flops=2 * count(w), backward_flops=count(w) + 2)
+
+
 OPERATION = Operation(
     function=l2_penalty,
     vjp=vjp,
@@ -37,4 +49,6 @@ OPERATION = Operation(
     family="penalty",
     differentiable=("w",),
     documents=("000 §6", "001 App. B"),
+    workload=workload,
+    work=work,
 )

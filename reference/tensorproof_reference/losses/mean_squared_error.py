@@ -6,7 +6,9 @@ import numpy as np
 
 from tensorproof_reference.arguments import require_shape
 from tensorproof_reference.losses._reduction import reduced, spread
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.losses._workloads import reduction_work
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operations._workloads import PLANES, count, ordinary
 from tensorproof_reference.stream import Stream
 
 
@@ -78,6 +80,17 @@ def samples(stream: Stream) -> Iterator[Sample]:
     )
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Predictions and targets."""
+    return Sample(name=size, inputs={name: ordinary(stream(name), PLANES[size]) for name in ("prediction", "target")})
+
+
+def work(prediction: Array, target: Array, *, reduction: str = "mean") -> Work:
+    """A difference and its square; back, a product with the difference, twice the cotangent being taken once."""
+    numbers = count(prediction)
+    return Work(flops=2 * numbers, backward_flops=numbers + 1) + reduction_work(numbers, reduction)
+
+
 OPERATION = Operation(
     function=mean_squared_error,
     vjp=vjp,
@@ -85,4 +98,6 @@ OPERATION = Operation(
     family="loss",
     differentiable=("prediction", "target"),
     documents=("001 §2.4", "002 §3.3.1", "004 §3.3"),
+    workload=workload,
+    work=work,
 )

@@ -9,7 +9,9 @@ from tensorproof_reference.arguments import require, require_choice, require_sha
 from tensorproof_reference.losses import _draw
 from tensorproof_reference.losses._labels import OUT_OF_RANGE, in_range, indicated, picked, replaced
 from tensorproof_reference.losses._reduction import reduced, spread
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.losses._workloads import CLASSES, reduction_work
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operations._workloads import count, ordinary
 from tensorproof_reference.stream import Stream
 
 
@@ -242,6 +244,41 @@ def samples(stream: Stream) -> Iterator[Sample]:
             yield Sample(name=name, inputs={**rows, "target": both}, keywords=keywords, required=False)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Logits of a thousand classes, and labels."""
+    inputs = {"logits": ordinary(stream("logits"), CLASSES[size]), "target": _draw.labels(stream, CLASSES[size])}
+    return Sample(name=size, inputs=inputs)
+
+
+def work(
+    logits: Array,
+    target: Array,
+    *,
+    label_smoothing: float = 0.0,
+    ignored_label: int | None = None,
+    out_of_range: str = "error",
+    reduction: str = "mean",
+) -> Work:
+    """Maximum, difference, exponential and sum; for each sample a logarithm, the maximum added, and the label's logit taken away.
+
+    Soft or smoothed targets: a difference, a product and their sum instead of the last; smoothing: a product and a sum for each
+    weight. Back, the exponentials divided by their sum, the label's one less (or a difference for each weight), and a product
+    with the cotangent.
+    """
+    numbers = count(logits)
+    rows = numbers // logits.shape[-1]
+    soft = len(target.shape) == len(logits.shape)
+    weighted = soft or label_smoothing > 0
+    of_loss = 3 * numbers - rows if weighted else rows
+    smoothing = 2 * numbers if label_smoothing > 0 else 0
+    terms = Work(
+        flops=3 * numbers - rows + of_loss + smoothing,
+        transcendentals=numbers + rows,
+        backward_flops=3 * numbers if weighted else 2 * numbers + rows,
+    )
+    return terms + reduction_work(rows, reduction)
+
+
 OPERATION = Operation(
     function=softmax_cross_entropy,
     vjp=vjp,
@@ -250,4 +287,6 @@ OPERATION = Operation(
     differentiable=("logits",),
     conventions={"out_of_range": OUT_OF_RANGE},
     documents=("001 §4.4", "003 §4.2"),
+    workload=workload,
+    work=work,
 )

@@ -16,7 +16,9 @@ from tensorproof_reference.losses._probabilities import (
     unnormalized_cotangent,
 )
 from tensorproof_reference.losses._reduction import reduced, spread
-from tensorproof_reference.operation import DTYPES, Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.losses._workloads import CLASSES, clipping_work, normalizing_work, reduction_work
+from tensorproof_reference.operation import DTYPES, Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
 
 
@@ -157,6 +159,29 @@ def samples(stream: Stream) -> Iterator[Sample]:
             yield Sample(name=name, inputs=exact, keywords=keywords, dtypes=("float64",), required=required)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Distributions over a thousand classes, and labels."""
+    inputs = {"probabilities": _draw.distributions(stream, CLASSES[size]), "labels": _draw.labels(stream, CLASSES[size])}
+    return Sample(name=size, inputs=inputs)
+
+
+def work(
+    probabilities: Array,
+    labels: Array,
+    *,
+    clipping: str = "none",
+    epsilon: float = 1e-7,
+    normalize: bool = False,
+    out_of_range: str = "error",
+    reduction: str = "mean",
+) -> Work:
+    """A logarithm for each label; back, a quotient and a product. Unless normalized, only the label's probability is read."""
+    numbers, rows = count(probabilities), count(labels)
+    terms = Work(flops=0, transcendentals=rows, backward_flops=2 * rows, untouched=0 if normalize else numbers - rows)
+    conventions = clipping_work(rows, clipping) + normalizing_work(numbers, rows, normalize)
+    return terms + conventions + reduction_work(rows, reduction)
+
+
 OPERATION = Operation(
     function=sparse_categorical_cross_entropy,
     vjp=vjp,
@@ -165,4 +190,6 @@ OPERATION = Operation(
     differentiable=("probabilities",),
     conventions={"clipping": ("none", "probability"), "normalize": (False, True), "out_of_range": OUT_OF_RANGE},
     documents=("000 §4", "003 §4.1", "004 §4.2"),
+    workload=workload,
+    work=work,
 )

@@ -22,5 +22,6 @@ MODEL = Adversaries(
     optimizer="adam",
     optimizer_keywords=GENERATOR.optimizer_keywords,
     batch=2,
+    batches={"S": 1, "M": 16, "L": 64},
     documents=("004 §2.5", "004 §4.4"),
 )

@@ -30,5 +30,6 @@ MODEL = Model(
     optimizer_keywords={"learning_rate": 2e-4, "beta1": 0.5},
     batch=2,
     fit={"epochs": 1, "batch": 20},
+    batches={"S": 1, "M": 16, "L": 64},
     documents=("004 §4.4",),
 )

@@ -20,5 +20,6 @@ MODEL = Model(
     loss="categorical_cross_entropy",
     optimizer="adam",
     batch=10,
+    batches={"S": 1, "M": 10, "L": 40},
     documents=("004 §4.3",),
 )

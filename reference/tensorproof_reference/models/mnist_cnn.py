@@ -28,5 +28,6 @@ MODEL = Model(
     loss="sparse_categorical_cross_entropy",
     optimizer="adam",
     batch=2,
+    batches={"S": 1, "M": 64, "L": 256},
     documents=("004 §4.2",),
 )

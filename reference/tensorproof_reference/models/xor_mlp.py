@@ -22,5 +22,6 @@ MODEL = Model(
     optimizer="momentum",
     optimizer_keywords={"learning_rate": 0.1, "coefficient": 0.9},
     fit={"epochs": 3, "batch": 1},
+    batches={"S": 1, "M": 4, "L": 16},
     documents=("002 §4",),
 )

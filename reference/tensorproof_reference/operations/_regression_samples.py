@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.operation import Array, Sample
+from tensorproof_reference.operations._workloads import ordinary, weights
 from tensorproof_reference.stream import Stream
 
 WIDE_DTYPES = ("float64", "float32", "bfloat16")
@@ -56,3 +57,18 @@ def regression_samples(stream: Stream) -> Iterator[Sample]:
         yield Sample(name=f"{kind}_theta", inputs=coefficient)
         constant = normal(f"{kind}_theta0", 9, 5)
         yield Sample(name=f"{kind}_theta0", inputs={**constant, "theta0": np.full((), value)})
+
+
+SIZES = {"S": (64, 32), "M": (2048, 128), "L": (32768, 128)}
+"""Rows and features of what is timed."""
+
+
+def regression_workload(stream: Stream, size: str) -> Sample:
+    """Rows of features, weighted so that the sum stays of the order of one."""
+    rows, features = SIZES[size]
+    inputs = {
+        "x": ordinary(stream("x"), (rows, features)),
+        "theta0": stream("theta0").uniform((), 0.25, 0.75),
+        "theta": weights(stream("theta"), (features,), fan_in=features),
+    }
+    return Sample(name=size, inputs=inputs)

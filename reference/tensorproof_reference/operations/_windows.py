@@ -108,6 +108,18 @@ def pooling_geometry(x: Array, window: Any, stride: Any, padding: Any, ceil_mode
     return plain._replace(outputs=counts, overhang=overhang)
 
 
+def taps_inside(size: Pair, place: Geometry) -> int:
+    """How many taps of all windows over one plane of ``size`` lie on it, and not on padding."""
+
+    def along(axis: int) -> int:
+        step, before = place.stride[axis], place.padding[axis][0]
+        starts = range(-before, place.outputs[axis] * step - before, step)
+        reach = range(0, place.kernel[axis] * place.dilation[axis], place.dilation[axis])
+        return sum(0 <= start + tap < size[axis] for start in starts for tap in reach)
+
+    return along(0) * along(1)
+
+
 def pad(x: Array, padding: Pairs, value: float = 0.0) -> Array:
     """``x`` with rows and columns of ``value`` around its last two axes."""
     if padding == ((0, 0), (0, 0)):

@@ -1,14 +1,16 @@
 """Two-dimensional average pooling: see ``average_pool2d``."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tensorproof_reference.arguments import require
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._windows import Geometry, Padding, Pair
+from tensorproof_reference.operations._workloads import image_workload, shaped
 from tensorproof_reference.stream import Stream
 
 
@@ -165,6 +167,30 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="magnitude_1e37", inputs=normal("magnitude_1e37", scale=1e37), dtypes=wide)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Images, averaged over squares of four pixels."""
+    return image_workload(stream, size)
+
+
+def work(
+    x: Array,
+    *,
+    window: Pair = (2, 2),
+    stride: Pair | None = None,
+    padding: Padding = "valid",
+    ceil_mode: bool = False,
+    count_padding: bool = False,
+) -> Work:
+    """Sums, one less for each window than it has pixels of the image, and a quotient.
+
+    Back, a quotient for each window, and sums where windows overlap.
+    """
+    place = _windows.pooling_geometry(shaped(x), window, stride, padding, ceil_mode)
+    planes, windows, pixels = x.shape[0] * x.shape[1], math.prod(place.outputs), x.shape[2] * x.shape[3]
+    taps = _windows.taps_inside((x.shape[2], x.shape[3]), place)
+    return Work(flops=planes * taps, backward_flops=planes * (windows + max(taps - pixels, 0)))
+
+
 OPERATION = Operation(
     function=average_pool2d,
     vjp=vjp,
@@ -173,4 +199,6 @@ OPERATION = Operation(
     axes={"x": "n c h w", "y": "n c h w"},
     conventions={"count_padding": (False, True)},
     documents=("000 §3.2.2", "004 §3.5"),
+    workload=workload,
+    work=work,
 )

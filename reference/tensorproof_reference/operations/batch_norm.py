@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_shape
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operations._workloads import IMAGES, count, ordinary
 from tensorproof_reference.stream import Stream
 
 ESTIMATES = ("unbiased", "biased")
@@ -222,6 +223,51 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="infinity_inference", inputs=infinite, keywords={"training": False})
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Images and running statistics, in training."""
+    images = IMAGES[size]
+    channels = (images[1],)
+    inputs = {
+        "x": ordinary(stream("x"), images),
+        "scale": stream("scale").uniform(channels, 0.5, 1.5),
+        "offset": stream("offset").uniform(channels, -0.5, 0.5),
+        "running_mean": stream("running_mean").uniform(channels, -0.5, 0.5),
+        "running_variance": stream("running_variance").uniform(channels, 0.5, 1.5),
+    }
+    return Sample(name=size, inputs=inputs)
+
+
+def work(
+    x: Array,
+    scale: Array | None,
+    offset: Array | None,
+    running_mean: Array,
+    running_variance: Array,
+    *,
+    training: bool = True,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    running_variance_estimate: str = "unbiased",
+) -> Work:
+    """In training, for each number: the sum for the mean, the difference from it, its square and the sum of these, and a quotient
+    by the root; then a product and a sum. For each channel: two quotients, the sum with ε and its root; and for the running
+    statistics two averages of two numbers and the factor of the unbiased estimate. At inference there are neither statistics
+    nor averages.
+
+    Back, for each number the product with the scale, dγ (a product and a sum), dβ (a sum), two differences, a product and a
+    quotient; the means are those sums times γ/m. At inference a product and a quotient, and dγ and dβ if they are asked for.
+    """
+    numbers, channels, affine = count(x), x.shape[1], (scale is not None) + (offset is not None)
+    if training:
+        of_channel = 7 + (running_variance_estimate == "unbiased")
+        forward, backward = (5 + affine) * numbers + of_channel * channels, 7 * numbers + 2 * channels
+    else:
+        forward = (2 + affine) * numbers + channels
+        backward = numbers + (0 if scale is None else 2 * numbers - channels) + (0 if offset is None else numbers - channels)
+    scaled = 0 if scale is None else numbers
+    return Work(flops=forward, transcendentals=channels, backward_flops=backward + scaled)
+
+
 OPERATION = Operation(
     function=batch_norm,
     vjp=vjp,
@@ -239,4 +285,6 @@ OPERATION = Operation(
     },
     conventions={"running_variance_estimate": ESTIMATES},
     documents=("004 §4.4",),
+    workload=workload,
+    work=work,
 )

@@ -1,14 +1,16 @@
 """Two-dimensional convolution: see ``conv2d``."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tensorproof_reference.arguments import require_rank
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._windows import Geometry, Padding, Pair
+from tensorproof_reference.operations._workloads import added_bias, ordinary, products, shaped, weights
 from tensorproof_reference.stream import Stream
 
 
@@ -162,6 +164,38 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="magnitude_1e20", inputs=inputs("magnitude_1e20", scale=1e20), dtypes=wide)
 
 
+SIZES = {"S": ((1, 8, 12, 12), 8), "M": ((8, 32, 32, 32), 64), "L": ((32, 32, 32, 32), 64)}
+"""Images and the number of filters, 3×3 each, of what is timed."""
+
+
+def workload(stream: Stream, size: str) -> Sample:
+    """Images through 3×3 filters with bias, to images of their own size."""
+    images, filters = SIZES[size]
+    kernels = (filters, images[1], 3, 3)
+    inputs = {
+        "x": ordinary(stream("x"), images),
+        "weight": weights(stream("weight"), kernels, fan_in=math.prod(kernels[1:])),
+        "bias": stream("bias").uniform((filters,), -0.1, 0.1),
+    }
+    return Sample(name=size, inputs=inputs, keywords={"padding": "same"})
+
+
+def work(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    *,
+    stride: Pair = (1, 1),
+    padding: Padding = "valid",
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Work:
+    """A product and a sum for each result and tap that lies on the image (what meets padding is none); back twice that."""
+    place = _place(shaped(x), shaped(weight), None, stride, padding, dilation, groups)
+    taps = x.shape[0] * math.prod(weight.shape[:2]) * _windows.taps_inside((x.shape[2], x.shape[3]), place)
+    return products(taps) + added_bias(x.shape[0] * weight.shape[0] * math.prod(place.outputs), bias)
+
+
 OPERATION = Operation(
     function=conv2d,
     vjp=vjp,
@@ -170,4 +204,6 @@ OPERATION = Operation(
     differentiable=("x", "weight", "bias"),
     axes={"x": "n c h w", "weight": "o i h w", "bias": "o", "y": "n o h w"},
     documents=("000 §3.2.1", "001 §3.4", "003 §3.2.1", "004 §3.4"),
+    workload=workload,
+    work=work,
 )

@@ -1,14 +1,16 @@
 """Two-dimensional transposed convolution: see ``conv2d_transpose``."""
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_pair, require_rank
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations import _windows
-from tensorproof_reference.operations._windows import Padding, Pair, Pairs
+from tensorproof_reference.operations._windows import Geometry, Padding, Pair, Pairs
+from tensorproof_reference.operations._workloads import added_bias, ordinary, products, shaped, weights
 from tensorproof_reference.stream import Stream
 
 
@@ -208,6 +210,40 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="magnitude_1e20", inputs=inputs("magnitude_1e20", scale=1e20), dtypes=wide)
 
 
+SIZES = {"S": ((1, 8, 6, 6), 4), "M": ((2, 128, 8, 8), 64), "L": ((64, 128, 8, 8), 64)}
+"""Images and the number of filters, 4×4 each, of what is timed: M and L are the third layer of a DCGAN's generator."""
+
+
+def workload(stream: Stream, size: str) -> Sample:
+    """Images through 4×4 filters with bias, stride 2 and padding 1, to images of twice their size."""
+    images, filters = SIZES[size]
+    kernels = (images[1], filters, 4, 4)
+    inputs = {
+        "x": ordinary(stream("x"), images),
+        "weight": weights(stream("weight"), kernels, fan_in=4 * images[1]),
+        "bias": stream("bias").uniform((filters,), -0.1, 0.1),
+    }
+    return Sample(name=size, inputs=inputs, keywords={"stride": (2, 2), "padding": ((1, 1), (1, 1))})
+
+
+def work(
+    x: Array,
+    weight: Array,
+    bias: Array | None = None,
+    *,
+    stride: Pair = (1, 1),
+    padding: Padding = "valid",
+    output_padding: Pair = (0, 0),
+    dilation: Pair = (1, 1),
+    groups: int = 1,
+) -> Work:
+    """A product and a sum for each pixel that a tap paints and that is not cropped; back twice that, as of ``conv2d``."""
+    place = _place(shaped(x), shaped(weight), None, stride, padding, output_padding, dilation, groups)
+    painting = Geometry((weight.shape[2], weight.shape[3]), place.stride, place.dilation, place.padding, (x.shape[2], x.shape[3]))
+    taps = x.shape[0] * math.prod(weight.shape[:2]) * _windows.taps_inside(place.outputs, painting)
+    return products(taps) + added_bias(x.shape[0] * weight.shape[1] * groups * math.prod(place.outputs), bias)
+
+
 OPERATION = Operation(
     function=conv2d_transpose,
     vjp=vjp,
@@ -216,4 +252,6 @@ OPERATION = Operation(
     differentiable=("x", "weight", "bias"),
     axes={"x": "n c h w", "weight": "i o h w", "bias": "o", "y": "n o h w"},
     documents=("004 §4.4",),
+    workload=workload,
+    work=work,
 )

@@ -1,12 +1,16 @@
 """Fully connected layer: see ``dense``."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_rank, require_shape
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operations import relu, tanh
+from tensorproof_reference.operations import sigmoid as logistic
+from tensorproof_reference.operations._workloads import added_bias, count, ordinary, products, weights
 from tensorproof_reference.operations.sigmoid import sigmoid
 from tensorproof_reference.stream import Stream
 
@@ -162,6 +166,30 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="kink_relu", inputs=ones, keywords={"activation": "relu"}, expected=expected)
 
 
+SIZES = {"S": (4, 64, 64), "M": (64, 512, 512), "L": (128, 2048, 2048)}
+"""Batch, inputs and units of what is timed."""
+
+_WORK_OF = {"relu": relu.work, "sigmoid": logistic.work, "tanh": tanh.work}
+
+
+def workload(stream: Stream, size: str) -> Sample:
+    """A batch of rows through a layer with bias."""
+    rows, features, units = SIZES[size]
+    inputs = {
+        "x": ordinary(stream("x"), (rows, features)),
+        "weight": weights(stream("weight"), (features, units), fan_in=features),
+        "bias": stream("bias").uniform((units,), -0.1, 0.1),
+    }
+    return Sample(name=size, inputs=inputs)
+
+
+def work(x: Array, weight: Array, bias: Array | None = None, *, activation: str = "linear") -> Work:
+    """A product and a sum for each row and weight, a sum for each result, and the activation's; back twice the products."""
+    rows, units = math.prod(x.shape[:-1]), weight.shape[1]
+    activated = Work(flops=0) if activation == "linear" else _WORK_OF[activation](np.broadcast_to(0.0, (rows, units)))
+    return products(rows * count(weight)) + added_bias(rows * units, bias) + activated
+
+
 OPERATION = Operation(
     function=dense,
     vjp=vjp,
@@ -170,4 +198,6 @@ OPERATION = Operation(
     differentiable=("x", "weight", "bias"),
     axes={"weight": "i o", "bias": "o"},
     documents=("002 §3.1.1", "003 §3.1.1", "003 §3.2.3"),
+    workload=workload,
+    work=work,
 )

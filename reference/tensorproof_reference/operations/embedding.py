@@ -5,7 +5,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_rank
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
 
 OUT_OF_RANGE = ("error", "zeros", "clamp", "nan")
@@ -113,6 +114,23 @@ def samples(stream: Stream) -> Iterator[Sample]:
             yield Sample(name=name, inputs=table(name, asarray(indices)), keywords=keywords, required=False)
 
 
+SIZES = {"S": ((2, 20), 100, 16), "M": ((32, 20), 10_000, 64), "L": ((128, 50), 60_000, 64)}
+"""The shape of the indices, and the rows and columns of the table, of what is timed."""
+
+
+def workload(stream: Stream, size: str) -> Sample:
+    """Sequences of indices, uniform over the table, so that few are repeated."""
+    shape, rows, width = SIZES[size]
+    inputs = {"indices": stream("indices").integers(shape, 0, rows), "weight": stream("weight").uniform((rows, width), -0.5, 0.5)}
+    return Sample(name=size, inputs=inputs)
+
+
+def work(indices: Array, weight: Array, *, out_of_range: str = "error") -> Work:
+    """Numbers are copied; back, each is added to its row. What is not looked up, as if no index were repeated, is not read."""
+    (rows, width), looked_up = weight.shape, count(indices)
+    return Work(flops=0, backward_flops=looked_up * width, untouched=max(rows - looked_up, 0) * width)
+
+
 OPERATION = Operation(
     function=embedding,
     vjp=vjp,
@@ -122,4 +140,6 @@ OPERATION = Operation(
     axes={"indices": "...", "weight": "v e", "y": "... e"},
     conventions={"out_of_range": OUT_OF_RANGE},
     documents=("000 §4.2.2",),
+    workload=workload,
+    work=work,
 )

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operations._workloads import count, image_workload
 from tensorproof_reference.stream import Stream
 
 ORDERS = ("channels_first", "channels_last")
@@ -76,6 +77,16 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield case("convention_channels_last_strided", 2, 3, 4, 5, memory="transposed", **last)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Images."""
+    return image_workload(stream, size)
+
+
+def work(x: Array, *, order: str = "channels_first") -> Work:
+    """None: numbers are copied at most. Where their order in memory stays, not even that, and none need be read."""
+    return Work(flops=0, untouched=count(x) if order == "channels_first" else 0)
+
+
 OPERATION = Operation(
     function=flatten,
     vjp=vjp,
@@ -83,4 +94,6 @@ OPERATION = Operation(
     family="reshaping",
     conventions={"order": ORDERS},
     documents=("000 §4.1.2",),
+    workload=workload,
+    work=work,
 )

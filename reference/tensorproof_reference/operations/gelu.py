@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import erf
 
 from tensorproof_reference.arguments import require_choice
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import (
     PLAIN_SHAPE,
     alternating,
@@ -17,6 +17,7 @@ from tensorproof_reference.operations._elementwise_samples import (
     ordinary,
     sprinkled,
 )
+from tensorproof_reference.operations._workloads import count, each, plane_workload
 from tensorproof_reference.stream import Stream
 
 
@@ -76,10 +77,28 @@ def samples(stream: Stream) -> Iterator[Sample]:
         yield magnitude(stream, f"tanh_gradient_{name}", **approximate)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Numbers of both signs in a plane."""
+    return plane_workload(stream, size)
+
+
+def work(x: Array, *, approximation: str = "none") -> Work:
+    """An erf and four operations; back, the density (three and an exponential), x times it, and the rest.
+
+    By tanh: eight, five of them for its argument; back ten, three of them for the slope of the argument from the square that
+    the argument had.
+    """
+    if approximation == "tanh":
+        return each(count(x), flops=8, transcendentals=1, backward=10)
+    return each(count(x), flops=4, transcendentals=1, backward=7, backward_transcendentals=1)
+
+
 OPERATION = Operation(
     function=gelu,
     vjp=vjp,
     samples=samples,
     family="elementwise",
     conventions={"approximation": ("none", "tanh")},
+    workload=workload,
+    work=work,
 )

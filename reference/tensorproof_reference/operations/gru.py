@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations import _recurrent
 from tensorproof_reference.operations._recurrent import Leaf, Memory, Parameters
+from tensorproof_reference.operations._recurrent_work import recurrent_work, recurrent_workload
 from tensorproof_reference.stream import Stream
 
 
@@ -143,6 +144,28 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="magnitude_saturated_after", inputs=saturated, keywords=after, dtypes=dtypes)
 
 
+WORK_OF_UNIT = {
+    "before": Work(flops=9, transcendentals=3, backward_flops=16),
+    "after": Work(flops=10, transcendentals=3, backward_flops=15),
+}
+"""What a step does for each unit beside products and biases: two sigmoids (4 and 2 exponentials), a tanh, the new state (4), and
+the reset gate's product; after the recurrent product its sum with that of the input as well. Back, the slopes and cotangents of
+three gates (4 each), and what flows to the state before: before the product two products and two sums, after it a product and a
+sum, and the reset gate's product."""
+
+
+def workload(stream: Stream, size: str) -> Sample:
+    """Sequences through one layer in one direction."""
+    return recurrent_workload(stream, size, (3,))
+
+
+def work(
+    x: Array, parameters: Parameters, hidden: Array | None = None, *, reset: str = "before", return_sequences: bool = True
+) -> Work:
+    """Products and biases, and the gates of each unit."""
+    return recurrent_work(x, parameters, WORK_OF_UNIT[reset])
+
+
 OPERATION = Operation(
     function=gru,
     vjp=vjp,
@@ -163,4 +186,6 @@ OPERATION = Operation(
     orders={"g": "zrn"},
     conventions={"reset": ("before", "after")},
     documents=("000 §3.3.2", "004 §2.4"),
+    workload=workload,
+    work=work,
 )

@@ -1,12 +1,14 @@
 """Layer normalization: see ``layer_norm``."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_shape
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operations._workloads import PLANES, count, ordinary
 from tensorproof_reference.stream import Stream
 
 
@@ -160,10 +162,48 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="infinity_one_row", inputs=infinite)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Rows with scale and offset."""
+    rows, features = PLANES[size]
+    inputs = {
+        "x": ordinary(stream("x"), (rows, features)),
+        "scale": stream("scale").uniform((features,), 0.5, 1.5),
+        "offset": stream("offset").uniform((features,), -0.5, 0.5),
+    }
+    return Sample(name=size, inputs=inputs)
+
+
+def work(
+    x: Array,
+    scale: Array | None = None,
+    offset: Array | None = None,
+    *,
+    axes: tuple[int, ...] = (-1,),
+    epsilon: float = 1e-5,
+) -> Work:
+    """For each number: the sum for the mean, the difference from it, its square and the sum of these, and a quotient by the root;
+    then a product and a sum. For each example: two quotients, the sum with ε and its root.
+
+    Back, for each number the product with the scale, the sum of these, a product with x̂ and the sum of these, two differences, a
+    product and a quotient; a product and a sum for dγ, and a sum for dβ. For each example: two quotients.
+    """
+    numbers, features = count(x), math.prod(x.shape[axis] for axis in axes)
+    examples = numbers // features
+    of_scale = 0 if scale is None else 3 * numbers - features
+    of_offset = 0 if offset is None else numbers - features
+    return Work(
+        flops=numbers * (5 + (scale is not None) + (offset is not None)) + examples,
+        transcendentals=examples,
+        backward_flops=7 * numbers + of_scale + of_offset,
+    )
+
+
 OPERATION = Operation(
     function=layer_norm,
     vjp=vjp,
     samples=samples,
     family="normalization",
     differentiable=("x", "scale", "offset"),
+    workload=workload,
+    work=work,
 )

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import elementwise_samples, ordinary, sprinkled
+from tensorproof_reference.operations._workloads import count, each, plane_workload
 from tensorproof_reference.stream import Stream
 
 
@@ -41,4 +42,22 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="kink_among_others", inputs={"x": kink}, required=False)
 
 
-OPERATION = Operation(function=leaky_relu, vjp=vjp, samples=samples, family="elementwise", documents=("004 §4.4",))
+def workload(stream: Stream, size: str) -> Sample:
+    """Numbers of both signs in a plane."""
+    return plane_workload(stream, size)
+
+
+def work(x: Array, *, negative_slope: float = 0.2) -> Work:
+    """A comparison and a product; back, a product with the slope."""
+    return each(count(x), flops=2, backward=1)
+
+
+OPERATION = Operation(
+    function=leaky_relu,
+    vjp=vjp,
+    samples=samples,
+    family="elementwise",
+    documents=("004 §4.4",),
+    workload=workload,
+    work=work,
+)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_shape
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
-from tensorproof_reference.operations._regression_samples import regression_samples
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operations._regression_samples import regression_samples, regression_workload
+from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
 
 
@@ -44,6 +45,17 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from regression_samples(stream)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Rows of features."""
+    return regression_workload(stream, size)
+
+
+def work(x: Array, theta0: Array, theta: Array) -> Work:
+    """A product and a sum for each feature of each row, and θ0; back, a product for dx, a product and a sum for dθ."""
+    rows = count(x) // max(x.shape[-1], 1)
+    return Work(flops=2 * count(x) + rows, backward_flops=3 * count(x) + rows - 1)
+
+
 OPERATION = Operation(
     function=linear_regression,
     vjp=vjp,
@@ -51,4 +63,6 @@ OPERATION = Operation(
     family="product",
     differentiable=("x", "theta0", "theta"),
     documents=("001 §3.1",),
+    workload=workload,
+    work=work,
 )

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require_axis
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations._axis_samples import axis_samples
+from tensorproof_reference.operations._workloads import count, plane_workload
 from tensorproof_reference.stream import Stream
 
 
@@ -41,4 +42,25 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from axis_samples(stream, tie=-math.log(4.0), pair=-math.log(2.0), masked=-math.inf, exact_zero_of_one=("y", "d_x"))
 
 
-OPERATION = Operation(function=log_softmax, vjp=vjp, samples=samples, family="axis")
+def workload(stream: Stream, size: str) -> Sample:
+    """Rows of numbers of both signs."""
+    return plane_workload(stream, size)
+
+
+def work(x: Array, *, axis: int = -1) -> Work:
+    """Maximum, difference, exponential, sum, logarithm and difference.
+
+    Back, the sum of the cotangents, the exponentials divided by theirs, a product and a difference.
+    """
+    numbers, rows = count(x), count(x) // max(x.shape[axis], 1)
+    return Work(flops=4 * numbers - 2 * rows, transcendentals=numbers + rows, backward_flops=4 * numbers - rows)
+
+
+OPERATION = Operation(
+    function=log_softmax,
+    vjp=vjp,
+    samples=samples,
+    family="axis",
+    workload=workload,
+    work=work,
+)

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations import linear_regression as linear
-from tensorproof_reference.operations._regression_samples import regression_samples
+from tensorproof_reference.operations import sigmoid as logistic
+from tensorproof_reference.operations._regression_samples import regression_samples, regression_workload
 from tensorproof_reference.operations.sigmoid import sigmoid
 from tensorproof_reference.stream import Stream
 
@@ -55,6 +56,16 @@ def samples(stream: Stream) -> Iterator[Sample]:
     )
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Rows of features."""
+    return regression_workload(stream, size)
+
+
+def work(x: Array, theta0: Array, theta: Array) -> Work:
+    """That of ``linear_regression``, and of ``sigmoid`` for each row."""
+    return linear.work(x, theta0, theta) + logistic.work(np.broadcast_to(0.0, x.shape[:-1]))
+
+
 OPERATION = Operation(
     function=logistic_regression,
     vjp=vjp,
@@ -62,4 +73,6 @@ OPERATION = Operation(
     family="product",
     differentiable=("x", "theta0", "theta"),
     documents=("001 §3.2",),
+    workload=workload,
+    work=work,
 )

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations import _recurrent
 from tensorproof_reference.operations._recurrent import Leaf, Memory, Parameters
+from tensorproof_reference.operations._recurrent_work import recurrent_work, recurrent_workload
 from tensorproof_reference.stream import Stream
 
 
@@ -131,6 +132,24 @@ def samples(stream: Stream) -> Iterator[Sample]:
         yield Sample(name=name, inputs=drawn, required=False)
 
 
+WORK_OF_UNIT = Work(flops=10, transcendentals=5, backward_flops=22)
+"""What a step does for each unit beside products and biases: three sigmoids (6 and 3 exponentials), a tanh, the cell (3), its
+tanh, and the output gate (1). Back, the cell's cotangent (5), four gates (4 each: two products and a difference for the slope of
+a sigmoid or tanh, and one for what it met; the cotangent times that), and what flows to the cell before (1)."""
+
+
+def workload(stream: Stream, size: str) -> Sample:
+    """Sequences through one layer in one direction."""
+    return recurrent_workload(stream, size, (4,))
+
+
+def work(
+    x: Array, parameters: Parameters, hidden: Array | None = None, cell: Array | None = None, *, return_sequences: bool = True
+) -> Work:
+    """Products and biases, and the gates and cell of each unit."""
+    return recurrent_work(x, parameters, WORK_OF_UNIT)
+
+
 OPERATION = Operation(
     function=lstm,
     vjp=vjp,
@@ -152,4 +171,6 @@ OPERATION = Operation(
     },
     orders={"g": "ifgo"},
     documents=("000 §3.3.2", "003 §4.2", "004 §3.7"),
+    workload=workload,
+    work=work,
 )

@@ -1,12 +1,14 @@
 """Matrix product: see ``matmul``."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from tensorproof_reference.arguments import require
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operations._workloads import count, ordinary, products, weights
 from tensorproof_reference.stream import Stream
 
 WIDE_DTYPES = ("float64", "float32", "bfloat16")
@@ -115,4 +117,31 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="infinity_indefinite", inputs=indefinite, expected={"y": product})
 
 
-OPERATION = Operation(function=matmul, vjp=vjp, samples=samples, family="product", differentiable=("a", "b"))
+SIZES = {"S": (32, 32, 32), "M": (256, 256, 256), "L": (1024, 512, 1024)}
+"""Rows, inner size and columns of what is timed."""
+
+
+def workload(stream: Stream, size: str) -> Sample:
+    """Two matrices."""
+    rows, inner, columns = SIZES[size]
+    inputs = {"a": ordinary(stream("a"), (rows, inner)), "b": weights(stream("b"), (inner, columns), fan_in=inner)}
+    return Sample(name=size, inputs=inputs)
+
+
+def work(a: Array, b: Array) -> Work:
+    """A product and a sum for each row, inner index and column; back twice that, and the sums over what was broadcast."""
+    stack = math.prod(np.broadcast_shapes(tuple(a.shape[:-2]), tuple(b.shape[:-2])))
+    (rows, inner), columns = a.shape[-2:], b.shape[-1]
+    broadcast = stack * rows * inner - count(a) + stack * inner * columns - count(b)
+    return products(stack * rows * inner * columns) + Work(flops=0, backward_flops=broadcast)
+
+
+OPERATION = Operation(
+    function=matmul,
+    vjp=vjp,
+    samples=samples,
+    family="product",
+    differentiable=("a", "b"),
+    workload=workload,
+    work=work,
+)

@@ -1,14 +1,16 @@
 """Two-dimensional maximum pooling: see ``max_pool2d``."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
 from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._windows import Geometry, Padding, Pair
+from tensorproof_reference.operations._workloads import image_workload, shaped
 from tensorproof_reference.stream import Stream
 
 
@@ -174,6 +176,21 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="cancellation_close_values", inputs={"x": close}, dtypes=("float64", "float32"))
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Images, a quarter of whose pixels stay."""
+    return image_workload(stream, size)
+
+
+def work(
+    x: Array, *, window: Pair = (2, 2), stride: Pair | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Work:
+    """Comparisons: one less for each window than it has pixels of the image; back, a sum for each window."""
+    place = _windows.pooling_geometry(shaped(x), window, stride, padding, ceil_mode)
+    planes, windows = x.shape[0] * x.shape[1], math.prod(place.outputs)
+    taps = _windows.taps_inside((x.shape[2], x.shape[3]), place)
+    return Work(flops=planes * (taps - windows), backward_flops=planes * windows)
+
+
 OPERATION = Operation(
     function=max_pool2d,
     vjp=vjp,
@@ -181,4 +198,6 @@ OPERATION = Operation(
     family="window",
     axes={"x": "n c h w", "y": "n c h w"},
     documents=("000 §3.2.2", "003 §3.2.2", "004 §3.5"),
+    workload=workload,
+    work=work,
 )

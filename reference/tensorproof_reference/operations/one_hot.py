@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
-from tensorproof_reference.operation import Array, Operation, Sample, asarray
+from tensorproof_reference.operation import Array, Operation, Sample, Work, asarray
 from tensorproof_reference.stream import Stream
 
 OUT_OF_RANGE = ("error", "zeros", "clamp", "nan")
@@ -78,6 +78,21 @@ def samples(stream: Stream) -> Iterator[Sample]:
             )
 
 
+SIZES = {"S": 4, "M": 256, "L": 4096}
+"""The number of labels that are timed, of a thousand classes."""
+
+
+def workload(stream: Stream, size: str) -> Sample:
+    """Labels of a thousand classes."""
+    inputs = {"labels": stream("labels").integers((SIZES[size],), 0, 1000)}
+    return Sample(name=size, inputs=inputs, keywords={"classes": 1000}, gradient=False)
+
+
+def work(labels: Array, *, classes: int, out_of_range: str = "error") -> Work:
+    """None: zeros and ones are written."""
+    return Work(flops=0)
+
+
 OPERATION = Operation(
     function=one_hot,
     vjp=None,
@@ -89,4 +104,6 @@ OPERATION = Operation(
     axes={"labels": "...", "y": "... k"},
     conventions={"out_of_range": OUT_OF_RANGE},
     documents=("001 §4.3",),
+    workload=workload,
+    work=work,
 )

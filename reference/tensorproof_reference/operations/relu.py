@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import alternating, elementwise_samples, sprinkled
+from tensorproof_reference.operations._workloads import count, each, plane_workload
 from tensorproof_reference.stream import Stream
 
 
@@ -35,6 +36,22 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="kink_zero", inputs={"x": zeros}, expected={"y": np.abs(zeros), "d_x": np.abs(zeros)})
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Numbers of both signs in a plane."""
+    return plane_workload(stream, size)
+
+
+def work(x: Array) -> Work:
+    """A maximum; back, the cotangent times 0 or 1."""
+    return each(count(x), flops=1, backward=1)
+
+
 OPERATION = Operation(
-    function=relu, vjp=vjp, samples=samples, family="elementwise", documents=("000 §3.1.2", "002 §3.3.5", "004 §3.2")
+    function=relu,
+    vjp=vjp,
+    samples=samples,
+    family="elementwise",
+    documents=("000 §3.1.2", "002 §3.3.5", "004 §3.2"),
+    workload=workload,
+    work=work,
 )

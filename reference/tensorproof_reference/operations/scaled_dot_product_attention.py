@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_shape
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operations._workloads import ordinary, products
 from tensorproof_reference.stream import Stream
 
 FULLY_MASKED_ROWS = ("nan", "zero", "uniform")
@@ -220,6 +221,39 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="infinity_value", inputs=infinite, gradient=False)
 
 
+SIZES = {"S": (1, 4, 16, 16), "M": (4, 8, 64, 64), "L": (8, 8, 256, 64)}
+"""Batch, heads, positions and features of what is timed: queries attend to as many keys."""
+
+
+def workload(stream: Stream, size: str) -> Sample:
+    """Heads of self-attention without a mask."""
+    return Sample(name=size, inputs={name: ordinary(stream(name), SIZES[size]) for name in ("query", "key", "value")})
+
+
+def work(
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+    fully_masked_rows: str = "nan",
+) -> Work:
+    """Two products of matrices, over pairs of a query and a key that it may see (a ``mask`` is taken to allow all), and between
+    them the scale and a softmax: maximum, difference, exponential, sum and quotient.
+
+    Back, four products, and between them that of softmax and the scale.
+    """
+    *leading, queries, features = query.shape
+    keys, results = key.shape[-2], value.shape[-1]
+    stack = math.prod(leading)
+    seen = sum(min(row + 1, keys) for row in range(queries)) if causal else queries * keys
+    pairs, rows = stack * seen, stack * queries
+    softmax = Work(flops=5 * pairs - 2 * rows, transcendentals=pairs, backward_flops=5 * pairs - rows)
+    return products(pairs * features) + softmax + products(pairs * results)
+
+
 OPERATION = Operation(
     function=scaled_dot_product_attention,
     vjp=vjp,
@@ -228,4 +262,6 @@ OPERATION = Operation(
     differentiable=("query", "key", "value"),
     axes={"query": "... l e", "key": "... s e", "value": "... s v", "mask": "... l s", "y": "... l v"},
     conventions={"fully_masked_rows": FULLY_MASKED_ROWS},
+    workload=workload,
+    work=work,
 )

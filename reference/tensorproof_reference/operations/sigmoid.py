@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import elementwise_samples
+from tensorproof_reference.operations._workloads import count, each, plane_workload
 from tensorproof_reference.stream import Stream
 
 
@@ -33,6 +34,22 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from elementwise_samples(stream, at_infinity=(0.0, 1.0), at_zero=(0.5, 0.5), slope_at_infinity=(0.0, 0.0))
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Numbers of both signs in a plane."""
+    return plane_workload(stream, size)
+
+
+def work(x: Array) -> Work:
+    """An exponential, a sum and a quotient; back, two products and a difference."""
+    return each(count(x), flops=2, transcendentals=1, backward=3)
+
+
 OPERATION = Operation(
-    function=sigmoid, vjp=vjp, samples=samples, family="elementwise", documents=("000 §3.1.2", "002 §3.3.3", "004 §3.2")
+    function=sigmoid,
+    vjp=vjp,
+    samples=samples,
+    family="elementwise",
+    documents=("000 §3.1.2", "002 §3.3.3", "004 §3.2"),
+    workload=workload,
+    work=work,
 )

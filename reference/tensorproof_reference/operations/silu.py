@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import elementwise_samples
+from tensorproof_reference.operations._workloads import count, each, plane_workload
 from tensorproof_reference.operations.sigmoid import sigmoid
 from tensorproof_reference.stream import Stream
 
@@ -35,4 +36,21 @@ def samples(stream: Stream) -> Iterator[Sample]:
     )
 
 
-OPERATION = Operation(function=silu, vjp=vjp, samples=samples, family="elementwise")
+def workload(stream: Stream, size: str) -> Sample:
+    """Numbers of both signs in a plane."""
+    return plane_workload(stream, size)
+
+
+def work(x: Array) -> Work:
+    """That of ``sigmoid`` and a product; back, dy (σ + y (1 - σ))."""
+    return each(count(x), flops=3, transcendentals=1, backward=4)
+
+
+OPERATION = Operation(
+    function=silu,
+    vjp=vjp,
+    samples=samples,
+    family="elementwise",
+    workload=workload,
+    work=work,
+)

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_rank, require_shape
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations import _recurrent
 from tensorproof_reference.operations._recurrent import Leaf, Memory, Parameters
+from tensorproof_reference.operations._recurrent_work import output_work, recurrent_work, recurrent_workload
 from tensorproof_reference.stream import Stream
 
 
@@ -212,6 +213,34 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="convention_two_biases", inputs=two, required=False)
 
 
+WORK_OF_UNIT = {
+    "tanh": Work(flops=0, transcendentals=1, backward_flops=3),
+    "relu": Work(flops=1, backward_flops=1),
+}
+"""What a step does for each unit beside products and biases."""
+
+
+def workload(stream: Stream, size: str) -> Sample:
+    """Sequences through one layer in one direction."""
+    return recurrent_workload(stream, size, ())
+
+
+def work(
+    x: Array,
+    parameters: Parameters,
+    hidden: Array | None = None,
+    output_weights: Array | None = None,
+    output_bias: Array | None = None,
+    *,
+    activation: str = "tanh",
+    return_sequences: bool = True,
+) -> Work:
+    """Products and biases, the activation of each unit, and the output's projection."""
+    of_unit = WORK_OF_UNIT[activation]
+    projection = output_work(x, output_weights, output_bias, return_sequences)
+    return recurrent_work(x, parameters, of_unit) + projection
+
+
 OPERATION = Operation(
     function=simple_rnn,
     vjp=vjp,
@@ -232,4 +261,6 @@ OPERATION = Operation(
         "h": "l d n h",
     },
     documents=("001 §3.5", "003 §3.3", "004 §3.6"),
+    workload=workload,
+    work=work,
 )

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require_axis
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations._axis_samples import axis_samples
+from tensorproof_reference.operations._workloads import count, plane_workload
 from tensorproof_reference.stream import Stream
 
 
@@ -39,4 +40,23 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from axis_samples(stream, tie=0.25, pair=0.5, masked=0.0, exact_zero_of_one=("d_x",))
 
 
-OPERATION = Operation(function=softmax, vjp=vjp, samples=samples, family="axis", documents=("001 §3.3",))
+def workload(stream: Stream, size: str) -> Sample:
+    """Rows of numbers of both signs."""
+    return plane_workload(stream, size)
+
+
+def work(x: Array, *, axis: int = -1) -> Work:
+    """Maximum, difference, exponential, sum and quotient; back, a product, its sum, a difference and a product."""
+    numbers, rows = count(x), count(x) // max(x.shape[axis], 1)
+    return Work(flops=4 * numbers - 2 * rows, transcendentals=numbers, backward_flops=4 * numbers - rows)
+
+
+OPERATION = Operation(
+    function=softmax,
+    vjp=vjp,
+    samples=samples,
+    family="axis",
+    documents=("001 §3.3",),
+    workload=workload,
+    work=work,
+)

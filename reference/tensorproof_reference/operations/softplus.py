@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import PLAIN_SHAPE, elementwise_samples
+from tensorproof_reference.operations._workloads import count, each, plane_workload
 from tensorproof_reference.operations.sigmoid import sigmoid
 from tensorproof_reference.stream import Stream
 
@@ -39,4 +40,21 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="magnitude_tail_positive", inputs={"x": positive})
 
 
-OPERATION = Operation(function=softplus, vjp=vjp, samples=samples, family="elementwise")
+def workload(stream: Stream, size: str) -> Sample:
+    """Numbers of both signs in a plane."""
+    return plane_workload(stream, size)
+
+
+def work(x: Array) -> Work:
+    """An exponential, a logarithm of one more, a maximum and a sum; back, dy / (1 + e^-x) from that exponential."""
+    return each(count(x), flops=2, transcendentals=2, backward=3)
+
+
+OPERATION = Operation(
+    function=softplus,
+    vjp=vjp,
+    samples=samples,
+    family="elementwise",
+    workload=workload,
+    work=work,
+)

@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import elementwise_samples, sprinkled
+from tensorproof_reference.operations._workloads import count, each, plane_workload
 from tensorproof_reference.stream import Stream
 
 
@@ -35,4 +36,22 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name=name, inputs={"x": subnormal}, dtypes=("float16",))
 
 
-OPERATION = Operation(function=tanh, vjp=vjp, samples=samples, family="elementwise", documents=("002 §3.3.4", "004 §3.2"))
+def workload(stream: Stream, size: str) -> Sample:
+    """Numbers of both signs in a plane."""
+    return plane_workload(stream, size)
+
+
+def work(x: Array) -> Work:
+    """One tanh; back, two products and a difference."""
+    return each(count(x), flops=0, transcendentals=1, backward=3)
+
+
+OPERATION = Operation(
+    function=tanh,
+    vjp=vjp,
+    samples=samples,
+    family="elementwise",
+    documents=("002 §3.3.4", "004 §3.2"),
+    workload=workload,
+    work=work,
+)

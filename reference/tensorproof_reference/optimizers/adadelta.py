@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Array, Operation, Sample, Work
 from tensorproof_reference.optimizers._samples import optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     DECAYS,
@@ -21,6 +21,7 @@ from tensorproof_reference.optimizers._steps import (
     shrunk,
     slot,
 )
+from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
 
 
@@ -93,6 +94,30 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from optimizer_samples(stream, variants=variants, states=states, rate=0.5, dtypes=dtypes)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """One step of parameters with gradients, and state."""
+    return optimizer_workload(stream, size, states={"mean_square": "+", "mean_square_update": "+"})
+
+
+def work(
+    parameters: Arrays,
+    gradients: Gradients,
+    mean_square: Arrays | None = None,
+    mean_square_update: Arrays | None = None,
+    *,
+    learning_rate: Rate = 1.0,
+    rho: float = 0.95,
+    epsilon: float = 1e-6,
+    weight_decay: float = 0.0,
+    decay: str = "coupled",
+) -> Work:
+    """Two mean squares (four each), two roots with ε, a quotient and a product, and the move (two).
+
+    Two more for the decay.
+    """
+    return steps_work(parameters, gradients, flops=16 if weight_decay else 14, transcendentals=2)
+
+
 OPERATION = Operation(
     function=adadelta,
     vjp=None,
@@ -102,4 +127,6 @@ OPERATION = Operation(
     outputs=("parameters", "mean_square", "mean_square_update"),
     cotangents=(),
     conventions={"decay": DECAYS},
+    workload=workload,
+    work=work,
 )

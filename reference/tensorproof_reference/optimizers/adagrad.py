@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Array, Operation, Sample, Work
 from tensorproof_reference.optimizers._samples import optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     Arrays,
@@ -18,6 +18,7 @@ from tensorproof_reference.optimizers._steps import (
     run,
     slot,
 )
+from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.optimizers.rmsprop import PLACEMENTS
 from tensorproof_reference.stream import Stream
 
@@ -83,6 +84,26 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from optimizer_samples(stream, variants=variants, states={"sum_of_squares": "+"})
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """One step of parameters with gradients, and state."""
+    return optimizer_workload(stream, size, states={"sum_of_squares": "+"})
+
+
+def work(
+    parameters: Arrays,
+    gradients: Gradients,
+    sum_of_squares: Arrays | None = None,
+    *,
+    learning_rate: Rate = 0.01,
+    initial_accumulator: float = 0.0,
+    epsilon: float = 1e-8,
+    epsilon_placement: str = "outside",
+    weight_decay: float = 0.0,
+) -> Work:
+    """The sum of squares (two), a root with ε, a quotient, and the move (two); two more for the decay."""
+    return steps_work(parameters, gradients, flops=8 if weight_decay else 6, transcendentals=1)
+
+
 OPERATION = Operation(
     function=adagrad,
     vjp=None,
@@ -92,4 +113,6 @@ OPERATION = Operation(
     outputs=("parameters", "sum_of_squares"),
     cotangents=(),
     conventions={"epsilon_placement": PLACEMENTS},
+    workload=workload,
+    work=work,
 )

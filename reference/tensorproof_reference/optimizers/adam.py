@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Array, Operation, Sample, Work
 from tensorproof_reference.optimizers._adam import CONVENTIONS, OUTPUTS, adam_samples, adam_steps
 from tensorproof_reference.optimizers._steps import Arrays, Gradients, Rate
+from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
 
 
@@ -76,6 +77,39 @@ def samples(stream: Stream) -> Iterator[Sample]:
     return adam_samples(stream)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """One step of parameters with gradients, and state."""
+    return optimizer_workload(stream, size, states={"first_moment": "-", "second_moment": "+"}, counted=True)
+
+
+def work(
+    parameters: Arrays,
+    gradients: Gradients,
+    first_moment: Arrays | None = None,
+    second_moment: Arrays | None = None,
+    maximum_second_moment: Arrays | None = None,
+    *,
+    taken: int = 0,
+    learning_rate: Rate = 0.001,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    epsilon_placement: str = "after_correction",
+    bias_correction: bool = True,
+    amsgrad: bool = False,
+    maximum: str = "raw",
+    weight_decay: float = 0.0,
+    counted: str = "updates",
+) -> Work:
+    """The moments (three and four), their corrections, a root with ε, a quotient, and the move (two).
+
+    A correction less where ε comes before it, and none without; one more for the largest moment, and two for the decay.
+    """
+    corrections = (2 if epsilon_placement == "after_correction" else 1) if bias_correction else 0
+    extra = bool(amsgrad) + 2 * bool(weight_decay)
+    return steps_work(parameters, gradients, flops=11 + corrections + extra, transcendentals=1)
+
+
 OPERATION = Operation(
     function=adam,
     vjp=None,
@@ -85,4 +119,6 @@ OPERATION = Operation(
     outputs=OUTPUTS,
     cotangents=(),
     conventions=CONVENTIONS,
+    workload=workload,
+    work=work,
 )

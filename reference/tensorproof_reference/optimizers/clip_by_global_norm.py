@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Array, Operation, Sample, Work
 from tensorproof_reference.optimizers._clipping import EPSILONS, clipping_samples
 from tensorproof_reference.optimizers._steps import require_positive
+from tensorproof_reference.optimizers._workloads import clipping_workload, numbers_in
 from tensorproof_reference.optimizers.clip_by_norm import scaled
 from tensorproof_reference.stream import Stream
 
@@ -41,6 +42,16 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from clipping_samples(stream, limit=1.5, bounds=bounds, variants=variants, infinite=False)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Gradients of which some are beyond the limit."""
+    return clipping_workload(stream, size)
+
+
+def work(gradients: Sequence[Array], *, limit: float, epsilon: float = 0.0) -> Work:
+    """A square and their sum, and a product; once a root, a sum with ε, a quotient and a minimum."""
+    return Work(flops=3 * numbers_in(gradients) + 1 + bool(epsilon), transcendentals=1)
+
+
 OPERATION = Operation(
     function=clip_by_global_norm,
     vjp=None,
@@ -50,4 +61,6 @@ OPERATION = Operation(
     outputs=("gradients",),
     cotangents=(),
     conventions={"epsilon": EPSILONS},
+    workload=workload,
+    work=work,
 )

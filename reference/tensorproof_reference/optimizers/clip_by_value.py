@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Array, Operation, Sample, Work
 from tensorproof_reference.optimizers._clipping import clipping_samples
 from tensorproof_reference.optimizers._steps import require_positive
+from tensorproof_reference.optimizers._workloads import clipping_workload, numbers_in
 from tensorproof_reference.stream import Stream
 
 
@@ -32,6 +33,16 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from clipping_samples(stream, limit=1.5, bounds=bounds, variants=variants, infinite=True)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """Gradients of which some are beyond the limit."""
+    return clipping_workload(stream, size)
+
+
+def work(gradients: Sequence[Array], *, limit: float) -> Work:
+    """Two comparisons."""
+    return Work(flops=2 * numbers_in(gradients))
+
+
 OPERATION = Operation(
     function=clip_by_value,
     vjp=None,
@@ -40,4 +51,6 @@ OPERATION = Operation(
     differentiable=(),
     outputs=("gradients",),
     cotangents=(),
+    workload=workload,
+    work=work,
 )

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Array, Operation, Sample, Work
 from tensorproof_reference.optimizers._samples import optimizer_samples
 from tensorproof_reference.optimizers._steps import Arrays, Gradients, Rate, run
+from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
 
 
@@ -32,6 +33,16 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from optimizer_samples(stream, variants=variants, epsilon=False)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """One step of parameters with gradients."""
+    return optimizer_workload(stream, size)
+
+
+def work(parameters: Arrays, gradients: Gradients, *, learning_rate: Rate = 0.01) -> Work:
+    """A product with the rate and a difference."""
+    return steps_work(parameters, gradients, flops=2)
+
+
 OPERATION = Operation(
     function=gradient_descent,
     vjp=None,
@@ -40,4 +51,6 @@ OPERATION = Operation(
     differentiable=(),
     outputs=("parameters",),
     cotangents=(),
+    workload=workload,
+    work=work,
 )

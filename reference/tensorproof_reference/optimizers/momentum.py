@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Array, Operation, Sample, Work
 from tensorproof_reference.optimizers._samples import optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     DECAYS,
@@ -20,6 +20,7 @@ from tensorproof_reference.optimizers._steps import (
     shrunk,
     slot,
 )
+from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
 
 VELOCITIES = ("gradients", "updates")
@@ -119,6 +120,34 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from optimizer_samples(stream, variants=variants, states={"velocity": "-"}, epsilon=False)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """One step of parameters with gradients, and state."""
+    return optimizer_workload(stream, size, states={"velocity": "-"})
+
+
+def work(
+    parameters: Arrays,
+    gradients: Gradients,
+    velocity: Arrays | None = None,
+    *,
+    learning_rate: Rate = 0.01,
+    coefficient: float = 0.9,
+    dampening: float = 0.0,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+    decay: str = "coupled",
+    accumulated: str = "gradients",
+    first_step: str = "undampened",
+) -> Work:
+    """The velocity (a product and a sum) and the move (a product with the rate and a difference).
+
+    Two more for the decay and for Nesterov's momentum, and one for dampening. What starts without a velocity is counted as from
+    zero.
+    """
+    extra = 2 * bool(weight_decay) + 2 * nesterov + bool(dampening)
+    return steps_work(parameters, gradients, flops=4 + extra)
+
+
 OPERATION = Operation(
     function=momentum,
     vjp=None,
@@ -128,4 +157,6 @@ OPERATION = Operation(
     outputs=("parameters", "velocity"),
     cotangents=(),
     conventions={"decay": DECAYS, "accumulated": VELOCITIES, "first_step": FIRST_STEPS},
+    workload=workload,
+    work=work,
 )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Array, Operation, Sample, Work
 from tensorproof_reference.optimizers._samples import optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     COUNTS,
@@ -21,6 +21,7 @@ from tensorproof_reference.optimizers._steps import (
     run,
     slot,
 )
+from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
 
 SCHEDULES = ("warming", "constant")
@@ -116,6 +117,34 @@ def samples(stream: Stream) -> Iterator[Sample]:
                 yield Sample(name=f"convention_counted_{counted}", inputs=sample.inputs, keywords=keywords)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """One step of parameters with gradients, and state."""
+    return optimizer_workload(stream, size, states={"first_moment": "-", "second_moment": "+"}, counted=True)
+
+
+def work(
+    parameters: Arrays,
+    gradients: Gradients,
+    first_moment: Arrays | None = None,
+    second_moment: Arrays | None = None,
+    *,
+    taken: int = 0,
+    learning_rate: Rate = 0.002,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    epsilon: float = 1e-8,
+    schedule: str = "warming",
+    momentum_decay: float = 0.004,
+    weight_decay: float = 0.0,
+    counted: str = "updates",
+) -> Work:
+    """The moments (three and four), the step ahead (three), a correction, a root with ε, a quotient, and the move (two).
+
+    Two more for the decay.
+    """
+    return steps_work(parameters, gradients, flops=17 if weight_decay else 15, transcendentals=1)
+
+
 OPERATION = Operation(
     function=nadam,
     vjp=None,
@@ -125,4 +154,6 @@ OPERATION = Operation(
     outputs=("parameters", "first_moment", "second_moment"),
     cotangents=(),
     conventions={"schedule": SCHEDULES, "counted": COUNTS},
+    workload=workload,
+    work=work,
 )

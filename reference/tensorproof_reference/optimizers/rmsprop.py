@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Array, Operation, Sample, Work
 from tensorproof_reference.optimizers._samples import optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     Arrays,
@@ -19,6 +19,7 @@ from tensorproof_reference.optimizers._steps import (
     run,
     slot,
 )
+from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.optimizers.momentum import VELOCITIES
 from tensorproof_reference.stream import Stream
 
@@ -120,6 +121,35 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from optimizer_samples(stream, variants=variants, states=states)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """One step of parameters with gradients, and state."""
+    return optimizer_workload(stream, size, states={"mean_square": "+"})
+
+
+def work(
+    parameters: Arrays,
+    gradients: Gradients,
+    mean_square: Arrays | None = None,
+    mean_gradient: Arrays | None = None,
+    velocity: Arrays | None = None,
+    *,
+    learning_rate: Rate = 0.001,
+    rho: float = 0.9,
+    epsilon: float = 1e-8,
+    epsilon_placement: str = "outside",
+    centered: bool = False,
+    momentum: float = 0.0,
+    accumulated: str = "gradients",
+    weight_decay: float = 0.0,
+) -> Work:
+    """The mean square (four), a root with ε, a quotient, and the move (a product with the rate and a difference).
+
+    Two more for the decay and for momentum, and five for the mean gradient and the variance.
+    """
+    extra = 2 * bool(weight_decay) + 2 * bool(momentum) + 5 * centered
+    return steps_work(parameters, gradients, flops=8 + extra, transcendentals=1)
+
+
 OPERATION = Operation(
     function=rmsprop,
     vjp=None,
@@ -129,4 +159,6 @@ OPERATION = Operation(
     outputs=("parameters", "mean_square", "mean_gradient", "velocity"),
     cotangents=(),
     conventions={"epsilon_placement": PLACEMENTS, "accumulated": VELOCITIES},
+    workload=workload,
+    work=work,
 )

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Array, Operation, Sample, Work
 from tensorproof_reference.optimizers._samples import optimizer_samples
 from tensorproof_reference.optimizers._steps import Arrays, Gradients, Rate, coupled, require_not_negative, run
+from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
 
 
@@ -41,6 +42,16 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from optimizer_samples(stream, variants=variants, epsilon=False)
 
 
+def workload(stream: Stream, size: str) -> Sample:
+    """One step of parameters with gradients."""
+    return optimizer_workload(stream, size)
+
+
+def work(parameters: Arrays, gradients: Gradients, *, learning_rate: Rate = 0.01, weight_decay: float = 0.0) -> Work:
+    """A product with the rate and a difference; two for the decay."""
+    return steps_work(parameters, gradients, flops=4 if weight_decay else 2)
+
+
 OPERATION = Operation(
     function=sgd,
     vjp=None,
@@ -49,4 +60,6 @@ OPERATION = Operation(
     differentiable=(),
     outputs=("parameters",),
     cotangents=(),
+    workload=workload,
+    work=work,
 )
