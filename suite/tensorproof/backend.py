@@ -44,6 +44,7 @@ That is enough for ``pytest --backend=mine`` to say what is right and what is mi
 import difflib
 import inspect
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -243,8 +244,11 @@ class Backend:
         """Where the array is, named as ``devices`` does; ``None`` if the framework cannot tell (placement unverified)."""
         return None
 
-    def synchronize(self, device: str) -> None:
-        """Wait until all work on the device is done."""
+    def wait(self, results: Any, device: str) -> None:
+        """Return when ``results`` (tuples of arrays, ``None`` among them) are computed, and all work before them on the device.
+
+        Needed wherever a call may return before its work is done: without it, what is timed is the asking.
+        """
 
     def forward(self, function: Function, mode: str) -> Forward:
         """The function in a mode. Compile here or at the first call; all arrays are arguments, none is a constant."""
@@ -290,6 +294,47 @@ class Backend:
         gives no answers) and the output for the validation data. Mini-batches come in the order of the data. ``None`` (the
         default) is the loop that users write around training steps.
         """
+        return None
+
+    # What follows is for timing only.
+
+    def set_threads(self, count: int) -> None:
+        """Use so many threads at most. Called once, before anything is computed; the usual environment variables are set before
+        the framework is imported, and whether it keeps to them is measured."""
+
+    def timed_loop(self, device: str) -> AbstractContextManager[Any]:
+        """What a user's loop would stand in (no recording of gradients; the device). It is entered once around many calls of what
+        ``forward`` and ``value_and_vjp`` return, which then need not enter it at each call."""
+        return nullcontext()
+
+    def use_compile_cache(self, folder: Path) -> bool:
+        """Keep compiled programs in a folder that another process can take them from; ``False`` if the framework cannot."""
+        return False
+
+    def compile_stages(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Mapping[str, int]:
+        """Compile what ``forward`` or ``value_and_vjp`` returned, for these arguments: ns by stage (``trace``, ``lower``,
+        ``compile``), as far as the framework tells them apart. What is left happens in the first call."""
+        return {}
+
+    def compile_counters(self) -> Mapping[str, int]:
+        """How often, in this process, compiling broke a graph (``graph_breaks``) and was done anew (``recompiles``)."""
+        return {}
+
+    def reset_peak_memory(self, device: str) -> bool:
+        """Forget the largest use of the device's memory so far; ``False`` if the framework does not count it."""
+        return False
+
+    def peak_memory(self, device: str) -> int:
+        """The largest use of the device's memory since it was reset, in bytes."""
+        raise NotImplementedError("reset_peak_memory says that there is a count: def peak_memory(self, device)")
+
+    def device_spans(self, calls: Sequence[Callable[[], Any]], device: str) -> Sequence[float] | None:
+        """Run the calls one after the other without waiting between; how long the device took for each, in ns, by its own
+        events. ``None`` where the device has no events of its own (a CPU)."""
+        return None
+
+    def device_busy(self, call: Callable[[], Any], device: str) -> float | None:
+        """The sum of the durations of a call's kernels in ns, by the framework's profiler; ``None`` where there is none."""
         return None
 
     def declared_layout(self, operation: str) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ from tensorproof.declarations import Declaration, Situation, argument_names, in_
 from tensorproof.description import Description
 from tensorproof_reference.adversaries import Adversaries
 from tensorproof_reference.model_evaluation import operations_of, parameter_count
-from tensorproof_reference.operation import Operation, Sample
+from tensorproof_reference.operation import SIZES, Operation, Sample
 from tensorproof_reference.sample_classes import class_of
 from tensorproof_reference.stream import Stream
 
@@ -67,6 +67,18 @@ def samples_of(operation: Operation, seed: int) -> Mapping[str, Sample]:
             raise ValueError(f"{operation.name}: sample {sample.name!r}: names are unique and have no hyphen")
         found[sample.name] = sample
     return found
+
+
+@functools.lru_cache(maxsize=2)  # large ones fill memory
+def workload_of(operation: Operation, seed: int, size: str) -> Sample:
+    """What an operation is timed on.
+
+    Raises:
+        ValueError: the operation is not timed.
+    """
+    if operation.workload is None:
+        raise ValueError(f"{operation.name} has no workload")
+    return operation.workload(Stream(seed)(operation.name)("workload")(size), size)
 
 
 def dtypes_of(operation: Operation, sample: Sample, dtypes: Iterable[str]) -> list[str]:
@@ -224,17 +236,21 @@ class Declared:
         return conventions_of((item.table for item in self.of_kind("convention")), operation)
 
     def sample(self, case: Case) -> Sample:
-        """The sample of a case in the backend's conventions."""
+        """The sample, or the workload, of a case in the backend's conventions."""
+        operation = self._specification[case.operation]
+        if case.sample in SIZES:
+            return self._in_conventions(operation, workload_of(operation, self._seed, case.sample))
         key = (case.operation, case.sample)
         if key not in self._samples:
-            operation = self._specification[case.operation]
-            chosen = self.conventions(case.operation)
-            sample = with_conventions(operation, samples_of(operation, self._seed)[case.sample], chosen)
-            if operation.model is not None:
-                named = {name: self.conventions(name) for name in operations_of(operation.model)}
-                sample = replace(sample, keywords={**sample.keywords, "conventions": {k: v for k, v in named.items() if v}})
-            self._samples[key] = sample
+            self._samples[key] = self._in_conventions(operation, samples_of(operation, self._seed)[case.sample])
         return self._samples[key]
+
+    def _in_conventions(self, operation: Operation, sample: Sample) -> Sample:
+        sample = with_conventions(operation, sample, self.conventions(operation.name))
+        if operation.model is None:
+            return sample
+        named = {name: self.conventions(name) for name in operations_of(operation.model)}
+        return replace(sample, keywords={**sample.keywords, "conventions": {k: v for k, v in named.items() if v}})
 
     def situation(self, case: Case) -> Situation:
         """What declarations' conditions are tested against."""

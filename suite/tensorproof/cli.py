@@ -15,9 +15,12 @@ from tensorproof.baseline import compare
 from tensorproof.cases import all_cases
 from tensorproof.description import Description
 from tensorproof.merge import merge_records, write_record
+from tensorproof.nightly import command as nightly
 from tensorproof.options import add_selection_options, selected, selection_of
 from tensorproof.records import Record, read_record
 from tensorproof.summary import summary_text
+from tensorproof.timing.command import duel_command, time_command
+from tensorproof.timing.options import add_command_options
 from tensorproof_reference.operation import DTYPES
 
 EXIT_CODES = """exit codes:
@@ -50,6 +53,14 @@ def _parser() -> argparse.ArgumentParser:
     listing = commands.add_parser("list", help="print every check of the specification; needs no framework and no device")
     add_selection_options(listing.add_argument)
     listing.add_argument("--samples", action="store_true", help="a line for each sample instead of each check")
+
+    timing = commands.add_parser("time", help="time backends: operations, models and training steps")
+    add_command_options(timing)
+    duel = commands.add_parser("duel", help="compare the speed of backends, or of two builds of one, in the same rounds")
+    add_command_options(duel)
+
+    night = commands.add_parser("nightly", help="one night: conformance, timings, history, gates, confirmation, page and summary")
+    nightly.add_arguments(night)
 
     commands.add_parser("backends", help="print the backends that are installed")
 
@@ -151,7 +162,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _list(options)
         if options.command == "backends":
             return _backends()
-        return {"report": _report, "merge": _merge, "compare": _compare}[options.command](options)
+        others = {"time": time_command, "duel": duel_command, "nightly": nightly.run, "report": _report, "merge": _merge, "compare": _compare}
+        return others[options.command](options)
     except UsageError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 4

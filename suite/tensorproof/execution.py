@@ -1,9 +1,11 @@
 """Running an operation on a backend: arguments in, results out, each in the reference's layout; and what went wrong."""
 
+import inspect
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -35,6 +37,27 @@ class Answers:
     gradients: dict[str, Answer | None] = field(default_factory=dict)
 
 
+Getter = Callable[[Sequence[Native]], Any]
+
+
+def _getter(tree: Any, places: Mapping[str, int], path: str) -> Getter:
+    """What takes a tree's arrays from a sequence of all arrays and puts them in their places."""
+    if tree is None:
+        return lambda arrays: None
+    if isinstance(tree, dict):
+        by_key = {key: _getter(value, places, f"{path}.{key}") for key, value in tree.items()}
+        return lambda arrays: {key: get(arrays) for key, get in by_key.items()}
+    if isinstance(tree, list | tuple):
+        in_order = [_getter(value, places, f"{path}.{index}") for index, value in enumerate(tree)]
+        return lambda arrays: [get(arrays) for get in in_order]
+    place = places[path]
+    return lambda arrays: arrays[place]  # a closure, which every compiler can trace
+
+
+def _nothing(*arrays: Native, **keywords: Any) -> None:
+    """What ``OperationFunction.empty`` calls."""
+
+
 class OperationFunction:
     """An operation of a backend with everything filled in but its arrays (``tensorproof.backend.Function``)."""
 
@@ -46,21 +69,40 @@ class OperationFunction:
         self.constant_paths = tuple(path for path in arguments.leaves if path not in primal_paths)
         implementation = implementation_of(backend, operation.name)
         assert implementation is not None, operation.name
-        self._implementation = implementation.function
         self._keywords = dict(sample.keywords)
-        self._structure = arguments.inputs
         self._outputs = operation.outputs
         self._cotangents = operation.cotangents
+        places = {path: place for place, path in enumerate((*self.primal_paths, *self.constant_paths))}
+        self._inputs = {name: _getter(tree, places, name) for name, tree in arguments.inputs.items()}
+        given = tuple(name for name, tree in arguments.inputs.items() if tree is not None)
+        in_order = tuple(inspect.signature(operation.function).parameters)[: len(given)]
+        self._only_output = self._outputs == self._cotangents and len(self._outputs) == 1
+        self._is_flat = given == in_order == (*self.primal_paths, *self.constant_paths) and self._only_output
+        self._filled = partial(implementation.function, **sample.keywords)
+
+    def empty(self) -> None:
+        """Compute nothing from now on, for measuring what this class itself takes."""
+        self._filled = partial(_nothing)
+        self._only_output = True
 
     def arguments(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Inputs by name and keywords, with the arrays in their places."""
-        by_path = dict(zip((*self.primal_paths, *self.constant_paths), (*primals, *constants), strict=True))
-        return trees.replace_leaves(self._structure, lambda path, leaf: by_path[path]), self._keywords
+        arrays = (*primals, *constants)
+        return {name: get(arrays) for name, get in self._inputs.items()}, self._keywords
 
     def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
-        """The differentiable outputs and the others."""
-        inputs, keywords = self.arguments(primals, constants)
-        results = trees.by_name(self._outputs, self._implementation(**inputs, **keywords))
+        """The differentiable outputs and the others.
+
+        This is part of what is timed, and so does no more than it must.
+        """
+        if self._is_flat:
+            result = self._filled(*primals, *constants)
+        else:
+            arrays = (*primals, *constants)
+            result = self._filled(**{name: get(arrays) for name, get in self._inputs.items()})
+        if self._only_output and not isinstance(result, tuple | list):
+            return (result,), ()
+        results = trees.by_name(self._outputs, result)
         others = {name: value for name, value in results.items() if name not in self._cotangents}
         return tuple(results[name] for name in self._cotangents), tuple(leaf for _, leaf in trees.leaves(others))
 
@@ -99,6 +141,30 @@ class Clock:
         self.framework_ns += time.perf_counter_ns() - self._start
 
 
+def lies(backend: Backend, operation: Operation, path: str) -> tuple[str, Operation, Mapping[str, str]]:
+    """How an array lies: the name among the axes of the operation that says so, that operation, and the backend's layout."""
+    place, part = place_of(path, operation)
+    return place, part, backend.declared_layout(part.name)
+
+
+def to_backend(
+    backend: Backend, device: str, operation: Operation, path: str, array: NDArray[Any], dtype: str, memory: str = "contiguous"
+) -> Native:
+    """An array of the reference as the backend takes it: laid out, in its dtype (``dtype`` if floating), on the device."""
+    array = layouts.to_native(array, *lies(backend, operation, path))
+    if is_floating(array):
+        return backend.from_numpy(layouts.in_memory(array.astype(numpy_dtype(dtype)), memory), dtype, device)
+    return backend.from_numpy(layouts.in_memory(array, memory), str(array.dtype), device)
+
+
+def from_backend(backend: Backend, operation: Operation, path: str, value: Native, shape: tuple[int, ...]) -> Answer:
+    """A backend's array as NumPy, in the reference's layout; ``shape`` is the expected one there."""
+    array = np.asarray(backend.to_numpy(value))
+    dtype, device = backend.dtype_of(value), backend.device_of(value)
+    array = layouts.from_native(array, *lies(backend, operation, path), shape)
+    return Answer(array.astype(np.float64) if is_floating(array) else array, dtype, device)
+
+
 class Run:
     """One function of one sample in one dtype, device and mode: made once, and then run for each check that asks."""
 
@@ -123,19 +189,9 @@ class Run:
         self.given: dict[bool, tuple[Sequence[Native], Sequence[Native], Sequence[Native] | None]] = {}
         """The very arrays that the first run was given (primals, constants, cotangents), with and without gradient."""
 
-    def _lies(self, path: str) -> tuple[str, Operation, Mapping[str, str]]:
-        """How an array lies: the name among the axes of the operation that says so, that operation, and the backend's layout."""
-        place, operation = place_of(path, self.expectation.operation)
-        return place, operation, self.backend.declared_layout(operation.name)
-
     def _native(self, path: str, array: NDArray[Any], memory: str = "contiguous") -> Native:
         expectation = self.expectation
-        array = layouts.to_native(array, *self._lies(path))
-        dtype = str(array.dtype)
-        if is_floating(array):
-            dtype = expectation.dtype
-            array = array.astype(numpy_dtype(dtype))
-        return self.backend.from_numpy(layouts.in_memory(array, memory), dtype, self.device)
+        return to_backend(self.backend, self.device, expectation.operation, path, array, expectation.dtype, memory)
 
     def native_arguments(
         self, changed: Mapping[str, NDArray[Any]] | None = None
@@ -161,10 +217,7 @@ class Run:
     def answer(self, path: str, value: Native, shape: tuple[int, ...]) -> Answer:
         """A framework array as NumPy, in the reference's layout."""
         with self.clock:
-            array = np.asarray(self.backend.to_numpy(value))
-            dtype, device = self.backend.dtype_of(value), self.backend.device_of(value)
-        array = layouts.from_native(array, *self._lies(path), shape)
-        return Answer(array.astype(np.float64) if is_floating(array) else array, dtype, device)
+            return from_backend(self.backend, self.expectation.operation, path, value, shape)
 
     def _named(self, outputs: Sequence[Native], others: Sequence[Native]) -> dict[str, Answer]:
         operation, expected = self.expectation.operation, self.expectation.outputs
@@ -181,13 +234,13 @@ class Run:
                 if self._forward is None:
                     self._forward = self.backend.forward(self.function, self.mode)
                 outputs, others = self._forward(*arguments)
-                self.backend.synchronize(self.device)
+                self.backend.wait((outputs, others), self.device)
             return Answers(self._named(outputs, others))
         with self.clock:
             if self._value_and_vjp is None:
                 self._value_and_vjp = self.backend.value_and_vjp(self.function, self.mode)
             outputs, others, gradients = self._value_and_vjp(*arguments, cotangents)
-            self.backend.synchronize(self.device)
+            self.backend.wait((outputs, others, gradients), self.device)
         shapes = self.expectation.arguments.leaves
         paired = zip(self.function.primal_paths, gradients, strict=True)
         return Answers(

@@ -25,6 +25,8 @@ from tensorproof.description import Description, describe, describe_apart, on_de
 from tensorproof.findings import Session
 from tensorproof.options import add_selection_options, command_for, selected, selection_of
 from tensorproof.run import Run, finish, result_to_record, start_run
+from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
+from tensorproof.timing.options import add_series_options
 from tensorproof_reference.operation import Operation
 
 Judge: TypeAlias = Callable[[Case], None]
@@ -92,29 +94,38 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tensorproof", "conformance of deep-learning backends")
     group.addoption("--backend", default=None, metavar="NAME", help=f"backend to check (default: {DEFAULT_BACKEND})")
     add_selection_options(group.addoption)
+    add_series_options(group.addoption, launches=1)
 
 
-def _is_worker(config: pytest.Config) -> bool:
-    return hasattr(config, "workerinput")
+def _is_timing(config: pytest.Config) -> bool:
+    """Whether this run is about timings: pytest-benchmark is told to run benchmarks only."""
+    asked = bool(getattr(config.option, "benchmark_only", False))
+    return asked and (config.option.backend is not None or _collects(config, BENCHMARKS) or _collects(config, CONFORMANCE))
 
 
 def _is_conformance(config: pytest.Config) -> bool:
     """Whether this run is about conformance: ``--backend`` is given, or what is collected is the conformance folder."""
-    if config.option.backend is not None:
-        return True
-    for argument in config.args:
-        path = (config.invocation_params.dir / argument.split("::")[0]).resolve()
-        if path.is_relative_to(CONFORMANCE) or argument.split("::")[0].startswith("tensorproof.conformance"):
-            return True
-    return False
+    if _is_timing(config):
+        return False
+    return config.option.backend is not None or _collects(config, CONFORMANCE)
+
+
+def _collects(config: pytest.Config, folder: Path) -> bool:
+    return any(_lies_in(config, argument, folder) for argument in config.args)
+
+
+def _lies_in(config: pytest.Config, argument: str, folder: Path) -> bool:
+    """Whether an argument names a folder of this package, or something in it."""
+    path = (config.invocation_params.dir / argument.split("::")[0]).resolve()
+    return path.is_relative_to(folder) or argument.split("::")[0].startswith(f"tensorproof.{folder.name}")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Run conformance in one worker process unless told otherwise, so that a crash costs its own check only."""
     option = config.option
-    alone = option.usepdb or option.collectonly or getattr(option, "benchmark_only", False)
-    if _is_conformance(config) and not _is_worker(config) and not alone and hasattr(option, "numprocesses"):
+    alone = option.usepdb or option.collectonly or _is_timing(config)
+    if _is_conformance(config) and not hasattr(config, "workerinput") and not alone and hasattr(option, "numprocesses"):
         if option.numprocesses is None and not option.tx:
             option.numprocesses = 1
         if option.numprocesses and option.dist == "no":
@@ -136,11 +147,14 @@ def _share_cores(workers: int | str) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Describe the backend, list its cases and, in the process that runs them, load it."""
-    config.addinivalue_line("markers", "case(op, sample, dtype, mode, device, check): what a conformance test is about")
-    if not _is_conformance(config):
-        return
+    config.addinivalue_line("markers", "case(op, sample, dtype, mode, device, check, workload, direction): what a test is about")
     try:
-        _configure(config)
+        if _is_timing(config):
+            options = options_for(config.option, config.option.backend or DEFAULT_BACKEND)
+            config.pluginmanager.register(TimingPlugin(options), "tensorproof timings")
+            config.args[:] = [str(BENCHMARKS) if _lies_in(config, name, CONFORMANCE) else name for name in config.args]
+        elif _is_conformance(config):
+            _configure(config)
     except UsageError as error:
         raise pytest.UsageError(str(error)) from None
 
@@ -148,7 +162,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _configure(config: pytest.Config) -> None:
     option = config.option
     option.backend = option.backend or DEFAULT_BACKEND
-    apart = bool(getattr(option, "numprocesses", None)) and not _is_worker(config)
+    apart = bool(getattr(option, "numprocesses", None)) and not hasattr(config, "workerinput")
     if apart:
         modules = [name for name in option.plugins if not name.startswith("no:") and name != __name__]
         plan = Plan(config, describe_apart(option.backend, option.device, modules))
@@ -167,7 +181,7 @@ def _configure(config: pytest.Config) -> None:
             attempt_unsupported=option.strict_declarations,
         )
     config.stash[PLAN] = plan
-    if not _is_worker(config) and not option.collectonly:
+    if not hasattr(config, "workerinput") and not option.collectonly:
         config.stash[RUN] = start_run(option, plan.description, plan.cases, plan.left_out, plan.declarations, plan.idle)
 
 
@@ -186,7 +200,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave conformance alone in runs that are about something else, such as doctests of this package."""
-    return True if collection_path == CONFORMANCE and PLAN not in config.stash else None
+    if collection_path == CONFORMANCE:
+        return None if PLAN in config.stash else True
+    return True if collection_path == BENCHMARKS and not _is_timing(config) else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -265,7 +281,7 @@ def _raise_outcome(result: Result, seed: int, strict: bool) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """End the worker if a check hangs (a timer in C, for code that holds the interpreter lock)."""
-    case = _case(item) if _is_worker(item.config) else None
+    case = _case(item) if hasattr(item.config, "workerinput") else None
     if case is not None:
         seconds = seconds_for(case, item.config.option.check_timeout)
         faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or 2)
@@ -286,8 +302,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def _deadline(config: pytest.Config) -> float | None:
-    if _is_worker(config):
-        value: float | None = config.workerinput["tensorproof_deadline"]  # type: ignore[attr-defined]
+    if hasattr(config, "workerinput"):
+        value: float | None = config.workerinput["tensorproof_deadline"]
         return value
     return config.stash[RUN].deadline if RUN in config.stash else None
 

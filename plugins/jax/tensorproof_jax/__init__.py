@@ -2,6 +2,7 @@
 
 import importlib.metadata
 import os
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,6 @@ class JaxBackend(Backend):
 
     def __init__(self) -> None:
         self._places: dict[str, Any] = {}
-        self._unfinished: Any = ()
 
     def versions(self) -> Mapping[str, str]:
         """Versions of JAX, jaxlib, Flax and Optax."""
@@ -134,20 +134,9 @@ class JaxBackend(Backend):
         (place,) = value.devices()
         return next((name for name, opened in self._places.items() if opened == place), _device_name(place))
 
-    def synchronize(self, device: str) -> None:
-        """Wait for what was run last; a device works in order."""
-        jax.block_until_ready(self._unfinished)
-        self._unfinished = ()
-
-    def _in_mode(self, run: Any, mode: str) -> Any:
-        """A function in a mode, whose last results are known to ``synchronize``."""
-        run = jax.jit(run) if mode == "jit" else run
-
-        def call(*arguments: Any) -> Any:
-            self._unfinished = results = run(*(tuple(argument) for argument in arguments))
-            return results
-
-        return call
+    def wait(self, results: Any, device: str) -> None:
+        """Wait for these arrays; a device works in order."""
+        jax.block_until_ready(results)
 
     def forward(self, function: Function, mode: str) -> Forward:
         """The function, as it is or compiled."""
@@ -155,7 +144,7 @@ class JaxBackend(Backend):
         def run(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
             return function(primals, constants)
 
-        forward: Forward = self._in_mode(run, mode)
+        forward: Forward = jax.jit(run) if mode == "jit" else run
         return forward
 
     def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
@@ -167,8 +156,32 @@ class JaxBackend(Backend):
             gradients = pull(tuple(dy.astype(y.dtype) for y, dy in zip(outputs, cotangents, strict=True)))
             return outputs, others, gradients
 
-        value_and_vjp: ValueAndVjp = self._in_mode(run, mode)
+        value_and_vjp: ValueAndVjp = jax.jit(run) if mode == "jit" else run
         return value_and_vjp
+
+    def use_compile_cache(self, folder: Path) -> bool:
+        """JAX's persistent cache, for every program however small."""
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+        jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+        return True
+
+    def compile_stages(self, function: Any, arguments: Sequence[Any]) -> Mapping[str, int]:
+        """Tracing, lowering and compiling; a call finds what was compiled here."""
+        if not hasattr(function, "trace"):
+            return {}
+        start = time.perf_counter_ns()
+        traced = function.trace(*arguments)
+        after_trace = time.perf_counter_ns()
+        lowered = traced.lower()
+        after_lower = time.perf_counter_ns()
+        lowered.compile()
+        end = time.perf_counter_ns()
+        return {"trace": after_trace - start, "lower": after_lower - after_trace, "compile": end - after_lower}
+
+    def reset_peak_memory(self, device: str) -> bool:
+        """JAX's allocators count, but forget nothing: a fresh process is needed."""
+        return False
 
     def model(self, model: Model) -> Implementation:
         """The model as ``flax.linen.Sequential``."""

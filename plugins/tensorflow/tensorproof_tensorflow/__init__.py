@@ -1,6 +1,8 @@
 """TensorFlow as a backend: eager, ``tf.function``, and XLA; Keras for what ``tf.nn`` lacks."""
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,7 @@ class TensorFlowBackend(Backend):
 
     def __init__(self) -> None:
         self.device = "cpu"
+        self._in_loop = False
 
     def versions(self) -> Mapping[str, str]:
         """Versions of TensorFlow and Keras, of CUDA and cuDNN where TensorFlow was built with them, and ``onednn``: 1 where
@@ -129,26 +132,32 @@ class TensorFlowBackend(Backend):
         name = _device_name(value.device)
         return self.device if name == _device_name(tf.DeviceSpec.from_string("/" + self.device).to_string()) else name
 
-    def synchronize(self, device: str) -> None:
-        """Wait for all devices."""
-        tf.test.experimental.sync_devices()
+    def wait(self, results: Any, device: str) -> None:
+        """Wait for all devices; a CPU has done its work when a call returns."""
+        if self.device != "cpu":
+            tf.test.experimental.sync_devices()
 
     def _in_mode(self, run: Any, mode: str) -> Any:
         """A function in a mode, placed on the open device."""
         device = self.device
 
         def placed(*arguments: Any) -> Any:
+            if self._in_loop:
+                return run(*arguments)
             with tf.device(device):
                 return run(*arguments)
 
         if mode == "eager":
             return placed
-        compiled = tf.function(placed, autograph=False, jit_compile=mode == "xla")
+        compiled = tf.function(run, autograph=False, jit_compile=mode == "xla")
 
         def call(*arguments: Any) -> Any:
+            if self._in_loop:
+                return compiled(*arguments)
             with tf.device(device):
                 return compiled(*arguments)
 
+        call.traced = compiled  # type: ignore[attr-defined]
         return call
 
     def forward(self, function: Function, mode: str) -> Forward:
@@ -173,6 +182,41 @@ class TensorFlowBackend(Backend):
 
         value_and_vjp: ValueAndVjp = self._in_mode(run, mode)
         return value_and_vjp
+
+    def set_threads(self, count: int) -> None:
+        """Within operations, and one between them."""
+        tf.config.threading.set_intra_op_parallelism_threads(count)
+        tf.config.threading.set_inter_op_parallelism_threads(1)
+
+    @contextmanager
+    def timed_loop(self, device: str) -> Iterator[None]:
+        """The device."""
+        self._in_loop = True
+        try:
+            with tf.device(self.device):
+                yield
+        finally:
+            self._in_loop = False
+
+    def compile_stages(self, function: Any, arguments: Sequence[Any]) -> Mapping[str, int]:
+        """Tracing; XLA compiles in the first call."""
+        if not hasattr(function, "traced"):
+            return {}
+        start = time.perf_counter_ns()
+        with tf.device(self.device):
+            function.traced.get_concrete_function(*arguments)
+        return {"trace": time.perf_counter_ns() - start}
+
+    def reset_peak_memory(self, device: str) -> bool:
+        """Of a GPU or TPU."""
+        if device == "cpu":
+            return False
+        tf.config.experimental.reset_memory_stats(device)
+        return True
+
+    def peak_memory(self, device: str) -> int:
+        """The allocator's largest use."""
+        return int(tf.config.experimental.get_memory_info(device)["peak"])
 
     def model(self, model: Model) -> Implementation:
         """The model as ``keras.Sequential``."""

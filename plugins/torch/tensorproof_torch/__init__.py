@@ -1,8 +1,10 @@
 """PyTorch as a backend: eager, and compiled by Inductor."""
 
+import itertools
 import os
 import types
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -152,19 +154,22 @@ class TorchBackend(Backend):
         """PyTorch's name of the device, or the name that it was opened by."""
         return self._opened_as.get(str(value.device), str(value.device))
 
-    def synchronize(self, device: str) -> None:
-        """Wait for the device."""
+    def wait(self, results: Any, device: str) -> None:
+        """Wait for the device; a CPU has done its work when a call returns."""
+        if device == "cpu":
+            return
         kind = torch.device(device).type
         module: Any = getattr(torch, kind, None)
         if kind != "cpu" and hasattr(module, "synchronize"):
             module.synchronize()
 
     def _in_mode(self, function: Function, mode: str) -> Forward:
+        if mode == "eager":
+            return function
+
         def call(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
             return function(primals, constants)
 
-        if mode == "eager":
-            return call
         one_graph = not _breaks(function.operation)
         if not one_graph:
             compiler: Any = torch.compiler
@@ -177,6 +182,8 @@ class TorchBackend(Backend):
         run = self._in_mode(function, mode)
 
         def forward(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
+            if not torch.is_grad_enabled():
+                return run(primals, constants)
             with torch.no_grad():
                 return run(primals, constants)
 
@@ -202,6 +209,62 @@ class TorchBackend(Backend):
     def model(self, model: Model) -> Implementation:
         """The model as ``torch.nn.Sequential``."""
         return models.layered(model)
+
+    def set_threads(self, count: int) -> None:
+        """Within operations, and one between them."""
+        torch.set_num_threads(count)
+        torch.set_num_interop_threads(1)
+
+    def timed_loop(self, device: str) -> AbstractContextManager[Any]:
+        """No gradients but where they are asked for."""
+        guard: AbstractContextManager[Any] = torch.no_grad()
+        return guard
+
+    def use_compile_cache(self, folder: Path) -> bool:
+        """Inductor's caches of graphs and of compiled code."""
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
+        return True
+
+    def compile_counters(self) -> Mapping[str, int]:
+        """Those that Dynamo keeps."""
+        counters: Any = torch._dynamo.utils.counters
+        return {
+            "graph_breaks": sum(counters["graph_break"].values()),
+            "recompiles": max(0, counters["stats"]["unique_graphs"] - 1),
+        }
+
+    def reset_peak_memory(self, device: str) -> bool:
+        """Of an accelerator."""
+        if device == "cpu":
+            return False
+        torch.accelerator.reset_peak_memory_stats(device)
+        return True
+
+    def peak_memory(self, device: str) -> int:
+        """The allocator's largest use."""
+        return int(torch.accelerator.max_memory_allocated(device))
+
+    def device_spans(self, calls: Sequence[Callable[[], Any]], device: str) -> Sequence[float] | None:
+        """By events on the current stream."""
+        if device == "cpu":
+            return None
+        events = [torch.Event(device, enable_timing=True) for _ in range(len(calls) + 1)]
+        events[0].record()
+        for call, event in zip(calls, events[1:], strict=True):
+            call()
+            event.record()
+        events[-1].synchronize()
+        return [before.elapsed_time(after) * 1e6 for before, after in itertools.pairwise(events)]
+
+    def device_busy(self, call: Callable[[], Any], device: str) -> float | None:
+        """By ``torch.profiler``."""
+        if not device.startswith("cuda"):
+            return None
+        activities = [torch.profiler.ProfilerActivity.CUDA]
+        with torch.profiler.profile(activities=activities) as profile:
+            call()
+            self.wait((), device)
+        return 1e3 * float(sum(event.self_device_time_total for event in profile.key_averages()))
 
 
 @hookimpl

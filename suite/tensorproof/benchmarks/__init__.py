@@ -1,0 +1,1 @@
+"""Timings through pytest-benchmark: ``pytest --backend=NAME --benchmark-only``."""

@@ -1,0 +1,86 @@
+"""The innermost loops: nothing stands between two readings of the clock but the calls and the wait for their results."""
+
+import gc
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from time import perf_counter_ns, process_time_ns
+from typing import Any
+
+import numpy as np
+
+from tensorproof.timing.resources import flush_bytes, minor_faults
+
+# The clocks are bound here, before any framework is imported, so that nothing that one does to ``time`` changes them.
+CLOCKS = {"perf_counter_ns": time.perf_counter_ns, "process_time_ns": time.process_time_ns}
+
+Call = Callable[..., Any]
+Wait = Callable[[Any], None]
+Sets = Sequence[tuple[Any, ...]]
+"""Arguments to rotate through, so that no call can return what an earlier one computed."""
+
+
+def throughput(call: Call, sets: Sets, calls: int, first: int, wait: Wait, kept: list[Any]) -> int:
+    """``calls`` calls and one wait, in ns. The last result for each set of arguments is left in ``kept``."""
+    count = len(sets)
+    schedule = [(place % count, sets[place % count]) for place in range(first, first + calls)]
+    start = perf_counter_ns()
+    for place, arguments in schedule:
+        kept[place] = call(*arguments)
+    wait(kept)
+    return perf_counter_ns() - start
+
+
+def latencies(call: Call, sets: Sets, calls: int, first: int, wait: Wait, kept: list[Any]) -> list[int]:
+    """Each of ``calls`` calls from the host to the result ready, in ns."""
+    count = len(sets)
+    samples = []
+    for place in range(first, first + calls):
+        arguments = sets[place % count]
+        start = perf_counter_ns()
+        result = call(*arguments)
+        wait(result)
+        samples.append(perf_counter_ns() - start)
+        kept[place % count] = result
+    return samples
+
+
+def cold_latencies(call: Call, sets: Sets, calls: int, wait: Wait, kept: list[Any]) -> list[int]:
+    """Like ``latencies``, but before each call more memory than the caches hold is written."""
+    buffer = np.zeros(flush_bytes() // 8)
+    samples = []
+    for place in range(calls):
+        buffer += 1.0
+        samples += latencies(call, sets, 1, place, wait, kept)
+    return samples
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """No garbage collection meanwhile."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+class Usage:
+    """What the process used between entering and leaving: time on the wall and on all cores in ns, and minor page faults."""
+
+    wall_ns = cpu_ns = 0
+    faults: int | None = None
+
+    def __enter__(self) -> "Usage":
+        self._faults = minor_faults()
+        self._cpu = process_time_ns()
+        self._wall = perf_counter_ns()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.wall_ns = perf_counter_ns() - self._wall
+        self.cpu_ns = process_time_ns() - self._cpu
+        after = minor_faults()
+        self.faults = None if after is None or self._faults is None else after - self._faults

@@ -1,0 +1,119 @@
+"""Crews: the worker processes of a backend from an environment, one for each launch, started when they are needed."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tensorproof.backends import UsageError
+from tensorproof.cases import Declared, samples_of
+from tensorproof.declarations import Declaration, DeclarationError, read_declarations
+from tensorproof.description import Description, on_declared_device
+from tensorproof.timing.processes import START_SECONDS, WorkerFailure, WorkerProcess
+from tensorproof.timing.worker import PROTOCOL
+from tensorproof_reference.operation import Operation
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A backend, where it is installed, and the device that it is to use."""
+
+    backend: str
+    environment: str
+    """The environment's label; empty for the one that the controller runs in."""
+    python: Path
+    device: str | None
+
+    @property
+    def label(self) -> str:
+        """What a table calls it: ``torch``, ``new torch``."""
+        return f"{self.environment} {self.backend}".strip()
+
+
+@dataclass
+class Crew:
+    """The workers of one origin."""
+
+    origin: Origin
+    threads: int
+    cores: Sequence[int] | None
+    cache: Path
+    workers: dict[int, WorkerProcess] = field(default_factory=dict)
+    hello: dict[str, Any] = field(default_factory=dict)
+    """What the first worker said of itself."""
+
+    def worker(self, launch: int) -> WorkerProcess:
+        """The worker of a launch, started if there is none.
+
+        Raises:
+            WorkerFailure: it does not start.
+            UsageError: there is no such backend or device there, or its tensorproof is another version.
+        """
+        found = self.workers.get(launch)
+        if found is not None and found.alive:
+            return found
+        started = WorkerProcess(f"{self.origin.label} {launch}", self.origin.python, self.threads, self.cores)
+        try:
+            answer = started.ask(
+                "hello",
+                START_SECONDS,
+                backend=self.origin.backend,
+                device=self.origin.device,
+                threads=self.threads,
+                cache=str(self.cache),
+            )
+        except (UsageError, WorkerFailure):
+            started.close()
+            raise
+        if answer["protocol"] != PROTOCOL:
+            started.close()
+            raise UsageError(
+                f"--env: {self.origin.environment}: its tensorproof {answer['tensorproof']} is too far from this one"
+            )
+        self.hello = self.hello or answer
+        self.workers[launch] = started
+        return started
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self.workers.values():
+            worker.close()
+        self.workers.clear()
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a crew's backend is, and what is declared of it."""
+
+    description: Description
+    declared: Declared
+
+
+def describe_crew(crew: Crew, operations: dict[str, Operation], files: Sequence[str], seed: int) -> Described:
+    """Start a crew's first worker and read the declarations of its backend.
+
+    Raises:
+        UsageError: the worker does not start, or declarations cannot be read.
+    """
+    try:
+        crew.worker(0)
+    except WorkerFailure as failure:
+        where = f"{crew.origin.environment}: " if crew.origin.environment else ""
+        raise UsageError(f"{where}backend {crew.origin.backend!r}: its worker does not start: {failure.message}") from failure
+    plain = crew.hello["description"]
+    description = Description(**{**plain, "dtypes": tuple(plain["dtypes"])})
+    samples = {name: list(samples_of(item, seed)) for name, item in operations.items()}
+    declarations: list[Declaration] = []
+    try:
+        for path in [*files, *([description.declarations] if description.declarations else [])]:
+            declarations += read_declarations(Path(path), operations, description.modes, samples)
+    except DeclarationError as error:
+        raise UsageError(str(error)) from error
+    description = on_declared_device(description, declarations)
+    return Described(description, Declared(declarations, description, operations, seed))
+
+
+def own_python() -> Path:
+    """The interpreter that the controller runs in."""
+    return Path(sys.executable)

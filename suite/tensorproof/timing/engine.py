@@ -1,0 +1,283 @@
+"""The engine: groups of contenders timed in rounds, one block of each in balanced order, one worker active at a time."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tensorproof.records import frames
+from tensorproof.timing import lines
+from tensorproof.timing.crews import Crew, Described
+from tensorproof.timing.plan import Contender, Group
+from tensorproof.timing.prepared import BLOCK_NS
+from tensorproof.timing.processes import WorkerFailure, WorkerProcess
+from tensorproof.timing.reference import Expected, References, judged
+from tensorproof.timing.statistics import SAME, balanced_order, compare, median_interval
+from tensorproof_reference.operation import Operation
+
+ROUNDS = 31
+MOST_ROUNDS = 101
+FEWEST_ROUNDS = 9
+GROUP_SECONDS = 2.0
+"""For each contender, until the interval is narrower than ±1 %."""
+NARROW = math.log(1.01)
+ANCHOR_CALLS = 3
+DEVICE_CALLS = 11
+
+
+@dataclass
+class Settings:
+    """How a run measures."""
+
+    launches: int
+    rounds: int
+    threads: int
+    seconds: float
+    """After how long a request to a worker counts as hanging."""
+    seed: int
+    resolution: float = 0.0
+    """The logarithm of the ratio that the same code reached against itself."""
+
+
+@dataclass
+class Seconds:
+    """Where the time of a run goes."""
+
+    measuring: float = 0.0
+    preparing: float = 0.0
+    reference: float = 0.0
+    starting: float = 0.0
+
+
+@dataclass
+class Entry:
+    """A contender in a group: its launches, and what they have measured."""
+
+    contender: Contender
+    key: str
+    expected: Expected | None = None
+    status: str = "measured"
+    message: str = ""
+    traceback: str = ""
+    prepared: dict[int, dict[str, Any]] = field(default_factory=dict)
+    """By launch, what compiling took."""
+    call_ns: float = math.inf
+    calls: int = 1
+    blocks: list[dict[str, Any]] = field(default_factory=list)
+    """One for each round, with its launch, in order."""
+    finish: dict[str, Any] = field(default_factory=dict)
+    cold_ns: list[float] = field(default_factory=list)
+    device: dict[str, Any] = field(default_factory=dict)
+    memory: dict[str, Any] = field(default_factory=dict)
+    error: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Whether nothing has gone wrong yet."""
+        return self.status == "measured"
+
+
+class Engine:
+    """Crews, the anchor's worker, and what is measured with them."""
+
+    def __init__(
+        self,
+        crews: Sequence[Crew],
+        described: Sequence[Described],
+        anchor: WorkerProcess,
+        operations: Mapping[str, Operation],
+        settings: Settings,
+        limits: Mapping[str, Any],
+        folder: Path,
+    ) -> None:
+        self.crews = crews
+        self.described = described
+        self.anchor = anchor
+        self.operations = operations
+        self.settings = settings
+        self.limits = limits
+        self.folder = folder
+        self.references = References(folder, operations, settings.seed)
+        self.seconds = Seconds()
+        self.began = time.perf_counter()
+
+    def measure(self, group: Group) -> Iterator[dict[str, Any]]:
+        """Measure a group; its lines of the record: one for each contender, and one for each that is compared with the first."""
+        entries = [Entry(contender, f"{number}") for number, contender in enumerate(group.contenders)]
+        anchors: list[float] = []
+        try:
+            for entry in entries:
+                self._expect(group, entry)
+            for launch in range(self.settings.launches):
+                for entry in entries:
+                    if entry.running:
+                        self._guarded(group, entries, entry, launch, self._prepare)
+            self._choose_calls(entries)
+            self._rounds(group, entries, anchors)
+            for entry in entries:
+                if entry.running:
+                    self._guarded(group, entries, entry, 0, self._finish)
+        finally:
+            self._release(entries)
+        operation = self.operations[group.operation]
+        for entry in entries:
+            yield lines.timing_line(group, operation, entry, anchors, self.described[entry.contender.origin], self)
+        yield from self._duels(group, [entry for entry in entries if entry.running])
+
+    def _expect(self, group: Group, entry: Entry) -> None:
+        """Work out what the reference expects, unless it is known already that the backend has no such function."""
+        described = self.described[entry.contender.origin]
+        case = group.case(entry.contender, self.operations[group.operation])
+        if group.operation not in described.description.sources:
+            entry.status = "unsupported"
+            entry.message = described.description.reasons.get(group.operation, "not implemented")
+            return
+        declaration = described.declared.first("unsupported", case)
+        if declaration is not None:
+            entry.status, entry.message = "unsupported", declaration.text
+            return
+        start = time.perf_counter()
+        try:
+            entry.expected = self.references.expected(case, described.declared, group.direction)
+        except (ValueError, TypeError, MemoryError) as error:
+            entry.status, entry.message, entry.traceback = "error", f"the reference: {error}", frames(error)
+        self.seconds.reference += time.perf_counter() - start
+
+    def _ask(self, entry: Entry, launch: int, do: str, **request: Any) -> dict[str, Any]:
+        worker = self.crews[entry.contender.origin].workers[launch]
+        return worker.ask(do, self.settings.seconds, key=entry.key, **request)
+
+    def _guarded(
+        self, group: Group, entries: Sequence[Entry], entry: Entry, launch: int, step: Callable[[Group, Entry, int], None]
+    ) -> None:
+        """Take a step with a contender; if it fails, the contender is out, and others of its worker are prepared anew."""
+        start = time.perf_counter()
+        try:
+            step(group, entry, launch)
+        except WorkerFailure as failure:
+            entry.status, entry.message, entry.traceback = failure.status, failure.message, failure.traceback
+            self._restore(group, entries, entry.contender.origin, launch)
+        entry.seconds += time.perf_counter() - start
+
+    def _restore(self, group: Group, entries: Sequence[Entry], origin: int, launch: int) -> None:
+        """If a worker has ended, start another and prepare what the old one held."""
+        worker = self.crews[origin].workers.get(launch)
+        if worker is not None and worker.alive:
+            return
+        for entry in entries:
+            if entry.contender.origin == origin and entry.running and launch in entry.prepared:
+                self._guarded(group, entries, entry, launch, self._prepare)
+
+    def _prepare(self, group: Group, entry: Entry, launch: int) -> None:
+        """Compile a contender in a launch, and let it settle."""
+        assert entry.expected is not None
+        start = time.perf_counter()
+        self.crews[entry.contender.origin].worker(launch)
+        started = time.perf_counter()
+        self.seconds.starting += started - start
+        found = self._ask(
+            entry,
+            launch,
+            "prepare",
+            operation=group.operation,
+            mode=entry.contender.mode,
+            dtype=group.dtype,
+            direction=group.direction,
+            arguments=str(entry.expected.path),
+        )
+        entry.prepared.setdefault(launch, found)
+        call_ns = self._ask(entry, launch, "warm_up")["call_ns"]
+        entry.call_ns = min(entry.call_ns, call_ns)
+        self.seconds.preparing += time.perf_counter() - started
+
+    def _choose_calls(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            if entry.running:
+                entry.calls = max(1, math.ceil(BLOCK_NS / max(entry.call_ns, 1.0)))
+
+    def _rounds(self, group: Group, entries: Sequence[Entry], anchors: list[float]) -> None:
+        """One block of each contender and of the anchor, round after round, until the ratios are narrow or time is up."""
+        start = time.perf_counter()
+        budget = GROUP_SECONDS * len(entries)
+        number = 0
+        while number < MOST_ROUNDS and any(entry.running for entry in entries):
+            launch = number % self.settings.launches
+            order = balanced_order(len(entries) + 1, number // self.settings.launches)
+            for place in order:
+                if place == len(entries):
+                    anchors.append(self.anchor.ask("kernel", self.settings.seconds, name="anchor", calls=ANCHOR_CALLS)["ns"])
+                elif entries[place].running:
+                    self._guarded(group, entries, entries[place], launch, self._block)
+            number += 1
+            spent = time.perf_counter() - start
+            if number >= max(FEWEST_ROUNDS, 2 * self.settings.launches) and spent > budget:
+                break
+            if number >= self.settings.rounds and self._narrow(entries):
+                break
+        self.seconds.measuring += time.perf_counter() - start
+
+    def _block(self, group: Group, entry: Entry, launch: int) -> None:
+        start = time.perf_counter_ns()
+        found = self._ask(entry, launch, "block", calls=entry.calls)
+        entry.blocks.append({**found, "launch": launch, "observed_ns": time.perf_counter_ns() - start})
+
+    def _narrow(self, entries: Sequence[Entry]) -> bool:
+        """Whether every interval is within ±1 %, or every verdict would stay what it is."""
+        running = [entry for entry in entries if entry.running]
+        if len(running) == 1:
+            found = median_interval([math.log(item["throughput_ns"]) for item in running[0].blocks])
+            return found.high - found.low <= 2 * NARROW
+        for entry in running[1:]:
+            ratios = [math.log(ratio) for of_launch in paired(running[0], entry, self.settings.launches) for ratio in of_launch]
+            found = median_interval(ratios)
+            far = min(abs(found.low), abs(found.high)) > 2 * SAME and found.low * found.high > 0
+            if not far and found.high - found.low > 2 * NARROW:
+                return False
+        return True
+
+    def _finish(self, group: Group, entry: Entry, launch: int) -> None:
+        """What is asked once for each series, after its last block."""
+        assert entry.expected is not None
+        start = time.perf_counter()
+        path = self.folder / f"outputs_{entry.key}.npz"
+        entry.finish = self._ask(entry, launch, "finish", calls=entry.calls, outputs=entry.expected.wanted, path=str(path))
+        if entry.contender.device == "cpu":
+            entry.cold_ns = self._ask(entry, launch, "cold")["latencies_ns"]
+        else:
+            entry.device = self._ask(entry, launch, "device_times", calls=DEVICE_CALLS)
+        entry.memory = self._ask(entry, launch, "memory")
+        self.seconds.preparing += time.perf_counter() - start
+        start = time.perf_counter()
+        case = group.case(entry.contender, self.operations[group.operation])
+        entry.error = judged(case, entry.expected, path, entry.finish["described"])
+        path.unlink()
+        self.seconds.reference += time.perf_counter() - start
+
+    def _release(self, entries: Sequence[Entry]) -> None:
+        for entry in entries:
+            for launch in entry.prepared:
+                worker = self.crews[entry.contender.origin].workers.get(launch)
+                if worker is not None and worker.alive:
+                    try:
+                        worker.ask("release", self.settings.seconds, key=entry.key)
+                    except WorkerFailure:
+                        worker.close()
+        for path in {entry.expected.path for entry in entries if entry.expected is not None}:
+            path.unlink(missing_ok=True)
+
+    def _duels(self, group: Group, entries: Sequence[Entry]) -> Iterator[dict[str, Any]]:
+        """Each contender against the first that could be measured."""
+        for entry in entries[1:]:
+            found = compare(paired(entries[0], entry, self.settings.launches), self.settings.resolution)
+            yield lines.duel_line(group, entries[0], entry, found)
+
+
+def paired(reference: Entry, entry: Entry, launches: int) -> list[list[float]]:
+    """The ratios of the times of two contenders in the same round, by launch."""
+    ratios: list[list[float]] = [[] for _ in range(launches)]
+    for first, second in zip(reference.blocks, entry.blocks, strict=False):
+        ratios[first["launch"]].append(second["throughput_ns"] / first["throughput_ns"])
+    return ratios

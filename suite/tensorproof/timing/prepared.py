@@ -1,0 +1,267 @@
+"""A case in a worker: its function compiled, its sets of arguments on the device, ready to be timed block by block."""
+
+import copy
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof.backend import Backend, Unsupported
+from tensorproof.execution import OperationFunction, from_backend, to_backend
+from tensorproof.expectation import arguments_of
+from tensorproof.models import implementation_of
+from tensorproof.timing.arrays import ROTATED, load_arguments, rotated
+from tensorproof.timing.blocks import Usage, cold_latencies, latencies, throughput, undisturbed
+from tensorproof.timing.closures import held_arrays
+from tensorproof.timing.resources import peak, reset_peak
+from tensorproof_reference.operation import Operation, Sample
+
+WARM_NS = 1_000_000_000
+AGREE = 0.05
+BLOCK_NS = 1_000_000
+LATENCY_CALLS = 11
+LONG_NS = 20_000_000
+"""A call of this length is a block of its own; its latency is what its throughput is."""
+COLD_CALLS = 7
+FRESH = 6
+
+
+@dataclass
+class Prepared:
+    """What is timed: a call, and the sets of arguments that it rotates through."""
+
+    backend: Backend
+    device: str
+    operation: Operation
+    function: OperationFunction
+    """The suite's own part of the call, which an eager call goes through."""
+    eager: bool
+    call: Callable[..., Any]
+    sets: list[tuple[Any, ...]]
+    kept: list[Any]
+    """The last result for each set."""
+    fresh: Callable[[int], tuple[Any, ...]]
+    """Makes a set of arguments that has not been seen."""
+    footprint: int
+    """Bytes of one set of arguments."""
+    compiled: dict[str, int]
+    call_ns: float = math.inf
+    place: int = 0
+
+    def wait(self, results: Any) -> None:
+        """Until these results are computed."""
+        self.backend.wait(results, self.device)
+
+
+def prepare(backend: Backend, device: str, operation: Operation, mode: str, dtype: str, direction: str, path: Path) -> Prepared:
+    """Compile a case and put its arguments on the device.
+
+    Raises:
+        Unsupported: the backend has no such function.
+        ValueError: the function holds arrays that are no arguments of it, which a compiler may fold.
+    """
+    implementation = implementation_of(backend, operation.name)
+    if implementation is None:
+        raise Unsupported(backend.operations.reasons.get(operation.name, "not implemented"))
+    inputs, keywords, cotangents = load_arguments(path)
+    is_step = operation.family == "training"
+    sample = Sample(name=path.stem, inputs=inputs, keywords={**keywords, "mode": mode} if is_step else keywords)
+    arguments = arguments_of(operation, sample, dtype)
+    primal_paths = () if is_step else arguments.primal_paths
+    function = OperationFunction(backend, operation, sample, arguments, primal_paths)
+    run_mode = "eager" if is_step else mode
+
+    def native(number: int) -> tuple[Any, ...]:
+        leaves = rotated(arguments.leaves, number, dtype)
+        place = partial(to_backend, backend, device, operation)
+        primals = tuple(place(name, leaves[name], dtype) for name in function.primal_paths)
+        constants = tuple(place(name, leaves[name], dtype) for name in function.constant_paths)
+        if direction == "forward":
+            return primals, constants
+        return primals, constants, tuple(place(name, array, dtype) for name, array in rotated(cotangents, number, dtype).items())
+
+    with backend.timed_loop(device):
+        make = backend.forward if direction == "forward" else backend.value_and_vjp
+        call = make(function, run_mode)
+        sets = [native(number) for number in range(ROTATED)]
+        held = held_arrays(backend, call)
+        if held:
+            raise ValueError(f"the function that is timed holds arrays that are no arguments of it: {', '.join(held)}")
+        compiled = _compiled(backend, device, call, sets[0])
+    footprint = _bytes(arguments.leaves, dtype) + (_bytes(cotangents, dtype) if direction != "forward" else 0)
+    eager = run_mode == "eager"
+    return Prepared(backend, device, operation, function, eager, call, sets, [None] * ROTATED, native, footprint, compiled)
+
+
+def _bytes(arrays: Mapping[str, NDArray[Any]], dtype: str) -> int:
+    size = {"float64": 8, "float32": 4}.get(dtype, 2)
+    return sum(leaf.size * (size if np.issubdtype(leaf.dtype, np.floating) else leaf.itemsize) for leaf in arrays.values())
+
+
+def _compiled(backend: Backend, device: str, call: Any, arguments: tuple[Any, ...]) -> dict[str, int]:
+    """Nanoseconds of the stages of compiling and of the first call, and what the compiler counted meanwhile."""
+    before = dict(backend.compile_counters())
+    stages = {f"{stage}_ns": int(ns) for stage, ns in backend.compile_stages(call, arguments).items()}
+    start = time.perf_counter_ns()
+    backend.wait(call(*arguments), device)
+    stages["first_call_ns"] = time.perf_counter_ns() - start
+    stages["total_ns"] = sum(stages.values())
+    counted = {name: count - before.get(name, 0) for name, count in backend.compile_counters().items()}
+    return {**stages, **counted}
+
+
+def warm_up(prepared: Prepared) -> float:
+    """Call until three blocks agree within 5 %, or for a second; ns of a call."""
+    deadline = time.perf_counter_ns() + WARM_NS
+    recent: list[float] = []
+    calls = 1
+    with undisturbed(), prepared.backend.timed_loop(prepared.device):
+        while time.perf_counter_ns() < deadline:
+            spent = throughput(prepared.call, prepared.sets, calls, prepared.place, prepared.wait, prepared.kept)
+            prepared.place += calls
+            recent = [*recent[-2:], spent / calls]
+            enough = spent >= BLOCK_NS or calls * spent >= LONG_NS
+            if len(recent) == 3 and enough and max(recent) <= (1.0 + AGREE) * min(recent):
+                break
+            if spent < BLOCK_NS:
+                calls = min(2 * calls, 1 << 20)
+    prepared.call_ns = min(recent) if recent else math.inf
+    return prepared.call_ns
+
+
+def block(prepared: Prepared, calls: int) -> dict[str, Any]:
+    """One block: ns of a call by throughput, of a few calls each by latency, and what the process used."""
+    with undisturbed(), prepared.backend.timed_loop(prepared.device):
+        long = prepared.call_ns >= LONG_NS
+        if not long:  # what ran before has emptied the caches, and put cores to sleep
+            throughput(prepared.call, prepared.sets, 1, prepared.place, prepared.wait, [None] * ROTATED)
+            prepared.place += 1
+        with Usage() as usage:
+            spent = throughput(prepared.call, prepared.sets, calls, prepared.place, prepared.wait, prepared.kept)
+        prepared.place += calls
+        if long:
+            each: Sequence[float] = [spent / calls]
+        else:
+            count = min(LATENCY_CALLS, calls)
+            each = latencies(prepared.call, prepared.sets, count, prepared.place, prepared.wait, prepared.kept)
+            prepared.place += count
+    return {
+        "throughput_ns": spent / calls,
+        "latencies_ns": list(each),
+        "wall_ns": usage.wall_ns,
+        "cpu_ns": usage.cpu_ns,
+        "faults": usage.faults,
+    }
+
+
+def cold(prepared: Prepared) -> list[int]:
+    """Latencies with cold caches, in ns. Of a CPU: an accelerator's caches are not reached by writing to the host's memory."""
+    with undisturbed(), prepared.backend.timed_loop(prepared.device):
+        return cold_latencies(prepared.call, prepared.sets, COLD_CALLS, prepared.wait, prepared.kept)
+
+
+def device_times(prepared: Prepared, calls: int) -> dict[str, Any]:
+    """By the device's own clock, in ns: spans by events, and the sum of kernels; empty lists where it has none."""
+    with undisturbed(), prepared.backend.timed_loop(prepared.device):
+        several = [partial(prepared.call, *prepared.sets[number % ROTATED]) for number in range(calls)]
+        spans = prepared.backend.device_spans(several, prepared.device)
+        busy = prepared.backend.device_busy(several[0], prepared.device)
+    return {"spans_ns": list(spans or ()), "busy_ns": [] if busy is None else [busy]}
+
+
+def audit(prepared: Prepared, calls: int) -> dict[str, Any]:
+    """What would show if the work were not done within the clock, or not done at all.
+
+    ``same`` are ratios of blocks with one set of arguments to blocks with the rotated ones, taken in turns. ``fresh`` are ratios
+    of a call's latency with arguments that were never seen to one with the same again. ``unready`` is how much longer the
+    results of a block that was waited for take to be read for the first time than for the second, as a share of the block.
+    """
+    same, fresh, unready = [], [], []
+    results: list[Any] = [None] * ROTATED
+    with undisturbed(), prepared.backend.timed_loop(prepared.device):
+        for _ in range(5):
+            rotating = throughput(prepared.call, prepared.sets, calls, 0, prepared.wait, results)
+            first_read, second_read = _read_ns(prepared, results), _read_ns(prepared, results)
+            unready.append((first_read - second_read) / rotating)
+            one = throughput(prepared.call, prepared.sets[:1], calls, 0, prepared.wait, results)
+            same.append(one / rotating)
+        for number in range(FRESH):
+            new = [prepared.fresh(ROTATED + number)]
+            prepared.wait(new)
+            first, again = latencies(prepared.call, new, 2, 0, prepared.wait, results)
+            fresh.append(first / again)
+    return {"same": same, "fresh": fresh, "unready": unready}
+
+
+def _read_ns(prepared: Prepared, results: Sequence[Any]) -> int:
+    start = time.perf_counter_ns()
+    for group in results:
+        for leaf in _flat(group or ()):
+            if leaf is not None:
+                prepared.backend.to_numpy(leaf)
+    return time.perf_counter_ns() - start
+
+
+def memory(prepared: Prepared) -> dict[str, Any]:
+    """The largest use of memory of one call beyond what there was before it, in bytes, and how it was measured."""
+    if prepared.backend.reset_peak_memory(prepared.device):
+        prepared.wait(prepared.call(*prepared.sets[0]))
+        return {"peak_bytes": prepared.backend.peak_memory(prepared.device), "method": "the device allocator's own count"}
+    if prepared.device != "cpu":
+        return {"peak_bytes": None, "method": "not measured: the framework does not count this device's memory"}
+    with prepared.backend.timed_loop(prepared.device):
+        before = reset_peak()
+        if before is None:
+            return {"peak_bytes": None, "method": "not measured: this system cannot reset a process's high-water mark"}
+        prepared.wait(prepared.call(*prepared.sets[0]))
+        after = peak()
+    return {"peak_bytes": max(0, (after or before) - before), "method": "high-water mark of the process"}
+
+
+def save_outputs(prepared: Prepared, paths: Sequence[tuple[str, Sequence[int]]], path: Path) -> dict[str, Any]:
+    """Write what the last timed call with the first set of arguments gave, in the reference's layout.
+
+    ``paths`` are names and shapes of outputs and then of gradients. Returned: dtype and device of each (``None`` for a
+    gradient that is not connected), and whether every other set gave something else.
+    """
+    answers = [_flat(kept) for kept in prepared.kept]
+    if len(answers[0]) != len(paths):
+        raise ValueError(f"expected {len(paths)} results, got {len(answers[0])}")
+    arrays: dict[str, Any] = {}
+    described: list[dict[str, str | None] | None] = []
+    for place, ((name, shape), value) in enumerate(zip(paths, answers[0], strict=True)):
+        if value is None:
+            described.append(None)
+            continue
+        found = from_backend(prepared.backend, prepared.operation, name.removeprefix("d_"), value, tuple(shape))
+        arrays[f"a{place}"] = found.value
+        described.append({"dtype": found.dtype, "device": found.device})
+    np.savez(path, **arrays)
+    return {"described": described, "differ": [_differ(prepared.backend, answers[0], other) for other in answers[1:]]}
+
+
+def _flat(results: Any) -> list[Any]:
+    return [leaf for group in results for leaf in group]
+
+
+def _differ(backend: Backend, first: Sequence[Any], second: Sequence[Any]) -> bool:
+    for one, other in zip(first, second, strict=True):
+        if one is not None and other is not None and not np.array_equal(backend.to_numpy(one), backend.to_numpy(other)):
+            return True
+    return False
+
+
+def overhead(prepared: Prepared, calls: int = 2000) -> float:
+    """Nanoseconds of a call that are the suite's own: the loop, and in eager mode what puts arrays in their places."""
+    adapter = copy.copy(prepared.function)
+    adapter.empty()
+    call = adapter if prepared.eager else (lambda primals, constants: None)
+    sets = [arguments[:2] for arguments in prepared.sets]
+    with undisturbed():
+        return min(throughput(call, sets, calls, 0, lambda _: None, [None] * ROTATED) for _ in range(5)) / calls

@@ -1,0 +1,119 @@
+"""Equal resources for every worker: threads, cores, allocator; and what the system tells of their use.
+
+Libraries read these settings when they are loaded, so they are set for a process before it starts. Whether they are kept is
+measured afterwards.
+"""
+
+import ctypes
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NPROC")
+"""``NPROC`` is XLA's, whose other settings leave a second thread running."""
+
+TUNABLES = "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=1073741824"
+"""glibc keeps arrays of up to 32 MiB when they are freed. Otherwise each call that makes a large array spends most of its time
+on page faults, by the allocator's luck and not by the framework's doing."""
+
+FLUSH_AT_LEAST = 64 << 20
+
+
+def environment(threads: int) -> dict[str, str]:
+    """The environment variables of a worker with so many threads."""
+    return {
+        **dict.fromkeys(THREAD_VARIABLES, str(threads)),
+        "TF_NUM_INTRAOP_THREADS": str(threads),
+        "TF_NUM_INTEROP_THREADS": "1",
+        "TF_CPP_MIN_LOG_LEVEL": "2",
+        "GLIBC_TUNABLES": TUNABLES,
+        "PYTHONHASHSEED": "0",
+    }
+
+
+def has_affinity() -> bool:
+    """Whether the system can tie a process to cores (macOS cannot)."""
+    return hasattr(os, "sched_setaffinity")
+
+
+def available_cores() -> int:
+    """The number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if has_affinity() else os.cpu_count() or 1
+
+
+def worker_cores(threads: int) -> tuple[int, ...] | None:
+    """The cores for workers, all the same since one works at a time: the last ones. ``None`` where there is no affinity."""
+    return tuple(sorted(os.sched_getaffinity(0))[-threads:]) if has_affinity() else None
+
+
+@contextmanager
+def on_cores(cores: Sequence[int] | None) -> Iterator[None]:
+    """Tie this process, and so what it starts meanwhile, to some cores."""
+    if cores is None:
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+def minor_faults() -> int | None:
+    """Page faults of this process that needed no disk; ``None`` where the system does not count them."""
+    if sys.platform == "win32":
+        return None
+    import resource  # absent on Windows
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+
+def _kibibytes(field: str) -> int | None:
+    try:
+        text = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return None
+    for line in text.splitlines():
+        if line.startswith(f"{field}:"):
+            return int(line.split()[1])
+    return None
+
+
+def reset_peak() -> int | None:
+    """Give free memory back and forget the process's high-water mark; the bytes now in use, or ``None`` if it cannot be done."""
+    try:
+        ctypes.CDLL(None).malloc_trim(0)
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except (OSError, AttributeError, TypeError):
+        return None
+    now = _kibibytes("VmRSS")
+    return None if now is None else now * 1024
+
+
+def peak() -> int | None:
+    """The process's high-water mark of memory in bytes."""
+    mark = _kibibytes("VmHWM")
+    return None if mark is None else mark * 1024
+
+
+def caches() -> Mapping[str, int]:
+    """Sizes of the caches of data of one core in bytes by level (``L1``, ``L2``, ``L3``), as far as the system says."""
+    found = {}
+    for folder in sorted(Path("/sys/devices/system/cpu/cpu0/cache").glob("index*")):
+        try:
+            kind = (folder / "type").read_text(encoding="ascii").strip()
+            level = (folder / "level").read_text(encoding="ascii").strip()
+            size = (folder / "size").read_text(encoding="ascii").strip()
+        except OSError:
+            continue
+        if kind != "Instruction" and size.endswith("K") and size[:-1].isdigit():
+            found[f"L{level}"] = int(size[:-1]) * 1024
+    return found
+
+
+def flush_bytes() -> int:
+    """How much memory has to be written so that nothing of before is in a cache: twice the largest, within reason."""
+    return min(max(2 * max(caches().values(), default=0), FLUSH_AT_LEAST), 1 << 28)

@@ -1,0 +1,313 @@
+"""A run of timings from its options to its record: crews are started, limits measured, and groups timed one after the other."""
+
+import contextlib
+import dataclasses
+import datetime
+import math
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import tensorproof
+from tensorproof.backends import UsageError, specification
+from tensorproof.records import machine, write_line
+from tensorproof.timing import limits
+from tensorproof.timing.crews import Crew, Described, describe_crew, own_python
+from tensorproof.timing.engine import Engine, Settings
+from tensorproof.timing.options import check_numbers, chosen_of, origins_of, selected_operations
+from tensorproof.timing.plan import Contender, Group, groups
+from tensorproof.timing.processes import START_SECONDS, WorkerProcess
+from tensorproof.timing.records import FORMAT, KIND, TimingRecord, read_timing_record
+from tensorproof.timing.resources import available_cores, has_affinity, worker_cores
+from tensorproof.timing.statistics import compare
+from tensorproof_reference.registry import specification_version
+
+SELF_TEST_SECONDS = 5.0
+SELF_TEST_CALLS = 4
+RESUMED = ("specification", "tensorproof", "seed", "contenders", "threads", "launches", "rounds", "machine")
+"""What must be the same for a record to be gone on with."""
+
+Progress = Callable[[int, int, str], None]
+"""Called with the number of groups done, of all, and what comes next."""
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def default_path() -> Path:
+    """Where a record goes unless told otherwise."""
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S_%fZ")
+    return Path(".tensorproof") / f"timings_{stamp}.ndjson"
+
+
+@dataclasses.dataclass
+class Session:
+    """Everything that is open during a run."""
+
+    options: Any
+    crews: list[Crew]
+    described: list[Described]
+    anchor: WorkerProcess
+    second: WorkerProcess
+    """For the self-test: the same as ``anchor``, in another process."""
+    folder: Path
+    groups: list[Group]
+    header: dict[str, Any]
+
+
+@contextlib.contextmanager
+def opened(options: Any) -> Iterator[Session]:
+    """Start the crews and plan the run.
+
+    Raises:
+        UsageError: an option is wrong, or a backend or device does not exist.
+    """
+    check_numbers(options)
+    operations = specification()
+    chosen_operations = selected_operations(options, operations)
+    cores = worker_cores(options.threads)
+    with contextlib.ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tensorproof_")))
+        crews = []
+        for number, origin in enumerate(origins_of(options.backends, options.env, options.device)):
+            crew = Crew(origin, options.threads, cores, folder / f"compiled_{number}")
+            stack.callback(crew.close)
+            crews.append(crew)
+        described = [describe_crew(crew, operations, options.declarations, options.seed) for crew in crews]
+        anchors = []
+        for name in ("anchor", "second anchor"):
+            worker = WorkerProcess(name, own_python(), options.threads, cores)
+            stack.callback(worker.close)
+            worker.ask("hello", START_SECONDS, backend="", device=None, threads=options.threads, cache=None)
+            anchors.append(worker)
+        modes = [mode for item in described for mode in item.description.modes]
+        chosen = chosen_of(options, list(dict.fromkeys(modes)))
+        contenders = [
+            Contender(number, crew.origin.label, crew.origin.backend, crew.origin.environment, item.description.device, mode)
+            for number, (crew, item) in enumerate(zip(crews, described, strict=True))
+            for mode in item.description.modes
+            if not chosen["mode"] or mode in chosen["mode"]
+        ]
+        planned = list(
+            groups(
+                contenders,
+                chosen_operations,
+                chosen["workload"],
+                chosen["direction"],
+                {crew.origin.label: item.description.dtypes for crew, item in zip(crews, described, strict=True)},
+                chosen["dtype"],
+            )
+        )
+        if not planned:
+            raise UsageError("nothing matches all of these options; tensorproof time --help lists them")
+        header = _header(options, crews, described, contenders, planned, cores, chosen)
+        first, second = anchors
+        yield Session(options, crews, described, first, second, folder, planned, header)
+
+
+def _header(
+    options: Any,
+    crews: list[Crew],
+    described: list[Described],
+    contenders: list[Contender],
+    planned: list[Group],
+    cores: tuple[int, ...] | None,
+    chosen: Mapping[str, tuple[str, ...]],
+) -> dict[str, Any]:
+    notes = []
+    if not has_affinity():
+        notes.append("affinity: this system cannot tie a process to cores; threads are verified by CPU time only")
+    if available_cores() < 2:
+        notes.append("one core only: what drives the workers shares it with them")
+    return {
+        "kind": KIND,
+        "format": FORMAT,
+        "tensorproof": tensorproof.__version__,
+        "specification": specification_version(),
+        "started": _now(),
+        "seed": options.seed,
+        "contenders": [
+            {
+                "name": item.name,
+                "backend": item.backend,
+                "environment": item.environment,
+                "device": item.device,
+                "mode": item.mode,
+            }
+            for item in contenders
+        ],
+        "backends": [
+            {
+                "label": crew.origin.label,
+                "backend": crew.origin.backend,
+                "environment": crew.origin.environment,
+                "device": item.description.device,
+                "versions": item.description.versions,
+                "arithmetic": item.description.arithmetic,
+                "packages": crew.hello["packages"],
+            }
+            for crew, item in zip(crews, described, strict=True)
+        ],
+        "machine": machine(),
+        "threads": options.threads,
+        "launches": options.launches,
+        "rounds": options.rounds,
+        "affinity": None if cores is None else list(cores),
+        "notes": notes,
+        "workloads": list(chosen["workload"]),
+        "directions": list(chosen["direction"]),
+        "planned": sum(len(group.contenders) for group in planned),
+        "options": {name: getattr(options, name) for name in ("op", "model", "workload", "direction", "dtype", "mode")},
+    }
+
+
+def self_test(session: Session) -> dict[str, float]:
+    """The same code in two processes, interleaved like any contenders, for five seconds: what differs is the run's resolution.
+
+    ``ratio_low`` and ``ratio_high`` bound the ratio, ``spread`` is the larger distance of the two from 1.
+    """
+    start = time.perf_counter()
+    ratios = []
+    number = 0
+    while (spent := time.perf_counter() - start) < SELF_TEST_SECONDS or number < 12:
+        pair = [session.anchor, session.second]
+        order = (0, 1) if number % 2 == 0 else (1, 0)
+        taken = {place: pair[place].ask("kernel", 60.0, name="anchor", calls=SELF_TEST_CALLS)["ns"] for place in order}
+        ratios.append(taken[1] / taken[0])
+        number += 1
+    found = compare([ratios])
+    spread = max(abs(math.log(found.low)), abs(math.log(found.high)))
+    return {"ratio_low": found.low, "ratio_high": found.high, "spread": math.expm1(spread), "seconds": spent}
+
+
+def machine_limits(session: Session) -> dict[str, Any]:
+    """The line of a record that says how fast the machine is, and what this run can tell apart."""
+
+    def ask(do: str, **request: Any) -> dict[str, Any]:
+        return session.anchor.ask(do, session.options.request_timeout, **request)
+
+    resolution = self_test(session)
+    return {
+        "kind": "machine_limits",
+        "gemm_flops_per_s": limits.measured_gemm(ask),
+        "bandwidth": limits.measured_bandwidth(ask),
+        "resolution": resolution,
+        "anchor_ns": ask("kernel", name="anchor", calls=20)["ns"],
+    }
+
+
+def run(options: Any, path: Path, progress: Progress) -> TimingRecord:
+    """Time what the options ask for, and append it to a record as it comes.
+
+    Raises:
+        UsageError: an option is wrong, or the record cannot be written or gone on with.
+    """
+    with opened(options) as session:
+        record, done = start_record(session, path)
+        with path.open("a", encoding="utf-8", newline="\n") as file:
+            if not done and record.limits is None and path.stat().st_size == 0:
+                write_line(file, session.header)
+            if record.limits is None:
+                progress(0, len(session.groups), "machine's limits and self-test")
+                record.limits = machine_limits(session)
+                write_line(file, record.limits)
+            engine = engine_of(session, record.limits)
+            for number, group in enumerate(session.groups):
+                if group.key in done:
+                    continue
+                progress(number, len(session.groups), f"{group.operation} {group.workload} {group.direction} {group.dtype}")
+                for line in engine.measure(group):
+                    (record.timings if line["kind"] == "timing" else record.duels).append(line)
+                    write_line(file, line)
+            progress(len(session.groups), len(session.groups), "done")
+            record.end = closing_line(record.timings, engine)
+            write_line(file, record.end)
+    return record
+
+
+def engine_of(session: Session, found: Mapping[str, Any]) -> Engine:
+    """The engine of a run, once the machine's limits are known."""
+    options = session.options
+    resolution = math.log1p(float(found["resolution"]["spread"]))
+    settings = Settings(
+        options.launches, options.rounds, options.threads, options.request_timeout, options.seed, resolution=resolution
+    )
+    return Engine(session.crews, session.described, session.anchor, specification(), settings, found, session.folder)
+
+
+def closing_line(timings: Sequence[Mapping[str, Any]], engine: Engine) -> dict[str, Any]:
+    """The closing line: counts, and where the time went since the limits were measured (``own`` is what is left)."""
+    total = time.perf_counter() - engine.began
+    parts = dataclasses.asdict(engine.seconds)
+    seconds = {name: round(value, 2) for name, value in {"total": total, **parts, "own": total - sum(parts.values())}.items()}
+    return {
+        "kind": "end",
+        "finished": _now(),
+        "counts": dict(Counter(line["status"] for line in timings)),
+        "seconds": seconds,
+    }
+
+
+def start_record(session: Session, path: Path) -> tuple[TimingRecord, set[tuple[str, ...]]]:
+    """A record to append to, and the groups that are in it already; what a kill has torn is cut off."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent.name == ".tensorproof":
+            (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+        if not session.options.resume or not path.exists():
+            path.open("x").close()
+            return TimingRecord(session.header, name=path.name), set()
+    except FileExistsError:
+        raise UsageError(
+            f"--record: {path.name} exists already; records are never overwritten (--resume goes on with one)"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"--record: {path.name} cannot be written: {error.strerror}") from None
+    return _resumed(session, path)
+
+
+def _resumed(session: Session, path: Path) -> tuple[TimingRecord, set[tuple[str, ...]]]:
+    text = path.read_bytes()
+    whole = text[: text.rfind(b"\n") + 1]
+    if not whole:
+        os.truncate(path, 0)
+        return TimingRecord(session.header, name=path.name), set()
+    record = read_timing_record(path)
+    for key in RESUMED:
+        if record.header.get(key) != session.header[key]:
+            raise UsageError(f"--resume: {path.name} is of another run: {key} differs")
+    if record.end is not None:
+        raise UsageError(f"--resume: {path.name} has ended already")
+    timed = {_line_key(line) for line in record.timings}
+    done = {
+        group.key
+        for group in session.groups
+        if all((group.operation, group.workload, group.direction, group.dtype, item.name) in timed for item in group.contenders)
+    }
+    partial = {group.key for group in session.groups} - done
+    _rewrite(path, record, whole, {key[:4] for key in partial})
+    return record, done
+
+
+def _line_key(line: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(str(line[name]) for name in ("operation", "workload", "direction", "dtype", "contender"))
+
+
+def _rewrite(path: Path, record: TimingRecord, whole: bytes, partial: set[tuple[str, ...]]) -> None:
+    """Cut off the torn line, and the lines of the group that was being written."""
+    kept = [line for line in (*record.timings, *record.duels) if _line_key(line)[:4] not in partial]
+    if len(kept) == len(record.timings) + len(record.duels):
+        os.truncate(path, len(whole))
+        return
+    replacement = path.with_suffix(".partial")
+    with replacement.open("w", encoding="utf-8", newline="\n") as file:
+        for line in (record.header, *([record.limits] if record.limits else []), *kept):
+            write_line(file, line)
+    replacement.replace(path)
+    record.timings = [line for line in kept if line["kind"] == "timing"]
+    record.duels = [line for line in kept if line["kind"] == "duel"]

@@ -1,0 +1,104 @@
+"""Whether a timing can be believed: one question each, answered with yes, no, or "could not be asked", and why."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tensorproof.timing.limits import BEYOND
+
+THREADS_EXCESS = 1.05
+FAULT_NS = 250.0
+"""About what the system takes for a minor page fault."""
+FAULT_SHARE = 0.10
+ROTATION = 0.10
+FRESH = 2.0
+UNREADY = 0.20
+RESOLUTION = math.log(1.02)
+CLOCK_EXCESS = 1.02
+CLOCK_SHARE = 3.0
+CLOCK_GRACE_NS = 5e6
+
+Answer = dict[str, Any]
+
+
+def _answer(ok: bool | None, value: float | None, message: str) -> Answer:
+    return {"ok": ok, "value": value, "message": message}
+
+
+def threads(cpu_ns: float, wall_ns: float, count: int) -> Answer:
+    """Whether the process used no more cores than it was given: CPU time over time on the wall."""
+    used = cpu_ns / max(wall_ns, 1.0)
+    ok = used <= count * THREADS_EXCESS
+    return _answer(ok, used, f"{used:.2f} cores in use of {count} given")
+
+
+def output(error: Mapping[str, Any], differ: Sequence[bool]) -> Answer:
+    """Whether what was timed was right, and was computed anew for other arguments."""
+    if not all(differ):
+        return _answer(False, None, "other arguments gave the same result: it was not computed from them")
+    outcome = error["outcome"]
+    bars = error["largest_bars"]
+    if outcome in ("not_meaningful", "not_judged"):
+        return _answer(None, bars, str(error["line"]))
+    return _answer(outcome == "passed", bars, "within the error bars" if outcome == "passed" else str(error["line"]))
+
+
+def roof(found: Mapping[str, Any] | None) -> Answer:
+    """Whether the machine can be so fast."""
+    share = found["roof_share"] if found else None
+    if share is None or found is None:
+        return _answer(None, None, "no roof is known for this operation, dtype or device")
+    text = f"{share:.1%} of the roof of {found['roof']}"
+    return _answer(share <= BEYOND, share, text if share <= BEYOND else f"not believable: {text}")
+
+
+def rotation(same: Sequence[float], fresh: Sequence[float], footprint: int, caches: Mapping[str, int]) -> Answer:
+    """Whether calls with one set of arguments take as long as calls with three in turn, and never-seen ones as seen ones.
+
+    Where one set fits into a cache that three do not, the former may be faster, and the question cannot be asked.
+    """
+    unseen = statistics.median(fresh)
+    if unseen > FRESH and min(fresh) > 1.5 and footprint < min(caches.values(), default=math.inf):
+        return _answer(False, unseen, f"arguments that were never seen take {unseen:.1f} times as long: results are kept")
+    ratio = statistics.median(same)
+    text = f"one set of arguments takes {ratio:.2f} of the time of three in turn"
+    if abs(math.log(ratio)) <= math.log(1.0 + ROTATION) or not (min(same) > 1.0 or max(same) < 1.0):
+        return _answer(True, ratio, text)
+    if any(footprint < size < 3 * footprint for size in caches.values()):
+        return _answer(None, ratio, f"{text}: one fits into a cache that three do not")
+    return _answer(False, ratio, text)
+
+
+def ready(unready: Sequence[float]) -> Answer:
+    """Whether results were there when the clock stopped: reading them takes no longer the first time than the second."""
+    share = statistics.median(unready)
+    if share > UNREADY:
+        return _answer(
+            False, share, f"reading the results took {share:.0%} of the block more the first time: it was not waited for"
+        )
+    return _answer(True, share, "results were ready when the clock stopped")
+
+
+def faults(count: float | None, call_ns: float) -> Answer:
+    """Whether page faults, which are the allocator's, stay below a tenth of the time."""
+    if count is None:
+        return _answer(None, None, "this system does not count page faults")
+    share = count * FAULT_NS / call_ns
+    return _answer(share <= FAULT_SHARE, count, f"{count:.1f} minor page faults a call, about {min(share, 1.0):.0%} of the time")
+
+
+def clock(claimed_ns: Sequence[float], observed_ns: Sequence[float]) -> Answer:
+    """Whether the worker's clock agrees with the controller's, block by block: no block takes longer inside than outside, and
+    what is outside is explained by the talk between the two."""
+    ratio = sum(claimed_ns) / max(sum(observed_ns), 1.0)
+    too_fast = ratio > CLOCK_EXCESS
+    too_slow = sum(observed_ns) > CLOCK_SHARE * sum(claimed_ns) + CLOCK_GRACE_NS * len(claimed_ns)
+    text = f"the worker's clock saw {ratio:.0%} of the time that the controller's did"
+    return _answer(not (too_fast or too_slow), ratio, text)
+
+
+def resolution(log_ratio: float) -> Answer:
+    """Whether contenders that are the same were found to be so in this run."""
+    text = f"the same code against itself differed by {math.expm1(log_ratio):.1%} in this run"
+    return _answer(log_ratio <= RESOLUTION, math.expm1(log_ratio), text)

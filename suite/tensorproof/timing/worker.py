@@ -1,0 +1,133 @@
+"""A worker: one process for one backend on one device, which prepares cases and times blocks of them when it is told to.
+
+It reads requests from its standard input, a JSON object a line, and answers on what was its standard output; whatever a
+framework prints goes to standard error. ``python -m tensorproof.timing.worker`` is started by ``processes.WorkerProcess``.
+"""
+
+# The clocks must be bound before any framework is imported: the import of blocks is not to be moved below that of a backend.
+import importlib.metadata
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import tensorproof
+from tensorproof.backend import Backend, Unsupported
+from tensorproof.backends import UsageError, load, specification
+from tensorproof.description import describe
+from tensorproof.execution import is_out_of_memory
+from tensorproof.records import frames
+from tensorproof.timing import kernels, prepared
+from tensorproof.timing.blocks import CLOCKS
+
+PROTOCOL = 1
+"""The version of what controller and worker say to each other; both must have the same."""
+
+
+class Worker:
+    """What the process knows: its backend, and the cases that it has prepared."""
+
+    def __init__(self) -> None:
+        self.backend: Backend | None = None
+        self.device = ""
+        self.cases: dict[str, prepared.Prepared] = {}
+        self.operations = specification()
+
+    def hello(self, backend: str, device: str | None, threads: int, cache: str | None) -> dict[str, Any]:
+        """Load a backend and say what it is. An empty name is a worker without one, for the anchor kernel."""
+        answer = {"protocol": PROTOCOL, "tensorproof": tensorproof.__version__, "packages": _packages()}
+        if not backend:
+            return answer
+        self.backend = load(backend)
+        self.backend.set_threads(threads)
+        description = describe(self.backend, device)
+        self.device = description.device
+        cached = self.backend.use_compile_cache(Path(cache)) if cache else False
+        return {**answer, "description": asdict(description), "compile_cache": cached}
+
+    def prepare(self, key: str, operation: str, mode: str, dtype: str, direction: str, arguments: str) -> dict[str, Any]:
+        """Compile a case; what compiling took, and the bytes of its arguments."""
+        assert self.backend is not None
+        case = prepared.prepare(self.backend, self.device, self.operations[operation], mode, dtype, direction, Path(arguments))
+        self.cases[key] = case
+        return {"compiled": case.compiled, "footprint": case.footprint}
+
+    def warm_up(self, key: str) -> dict[str, Any]:
+        """Ns of a call, once it has settled."""
+        return {"call_ns": prepared.warm_up(self.cases[key])}
+
+    def block(self, key: str, calls: int) -> dict[str, Any]:
+        """Time one block."""
+        return prepared.block(self.cases[key], calls)
+
+    def finish(self, key: str, calls: int, outputs: list[tuple[str, list[int]]], path: str) -> dict[str, Any]:
+        """After the last block: write the outputs, and audit what was timed."""
+        case = self.cases[key]
+        return {
+            **prepared.save_outputs(case, outputs, Path(path)),
+            "audit": prepared.audit(case, calls),
+            "overhead_ns": prepared.overhead(case),
+        }
+
+    def device_times(self, key: str, calls: int) -> dict[str, Any]:
+        """By the device's own clock."""
+        return prepared.device_times(self.cases[key], calls)
+
+    def cold(self, key: str) -> dict[str, Any]:
+        """Latencies with cold caches."""
+        return {"latencies_ns": prepared.cold(self.cases[key])}
+
+    def memory(self, key: str) -> dict[str, Any]:
+        """The largest use of memory of a call."""
+        return prepared.memory(self.cases[key])
+
+    def release(self, key: str) -> dict[str, Any]:
+        """Forget a case."""
+        self.cases.pop(key, None)
+        return {}
+
+    def kernel(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """Time a kernel of the suite's own."""
+        return kernels.KERNELS[name](**arguments)
+
+
+def _packages() -> dict[str, str]:
+    return {item.metadata["Name"]: item.version for item in importlib.metadata.distributions() if item.metadata["Name"]}
+
+
+def _status(error: BaseException) -> str:
+    if isinstance(error, Unsupported):
+        return "unsupported"
+    if is_out_of_memory(error):
+        return "out_of_memory"
+    return "usage" if isinstance(error, UsageError) else "error"
+
+
+def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
+    action: Callable[..., dict[str, Any]] = getattr(worker, request.pop("do"))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return action(**request)
+    except Exception as error:
+        return {"failed": _status(error), "message": f"{type(error).__name__}: {error}"[:2000], "traceback": frames(error)}
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    assert CLOCKS
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    worker = Worker()
+    for line in sys.stdin:
+        replies.write(json.dumps(_answer(worker, json.loads(line)), allow_nan=False) + "\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()
