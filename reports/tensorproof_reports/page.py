@@ -1,5 +1,6 @@
 """One self-contained HTML page of one or more runs: verdicts, counts, the matrix, and what is not as it should be."""
 
+import functools
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,6 +13,9 @@ from tensorproof.backends import UsageError
 from tensorproof.checks import STATUSES
 from tensorproof.records import Record
 from tensorproof.summary import WRONG, left_out_text, verdict, verdict_text
+from tensorproof_reports import duels, fields
+from tensorproof_reports import timings as timing_rows
+from tensorproof_reports.timing_page import TimingRecord, sections
 
 SYMBOLS = {
     "passed": "✓",
@@ -159,41 +163,78 @@ def _unsupported(records: Sequence[Record]) -> dict[str, list[tuple[str, str, in
     return found
 
 
-def page(records: Sequence[Record]) -> str:
-    """The page as text. Everything that comes from a record is escaped."""
-    environment = jinja2.Environment(
+def _made_by(records: Sequence[Record], timings: Sequence[TimingRecord]) -> dict[str, str]:
+    """Version of the suite and of the specification, by the first record."""
+    headers = [*(record.header for record in records), *(record.header for record in timings)]
+    return {name: fields.text(headers[0], name) if headers else "" for name in ("tensorproof", "specification")}
+
+
+def _subjects(records: Sequence[Record], timings: Sequence[TimingRecord]) -> list[str]:
+    """The backends that the page is about."""
+    names = [record.header["backend"] for record in records]
+    for timed in timings:
+        with fields.part_of(timed.name, "its header"):
+            names += [fields.text(entry, "backend", 60) for entry in fields.sequence(timed.header, "contenders")[:64]]
+    return list(dict.fromkeys(names))
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    """The templates, compiled once."""
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("tensorproof_reports"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def page(records: Sequence[Record], timings: Sequence[TimingRecord] = ()) -> str:
+    """The page as text. Everything that comes from a record is escaped.
+
+    Raises:
+        UsageError: something in a record of timings is of a wrong type.
+    """
     columns, rows = _matrix(records)
-    return environment.get_template("page.html").render(
-        runs=_runs(records),
-        columns=columns,
-        rows=rows,
-        cases=_cases(records),
-        unsupported=_unsupported(records),
-        statuses=STATUSES,
-        symbols=SYMBOLS,
-        meanings=MEANINGS,
+    timing_sections, no_charts = sections(timings)
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            runs=_runs(records),
+            columns=columns,
+            rows=rows,
+            cases=_cases(records),
+            unsupported=_unsupported(records),
+            statuses=STATUSES,
+            symbols=SYMBOLS,
+            meanings=MEANINGS,
+            subjects=_subjects(records, timings),
+            made_by=_made_by(records, timings),
+            timing_sections=timing_sections,
+            no_charts=no_charts,
+            timing_columns=timing_rows.COLUMNS,
+            timing_statuses=timing_rows.STATUSES,
+            verdicts=duels.VERDICTS,
+            verdict_meanings=duels.VERDICT_MEANINGS,
+        )
     )
 
 
-def write_page(records: Sequence[Record], path: Path) -> None:
-    """Write the page of some runs.
+def write_page(records: Sequence[Record], path: Path, timings: Sequence[TimingRecord] = ()) -> None:
+    """Write the page of some runs of checks, of timings, or of both.
 
     Raises:
         UsageError: the file cannot be written, or a record lacks what a page needs.
     """
     try:
-        text = page(records)
-    except (KeyError, TypeError, ValueError, AttributeError, jinja2.UndefinedError) as error:
-        names = ", ".join(record.name or "this run" for record in records)
+        text = page(records, timings)
+    except (*fields.MALFORMED, jinja2.UndefinedError) as error:
+        names = ", ".join(name or "this run" for name in [*(run.name for run in records), *(run.name for run in timings)])
         raise UsageError(f"a record of {names} is malformed: {type(error).__name__}: {error}") from error
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        path.write_text(text, encoding="utf-8", errors="replace")
     except OSError as error:
         raise UsageError(f"the page {path.name} cannot be written: {error.strerror}") from None

@@ -21,6 +21,7 @@ from tensorproof.records import Record, read_record
 from tensorproof.summary import summary_text
 from tensorproof.timing.command import duel_command, time_command
 from tensorproof.timing.options import add_command_options
+from tensorproof.timing.records import is_timing_record, read_timing_record
 from tensorproof_reference.operation import DTYPES
 
 EXIT_CODES = """exit codes:
@@ -126,7 +127,9 @@ def _report(options: argparse.Namespace) -> int:
     # Imported here: the page's templates are of no use to the other commands.
     from tensorproof_reports.page import write_page
 
-    write_page([read_record(path) for path in options.runs], options.output)
+    timings = [path for path in options.runs if is_timing_record(path)]
+    checks = [read_record(path) for path in options.runs if path not in timings]
+    write_page(checks, options.output, [read_timing_record(path) for path in timings])
     print(f"report: {options.output}")
     return 0
 
@@ -162,7 +165,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _list(options)
         if options.command == "backends":
             return _backends()
-        others = {"time": time_command, "duel": duel_command, "nightly": nightly.run, "report": _report, "merge": _merge, "compare": _compare}
+        others = {
+            "time": time_command,
+            "duel": duel_command,
+            "nightly": nightly.run,
+            "report": _report,
+            "merge": _merge,
+            "compare": _compare,
+        }
         return others[options.command](options)
     except UsageError as error:
         print(f"ERROR: {error}", file=sys.stderr)

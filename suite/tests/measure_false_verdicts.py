@@ -3,8 +3,9 @@
     python suite/tests/measure_false_verdicts.py --backend torch --passes 20 [--load] [--op relu --op matmul] [--workload S]
 
 Each pass starts new worker processes (three launches of each contender, as ``tensorproof duel`` does) and measures every group
-once. The slowed contender makes every twentieth call twice, so it is slower by 5 % whatever the machine does. ``--load`` keeps
-another process busy on every core meanwhile. Printed: the share of wrong verdicts between equals (``faster`` or ``slower``),
+once. After each call, the slowed contender waits for 5 % of the time that the call took, whatever the machine does; it takes a
+backend whose calls return when their work is done (NumPy, PyTorch on a CPU). ``--load`` keeps another process busy on every
+core meanwhile. Printed: the share of wrong verdicts between equals (``faster`` or ``slower``),
 and how often the slowed one was found to be ``slower``.
 """
 
@@ -24,48 +25,50 @@ from tensorproof.timing.options import add_command_options
 from tensorproof.timing.session import engine_of, opened, self_test
 
 SOURCE = '''
+from time import perf_counter_ns
+
 from tensorproof.backend import hookimpl
 from tensorproof.backends import load
 
 original = load("{backend}")
 
 
-def repeated(call):
-    count = 0
-
+def stretched(call):
     def run(*arguments):
-        nonlocal count
-        count += 1
-        if count % 20 == 0 and {repeats}:
-            call(*arguments)
-        return call(*arguments)
+        start = perf_counter_ns()
+        results = call(*arguments)
+        end = perf_counter_ns()
+        until = end + {factor} * (end - start)
+        while perf_counter_ns() < until:
+            pass
+        return results
 
     return run
 
 
-class Repeated(type(original)):
+class Stretched(type(original)):
     name = "{name}"
 
     def forward(self, function, mode):
-        return repeated(super().forward(function, mode))
+        return stretched(super().forward(function, mode))
 
     def value_and_vjp(self, function, mode):
-        return repeated(super().value_and_vjp(function, mode))
+        return stretched(super().value_and_vjp(function, mode))
 
 
 @hookimpl
 def tensorproof_backend():
-    return Repeated()
+    return Stretched()
 '''
-CONTENDERS = {"first": False, "same": False, "slowed": True}
-"""By name, whether calls are repeated. All three go through the same wrapper."""
+CONTENDERS = {"first": 0.0, "same": 0.0, "slowed": 0.05}
+"""By name, for what share of a call's time its wrapper waits afterwards. All three go through the same wrapper."""
 DEFAULT_OPERATIONS = ("relu", "softmax", "matmul", "layer_norm", "conv2d", "lstm")
 
 
 def write_contenders(folder: Path, backend: str) -> None:
     """Three backends that a process finds on its path."""
-    for name, repeats in CONTENDERS.items():
-        text = SOURCE.format(backend=backend, name=name, repeats=repeats)
+    for name, factor in CONTENDERS.items():
+        text = SOURCE.format(backend=backend, name=name, factor=factor)
         (folder / f"tensorproof_{name}.py").write_text(text, encoding="utf-8")
         metadata = folder / f"tensorproof_{name}-0.1.dist-info"
         metadata.mkdir()

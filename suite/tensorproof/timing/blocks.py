@@ -14,6 +14,13 @@ from tensorproof.timing.resources import flush_bytes, minor_faults
 # The clocks are bound here, before any framework is imported, so that nothing that one does to ``time`` changes them.
 CLOCKS = {"perf_counter_ns": time.perf_counter_ns, "process_time_ns": time.process_time_ns}
 
+
+
+def now() -> int:
+    """The clock of the loops below, in ns."""
+    return perf_counter_ns()
+
+
 Call = Callable[..., Any]
 Wait = Callable[[Any], None]
 Sets = Sequence[tuple[Any, ...]]

@@ -11,7 +11,7 @@ from tensorproof.records import frames
 from tensorproof.timing import lines
 from tensorproof.timing.crews import Crew, Described
 from tensorproof.timing.plan import Contender, Group
-from tensorproof.timing.prepared import BLOCK_NS
+from tensorproof.timing.prepared import PART_NS
 from tensorproof.timing.processes import WorkerFailure, WorkerProcess
 from tensorproof.timing.reference import Expected, References, judged
 from tensorproof.timing.statistics import SAME, balanced_order, compare, median_interval
@@ -196,7 +196,7 @@ class Engine:
     def _choose_calls(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if entry.running:
-                entry.calls = max(1, math.ceil(BLOCK_NS / max(entry.call_ns, 1.0)))
+                entry.calls = max(1, math.ceil(PART_NS / max(entry.call_ns, 1.0)))
 
     def _rounds(self, group: Group, entries: Sequence[Entry], anchors: list[float]) -> None:
         """One block of each contender and of the anchor, round after round, until the ratios are narrow or time is up."""

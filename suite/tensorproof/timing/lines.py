@@ -120,7 +120,7 @@ def timing_line(
         rate = rates(done, int(done["bytes"]), group.dtype, median, limits)
     blocks = entry.blocks
     inside = [block["wall_ns"] + sum(block["latencies_ns"]) for block in blocks]
-    known_faults = [block["faults"] / entry.calls for block in blocks if block["faults"] is not None]
+    known_faults = [block["faults"] / block["calls"] for block in blocks if block["faults"] is not None]
     audit = entry.finish["audit"]
     cached = bool(engine.crews[contender.origin].hello.get("compile_cache"))
     return line | {

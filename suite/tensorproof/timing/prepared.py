@@ -2,11 +2,12 @@
 
 import copy
 import math
-import time
+import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from time import perf_counter_ns  # bound before any framework is imported, as in blocks
 from typing import Any
 
 import numpy as np
@@ -17,19 +18,21 @@ from tensorproof.execution import OperationFunction, from_backend, to_backend
 from tensorproof.expectation import arguments_of
 from tensorproof.models import implementation_of
 from tensorproof.timing.arrays import ROTATED, load_arguments, rotated
-from tensorproof.timing.blocks import Usage, cold_latencies, latencies, throughput, undisturbed
+from tensorproof.timing.blocks import Usage, cold_latencies, latencies, now, throughput, undisturbed
 from tensorproof.timing.closures import held_arrays
 from tensorproof.timing.resources import peak, reset_peak
 from tensorproof_reference.operation import Operation, Sample
 
 WARM_NS = 1_000_000_000
 AGREE = 0.05
+PART_NS = 250_000
 BLOCK_NS = 1_000_000
 LATENCY_CALLS = 11
 LONG_NS = 20_000_000
 """A call of this length is a block of its own; its latency is what its throughput is."""
 COLD_CALLS = 7
 FRESH = 6
+AUDITED = 6
 
 
 @dataclass
@@ -108,9 +111,9 @@ def _compiled(backend: Backend, device: str, call: Any, arguments: tuple[Any, ..
     """Nanoseconds of the stages of compiling and of the first call, and what the compiler counted meanwhile."""
     before = dict(backend.compile_counters())
     stages = {f"{stage}_ns": int(ns) for stage, ns in backend.compile_stages(call, arguments).items()}
-    start = time.perf_counter_ns()
+    start = perf_counter_ns()
     backend.wait(call(*arguments), device)
-    stages["first_call_ns"] = time.perf_counter_ns() - start
+    stages["first_call_ns"] = perf_counter_ns() - start
     stages["total_ns"] = sum(stages.values())
     counted = {name: count - before.get(name, 0) for name, count in backend.compile_counters().items()}
     return {**stages, **counted}
@@ -118,11 +121,11 @@ def _compiled(backend: Backend, device: str, call: Any, arguments: tuple[Any, ..
 
 def warm_up(prepared: Prepared) -> float:
     """Call until three blocks agree within 5 %, or for a second; ns of a call."""
-    deadline = time.perf_counter_ns() + WARM_NS
+    deadline = perf_counter_ns() + WARM_NS
     recent: list[float] = []
     calls = 1
     with undisturbed(), prepared.backend.timed_loop(prepared.device):
-        while time.perf_counter_ns() < deadline:
+        while perf_counter_ns() < deadline:
             spent = throughput(prepared.call, prepared.sets, calls, prepared.place, prepared.wait, prepared.kept)
             prepared.place += calls
             recent = [*recent[-2:], spent / calls]
@@ -132,28 +135,46 @@ def warm_up(prepared: Prepared) -> float:
             if spent < BLOCK_NS:
                 calls = min(2 * calls, 1 << 20)
     prepared.call_ns = min(recent) if recent else math.inf
+    if prepared.call_ns <= 0.0:
+        raise ValueError("the clock stood still while calls were made: something has replaced it")
     return prepared.call_ns
 
 
+def parts_of(call_ns: float) -> int:
+    """Of how many parts a block consists. Where the system lets another process run, it costs one part and not the median."""
+    return 1 if call_ns >= LONG_NS else 3 if call_ns >= BLOCK_NS else 9
+
+
 def block(prepared: Prepared, calls: int) -> dict[str, Any]:
-    """One block: ns of a call by throughput, of a few calls each by latency, and what the process used."""
+    """One block: ns of a call by throughput (the median of parts of ``calls`` calls each), of a few calls each by latency, and
+    what the process used."""
+    start = now()
     with undisturbed(), prepared.backend.timed_loop(prepared.device):
         long = prepared.call_ns >= LONG_NS
         if not long:  # what ran before has emptied the caches, and put cores to sleep
             throughput(prepared.call, prepared.sets, 1, prepared.place, prepared.wait, [None] * ROTATED)
             prepared.place += 1
+        parts = []
         with Usage() as usage:
-            spent = throughput(prepared.call, prepared.sets, calls, prepared.place, prepared.wait, prepared.kept)
-        prepared.place += calls
+            for _ in range(parts_of(prepared.call_ns)):
+                parts.append(
+                    throughput(prepared.call, prepared.sets, calls, prepared.place, prepared.wait, prepared.kept) / calls
+                )
+                prepared.place += calls
+        each: Sequence[float]
         if long:
-            each: Sequence[float] = [spent / calls]
+            each = parts
         else:
             count = min(LATENCY_CALLS, calls)
             each = latencies(prepared.call, prepared.sets, count, prepared.place, prepared.wait, prepared.kept)
             prepared.place += count
+    if min(parts) <= 0.0:
+        raise ValueError("the clock stood still during a block: something has replaced it")
     return {
-        "throughput_ns": spent / calls,
+        "throughput_ns": statistics.median(parts),
+        "calls": calls * len(parts),
         "latencies_ns": list(each),
+        "inside_ns": now() - start,
         "wall_ns": usage.wall_ns,
         "cpu_ns": usage.cpu_ns,
         "faults": usage.faults,
@@ -180,32 +201,41 @@ def audit(prepared: Prepared, calls: int) -> dict[str, Any]:
 
     ``same`` are ratios of blocks with one set of arguments to blocks with the rotated ones, taken in turns. ``fresh`` are ratios
     of a call's latency with arguments that were never seen to one with the same again. ``unready`` is how much longer the
-    results of a block that was waited for take to be read for the first time than for the second, as a share of the block.
+    results of a block that was waited for take to be read for the first time than for the second, as a share of the block; or,
+    if one call's results take longer to be read than arguments do by more than the call itself, by how many calls.
     """
-    same, fresh, unready = [], [], []
+    same, fresh, unready, unread = [], [], [], []
     results: list[Any] = [None] * ROTATED
     with undisturbed(), prepared.backend.timed_loop(prepared.device):
-        for _ in range(5):
-            rotating = throughput(prepared.call, prepared.sets, calls, 0, prepared.wait, results)
-            first_read, second_read = _read_ns(prepared, results), _read_ns(prepared, results)
-            unready.append((first_read - second_read) / rotating)
-            one = throughput(prepared.call, prepared.sets[:1], calls, 0, prepared.wait, results)
-            same.append(one / rotating)
+        for number in range(AUDITED):
+            taken = {}
+            for count in (ROTATED, 1) if number % 2 == 0 else (1, ROTATED):
+                taken[count] = throughput(prepared.call, prepared.sets[:count], calls, 0, prepared.wait, results)
+                if count == ROTATED:
+                    first_read, second_read = _read_ns(prepared, results), _read_ns(prepared, results)
+                    unready.append((first_read - second_read) / taken[count])
+            same.append(taken[1] / taken[ROTATED])
         for number in range(FRESH):
             new = [prepared.fresh(ROTATED + number)]
             prepared.wait(new)
             first, again = latencies(prepared.call, new, 2, 0, prepared.wait, results)
             fresh.append(first / again)
-    return {"same": same, "fresh": fresh, "unready": unready}
+            more = max(1.0, len(_present(results[0])) / max(1, len(_present(new[0]))))
+            unread.append((_read_ns(prepared, results[:1]) - more * _read_ns(prepared, new)) / again)
+    is_unread = statistics.median(unread) > 1.0
+    return {"same": same, "fresh": fresh, "unready": unread if is_unread else unready}
+
+
+def _present(results: Any) -> list[Any]:
+    return [leaf for leaf in _flat(results) if leaf is not None]
 
 
 def _read_ns(prepared: Prepared, results: Sequence[Any]) -> int:
-    start = time.perf_counter_ns()
-    for group in results:
-        for leaf in _flat(group or ()):
-            if leaf is not None:
-                prepared.backend.to_numpy(leaf)
-    return time.perf_counter_ns() - start
+    leaves = [leaf for one in results for leaf in _present(one or ())]
+    start = perf_counter_ns()
+    for leaf in leaves:
+        prepared.backend.to_numpy(leaf)
+    return perf_counter_ns() - start
 
 
 def memory(prepared: Prepared) -> dict[str, Any]:

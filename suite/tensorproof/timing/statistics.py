@@ -102,14 +102,11 @@ def compare(ratios_by_launch: Sequence[Sequence[float]], resolution: float = 0.0
 
 
 def _widened(interval: Interval, medians: Sequence[float]) -> tuple[float, float]:
-    """The interval, with the standard error of the mean of the launches' medians added on both sides in quadrature."""
+    """The interval, at least as wide as two standard errors of the mean of the launches' medians on either side."""
     if len(medians) < 2:
         return interval.low, interval.high
-    error = float(np.std(medians, ddof=1)) / math.sqrt(len(medians))
-    return (
-        interval.median - math.hypot(interval.median - interval.low, 2.0 * error),
-        interval.median + math.hypot(interval.high - interval.median, 2.0 * error),
-    )
+    reach = 2.0 * float(np.std(medians, ddof=1)) / math.sqrt(len(medians))
+    return min(interval.low, interval.median - reach), max(interval.high, interval.median + reach)
 
 
 def _verdict(low: float, high: float, launches: int, resolution: float) -> str:
