@@ -1,0 +1,211 @@
+"""The history: a folder of nights, each a folder of NDJSON records, queried with DuckDB.
+
+Records come from other machines. Reading them runs nothing of theirs: names of files are bound as parameters, values are
+converted by ``TRY_CAST``, and a line that is torn, or no JSON, or of wrong types, is left out.
+"""
+
+import datetime
+import glob
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from tensorproof.nightly.series import MachineClass, Point, Series, SeriesHistory, machine_class
+
+NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}Z")
+TIMINGS = re.compile(r"timings(_[a-z0-9_]+)?\.ndjson")
+CLOCK = "throughput hot"
+NIGHTS = 120
+"""How many nights are looked back on."""
+
+_COLUMNS = {
+    "kind": "VARCHAR",
+    "environment": "VARCHAR",
+    "status": "VARCHAR",
+    "backend": "VARCHAR",
+    "device": "VARCHAR",
+    "mode": "VARCHAR",
+    "operation": "VARCHAR",
+    "workload": "VARCHAR",
+    "direction": "VARCHAR",
+    "dtype": "VARCHAR",
+    "clocks": "JSON",
+    "anchor": "JSON",
+}
+
+_QUERY = """
+SELECT filename, status, environment, backend, device, mode, operation, workload, direction, dtype,
+       TRY_CAST(anchor ->> 'ratio' AS DOUBLE),
+       TRY_CAST(clocks -> $clock ->> 'median_ns' AS DOUBLE),
+       TRY_CAST(clocks -> $clock ->> 'low_ns' AS DOUBLE),
+       TRY_CAST(clocks -> $clock ->> 'high_ns' AS DOUBLE)
+FROM read_json($files, format = 'newline_delimited', columns = $columns, ignore_errors = true, filename = true)
+WHERE kind = 'timing' AND backend IS NOT NULL AND operation IS NOT NULL
+"""
+
+
+@dataclass
+class Measured:
+    """What the records of timings of some nights say."""
+
+    histories: dict[tuple[Series, str], SeriesHistory] = field(default_factory=dict)
+    """By series and digest of the machine class."""
+    statuses: dict[tuple[str, Series], str] = field(default_factory=dict)
+    """By night and series: ``measured`` or why not."""
+    machines: dict[str, set[str]] = field(default_factory=dict)
+    """The digests of the machine classes of each night."""
+    words: dict[str, str] = field(default_factory=dict)
+    """What each digest stands for."""
+    notes: list[str] = field(default_factory=list)
+
+
+def now() -> datetime.datetime:
+    """The time, in UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+def night_name(moment: datetime.datetime) -> str:
+    """The name of the night begun at a time.
+
+    >>> night_name(datetime.datetime(2026, 11, 21, 3, 0, tzinfo=datetime.UTC))
+    '2026-11-21T030000Z'
+    """
+    return moment.astimezone(datetime.UTC).strftime("%Y-%m-%dT%H%M%SZ")
+
+
+def night_start(name: str) -> datetime.datetime:
+    """When a night began."""
+    return datetime.datetime.strptime(name, "%Y-%m-%dT%H%M%SZ").replace(tzinfo=datetime.UTC)
+
+
+def is_night(name: str) -> bool:
+    """Whether a folder's name is that of a night."""
+    if not NIGHT.fullmatch(name):
+        return False
+    try:
+        night_start(name)
+    except ValueError:
+        return False
+    return True
+
+
+def nights(history: Path) -> list[Path]:
+    """The folders of the nights, oldest first."""
+    if not history.is_dir():
+        return []
+    return sorted((path for path in history.iterdir() if is_night(path.name) and path.is_dir()), key=lambda path: path.name)
+
+
+def timing_records(night: Path) -> list[Path]:
+    """The records of timings of a night: one, or one for each backend if they were made on machines of their own."""
+    return sorted(path for path in night.iterdir() if TIMINGS.fullmatch(path.name) and path.is_file())
+
+
+def json_lines(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a record that are JSON objects; what is torn or something else is left out."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as file:
+            for text in file:
+                try:
+                    line = json.loads(text)
+                except (ValueError, RecursionError):
+                    continue
+                if isinstance(line, dict):
+                    yield line
+    except OSError:
+        return
+
+
+def has_ended(path: Path) -> bool:
+    """Whether a record has its last line."""
+    return any(line.get("kind") == "end" for line in json_lines(path))
+
+
+def timing_header(path: Path) -> dict[str, Any] | None:
+    """The header of a record of timings, or ``None`` if the file has none."""
+    first = next(json_lines(path), None)
+    return first if first is not None and first.get("kind") == "timing_run" else None
+
+
+def _connection() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(
+        ":memory:",
+        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "threads": "2"},
+    )
+
+
+def _rows(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], notes: list[str]) -> list[tuple[Any, ...]]:
+    """The rows of timings of some records. One that DuckDB cannot read at all costs only itself."""
+    if not files:
+        return []
+    # DuckDB takes a name for a pattern, so that a folder called [x] would be looked for under x.
+    names = [glob.escape(str(path)) for path in files]
+    try:
+        return connection.execute(_QUERY, {"files": names, "columns": _COLUMNS, "clock": CLOCK}).fetchall()
+    except duckdb.Error as error:
+        if len(files) == 1:
+            notes.append(f"{files[0].parent.name}/{files[0].name} cannot be read: {str(error).splitlines()[0][:200]}")
+            return []
+        return [row for path in files for row in _rows(connection, [path], notes)]
+
+
+def read_history(folders: Iterable[Path]) -> Measured:
+    """The histories of all series over some nights, each of one class of machine.
+
+    A series that a record has twice (a resumed one) counts with its last line; environments of a backend that are named
+    other than the backend (those of a confirmation) are left out.
+    """
+    measured = Measured()
+    machines: dict[str, tuple[str, MachineClass, dict[str, tuple[tuple[str, str], ...]]]] = {}
+    files = []
+    for folder in folders:
+        for path in timing_records(folder):
+            header = timing_header(path)
+            if header is None:
+                measured.notes.append(f"{folder.name}/{path.name} has no header of a record of timings, and is left out")
+                continue
+            files.append(path)
+            machine = machine_class(header)
+            machines[str(path)] = (folder.name, machine, _versions(header))
+            measured.machines.setdefault(folder.name, set()).add(machine.digest)
+            measured.words[machine.digest] = machine.words
+    found: dict[tuple[Series, MachineClass], dict[str, Point]] = defaultdict(dict)
+    with _connection() as connection:
+        for name, status, environment, *identity, ratio, median, low, high in _rows(connection, files, measured.notes):
+            if environment not in (None, "", identity[0]):
+                continue
+            series = Series(*(str(part) for part in identity))
+            night, machine, versions = machines[name]
+            usable = status == "measured" and all(_positive(value) for value in (ratio, median))
+            measured.statuses[night, series] = "measured" if usable else str(status)
+            if usable:
+                interval = (low, high) if _positive(low) and _positive(high) else (median, median)
+                found[series, machine][night] = Point(night, ratio, median, *interval, versions.get(series.backend, ()))
+            else:
+                found[series, machine].pop(night, None)
+    for (series, machine), points in found.items():
+        ordered = tuple(points[night] for night in sorted(points))
+        if ordered:
+            measured.histories[series, machine.digest] = SeriesHistory(series, machine, ordered)
+    return measured
+
+
+def _positive(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value) and value > 0
+
+
+def _versions(header: Mapping[str, Any]) -> dict[str, tuple[tuple[str, str], ...]]:
+    found = {}
+    backends = header.get("backends")
+    for entry in backends if isinstance(backends, list) else []:
+        if isinstance(entry, Mapping) and isinstance(entry.get("versions"), Mapping):
+            versions = sorted((str(name), str(version)) for name, version in entry["versions"].items())
+            found[str(entry.get("backend"))] = tuple(versions)
+    return found

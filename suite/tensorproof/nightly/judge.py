@@ -1,0 +1,212 @@
+"""What the records of a night say before any confirmation: what is there, what is newly wrong, what may have changed in speed."""
+
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tensorproof.backends import UsageError
+from tensorproof.baseline import compare
+from tensorproof.nightly.accepted import Accepted, begun_anew, idle_entries
+from tensorproof.nightly.gates import RECENT, Gated, gate
+from tensorproof.nightly.history import NIGHTS, Measured, json_lines, nights, read_history, timing_header, timing_records
+from tensorproof.records import Record, read_record
+
+LOST = ("error", "crashed", "timed_out", "out_of_memory", "unsupported", "not_run", "absent")
+"""The statuses of a series that was measured before and is missing now."""
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """A reason for the exit code 1."""
+
+    kind: str
+    """``missing``, ``incomplete``, ``stale``, ``lost``, ``new failure`` or ``regression``."""
+    subject: str
+    """The backend or the series."""
+    message: str
+
+
+@dataclass
+class Backend:
+    """One backend's night."""
+
+    name: str
+    versions: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Checks by status."""
+    verdict: str = ""
+    compared: str = ""
+    """The line of the comparison with the night before."""
+    measured: int = 0
+    """Series measured."""
+    machine: str = ""
+
+
+@dataclass
+class Judgement:
+    """A night as judged."""
+
+    night: str
+    backends: list[Backend]
+    gated: Gated
+    alarms: list[Alarm] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    """Candidates with what became of them; see ``confirm``."""
+    notes: list[str] = field(default_factory=list)
+    machines: list[str] = field(default_factory=list)
+    resolution: str = ""
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Wall time of the stages."""
+
+
+def judge(history: Path, night: Path, backends: Sequence[str], accepted: Sequence[Accepted]) -> Judgement:
+    """Judge a night by its records and those before it. Nothing is measured and nothing is run."""
+    earlier = [folder for folder in nights(history) if folder.name < night.name][-NIGHTS:]
+    measured = read_history([*earlier, night])
+    tonight = measured.machines.get(night.name, set())
+    histories = begun_anew(
+        (item for (series, digest), item in measured.histories.items() if digest in tonight and series.backend in backends),
+        accepted,
+        night.name,
+    )
+    judgement = Judgement(night.name, [Backend(name) for name in backends], gate(histories, night.name))
+    judgement.notes += measured.notes
+    judgement.machines = sorted(measured.words[digest] for digest in tonight)
+    judgement.notes += [
+        f"accepted.toml, line {entry.line}: no series of the history is called {entry.series!r}"
+        for entry in idle_entries(accepted, {series.name for series, _ in measured.histories})
+    ]
+    ended = _timings(night, judgement)
+    for backend in judgement.backends:
+        _conformance(backend, night, earlier, judgement)
+        backend.measured = sum(
+            status == "measured" and series.backend == backend.name
+            for (name, series), status in measured.statuses.items()
+            if name == night.name
+        )
+        _coverage(backend, ended, judgement)
+    _lost(measured, night, [folder.name for folder in earlier], backends, accepted, judgement)
+    return judgement
+
+
+def _conformance(backend: Backend, night: Path, earlier: Sequence[Path], judgement: Judgement) -> None:
+    name = f"conformance_{backend.name}.ndjson"
+    record = _read(night / name)
+    if isinstance(record, str):
+        judgement.alarms.append(Alarm("missing", backend.name, f"conformance: {record}"))
+        return
+    try:
+        backend.counts = dict(Counter(str(check["status"]) for check in record.checks))
+        backend.versions = ", ".join(f"{key} {value}" for key, value in sorted(record.header["versions"].items()))
+        if record.end:
+            backend.verdict = str(record.end["verdict"]["word"])
+    except (KeyError, TypeError, AttributeError, ValueError):
+        judgement.alarms.append(Alarm("missing", backend.name, "conformance: the record lacks what a record has"))
+        return
+    if not _complete(record):
+        made, planned = len(record.checks), record.header.get("planned")
+        judgement.alarms.append(Alarm("incomplete", backend.name, f"conformance: {made} of {planned} checks were made"))
+    for folder in reversed(earlier):
+        before = _read(folder / name)
+        if isinstance(before, str) or not _complete(before):
+            continue
+        try:
+            comparison = compare(before, record)
+        except (KeyError, TypeError, AttributeError):
+            continue
+        backend.compared = f"{comparison.line} (since {folder.name})"
+        judgement.alarms += [Alarm("new failure", backend.name, text) for text in comparison.details if text.startswith("new: ")]
+        hidden = len(comparison.new_failures) - sum(text.startswith("new: ") for text in comparison.details)
+        if hidden > 0:
+            judgement.alarms.append(Alarm("new failure", backend.name, f"{hidden} more new failures"))
+        # Checks that a killed run did not make are told by "incomplete" already.
+        if comparison.missing and _complete(record):
+            text = f"conformance: {len(comparison.missing)} checks of {folder.name} are gone: {', '.join(comparison.missing[:3])}"
+            judgement.alarms.append(Alarm("missing", backend.name, text))
+        return
+    backend.compared = "no complete night before this one"
+
+
+def _read(path: Path) -> Record | str:
+    if not path.is_file():
+        return "there is no record"
+    try:
+        return read_record(path)
+    except UsageError as error:
+        return str(error)
+
+
+def _complete(record: Record) -> bool:
+    try:
+        return record.complete
+    except (TypeError, ValueError):
+        return False
+
+
+def _timings(night: Path, judgement: Judgement) -> dict[str, str]:
+    """For each backend that a record of timings names: an empty string if the record is complete, else what it lacks."""
+    found: dict[str, str] = {}
+    for path in timing_records(night):
+        header = timing_header(path)
+        if header is None:
+            continue
+        done, ended, resolution = 0, False, ""
+        for line in json_lines(path):
+            done += line.get("kind") == "timing"
+            ended = ended or line.get("kind") == "end"
+            if line.get("kind") == "machine_limits":
+                resolution = _resolution(line)
+        planned = header.get("planned")
+        enough = isinstance(planned, int) and done >= planned
+        lacks = "" if ended and enough else f"timings: {done} of {planned} series were timed"
+        contenders = header.get("contenders")
+        for contender in contenders if isinstance(contenders, list) else []:
+            if isinstance(contender, dict):
+                found[str(contender.get("backend"))] = lacks
+        judgement.resolution = judgement.resolution or resolution
+    return found
+
+
+def _resolution(limits: dict[str, Any]) -> str:
+    resolution = limits.get("resolution")
+    spread = resolution.get("spread") if isinstance(resolution, dict) else None
+    return f"{spread:.1%}" if isinstance(spread, float) else ""
+
+
+def _coverage(backend: Backend, ended: dict[str, str], judgement: Judgement) -> None:
+    if backend.name not in ended:
+        judgement.alarms.append(Alarm("missing", backend.name, "timings: there is no record"))
+    elif ended[backend.name]:
+        judgement.alarms.append(Alarm("incomplete", backend.name, ended[backend.name]))
+    elif not backend.measured:
+        judgement.alarms.append(Alarm("missing", backend.name, "timings: not one series was measured"))
+
+
+def _lost(
+    measured: Measured,
+    night: Path,
+    earlier: Sequence[str],
+    backends: Collection[str],
+    accepted: Sequence[Accepted],
+    judgement: Judgement,
+) -> None:
+    """Series that were measured in the last nights on this class of machine, and are not tonight."""
+    told = {alarm.subject for alarm in judgement.alarms if alarm.message.startswith("timings:")}
+    recent = set(earlier[-RECENT:])
+    tonight = measured.machines.get(night.name, set())
+    lost: dict[str, list[str]] = {}
+    for (series, digest), item in sorted(measured.histories.items()):
+        last = item.points[-1].night
+        if digest not in tonight or last not in recent or series.backend not in backends or series.backend in told:
+            continue
+        status = measured.statuses.get((night.name, series), "absent")
+        # A series may also have moved to another class of machine, in a night whose backends ran on several.
+        if status in LOST and not any(entry.covers(series.name, last) for entry in accepted):
+            lost.setdefault(series.backend, []).append(f"{series.name} ({status.replace('_', ' ')}; last on {last})")
+    for backend, names in lost.items():
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        text = f"{len(names)} series were timed before and are not now: {', '.join(names[:SHOWN])}{more}"
+        judgement.alarms.append(Alarm("lost", backend, text))
