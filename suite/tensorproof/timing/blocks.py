@@ -15,12 +15,6 @@ from tensorproof.timing.resources import flush_bytes, minor_faults
 CLOCKS = {"perf_counter_ns": time.perf_counter_ns, "process_time_ns": time.process_time_ns}
 
 
-
-def now() -> int:
-    """The clock of the loops below, in ns."""
-    return perf_counter_ns()
-
-
 Call = Callable[..., Any]
 Wait = Callable[[Any], None]
 Sets = Sequence[tuple[Any, ...]]
@@ -28,27 +22,34 @@ Sets = Sequence[tuple[Any, ...]]
 
 
 def throughput(call: Call, sets: Sets, calls: int, first: int, wait: Wait, kept: list[Any]) -> int:
-    """``calls`` calls and one wait, in ns. The last result for each set of arguments is left in ``kept``."""
+    """``calls`` calls and one wait, in ns. The last result is left in ``kept``, at the place of its set of arguments.
+
+    Results before it are let go, as a user's loop does: keeping them would make every call write to other memory.
+    """
     count = len(sets)
-    schedule = [(place % count, sets[place % count]) for place in range(first, first + calls)]
+    schedule = [sets[place % count] for place in range(first, first + calls)]
+    result = None
     start = perf_counter_ns()
-    for place, arguments in schedule:
-        kept[place] = call(*arguments)
-    wait(kept)
-    return perf_counter_ns() - start
+    for arguments in schedule:
+        result = call(*arguments)
+    wait(result)
+    spent = perf_counter_ns() - start
+    kept[(first + calls - 1) % count] = result
+    return spent
 
 
 def latencies(call: Call, sets: Sets, calls: int, first: int, wait: Wait, kept: list[Any]) -> list[int]:
-    """Each of ``calls`` calls from the host to the result ready, in ns."""
+    """Each of ``calls`` calls from the host to the result ready, in ns; the last result is left in ``kept``."""
     count = len(sets)
     samples = []
+    result = None
     for place in range(first, first + calls):
         arguments = sets[place % count]
         start = perf_counter_ns()
         result = call(*arguments)
         wait(result)
         samples.append(perf_counter_ns() - start)
-        kept[place % count] = result
+    kept[(first + calls - 1) % count] = result
     return samples
 
 

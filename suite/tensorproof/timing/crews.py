@@ -53,6 +53,8 @@ class Crew:
         found = self.workers.get(launch)
         if found is not None and found.alive:
             return found
+        if found is not None:
+            found.close()
         started = WorkerProcess(f"{self.origin.label} {launch}", self.origin.python, self.threads, self.cores)
         try:
             answer = started.ask(

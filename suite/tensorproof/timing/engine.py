@@ -9,6 +9,7 @@ from typing import Any
 
 from tensorproof.records import frames
 from tensorproof.timing import lines
+from tensorproof.timing.arrays import ROTATED
 from tensorproof.timing.crews import Crew, Described
 from tensorproof.timing.plan import Contender, Group
 from tensorproof.timing.prepared import PART_NS
@@ -18,10 +19,8 @@ from tensorproof.timing.statistics import SAME, balanced_order, compare, median_
 from tensorproof_reference.operation import Operation
 
 ROUNDS = 31
-MOST_ROUNDS = 101
+MOST_ROUNDS = 501
 FEWEST_ROUNDS = 9
-GROUP_SECONDS = 2.0
-"""For each contender, until the interval is narrower than ±1 %."""
 NARROW = math.log(1.01)
 ANCHOR_CALLS = 3
 DEVICE_CALLS = 11
@@ -37,6 +36,8 @@ class Settings:
     seconds: float
     """After how long a request to a worker counts as hanging."""
     seed: int
+    series_seconds: float
+    """How long rounds go on, for each contender of a group, while intervals are wider than ±1 %."""
     resolution: float = 0.0
     """The logarithm of the ratio that the same code reached against itself."""
 
@@ -127,6 +128,17 @@ class Engine:
             yield lines.timing_line(group, operation, entry, anchors, self.described[entry.contender.origin], self)
         yield from self._duels(group, [entry for entry in entries if entry.running])
 
+    def call_ns(self, group: Group) -> float:
+        """The quickest that a group's only contender gets while it settles; infinite if it cannot be run."""
+        entry = Entry(group.contenders[0], "settling")
+        try:
+            self._expect(group, entry)
+            if entry.running:
+                self._guarded(group, [entry], entry, 0, self._prepare)
+        finally:
+            self._release([entry])
+        return entry.call_ns
+
     def _expect(self, group: Group, entry: Entry) -> None:
         """Work out what the reference expects, unless it is known already that the backend has no such function."""
         described = self.described[entry.contender.origin]
@@ -196,12 +208,14 @@ class Engine:
     def _choose_calls(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
             if entry.running:
-                entry.calls = max(1, math.ceil(PART_NS / max(entry.call_ns, 1.0)))
+                calls = max(1, math.ceil(PART_NS / max(entry.call_ns, 1.0)))
+                # Not a multiple of the number of sets, so that the last call of a part, whose result is kept, is of each in turn.
+                entry.calls = calls + (calls % ROTATED == 0)
 
     def _rounds(self, group: Group, entries: Sequence[Entry], anchors: list[float]) -> None:
         """One block of each contender and of the anchor, round after round, until the ratios are narrow or time is up."""
         start = time.perf_counter()
-        budget = GROUP_SECONDS * len(entries)
+        budget = self.settings.series_seconds * len(entries)
         number = 0
         while number < MOST_ROUNDS and any(entry.running for entry in entries):
             launch = number % self.settings.launches

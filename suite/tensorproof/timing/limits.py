@@ -11,9 +11,9 @@ from tensorproof_reference.operation import Work
 
 FOOTPRINTS = tuple(1 << exponent for exponent in (16, 18, 20, 22, 24, 26))
 """64 KiB to 64 MiB."""
-GEMM_SIZE = 768
-PASSED_BYTES = 1 << 26
-"""About how many bytes a measurement of bandwidth moves."""
+GEMM_SIZE = 384
+PASSED_BYTES = 1 << 20
+"""About how many bytes one block of a measurement of bandwidth moves."""
 
 BEYOND = 1.05
 """A share of the roof above which a timing is not believable."""
@@ -25,16 +25,14 @@ def measured_bandwidth(ask: Ask) -> list[dict[str, float]]:
     """Bandwidth of the host's memory at each footprint."""
     rows = []
     for footprint in FOOTPRINTS:
-        answer = ask("kernel", name="bandwidth", footprint=footprint, calls=max(1, PASSED_BYTES // footprint // 8))
+        answer = ask("kernel", name="bandwidth", footprint=footprint, calls=max(1, PASSED_BYTES // footprint))
         rows.append({"footprint_bytes": footprint, "bytes_per_s": answer["bytes_per_s"]})
     return rows
 
 
 def measured_gemm(ask: Ask) -> dict[str, float]:
     """The floating-point operations per second of NumPy's matrix product, by dtype."""
-    return {
-        dtype: ask("kernel", name="gemm", size=GEMM_SIZE, dtype=dtype, calls=2)["flops_per_s"] for dtype in ("float32", "float64")
-    }
+    return {dtype: ask("kernel", name="gemm", size=GEMM_SIZE, dtype=dtype)["flops_per_s"] for dtype in ("float32", "float64")}
 
 
 def bandwidth_at(footprint: int, rows: Sequence[Mapping[str, float]]) -> float:

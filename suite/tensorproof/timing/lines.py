@@ -119,7 +119,7 @@ def timing_line(
         limits = engine.limits if on_host and operation.family != "reshaping" else NO_LIMITS
         rate = rates(done, int(done["bytes"]), group.dtype, median, limits)
     blocks = entry.blocks
-    inside = [block["wall_ns"] + sum(block["latencies_ns"]) for block in blocks]
+    inside = [block["inside_ns"] for block in blocks]
     known_faults = [block["faults"] / block["calls"] for block in blocks if block["faults"] is not None]
     audit = entry.finish["audit"]
     cached = bool(engine.crews[contender.origin].hello.get("compile_cache"))

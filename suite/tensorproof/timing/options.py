@@ -32,6 +32,8 @@ def add_series_options(add: Adder, launches: int) -> None:
     add("--threads", type=int, default=1, metavar="N", help="threads of every worker (default: 1)")
     spread = f"processes of each backend that rounds are spread over (default: {launches})"
     add("--launches", type=int, default=launches, metavar="N", help=spread)
+    limit = "rounds of a series end after this time, for each contender (default: 2)"
+    add("--series-seconds", type=float, default=2.0, metavar="SECONDS", help=limit)
     add("--rounds", type=int, default=31, metavar="N", help="blocks of each series, more while unclear (default: 31)")
 
 
@@ -128,8 +130,10 @@ def check_numbers(options: Any) -> None:
             raise UsageError(f"--{name}: expected at least {least}, got {value}")
     if options.threads > cores:
         raise UsageError(f"--threads: this process may use {cores} cores, got {options.threads}")
-    if not options.request_timeout > 0:
-        raise UsageError(f"--request-timeout: expected a positive number of seconds, got {options.request_timeout}")
+    for name in ("request_timeout", "series_seconds"):
+        value = getattr(options, name)
+        if not value > 0:
+            raise UsageError(f"--{name.replace('_', '-')}: expected a positive number of seconds, got {value}")
 
 
 def chosen_of(options: Any, modes: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -18,10 +18,11 @@ from tensorproof.execution import OperationFunction, from_backend, to_backend
 from tensorproof.expectation import arguments_of
 from tensorproof.models import implementation_of
 from tensorproof.timing.arrays import ROTATED, load_arguments, rotated
-from tensorproof.timing.blocks import Usage, cold_latencies, latencies, now, throughput, undisturbed
+from tensorproof.timing.blocks import Usage, cold_latencies, latencies, throughput, undisturbed
 from tensorproof.timing.closures import held_arrays
 from tensorproof.timing.resources import peak, reset_peak
-from tensorproof_reference.operation import Operation, Sample
+from tensorproof_reference import trees
+from tensorproof_reference.operation import Operation, Sample, Tree
 
 WARM_NS = 1_000_000_000
 AGREE = 0.05
@@ -30,9 +31,16 @@ BLOCK_NS = 1_000_000
 LATENCY_CALLS = 11
 LONG_NS = 20_000_000
 """A call of this length is a block of its own; its latency is what its throughput is."""
-COLD_CALLS = 7
+COLD_CALLS = 5
 FRESH = 6
+IGNORED_NS = 200_000_000
+"""How long to look for arguments that are ignored."""
+VISIBLE = 0.01
+"""The share of the largest number by which a result must change so that every dtype shows it."""
+UNREAD = 2.0
 AUDITED = 6
+AUDITED_LONG = 2
+AUDITED_NS = 2_000_000
 
 
 @dataclass
@@ -54,6 +62,8 @@ class Prepared:
     footprint: int
     """Bytes of one set of arguments."""
     compiled: dict[str, int]
+    matters: Callable[[str], bool] = lambda path: True
+    """Whether the reference's result changes visibly if the argument there is the second set's."""
     call_ns: float = math.inf
     place: int = 0
 
@@ -99,7 +109,19 @@ def prepare(backend: Backend, device: str, operation: Operation, mode: str, dtyp
         compiled = _compiled(backend, device, call, sets[0])
     footprint = _bytes(arguments.leaves, dtype) + (_bytes(cotangents, dtype) if direction != "forward" else 0)
     eager = run_mode == "eager"
-    return Prepared(backend, device, operation, function, eager, call, sets, [None] * ROTATED, native, footprint, compiled)
+    kept: list[Any] = [None] * ROTATED
+    matters = partial(_matters, operation, arguments.inputs, rotated(arguments.leaves, 1, dtype), keywords)
+    return Prepared(backend, device, operation, function, eager, call, sets, kept, native, footprint, compiled, matters)
+
+
+def _matters(operation: Operation, inputs: Tree, others: Mapping[str, Any], keywords: Mapping[str, Any], path: str) -> bool:
+    changed = trees.replace_leaves(inputs, lambda place, leaf: others[place] if place == path else leaf)
+    with np.errstate(all="ignore"):
+        before, after = (operation.function(**given, **keywords) for given in (inputs, changed))
+    pairs = zip(trees.leaves(before), trees.leaves(after), strict=True)
+    return any(
+        np.max(np.abs(new - old), initial=0.0) > VISIBLE * np.max(np.abs(old), initial=0.0) for (_, old), (_, new) in pairs
+    )
 
 
 def _bytes(arrays: Mapping[str, NDArray[Any]], dtype: str) -> int:
@@ -120,19 +142,22 @@ def _compiled(backend: Backend, device: str, call: Any, arguments: tuple[Any, ..
 
 
 def warm_up(prepared: Prepared) -> float:
-    """Call until three blocks agree within 5 %, or for a second; ns of a call."""
+    """Call until three blocks agree within 5 %, or for a second; ns of a call. Of a block the quickest of three parts counts,
+    which is the last to be disturbed by other processes."""
     deadline = perf_counter_ns() + WARM_NS
     recent: list[float] = []
     calls = 1
     with undisturbed(), prepared.backend.timed_loop(prepared.device):
         while perf_counter_ns() < deadline:
-            spent = throughput(prepared.call, prepared.sets, calls, prepared.place, prepared.wait, prepared.kept)
-            prepared.place += calls
-            recent = [*recent[-2:], spent / calls]
-            enough = spent >= BLOCK_NS or calls * spent >= LONG_NS
-            if len(recent) == 3 and enough and max(recent) <= (1.0 + AGREE) * min(recent):
+            spent: list[int] = []
+            while len(spent) < 3 and not (spent and spent[0] >= LONG_NS * calls):
+                spent.append(throughput(prepared.call, prepared.sets, calls, prepared.place, prepared.wait, prepared.kept))
+                prepared.place += calls
+            recent = [*recent[-2:], min(spent) / calls]
+            settled = len(recent) == 3 and max(recent) <= (1.0 + AGREE) * min(recent)
+            if settled and min(spent) >= PART_NS:
                 break
-            if spent < BLOCK_NS:
+            if min(spent) < PART_NS:
                 calls = min(2 * calls, 1 << 20)
     prepared.call_ns = min(recent) if recent else math.inf
     if prepared.call_ns <= 0.0:
@@ -148,7 +173,7 @@ def parts_of(call_ns: float) -> int:
 def block(prepared: Prepared, calls: int) -> dict[str, Any]:
     """One block: ns of a call by throughput (the median of parts of ``calls`` calls each), of a few calls each by latency, and
     what the process used."""
-    start = now()
+    start = perf_counter_ns()
     with undisturbed(), prepared.backend.timed_loop(prepared.device):
         long = prepared.call_ns >= LONG_NS
         if not long:  # what ran before has emptied the caches, and put cores to sleep
@@ -156,10 +181,10 @@ def block(prepared: Prepared, calls: int) -> dict[str, Any]:
             prepared.place += 1
         parts = []
         with Usage() as usage:
-            for _ in range(parts_of(prepared.call_ns)):
-                parts.append(
-                    throughput(prepared.call, prepared.sets, calls, prepared.place, prepared.wait, prepared.kept) / calls
-                )
+            for left in reversed(range(parts_of(prepared.call_ns))):
+                # Only the last result is kept: kept ones would make the next part write to other memory than this one did.
+                kept = [None] * ROTATED if left else prepared.kept
+                parts.append(throughput(prepared.call, prepared.sets, calls, prepared.place, prepared.wait, kept) / calls)
                 prepared.place += calls
         each: Sequence[float]
         if long:
@@ -174,7 +199,7 @@ def block(prepared: Prepared, calls: int) -> dict[str, Any]:
         "throughput_ns": statistics.median(parts),
         "calls": calls * len(parts),
         "latencies_ns": list(each),
-        "inside_ns": now() - start,
+        "inside_ns": perf_counter_ns() - start,
         "wall_ns": usage.wall_ns,
         "cpu_ns": usage.cpu_ns,
         "faults": usage.faults,
@@ -182,7 +207,12 @@ def block(prepared: Prepared, calls: int) -> dict[str, Any]:
 
 
 def cold(prepared: Prepared) -> list[int]:
-    """Latencies with cold caches, in ns. Of a CPU: an accelerator's caches are not reached by writing to the host's memory."""
+    """Latencies with cold caches, in ns; none for long calls, which make little of what is in a cache when they begin.
+
+    Of a CPU: an accelerator's caches are not reached by writing to the host's memory.
+    """
+    if prepared.call_ns >= LONG_NS:
+        return []
     with undisturbed(), prepared.backend.timed_loop(prepared.device):
         return cold_latencies(prepared.call, prepared.sets, COLD_CALLS, prepared.wait, prepared.kept)
 
@@ -202,12 +232,15 @@ def audit(prepared: Prepared, calls: int) -> dict[str, Any]:
     ``same`` are ratios of blocks with one set of arguments to blocks with the rotated ones, taken in turns. ``fresh`` are ratios
     of a call's latency with arguments that were never seen to one with the same again. ``unready`` is how much longer the
     results of a block that was waited for take to be read for the first time than for the second, as a share of the block; or,
-    if one call's results take longer to be read than arguments do by more than the call itself, by how many calls.
+    if one call's results take longer to be read than arguments do by more than two such calls, by how many.
     """
     same, fresh, unready, unread = [], [], [], []
     results: list[Any] = [None] * ROTATED
+    calls = max(calls, math.ceil(AUDITED_NS / prepared.call_ns))  # so long that waiting for three results is nothing beside it
     with undisturbed(), prepared.backend.timed_loop(prepared.device):
-        for number in range(AUDITED):
+        throughput(prepared.call, prepared.sets, calls, 0, prepared.wait, results)  # as cold as it will never be again
+        long = prepared.call_ns >= LONG_NS
+        for number in range(AUDITED_LONG if long else AUDITED):
             taken = {}
             for count in (ROTATED, 1) if number % 2 == 0 else (1, ROTATED):
                 taken[count] = throughput(prepared.call, prepared.sets[:count], calls, 0, prepared.wait, results)
@@ -215,15 +248,24 @@ def audit(prepared: Prepared, calls: int) -> dict[str, Any]:
                     first_read, second_read = _read_ns(prepared, results), _read_ns(prepared, results)
                     unready.append((first_read - second_read) / taken[count])
             same.append(taken[1] / taken[ROTATED])
-        for number in range(FRESH):
+        for number in range(AUDITED_LONG if long else FRESH):
             new = [prepared.fresh(ROTATED + number)]
             prepared.wait(new)
-            first, again = latencies(prepared.call, new, 2, 0, prepared.wait, results)
+            # A call with seen ones goes before, since making arrays has emptied the caches of code.
+            _, first, again = latencies(prepared.call, [prepared.sets[0], *new, *new], 3, 0, prepared.wait, results)
             fresh.append(first / again)
-            more = max(1.0, len(_present(results[0])) / max(1, len(_present(new[0]))))
-            unread.append((_read_ns(prepared, results[:1]) - more * _read_ns(prepared, new)) / again)
-    is_unread = statistics.median(unread) > 1.0
+            _read_ns(prepared, [prepared.sets[0]])
+            unread.append(_unread_ns(prepared, results[2], new[0]) / again)
+    is_unread = statistics.median(unread) > UNREAD
     return {"same": same, "fresh": fresh, "unready": unread if is_unread else unready}
+
+
+def _unread_ns(prepared: Prepared, results: Any, arguments: Any) -> float:
+    """How much longer results take to be read than arguments, which are there, if each number and array takes the same."""
+    results_ns, arguments_ns = _read_ns(prepared, [results]), _read_ns(prepared, [arguments])
+    sizes = [[prepared.backend.to_numpy(leaf).size for leaf in _present(item)] for item in (results, arguments)]
+    more = max(len(sizes[0]) / max(1, len(sizes[1])), sum(sizes[0]) / max(1, sum(sizes[1])), 1.0)
+    return results_ns - more * arguments_ns
 
 
 def _present(results: Any) -> list[Any]:
@@ -258,7 +300,7 @@ def save_outputs(prepared: Prepared, paths: Sequence[tuple[str, Sequence[int]]],
     """Write what the last timed call with the first set of arguments gave, in the reference's layout.
 
     ``paths`` are names and shapes of outputs and then of gradients. Returned: dtype and device of each (``None`` for a
-    gradient that is not connected), and whether every other set gave something else.
+    gradient that is not connected), and whether every other set gave something else, and every argument alone does.
     """
     answers = [_flat(kept) for kept in prepared.kept]
     if len(answers[0]) != len(paths):
@@ -273,7 +315,27 @@ def save_outputs(prepared: Prepared, paths: Sequence[tuple[str, Sequence[int]]],
         arrays[f"a{place}"] = found.value
         described.append({"dtype": found.dtype, "device": found.device})
     np.savez(path, **arrays)
-    return {"described": described, "differ": [_differ(prepared.backend, answers[0], other) for other in answers[1:]]}
+    differ = [_differ(prepared.backend, answers[0], other) for other in answers[1:]]
+    return {"described": described, "differ": [*differ, *(False for _ in ignored(prepared))]}
+
+
+def ignored(prepared: Prepared) -> list[str]:
+    """The arguments whose change changes no result, though it ought to: weights, say, that were taken over once for all."""
+    first, second = prepared.sets[:2]
+    before = _flat(prepared.kept[0])
+    places = [(0, *item) for item in enumerate(prepared.function.primal_paths)]
+    places += [(1, *item) for item in enumerate(prepared.function.constant_paths)]
+    deadline = perf_counter_ns() + IGNORED_NS
+    found = []
+    with prepared.backend.timed_loop(prepared.device):
+        for group, place, path in places:
+            arguments = [list(leaves) for leaves in first]
+            arguments[group][place] = second[group][place]
+            if not _differ(prepared.backend, before, _flat(prepared.call(*map(tuple, arguments)))) and prepared.matters(path):
+                found.append(path)
+            if perf_counter_ns() > deadline:
+                break
+    return found
 
 
 def _flat(results: Any) -> list[Any]:

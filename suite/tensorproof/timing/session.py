@@ -14,10 +14,12 @@ from typing import Any
 
 import tensorproof
 from tensorproof.backends import UsageError, specification
+from tensorproof.cases import workload_of
 from tensorproof.records import machine, write_line
 from tensorproof.timing import limits
 from tensorproof.timing.crews import Crew, Described, describe_crew, own_python
 from tensorproof.timing.engine import Engine, Settings
+from tensorproof.timing.lines import NO_LIMITS
 from tensorproof.timing.options import check_numbers, chosen_of, origins_of, selected_operations
 from tensorproof.timing.plan import Contender, Group, groups
 from tensorproof.timing.processes import START_SECONDS, WorkerProcess
@@ -28,6 +30,7 @@ from tensorproof_reference.registry import specification_version
 
 SELF_TEST_SECONDS = 5.0
 SELF_TEST_CALLS = 4
+PEAK_OPERATION, PEAK_WORKLOAD = "matmul", "M"
 RESUMED = ("specification", "tensorproof", "seed", "contenders", "threads", "launches", "rounds", "machine")
 """What must be the same for a record to be gone on with."""
 
@@ -161,6 +164,7 @@ def _header(
         "notes": notes,
         "workloads": list(chosen["workload"]),
         "directions": list(chosen["direction"]),
+        "dtypes": list(chosen["dtype"]),
         "planned": sum(len(group.contenders) for group in planned),
         "options": {name: getattr(options, name) for name in ("op", "model", "workload", "direction", "dtype", "mode")},
     }
@@ -194,11 +198,29 @@ def machine_limits(session: Session) -> dict[str, Any]:
     resolution = self_test(session)
     return {
         "kind": "machine_limits",
-        "gemm_flops_per_s": limits.measured_gemm(ask),
+        "gemm_flops_per_s": _peaks(session, limits.measured_gemm(ask)),
         "bandwidth": limits.measured_bandwidth(ask),
         "resolution": resolution,
         "anchor_ns": ask("kernel", name="anchor", calls=20)["ns"],
     }
+
+
+def _peaks(session: Session, peaks: dict[str, float]) -> dict[str, float]:
+    """The best matrix product by dtype, of NumPy's and of each backend that computes on the host."""
+    engine = engine_of(session, {**NO_LIMITS, "resolution": {"spread": 0.0}})
+    operation = engine.operations[PEAK_OPERATION]
+    for number, (crew, described) in enumerate(zip(session.crews, session.described, strict=True)):
+        description = described.description
+        for dtype in session.header["dtypes"]:
+            if description.device == "cpu" and dtype in description.dtypes and PEAK_OPERATION in description.sources:
+                mode = next(iter(description.modes))
+                contender = Contender(number, crew.origin.label, crew.origin.backend, crew.origin.environment, "cpu", mode)
+                call_ns = engine.call_ns(Group(PEAK_OPERATION, PEAK_WORKLOAD, "forward", dtype, (contender,)))
+                expected = workload_of(operation, session.options.seed, PEAK_WORKLOAD)
+                assert operation.work is not None
+                flops = operation.work(**expected.inputs, **expected.keywords).flops
+                peaks[dtype] = max(peaks.get(dtype, 0.0), flops / call_ns * 1e9)
+    return peaks
 
 
 def run(options: Any, path: Path, progress: Progress) -> TimingRecord:
@@ -235,7 +257,13 @@ def engine_of(session: Session, found: Mapping[str, Any]) -> Engine:
     options = session.options
     resolution = math.log1p(float(found["resolution"]["spread"]))
     settings = Settings(
-        options.launches, options.rounds, options.threads, options.request_timeout, options.seed, resolution=resolution
+        launches=options.launches,
+        rounds=options.rounds,
+        threads=options.threads,
+        seconds=options.request_timeout,
+        seed=options.seed,
+        series_seconds=options.series_seconds,
+        resolution=resolution,
     )
     return Engine(session.crews, session.described, session.anchor, specification(), settings, found, session.folder)
 
@@ -262,7 +290,9 @@ def start_record(session: Session, path: Path) -> tuple[TimingRecord, set[tuple[
         if not session.options.resume or not path.exists():
             path.open("x").close()
             return TimingRecord(session.header, name=path.name), set()
-    except FileExistsError:
+    except FileExistsError as error:
+        if error.filename != str(path):  # a part of the folder's name is a file
+            raise UsageError(f"--record: {path.name} cannot be written: {error.strerror}") from None
         raise UsageError(
             f"--record: {path.name} exists already; records are never overwritten (--resume goes on with one)"
         ) from None
@@ -283,15 +313,23 @@ def _resumed(session: Session, path: Path) -> tuple[TimingRecord, set[tuple[str,
             raise UsageError(f"--resume: {path.name} is of another run: {key} differs")
     if record.end is not None:
         raise UsageError(f"--resume: {path.name} has ended already")
-    timed = {_line_key(line) for line in record.timings}
-    done = {
-        group.key
-        for group in session.groups
-        if all((group.operation, group.workload, group.direction, group.dtype, item.name) in timed for item in group.contenders)
-    }
-    partial = {group.key for group in session.groups} - done
-    _rewrite(path, record, whole, {key[:4] for key in partial})
+    found = Counter(_line_key(line) for line in (*record.timings, *record.duels))
+    done = {group.key for group in session.groups if _is_whole(group, record, found)}
+    partial = {key for group in session.groups if group.key not in done for key in _keys_of(group)}
+    _rewrite(path, record, whole, partial)
     return record, done
+
+
+def _keys_of(group: Group) -> list[tuple[str, ...]]:
+    return [(*group.key[:4], item.name) for item in group.contenders]
+
+
+def _is_whole(group: Group, record: TimingRecord, found: Mapping[tuple[str, ...], int]) -> bool:
+    """Whether every contender of a group has its line, and each but the first that was measured another, of the comparison."""
+    measured = {_line_key(line) for line in record.timings if line["status"] == "measured"}
+    keys = _keys_of(group)
+    compared = [key for key in keys if key in measured][1:]
+    return all(found[key] == 1 + (key in compared) for key in keys)
 
 
 def _line_key(line: Mapping[str, Any]) -> tuple[str, ...]:
@@ -299,8 +337,8 @@ def _line_key(line: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _rewrite(path: Path, record: TimingRecord, whole: bytes, partial: set[tuple[str, ...]]) -> None:
-    """Cut off the torn line, and the lines of the group that was being written."""
-    kept = [line for line in (*record.timings, *record.duels) if _line_key(line)[:4] not in partial]
+    """Cut off the torn line, and the lines of the contenders of groups that are not whole."""
+    kept = [line for line in (*record.timings, *record.duels) if _line_key(line) not in partial]
     if len(kept) == len(record.timings) + len(record.duels):
         os.truncate(path, len(whole))
         return

@@ -1,0 +1,88 @@
+"""What JAX does to a careless benchmark, and that the suite's way of timing is not deceived."""
+
+import statistics
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tensorproof.backends import load
+from tensorproof.timing.blocks import latencies
+from tensorproof.timing.closures import held_arrays
+
+SIZE = 384
+
+
+@pytest.fixture(scope="module")
+def backend():
+    found = load("jax")
+    found.open_device("cpu")
+    return found
+
+
+@pytest.fixture(scope="module")
+def squares():
+    draw = np.random.default_rng(0)
+    return tuple(jnp.asarray(draw.random((SIZE, SIZE), np.float32)) for _ in range(3))
+
+
+def median_ns(call, sets, wait, calls=15):
+    latencies(call, sets, len(sets), 0, wait, [None] * len(sets))
+    return statistics.median(latencies(call, sets, calls, 0, wait, [None] * len(sets)))
+
+
+def test_a_result_that_is_not_waited_for_reads_as_what_asking_for_it_takes(backend, squares):
+    product = jax.jit(lambda x: x @ x @ x @ x)
+    sets = [(x,) for x in squares]
+    waited = median_ns(product, sets, lambda results: backend.wait(results, "cpu"))
+    naive = []
+    for x in squares * 5:
+        naive += latencies(product, [(x,)], 1, 0, lambda results: None, [None])
+        jax.block_until_ready(product(x))
+    assert min(naive) < waited / 2
+
+
+def test_a_closure_constant_is_folded_and_a_function_that_holds_one_is_refused(backend, squares):
+    held, *_ = squares
+
+    def folded(primals, constants):
+        return (primals[0] + held @ held,), ()
+
+    def honest(primals, constants):
+        return (primals[0] + primals[1] @ primals[1],), ()
+
+    def wait(results):
+        backend.wait(results, "cpu")
+
+    naive = median_ns(jax.jit(folded), [((x,), ()) for x in squares], wait)
+    right = median_ns(jax.jit(honest), [((x, held), ()) for x in squares], wait)
+    assert naive < right / 2
+    for mode in ("eager", "jit"):
+        assert held_arrays(backend, backend.forward(folded, mode))
+        assert not held_arrays(backend, backend.forward(honest, mode))
+
+
+def test_what_nobody_reads_is_not_computed(backend, squares):
+    def wait(results):
+        backend.wait(results, "cpu")
+
+    def unread(x):
+        y = x @ x
+        return x[0, 0] + 0.0 * y.size
+
+    sets = [(x,) for x in squares]
+    assert median_ns(jax.jit(unread), sets, wait) < median_ns(jax.jit(lambda x: x @ x), sets, wait) / 2
+
+
+def test_the_gradient_of_a_sum_is_cheaper_than_that_for_a_cotangent(backend, squares):
+    def wait(results):
+        backend.wait(results, "cpu")
+
+    def product(x, y):
+        return x @ y
+
+    of_a_sum = jax.jit(jax.grad(lambda x, y: product(x, y).sum()))
+    given = jax.jit(lambda x, y, dy: jax.vjp(product, x, y)[1](dy))
+    x, y, dy = squares
+    assert median_ns(of_a_sum, [(x, y)], wait) < median_ns(given, [(x, y, dy)], wait) / 2

@@ -1,0 +1,104 @@
+"""Whether the engine reads what others read on the same callable in the same run.
+
+    python suite/tests/measure_agreement.py torch [--op relu …]     # against torch.utils.benchmark's blocked_autorange
+    python suite/tests/measure_agreement.py jax [--op relu …]       # against a loop around block_until_ready
+
+The engine's block and the other's are taken in turns, in one process and one thread. Printed for each operation, workload and
+mode: the median of the ratios engine/other with its 95 % interval, and the suite's own part of a call in ns.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tensorproof.timing.resources import environment
+
+ROUNDS = 41
+
+
+def torch_reading(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[[], float]:
+    """Seconds of a call by ``torch.utils.benchmark``."""
+    from torch.utils.benchmark import Timer
+
+    timer = Timer("call(*arguments)", globals={"call": call, "arguments": arguments}, num_threads=1)
+    return lambda: float(timer.blocked_autorange(min_run_time=0.003).median)
+
+
+def jax_reading(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[[], float]:
+    """Seconds of a call by the loop that JAX's documentation recommends."""
+    import jax
+
+    jax.block_until_ready(call(*arguments))
+    start = time.perf_counter()
+    jax.block_until_ready(call(*arguments))
+    count = max(1, int(5e-4 / (time.perf_counter() - start)))
+
+    def read() -> float:
+        spans = []
+        for _ in range(9):
+            start = time.perf_counter()
+            for _ in range(count):
+                results = call(*arguments)
+            jax.block_until_ready(results)
+            spans.append((time.perf_counter() - start) / count)
+        return statistics.median(spans)
+
+    return read
+
+
+READINGS = {"torch": torch_reading, "jax": jax_reading}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("backend", choices=READINGS)
+    parser.add_argument("--op", action="append", default=[])
+    parser.add_argument("--workload", action="append", default=[])
+    options = parser.parse_args()
+    os.environ.update(environment(1))  # before any library that reads it is imported
+
+    from tensorproof.backends import load, specification
+    from tensorproof.cases import workload_of
+    from tensorproof.expectation import Expectation
+    from tensorproof.timing import prepared
+    from tensorproof.timing.arrays import save_arguments
+    from tensorproof.timing.statistics import compare
+    from tensorproof_reference.errorbars import precision_of
+
+    backend = load(options.backend)
+    backend.set_threads(1)
+    backend.open_device("cpu")
+    operations = specification()
+    for name in options.op or ["relu", "softmax", "dense", "layer_norm", "lstm"]:
+        for size in options.workload or ["S", "M"]:
+            operation = operations[name]
+            expectation = Expectation(operation, workload_of(operation, 0, size), "float32", 0, precision_of("float32"))
+            for mode in backend.modes:
+                with tempfile.TemporaryDirectory() as folder:
+                    path = Path(folder) / "arguments.npz"
+                    save_arguments(path, expectation.arguments.inputs, expectation.sample.keywords, {})
+                    case = prepared.prepare(backend, "cpu", operation, mode, "float32", "forward", path)
+                case.sets = case.sets[:1] * len(case.sets)  # the other tools rotate through nothing
+                call_ns = prepared.warm_up(case)
+                calls = max(1, int(prepared.PART_NS / call_ns))
+                with backend.timed_loop("cpu"):
+                    read = READINGS[options.backend](case.call, case.sets[0])
+                    ratios = [prepared.block(case, calls)["throughput_ns"] / (read() * 1e9) for _ in range(ROUNDS)]
+                found = compare([ratios])
+                inside = "agrees" if abs(found.ratio - 1.0) <= 0.02 or found.low <= 1.0 <= found.high else "DIFFERS"
+                own = prepared.overhead(case)
+                print(
+                    f"{inside}  {name} {size} {mode}: {found.ratio:.3f} ({found.low:.3f} to {found.high:.3f}); "
+                    f"a call takes {call_ns / 1e3:.1f} µs, {own:.0f} ns of it in the suite",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()

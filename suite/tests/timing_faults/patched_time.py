@@ -1,0 +1,31 @@
+"""A backend that replaces the clocks of the module ``time`` by ones that stand still, when it is imported."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from tensorproof.backend import Backend, hookimpl
+from timing_faults import shortened
+from timing_faults.slipshod import Slipshod
+
+
+def _still(answer: Any) -> Callable[[], Any]:
+    return lambda: answer
+
+
+for _name in ("perf_counter", "monotonic", "process_time", "thread_time", "time"):
+    setattr(time, _name, _still(0.0))
+    setattr(time, f"{_name}_ns", _still(0))
+
+
+class PatchedTime(Slipshod):
+    """Right otherwise."""
+
+    name = "patched_time"
+
+
+@hookimpl
+def tensorproof_backend() -> Backend:
+    """The backend."""
+    shortened.shorten()
+    return PatchedTime()
