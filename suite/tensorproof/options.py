@@ -91,7 +91,12 @@ class Selection:
         return ""
 
 
-def _shard(text: str | None) -> tuple[int, int] | None:
+def shard_of(text: str | None) -> tuple[int, int] | None:
+    """The part and the number of parts that ``I/N`` asks for.
+
+    Raises:
+        UsageError: it is malformed.
+    """
     if text is None:
         return None
     index, slash, count = text.partition("/")
@@ -134,7 +139,7 @@ def selection_of(
         modes=_known("mode", options.mode, description.modes),
         checks=_known("check", options.check, CHECKS),
         profile=options.profile,
-        shard=_shard(options.shard),
+        shard=shard_of(options.shard),
         thorough=options.thorough,
     )
 

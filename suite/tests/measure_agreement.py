@@ -21,31 +21,26 @@ from tensorproof.timing.resources import environment
 ROUNDS = 41
 
 
-def torch_reading(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[[], float]:
-    """Seconds of a call by ``torch.utils.benchmark``."""
+def torch_reading(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int) -> Callable[[], float]:
+    """Seconds of a call by ``torch.utils.benchmark``, which chooses the number of calls itself."""
     from torch.utils.benchmark import Timer
 
     timer = Timer("call(*arguments)", globals={"call": call, "arguments": arguments}, num_threads=1)
     return lambda: float(timer.blocked_autorange(min_run_time=0.003).median)
 
 
-def jax_reading(call: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[[], float]:
-    """Seconds of a call by the loop that JAX's documentation recommends."""
+def jax_reading(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int) -> Callable[[], float]:
+    """Seconds of a call by hand: so many calls, and one ``block_until_ready``."""
     import jax
-
-    jax.block_until_ready(call(*arguments))
-    start = time.perf_counter()
-    jax.block_until_ready(call(*arguments))
-    count = max(1, int(5e-4 / (time.perf_counter() - start)))
 
     def read() -> float:
         spans = []
         for _ in range(9):
             start = time.perf_counter()
-            for _ in range(count):
+            for _ in range(calls):
                 results = call(*arguments)
             jax.block_until_ready(results)
-            spans.append((time.perf_counter() - start) / count)
+            spans.append((time.perf_counter() - start) / calls)
         return statistics.median(spans)
 
     return read
@@ -88,7 +83,7 @@ def main() -> None:
                 call_ns = prepared.warm_up(case)
                 calls = max(1, int(prepared.PART_NS / call_ns))
                 with backend.timed_loop("cpu"):
-                    read = READINGS[options.backend](case.call, case.sets[0])
+                    read = READINGS[options.backend](case.call, case.sets[0], calls)
                     ratios = [prepared.block(case, calls)["throughput_ns"] / (read() * 1e9) for _ in range(ROUNDS)]
                 found = compare([ratios])
                 inside = "agrees" if abs(found.ratio - 1.0) <= 0.02 or found.low <= 1.0 <= found.high else "DIFFERS"

@@ -52,6 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--launches", type=int, default=3, metavar="N", help="launches of the timings (default: 3)")
     parser.add_argument("--threads", type=int, default=None, metavar="N", help="threads of the timings")
     parser.add_argument("--rounds", type=int, default=None, metavar="N", help="rounds of the timings")
+    limit = "rounds of a series end after this time (default: 0.5); the gates look at many nights"
+    parser.add_argument("--series-seconds", type=float, default=0.5, metavar="SECONDS", help=limit)
     for name, words in (
         ("op", "operation to check and time"),
         ("workload", "workload to time (default: S and M)"),
@@ -88,9 +90,8 @@ def plan_of(options: argparse.Namespace) -> "Plan":
     chosen["workload"] = chosen["workload"] or ["S", "M"]
     chosen["dtype"] = chosen["dtype"] or ["float32"]
     timing = [f"--{name}={value}" for name, values in chosen.items() for value in values]
-    timing += [
-        f"--{name}={getattr(options, name)}" for name in ("launches", "threads", "rounds") if getattr(options, name) is not None
-    ]
+    numbers = {name: getattr(options, name.replace("-", "_")) for name in ("launches", "threads", "rounds", "series-seconds")}
+    timing += [f"--{name}={value}" for name, value in numbers.items() if value is not None]
     return Plan(
         history=options.history.absolute(),
         places=places,

@@ -15,13 +15,15 @@ from tensorproof.timing.plan import Contender, Group
 from tensorproof.timing.prepared import PART_NS
 from tensorproof.timing.processes import WorkerFailure, WorkerProcess
 from tensorproof.timing.reference import Expected, References, judged
-from tensorproof.timing.statistics import SAME, balanced_order, compare, median_interval
+from tensorproof.timing.statistics import balanced_order, compare, median_interval
 from tensorproof_reference.operation import Operation
 
 ROUNDS = 31
 MOST_ROUNDS = 501
 FEWEST_ROUNDS = 9
 NARROW = math.log(1.01)
+FAR = 1.05
+"""A ratio beyond which a wider interval will do."""
 ANCHOR_CALLS = 3
 DEVICE_CALLS = 11
 
@@ -239,16 +241,15 @@ class Engine:
         entry.blocks.append({**found, "launch": launch, "observed_ns": time.perf_counter_ns() - start})
 
     def _narrow(self, entries: Sequence[Entry]) -> bool:
-        """Whether every interval is within ±1 %, or every verdict would stay what it is."""
+        """Whether every interval is within ±1 %, or so far from 1 that it does not matter."""
         running = [entry for entry in entries if entry.running]
         if len(running) == 1:
             found = median_interval([math.log(item["throughput_ns"]) for item in running[0].blocks])
             return found.high - found.low <= 2 * NARROW
         for entry in running[1:]:
-            ratios = [math.log(ratio) for of_launch in paired(running[0], entry, self.settings.launches) for ratio in of_launch]
-            found = median_interval(ratios)
-            far = min(abs(found.low), abs(found.high)) > 2 * SAME and found.low * found.high > 0
-            if not far and found.high - found.low > 2 * NARROW:
+            compared = compare(paired(running[0], entry, self.settings.launches))
+            far = compared.low > FAR or compared.high < 1.0 / FAR
+            if not far and compared.high / max(compared.low, 1e-9) > math.exp(2 * NARROW):
                 return False
         return True
 

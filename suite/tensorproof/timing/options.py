@@ -55,6 +55,7 @@ def add_command_options(parser: argparse.ArgumentParser) -> None:
     add("--declarations", metavar="FILE", help="further declarations (TOML; repeatable)", **several)
     add("--seed", type=int, default=0, help="seed of the inputs and cotangents (default: 0)")
     add("--request-timeout", type=float, default=300.0, metavar="SECONDS", help="end a worker that hangs (default: 300)")
+    add("--shard", default=None, metavar="I/N", help="time only part I of N of the groups")
     add("--record", default=None, metavar="FILE", help="where to write the record (NDJSON; default: under .tensorproof)")
     add("--resume", action="store_true", help="go on with the record of --record, if it is there")
     add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")

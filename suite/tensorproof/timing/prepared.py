@@ -20,7 +20,7 @@ from tensorproof.models import implementation_of
 from tensorproof.timing.arrays import ROTATED, load_arguments, rotated
 from tensorproof.timing.blocks import Usage, cold_latencies, latencies, throughput, undisturbed
 from tensorproof.timing.closures import held_arrays
-from tensorproof.timing.resources import peak, reset_peak
+from tensorproof.timing.resources import peak, reset_peak, use_huge_pages
 from tensorproof_reference import trees
 from tensorproof_reference.operation import Operation, Sample, Tree
 
@@ -28,7 +28,7 @@ WARM_NS = 1_000_000_000
 AGREE = 0.05
 PART_NS = 250_000
 BLOCK_NS = 1_000_000
-LATENCY_CALLS = 11
+LATENCY_CALLS = 5
 LONG_NS = 20_000_000
 """A call of this length is a block of its own; its latency is what its throughput is."""
 COLD_CALLS = 5
@@ -177,8 +177,9 @@ def block(prepared: Prepared, calls: int) -> dict[str, Any]:
     with undisturbed(), prepared.backend.timed_loop(prepared.device):
         long = prepared.call_ns >= LONG_NS
         if not long:  # what ran before has emptied the caches, and put cores to sleep
-            throughput(prepared.call, prepared.sets, 1, prepared.place, prepared.wait, [None] * ROTATED)
-            prepared.place += 1
+            settling = calls if prepared.call_ns < BLOCK_NS else 1
+            throughput(prepared.call, prepared.sets, settling, prepared.place, prepared.wait, [None] * ROTATED)
+            prepared.place += settling
         parts = []
         with Usage() as usage:
             for left in reversed(range(parts_of(prepared.call_ns))):
@@ -288,11 +289,14 @@ def memory(prepared: Prepared) -> dict[str, Any]:
     if prepared.device != "cpu":
         return {"peak_bytes": None, "method": "not measured: the framework does not count this device's memory"}
     with prepared.backend.timed_loop(prepared.device):
+        # In pages of 4 KiB: the huge ones that timing uses would hide what is smaller than they are.
+        use_huge_pages(False)
         before = reset_peak()
         if before is None:
             return {"peak_bytes": None, "method": "not measured: this system cannot reset a process's high-water mark"}
         prepared.wait(prepared.call(*prepared.sets[0]))
         after = peak()
+        use_huge_pages(True)
     return {"peak_bytes": max(0, (after or before) - before), "method": "high-water mark of the process"}
 
 

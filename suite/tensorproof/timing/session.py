@@ -15,6 +15,7 @@ from typing import Any
 import tensorproof
 from tensorproof.backends import UsageError, specification
 from tensorproof.cases import workload_of
+from tensorproof.options import shard_of
 from tensorproof.records import machine, write_line
 from tensorproof.timing import limits
 from tensorproof.timing.crews import Crew, Described, describe_crew, own_python
@@ -106,6 +107,9 @@ def opened(options: Any) -> Iterator[Session]:
                 chosen["dtype"],
             )
         )
+        shard = shard_of(options.shard)
+        if shard is not None:
+            planned = planned[shard[0] - 1 :: shard[1]]
         if not planned:
             raise UsageError("nothing matches all of these options; tensorproof time --help lists them")
         header = _header(options, crews, described, contenders, planned, cores, chosen)
@@ -160,13 +164,14 @@ def _header(
         "threads": options.threads,
         "launches": options.launches,
         "rounds": options.rounds,
+        "series_seconds": options.series_seconds,
         "affinity": None if cores is None else list(cores),
         "notes": notes,
         "workloads": list(chosen["workload"]),
         "directions": list(chosen["direction"]),
         "dtypes": list(chosen["dtype"]),
         "planned": sum(len(group.contenders) for group in planned),
-        "options": {name: getattr(options, name) for name in ("op", "model", "workload", "direction", "dtype", "mode")},
+        "options": {name: getattr(options, name) for name in ("op", "model", "workload", "direction", "dtype", "mode", "shard")},
     }
 
 
