@@ -30,10 +30,9 @@ from tensorproof.timing.options import add_series_options
 from tensorproof_reference.operation import Operation
 
 Judge: TypeAlias = Callable[[Case], None]
-CONFORMANCE = Path(tensorproof.__file__).parent / "conformance"
+CONFORMANCE = BENCHMARKS.parent / "conformance"
 DEFAULT_BACKEND = "numpy"
 RESTARTS = 100
-
 RUN = pytest.StashKey[Run]()
 PLAN = pytest.StashKey["Plan"]()
 SESSION = pytest.StashKey[Session]()
@@ -100,24 +99,23 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def _is_timing(config: pytest.Config) -> bool:
     """Whether this run is about timings: pytest-benchmark is told to run benchmarks only."""
     asked = bool(getattr(config.option, "benchmark_only", False))
-    return asked and (config.option.backend is not None or _collects(config, BENCHMARKS) or _collects(config, CONFORMANCE))
+    named = config.option.backend is not None or _names(config, BENCHMARKS) or _names(config, CONFORMANCE)
+    return asked and bool(named)
 
 
 def _is_conformance(config: pytest.Config) -> bool:
     """Whether this run is about conformance: ``--backend`` is given, or what is collected is the conformance folder."""
     if _is_timing(config):
         return False
-    return config.option.backend is not None or _collects(config, CONFORMANCE)
+    return config.option.backend is not None or bool(_names(config, CONFORMANCE))
 
 
-def _collects(config: pytest.Config, folder: Path) -> bool:
-    return any(_lies_in(config, argument, folder) for argument in config.args)
-
-
-def _lies_in(config: pytest.Config, argument: str, folder: Path) -> bool:
-    """Whether an argument names a folder of this package, or something in it."""
-    path = (config.invocation_params.dir / argument.split("::")[0]).resolve()
-    return path.is_relative_to(folder) or argument.split("::")[0].startswith(f"tensorproof.{folder.name}")
+def _names(config: pytest.Config, folder: Path) -> list[str]:
+    """The arguments that name a folder of this package, or something in it."""
+    start = config.invocation_params.dir
+    paths = [(name, name.partition("::")[0]) for name in config.args]
+    module = f"tensorproof.{folder.name}"
+    return [name for name, path in paths if path.startswith(module) or (start / path).resolve().is_relative_to(folder)]
 
 
 @pytest.hookimpl(wrapper=True)
@@ -152,7 +150,8 @@ def pytest_configure(config: pytest.Config) -> None:
         if _is_timing(config):
             options = options_for(config.option, config.option.backend or DEFAULT_BACKEND)
             config.pluginmanager.register(TimingPlugin(options), "tensorproof timings")
-            config.args[:] = [str(BENCHMARKS) if _lies_in(config, name, CONFORMANCE) else name for name in config.args]
+            conformance = _names(config, CONFORMANCE)
+            config.args[:] = [str(BENCHMARKS) if name in conformance else name for name in config.args]
         elif _is_conformance(config):
             _configure(config)
     except UsageError as error:

@@ -102,9 +102,7 @@ def _packages() -> dict[str, str]:
 def _status(error: BaseException) -> str:
     if isinstance(error, Unsupported):
         return "unsupported"
-    if is_out_of_memory(error):
-        return "out_of_memory"
-    return "usage" if isinstance(error, UsageError) else "error"
+    return "out_of_memory" if is_out_of_memory(error) else "error"
 
 
 def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
@@ -114,7 +112,9 @@ def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
             warnings.simplefilter("ignore")
             return action(**request)
     except Exception as error:
-        return {"failed": _status(error), "message": f"{type(error).__name__}: {error}"[:2000], "traceback": frames(error)}
+        # Whatever is raised later is the case's own fault, and costs no more than that.
+        status = "usage" if isinstance(error, UsageError) and action.__name__ == "hello" else _status(error)
+        return {"failed": status, "message": f"{type(error).__name__}: {error}"[:2000], "traceback": frames(error)}
 
 
 def main() -> None:
