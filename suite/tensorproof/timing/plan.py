@@ -79,7 +79,8 @@ def groups(
     for operation in operations.values():
         if operation.workload is None:
             continue
-        for workload in workloads:
+        # Nobody trains on one example.
+        for workload in [size for size in workloads if not (operation.family == "training" and size == "S")]:
             for dtype in dtypes:
                 able = [item for item in contenders if dtype in dtypes_of[item.label]]
                 for direction in directions_of(operation):

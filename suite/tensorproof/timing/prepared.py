@@ -143,7 +143,7 @@ def _compiled(backend: Backend, device: str, call: Any, arguments: tuple[Any, ..
 
 def warm_up(prepared: Prepared) -> float:
     """Call until three blocks agree within 5 %, or for a second; ns of a call. Of a block the quickest of three parts counts,
-    which is the last to be disturbed by other processes."""
+    which is the last to be disturbed by other processes. Three calls will do where they are long."""
     deadline = perf_counter_ns() + WARM_NS
     recent: list[float] = []
     calls = 1
@@ -154,7 +154,7 @@ def warm_up(prepared: Prepared) -> float:
                 spent.append(throughput(prepared.call, prepared.sets, calls, prepared.place, prepared.wait, prepared.kept))
                 prepared.place += calls
             recent = [*recent[-2:], min(spent) / calls]
-            settled = len(recent) == 3 and max(recent) <= (1.0 + AGREE) * min(recent)
+            settled = len(recent) == 3 and (max(recent) <= (1.0 + AGREE) * min(recent) or min(recent) >= LONG_NS)
             if settled and min(spent) >= PART_NS:
                 break
             if min(spent) < PART_NS:
