@@ -174,3 +174,10 @@ def test_limits_are_asked_of_a_worker():
     rows = measured_bandwidth(ask)
     assert [row["bytes_per_s"] for row in rows] == [1e9] * len(rows)
     assert set(asked) == {("kernel", "gemm"), ("kernel", "bandwidth")}
+
+
+def test_a_compiler_that_goes_on_compiling_is_seen():
+    assert trust.steady({"recompiles": 0})["ok"] is True
+    assert trust.steady({"recompiles": 3})["ok"] is False
+    assert "3 times anew" in trust.steady({"recompiles": 3})["message"]
+    assert trust.steady({})["ok"] is None

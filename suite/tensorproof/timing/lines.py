@@ -67,12 +67,12 @@ def _compile(entry: "Entry", mode: str, cached: bool) -> dict[str, Any] | None:
         {name: value for name, value in entry.prepared[launch]["compiled"].items() if name.endswith("_ns")}
         for launch in sorted(entry.prepared)
     ]
-    first = entry.prepared[min(entry.prepared)]["compiled"]
+    counted = entry.finish["counted"]
     return {
         "cold": stages[0],
         "warm": stages[1] if cached and len(stages) > 1 else None,
-        "graph_breaks": first.get("graph_breaks"),
-        "recompiles": first.get("recompiles"),
+        "graph_breaks": counted.get("graph_breaks"),
+        "recompiles": counted.get("recompiles"),
     }
 
 
@@ -139,6 +139,7 @@ def timing_line(
             "roof": trust.roof(rate),
             "rotation": trust.rotation(audit["same"], audit["fresh"], footprint, caches()),
             "ready": trust.ready(audit["unready"]),
+            "steady": trust.steady(entry.finish["counted_in_rounds"]),
             "faults": trust.faults(statistics.median(known_faults) if known_faults else None, median),
             "clock": trust.clock(inside, [block["observed_ns"] for block in blocks]),
             "resolution": trust.resolution(engine.settings.resolution),

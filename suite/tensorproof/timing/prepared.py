@@ -130,20 +130,19 @@ def _bytes(arrays: Mapping[str, NDArray[Any]], dtype: str) -> int:
 
 
 def _compiled(backend: Backend, device: str, call: Any, arguments: tuple[Any, ...]) -> dict[str, int]:
-    """Nanoseconds of the stages of compiling and of the first call, and what the compiler counted meanwhile."""
-    before = dict(backend.compile_counters())
+    """Nanoseconds of the stages of compiling and of the first call."""
     stages = {f"{stage}_ns": int(ns) for stage, ns in backend.compile_stages(call, arguments).items()}
     start = perf_counter_ns()
     backend.wait(call(*arguments), device)
     stages["first_call_ns"] = perf_counter_ns() - start
     stages["total_ns"] = sum(stages.values())
-    counted = {name: count - before.get(name, 0) for name, count in backend.compile_counters().items()}
-    return {**stages, **counted}
+    return stages
 
 
 def warm_up(prepared: Prepared) -> float:
     """Call until three blocks agree within 5 %, or for a second; ns of a call. Of a block the quickest of three parts counts,
-    which is the last to be disturbed by other processes. Three calls will do where they are long."""
+    which is the last to be disturbed by other processes. A compiler that compiles anew at each call takes the whole second, or
+    goes on in the rounds: its recompilations are counted."""
     deadline = perf_counter_ns() + WARM_NS
     recent: list[float] = []
     calls = 1
@@ -154,7 +153,7 @@ def warm_up(prepared: Prepared) -> float:
                 spent.append(throughput(prepared.call, prepared.sets, calls, prepared.place, prepared.wait, prepared.kept))
                 prepared.place += calls
             recent = [*recent[-2:], min(spent) / calls]
-            settled = len(recent) == 3 and (max(recent) <= (1.0 + AGREE) * min(recent) or min(recent) >= LONG_NS)
+            settled = len(recent) == 3 and max(recent) <= (1.0 + AGREE) * min(recent)
             if settled and min(spent) >= PART_NS:
                 break
             if min(spent) < PART_NS:

@@ -117,6 +117,15 @@ def clock(claimed_ns: Sequence[float], observed_ns: Sequence[float]) -> Answer:
     return _answer(ratio <= CLOCK_EXCESS and least <= CLOCK_SHARE, ratio, text)
 
 
+def steady(counted: Mapping[str, int]) -> Answer:
+    """Whether the compiler was done before the rounds began."""
+    if "recompiles" not in counted:
+        return _answer(None, None, "nothing was compiled, or the framework does not count it")
+    again = counted["recompiles"]
+    text = f"the compiler compiled {again} times anew while it was timed" if again else "the compiler was done before the rounds"
+    return _answer(again == 0, again, text)
+
+
 def resolution(log_ratio: float) -> Answer:
     """Whether contenders that are the same were found to be so in this run."""
     text = f"the same code against itself differed by {math.expm1(log_ratio):.1%} in this run"

@@ -35,6 +35,10 @@ class Worker:
         self.backend: Backend | None = None
         self.device = ""
         self.cases: dict[str, prepared.Prepared] = {}
+        self.counted: dict[str, dict[str, int]] = {}
+        """What the compiler had counted before each case."""
+        self.settled: dict[str, dict[str, int]] = {}
+        """What it had counted when the case had settled."""
         self.operations = specification()
 
     def hello(self, backend: str, device: str | None, threads: int, cache: str | None) -> dict[str, Any]:
@@ -52,13 +56,17 @@ class Worker:
     def prepare(self, key: str, operation: str, mode: str, dtype: str, direction: str, arguments: str) -> dict[str, Any]:
         """Compile a case; what compiling took, and the bytes of its arguments."""
         assert self.backend is not None
+        self.counted[key] = dict(self.backend.compile_counters()) if mode != "eager" else {}
         case = prepared.prepare(self.backend, self.device, self.operations[operation], mode, dtype, direction, Path(arguments))
         self.cases[key] = case
         return {"compiled": case.compiled, "footprint": case.footprint}
 
     def warm_up(self, key: str) -> dict[str, Any]:
         """Ns of a call, once it has settled."""
-        return {"call_ns": prepared.warm_up(self.cases[key])}
+        assert self.backend is not None
+        call_ns = prepared.warm_up(self.cases[key])
+        self.settled[key] = dict(self.backend.compile_counters()) if self.counted[key] else {}
+        return {"call_ns": call_ns}
 
     def block(self, key: str, calls: int) -> dict[str, Any]:
         """Time one block."""
@@ -66,8 +74,12 @@ class Worker:
 
     def finish(self, key: str, calls: int, outputs: list[tuple[str, list[int]]], path: str) -> dict[str, Any]:
         """After the last block: write the outputs, and audit what was timed."""
-        case = self.cases[key]
+        assert self.backend is not None
+        case, before = self.cases[key], self.counted[key]
+        after = self.backend.compile_counters() if before else {}
         return {
+            "counted": {name: count - before[name] for name, count in after.items()},
+            "counted_in_rounds": {name: count - self.settled[key][name] for name, count in after.items()},
             **prepared.save_outputs(case, outputs, Path(path)),
             "audit": prepared.audit(case, calls),
             "overhead_ns": prepared.overhead(case),
