@@ -91,3 +91,12 @@ def test_what_catches_a_fault_does_not_catch_what_is_right(timed):
 def test_the_page_lists_the_faults_that_there_are():
     text = PAGE.read_text(encoding="utf-8")
     assert rows_in(text) == [planted.does for planted in (*FAULTS, *FAILURES)], "out of date: write_timing_fault_table.py"
+
+
+def test_an_anchor_whose_worker_ends_costs_no_series(tmp_path):
+    with bench(tmp_path) as workers:
+        before = workers.anchors.worker(0)
+        before.close()
+        timings, _ = workers.measure(["numpy eager"])
+    assert timings["numpy eager"]["status"] == "measured"
+    assert timings["numpy eager"]["anchor"]["ratio"] > 0

@@ -77,6 +77,10 @@ class Crew:
         self.workers[launch] = started
         return started
 
+    def ask(self, launch: int, do: str, seconds: float, **request: Any) -> dict[str, Any]:
+        """Ask the worker of a launch, as ``WorkerProcess.ask`` does."""
+        return self.worker(launch).ask(do, seconds, **request)
+
     def close(self) -> None:
         """End all workers."""
         for worker in self.workers.values():
@@ -114,6 +118,11 @@ def describe_crew(crew: Crew, operations: dict[str, Operation], files: Sequence[
         raise UsageError(str(error)) from error
     description = on_declared_device(description, declarations)
     return Described(description, Declared(declarations, description, operations, seed))
+
+
+def anchor_crew(threads: int, cores: Sequence[int] | None, folder: Path) -> Crew:
+    """Workers without a backend, for the suite's own kernels."""
+    return Crew(Origin("", "", own_python(), None), threads, cores, folder / "unused")
 
 
 def own_python() -> Path:

@@ -182,7 +182,7 @@ def _replayed(benchmark: Any, line: dict[str, Any]) -> None:
             "clock": MAIN_CLOCK,
             "calls": clock["calls"],
             "median_interval_ns": [clock["low_ns"], clock["high_ns"]],
-            "anchor_ratio": line["anchor"]["ratio"],
+            "anchor": line["anchor"],
             "work": line["work"],
             "rates": line["rates"],
             "compile": line["compile"],

@@ -107,7 +107,7 @@ def timing_line(
     assert expected is not None
     clocks = _clocks(entry)
     median = clocks[MAIN_CLOCK]["median_ns"]
-    anchor = statistics.median(anchors)
+    anchor = statistics.median(anchors) if anchors else None
     footprint = entry.prepared[0]["footprint"]
     done = rate = None
     work = expected.work(group.direction)
@@ -125,7 +125,7 @@ def timing_line(
     cached = bool(engine.crews[contender.origin].hello.get("compile_cache"))
     return line | {
         "clocks": clocks,
-        "anchor": {"median_ns": anchor, "ratio": median / anchor},
+        "anchor": {"median_ns": anchor, "ratio": median / anchor} if anchor else None,
         "compile": _compile(entry, contender.mode, cached),
         "memory": entry.memory,
         "work": done,

@@ -18,12 +18,11 @@ from tensorproof.cases import workload_of
 from tensorproof.options import shard_of
 from tensorproof.records import machine, write_line
 from tensorproof.timing import limits
-from tensorproof.timing.crews import Crew, Described, describe_crew, own_python
+from tensorproof.timing.crews import Crew, Described, anchor_crew, describe_crew
 from tensorproof.timing.engine import Engine, Settings
 from tensorproof.timing.lines import NO_LIMITS
 from tensorproof.timing.options import check_numbers, chosen_of, origins_of, selected_operations
 from tensorproof.timing.plan import Contender, Group, groups
-from tensorproof.timing.processes import START_SECONDS, WorkerProcess
 from tensorproof.timing.records import FORMAT, KIND, TimingRecord, read_timing_record
 from tensorproof.timing.resources import available_cores, has_affinity, worker_cores
 from tensorproof.timing.statistics import compare
@@ -56,9 +55,8 @@ class Session:
     options: Any
     crews: list[Crew]
     described: list[Described]
-    anchor: WorkerProcess
-    second: WorkerProcess
-    """For the self-test: the same as ``anchor``, in another process."""
+    anchors: Crew
+    """Of launch 0 in the rounds, and of 1 for the self-test."""
     folder: Path
     groups: list[Group]
     header: dict[str, Any]
@@ -83,12 +81,8 @@ def opened(options: Any) -> Iterator[Session]:
             stack.callback(crew.close)
             crews.append(crew)
         described = [describe_crew(crew, operations, options.declarations, options.seed) for crew in crews]
-        anchors = []
-        for name in ("anchor", "second anchor"):
-            worker = WorkerProcess(name, own_python(), options.threads, cores)
-            stack.callback(worker.close)
-            worker.ask("hello", START_SECONDS, backend="", device=None, threads=options.threads, cache=None)
-            anchors.append(worker)
+        anchors = anchor_crew(options.threads, cores, folder)
+        stack.callback(anchors.close)
         modes = [mode for item in described for mode in item.description.modes]
         chosen = chosen_of(options, list(dict.fromkeys(modes)))
         contenders = [
@@ -113,8 +107,7 @@ def opened(options: Any) -> Iterator[Session]:
         if not planned:
             raise UsageError("nothing matches all of these options; tensorproof time --help lists them")
         header = _header(options, crews, described, contenders, planned, cores, chosen)
-        first, second = anchors
-        yield Session(options, crews, described, first, second, folder, planned, header)
+        yield Session(options, crews, described, anchors, folder, planned, header)
 
 
 def _header(
@@ -184,9 +177,8 @@ def self_test(session: Session) -> dict[str, float]:
     ratios = []
     number = 0
     while (spent := time.perf_counter() - start) < SELF_TEST_SECONDS or number < 12:
-        pair = [session.anchor, session.second]
         order = (0, 1) if number % 2 == 0 else (1, 0)
-        taken = {place: pair[place].ask("kernel", 60.0, name="anchor", calls=SELF_TEST_CALLS)["ns"] for place in order}
+        taken = {place: session.anchors.ask(place, "kernel", 60.0, name="anchor", calls=SELF_TEST_CALLS)["ns"] for place in order}
         ratios.append(taken[1] / taken[0])
         number += 1
     found = compare([ratios])
@@ -198,7 +190,7 @@ def machine_limits(session: Session) -> dict[str, Any]:
     """The line of a record that says how fast the machine is, and what this run can tell apart."""
 
     def ask(do: str, **request: Any) -> dict[str, Any]:
-        return session.anchor.ask(do, session.options.request_timeout, **request)
+        return session.anchors.ask(0, do, session.options.request_timeout, **request)
 
     resolution = self_test(session)
     return {
@@ -270,7 +262,7 @@ def engine_of(session: Session, found: Mapping[str, Any]) -> Engine:
         series_seconds=options.series_seconds,
         resolution=resolution,
     )
-    return Engine(session.crews, session.described, session.anchor, specification(), settings, found, session.folder)
+    return Engine(session.crews, session.described, session.anchors, specification(), settings, found, session.folder)
 
 
 def closing_line(timings: Sequence[Mapping[str, Any]], engine: Engine) -> dict[str, Any]:

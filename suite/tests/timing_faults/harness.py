@@ -10,10 +10,9 @@ from unittest import mock
 
 from tensorproof.backends import specification
 from tensorproof.timing import engine as engines
-from tensorproof.timing.crews import Crew, Origin, describe_crew, own_python
+from tensorproof.timing.crews import Crew, Origin, anchor_crew, describe_crew, own_python
 from tensorproof.timing.engine import Engine, Settings
 from tensorproof.timing.plan import Contender, Group
-from tensorproof.timing.processes import START_SECONDS, WorkerProcess
 from tensorproof.timing.resources import worker_cores
 from timing_faults import BACKENDS
 
@@ -38,7 +37,7 @@ def install(folder: Path) -> str:
 class Bench:
     """Workers that stay from one measurement to the next."""
 
-    anchor: WorkerProcess
+    anchors: Crew
     crews: dict[str, Crew]
     folder: Path
     stack: ExitStack
@@ -67,7 +66,7 @@ class Bench:
         crews = [self.crew(name) for name in names]
         described = [describe_crew(crew, operations, [], 0) for crew in crews]
         settings = Settings(launches=launches, rounds=rounds, threads=1, seconds=seconds, seed=0, series_seconds=60.0)
-        engine = Engine(crews, described, self.anchor, operations, settings, limits, self.folder)
+        engine = Engine(crews, described, self.anchors, operations, settings, limits, self.folder)
         group = Group(
             operation,
             "S",
@@ -87,10 +86,9 @@ class Bench:
 def bench(folder: Path) -> Iterator[Bench]:
     """A bench with a worker for the anchor; all workers end with it."""
     with mock.patch.dict(os.environ, {"PYTHONPATH": install(folder / "path")}), ExitStack() as stack:
-        anchor = WorkerProcess("anchor", own_python(), 1, worker_cores(1))
-        stack.callback(anchor.close)
-        anchor.ask("hello", START_SECONDS, backend="", device=None, threads=1, cache=None)
-        yield Bench(anchor, {}, folder, stack)
+        anchors = anchor_crew(1, worker_cores(1), folder)
+        stack.callback(anchors.close)
+        yield Bench(anchors, {}, folder, stack)
 
 
 def doubts(line: Line) -> list[str]:
