@@ -1,4 +1,7 @@
-"""A backend that replaces the clocks of the module ``time`` by ones that stand still, when it is imported."""
+"""A backend that replaces the clocks of the module ``time`` by ones that stand still, when it is loaded.
+
+Not when this file is imported, which pytest does where it looks for doctests.
+"""
 
 import time
 from collections.abc import Callable
@@ -13,9 +16,11 @@ def _still(answer: Any) -> Callable[[], Any]:
     return lambda: answer
 
 
-for _name in ("perf_counter", "monotonic", "process_time", "thread_time", "time"):
-    setattr(time, _name, _still(0.0))
-    setattr(time, f"{_name}_ns", _still(0))
+def replace_clocks() -> None:
+    """Let them stand still, in this whole process."""
+    for name in ("perf_counter", "monotonic", "process_time", "thread_time", "time"):
+        setattr(time, name, _still(0.0))
+        setattr(time, f"{name}_ns", _still(0))
 
 
 class PatchedTime(Slipshod):
@@ -27,5 +32,6 @@ class PatchedTime(Slipshod):
 @hookimpl
 def tensorproof_backend() -> Backend:
     """The backend."""
+    replace_clocks()
     shortened.shorten()
     return PatchedTime()

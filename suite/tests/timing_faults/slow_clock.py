@@ -13,9 +13,11 @@ def half() -> int:
     return perf_counter_ns() // 2
 
 
-blocks.perf_counter_ns = half  # type: ignore[assignment]
-prepared.perf_counter_ns = half  # type: ignore[attr-defined]
-blocks.process_time_ns = lambda: process_time_ns() // 2  # type: ignore[assignment]
+def slow_down() -> None:
+    """Replace the clocks that the suite has bound, in this whole process."""
+    blocks.perf_counter_ns = half  # type: ignore[assignment]
+    prepared.perf_counter_ns = half  # type: ignore[attr-defined]
+    blocks.process_time_ns = lambda: process_time_ns() // 2  # type: ignore[assignment]
 
 
 class SlowClock(Slipshod):
@@ -27,5 +29,6 @@ class SlowClock(Slipshod):
 @hookimpl
 def tensorproof_backend() -> Backend:
     """The backend."""
+    slow_down()
     shortened.shorten()
     return SlowClock()
