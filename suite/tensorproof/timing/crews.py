@@ -65,9 +65,15 @@ class Crew:
                 threads=self.threads,
                 cache=str(self.cache),
             )
-        except (UsageError, WorkerFailure):
+        except WorkerFailure:
             started.close()
             raise
+        except UsageError as error:
+            started.close()
+            if not self.hello:
+                raise
+            # It could be started before: what has changed since is no fault of the command line, and costs one case.
+            raise WorkerFailure("crashed", f"a new worker does not start: {error}") from error
         if answer["protocol"] != PROTOCOL:
             started.close()
             raise UsageError(
