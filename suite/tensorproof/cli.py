@@ -36,7 +36,7 @@ EXIT_CODES = """exit codes:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="tensorproof",
-        description="Conformance of deep-learning backends against a NumPy reference with derived error bars.",
+        description="Conformance and speed of deep-learning backends, against a NumPy reference with derived error bars.",
         epilog=EXIT_CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -177,6 +177,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UsageError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 4
+    except KeyboardInterrupt:
+        print("interrupted; what was measured is in the record (tensorproof time --resume goes on with it)", file=sys.stderr)
+        return 2
     except BrokenPipeError:
         # The reader (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
