@@ -28,6 +28,14 @@ class Finding:
     placement: str = ""
 
 
+def declared_precision(declared: Declared, case: Case) -> Precision:
+    """The arithmetic that a backend is held to: full, unless declared otherwise."""
+    declaration = declared.first("precision", case)
+    table = declaration.table if declaration else {}
+    bits = table.get("matmul_input_bits", 24)
+    return precision_of(case.dtype, matmul_input_bits=bits, accumulate=table.get("accumulate", "float32"))
+
+
 class Session:
     """A backend on a device, with what is needed to check cases of it."""
 
@@ -49,11 +57,8 @@ class Session:
         self.runs = Runs(backend, device)
 
     def precision(self, case: Case) -> Precision:
-        """The arithmetic that the backend is held to: full, unless declared otherwise."""
-        declaration = self.declared.first("precision", case)
-        table = declaration.table if declaration else {}
-        bits = table.get("matmul_input_bits", 24)
-        return precision_of(case.dtype, matmul_input_bits=bits, accumulate=table.get("accumulate", "float32"))
+        """The arithmetic that the backend is held to."""
+        return declared_precision(self.declared, case)
 
     def expectation(self, case: Case) -> Expectation:
         """What the reference expects."""

@@ -4,8 +4,10 @@ import math
 
 import pytest
 
+from tensorproof.cases import Case
 from tensorproof.timing import trust
 from tensorproof.timing.limits import bandwidth_at, measured_bandwidth, measured_gemm, rates, work_done
+from tensorproof.timing.reference import _placed_elsewhere
 from tensorproof_reference.operation import Work
 
 PASSED = {"outcome": "passed", "largest_bars": 0.5, "line": ""}
@@ -181,3 +183,12 @@ def test_a_compiler_that_goes_on_compiling_is_seen():
     assert trust.steady({"recompiles": 3})["ok"] is False
     assert "3 times anew" in trust.steady({"recompiles": 3})["message"]
     assert trust.steady({})["ok"] is None
+
+
+def test_results_on_another_device_than_asked_for_are_seen():
+    case = Case("any", "gpu:0", "eager", "relu", "S", "float32", "forward", True, True, (1, 1))
+    told = [{"dtype": "float32", "device": "gpu:0"}, None, {"dtype": "float32", "device": None}]
+    assert not _placed_elsewhere(case, told)
+    (finding,) = _placed_elsewhere(case, [*told, {"dtype": "float32", "device": "cpu"}])
+    assert finding.outcome == "failed"
+    assert finding.message == "computed on cpu, asked for gpu:0"

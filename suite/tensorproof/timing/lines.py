@@ -99,7 +99,7 @@ def timing_line(
         "traceback": entry.traceback[:8000],
         "source": described.description.sources.get(group.operation, ""),
         "seconds": round(entry.seconds, 3),
-        "command": command_for(group, contender.label, contender.mode, contender.backend),
+        "command": command_for(group, contender.mode, contender.backend),
     }
     if not entry.running or not entry.blocks:
         return line
@@ -110,7 +110,7 @@ def timing_line(
     anchor = statistics.median(anchors) if anchors else None
     footprint = entry.prepared[0]["footprint"]
     done = rate = None
-    work = expected.work(group.direction)
+    work = expected.work()
     if work is not None:
         numbers, other = expected.numbers(group.direction)
         done = work_done(work, group.direction, numbers, ITEMSIZES[group.dtype], other)
@@ -152,7 +152,7 @@ NO_LIMITS: Mapping[str, Any] = {"gemm_flops_per_s": {}, "bandwidth": []}
 """An accelerator's limits are not those of the host's memory."""
 
 
-def command_for(group: Group, label: str, mode: str, backend: str) -> str:
+def command_for(group: Group, mode: str, backend: str) -> str:
     """The command that times one series."""
     return (
         f"tensorproof time {backend} --op={group.operation} --workload={group.workload} "

@@ -10,9 +10,16 @@ import numpy as np
 from tensorproof.cases import Case, Declared
 from tensorproof.execution import Answer, Answers
 from tensorproof.expectation import Expectation
-from tensorproof.findings import judged_gradients, judged_outputs, most, unless_near_a_branch, worst_of
+from tensorproof.findings import (
+    Finding,
+    declared_precision,
+    judged_gradients,
+    judged_outputs,
+    most,
+    unless_near_a_branch,
+    worst_of,
+)
 from tensorproof.timing.arrays import save_arguments
-from tensorproof_reference.errorbars import precision_of
 from tensorproof_reference.operation import Operation, Work
 
 ITEMSIZES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
@@ -27,7 +34,7 @@ class Expected:
     wanted: list[tuple[str, list[int]]]
     """Names and shapes of what a backend returns: outputs, then (beginning with ``d_``) gradients."""
 
-    def work(self, direction: str) -> Work | None:
+    def work(self) -> Work | None:
         """The operations of one call."""
         operation, arguments = self.expectation.operation, self.expectation.arguments
         if operation.work is None:
@@ -65,11 +72,7 @@ class References:
             self._of = (case.operation, case.sample, case.dtype)
             self._kept.clear()
         sample = declared.sample(case)
-        declaration = declared.first("precision", case)
-        table = declaration.table if declaration else {}
-        precision = precision_of(
-            case.dtype, matmul_input_bits=table.get("matmul_input_bits", 24), accumulate=table.get("accumulate", "float32")
-        )
+        precision = declared_precision(declared, case)
         key = repr((sorted(sample.keywords.items()), precision))
         if key not in self._kept:
             operation = self._operations[case.operation]
@@ -108,13 +111,19 @@ def judged(case: Case, expected: Expected, outputs: Path, described: Sequence[Ma
         found += judged_gradients(case, expectation, answers, expectation.gradients)
     is_network = expectation.operation.model is not None
     found = most(unless_near_a_branch(case, found, expectation)) if is_network else found
-    worst = worst_of(found)
+    worst = worst_of([*found, *_placed_elsewhere(case, described)])
     return {
         "outcome": worst.outcome,
         "largest_bars": _largest(found, "largest_z"),
         "rms_bars": _largest(found, "rms_z"),
         "line": worst.message,
     }
+
+
+def _placed_elsewhere(case: Case, described: Sequence[Mapping[str, Any] | None]) -> list[Finding]:
+    """A failure for each place where results are that was not asked for: what was timed is another device."""
+    places = {str(told["device"]) for told in described if told is not None and told["device"] is not None} - {case.device}
+    return [Finding("failed", f"computed on {place}, asked for {case.device}") for place in sorted(places)]
 
 
 def _largest(found: Sequence[Any], name: str) -> float | None:
