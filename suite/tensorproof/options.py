@@ -105,12 +105,17 @@ def shard_of(text: str | None) -> tuple[int, int] | None:
     return int(index), int(count)
 
 
-def _known(option: str, names: Sequence[str], known: Iterable[str]) -> tuple[str, ...]:
+def known_names(option: str, names: Sequence[str], known: Iterable[str]) -> tuple[str, ...]:
+    """The names that an option gives, each once.
+
+    Raises:
+        UsageError: one of them is not among those known.
+    """
     known = list(known)
     for name in names:
         if name not in known:
             raise UsageError(f"--{option}: nothing is called {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}")
-    return tuple(names)
+    return tuple(dict.fromkeys(names))
 
 
 def selection_of(
@@ -121,7 +126,7 @@ def selection_of(
     Raises:
         UsageError: an option names nothing, or is malformed; the message says what to type instead.
     """
-    for dtype in _known("dtype", options.dtype, DTYPES):
+    for dtype in known_names("dtype", options.dtype, DTYPES):
         if dtype not in description.dtypes:
             declared = ", ".join(description.dtypes)
             raise UsageError(f"--dtype: {description.backend} on {description.device} has no {dtype}; it declares {declared}")
@@ -131,13 +136,13 @@ def selection_of(
         value = getattr(options, name)
         if value is not None and not value > 0:
             raise UsageError(f"--{name.replace('_', '-')}: expected a positive number of seconds, got {value}")
-    _known("profile", [options.profile], PROFILES)
+    known_names("profile", [options.profile], PROFILES)
     return Selection(
-        operations=_known("op", options.op, specification),
-        samples=_known("sample", options.sample, sorted(set(samples))),
+        operations=known_names("op", options.op, specification),
+        samples=known_names("sample", options.sample, sorted(set(samples))),
         dtypes=tuple(options.dtype),
-        modes=_known("mode", options.mode, description.modes),
-        checks=_known("check", options.check, CHECKS),
+        modes=known_names("mode", options.mode, description.modes),
+        checks=known_names("check", options.check, CHECKS),
         profile=options.profile,
         shard=shard_of(options.shard),
         thorough=options.thorough,

@@ -172,11 +172,11 @@ def test_packages_that_were_not_kept_are_said(bench):
     [
         pytest.param("--index-url https://evil.example\n", id="option"),
         pytest.param("-r other.txt\n", id="file"),
-        pytest.param("-e /tmp/x\n", id="editable"),
+        pytest.param("-e /elsewhere/x\n", id="editable"),
         pytest.param("torch>=2\n", id="range"),
         pytest.param("torch==2.*\n", id="wildcard"),
         pytest.param("torch\n", id="no version"),
-        pytest.param("torch @ file:///tmp/x.whl\n", id="folder"),
+        pytest.param("torch @ file:///elsewhere/x.whl\n", id="folder"),
         pytest.param("torch @ http://evil.example/x.whl\n", id="not encrypted"),
         pytest.param("torch==2.13.0; python_version > '3'\n", id="marker"),
         pytest.param("torch==2.13.0 --global-option=x\n", id="option behind"),

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from tensorproof_reference import trees
 from tensorproof_reference.rounding import round_to
 
+ITEMSIZES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
+"""Bytes of a number."""
 ROTATED = 3
 """Among how many sets of arguments the calls of a block rotate."""
 

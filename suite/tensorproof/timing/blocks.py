@@ -1,19 +1,14 @@
 """The innermost loops: nothing stands between two readings of the clock but the calls and the wait for their results."""
 
 import gc
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from time import perf_counter_ns, process_time_ns
+from time import perf_counter_ns, process_time_ns  # bound before any framework is imported, which may replace those of time
 from typing import Any
 
 import numpy as np
 
 from tensorproof.timing.resources import flush_bytes, minor_faults
-
-# The clocks are bound here, before any framework is imported, so that nothing that one does to ``time`` changes them.
-CLOCKS = {"perf_counter_ns": time.perf_counter_ns, "process_time_ns": time.process_time_ns}
-
 
 Call = Callable[..., Any]
 Wait = Callable[[Any], None]

@@ -55,7 +55,7 @@ class Crew:
             return found
         if found is not None:
             found.close()
-        started = WorkerProcess(f"{self.origin.label} {launch}", self.origin.python, self.threads, self.cores)
+        started = WorkerProcess(self.origin.python, self.threads, self.cores)
         try:
             answer = started.ask(
                 "hello",

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensorproof.timing import trust
+from tensorproof.timing.arrays import ITEMSIZES
 from tensorproof.timing.crews import Described
 from tensorproof.timing.limits import rates, work_done
 from tensorproof.timing.plan import Group
-from tensorproof.timing.reference import ITEMSIZES
 from tensorproof.timing.resources import caches
 from tensorproof.timing.statistics import Comparison, median_interval, quantiles, thinned
 from tensorproof_reference.operation import Operation

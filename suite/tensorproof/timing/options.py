@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.backend import did_you_mean
 from tensorproof.backends import UsageError
-from tensorproof.options import Adder
+from tensorproof.options import Adder, known_names
 from tensorproof.timing.crews import Origin, own_python
 from tensorproof.timing.plan import DIRECTIONS
 from tensorproof.timing.processes import python_of
@@ -94,13 +93,6 @@ def origins_of(backends: Sequence[str], environments: Sequence[str], device: str
     return origins
 
 
-def _known(option: str, names: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
-    for name in names:
-        if name not in known:
-            raise UsageError(f"--{option}: nothing is called {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}")
-    return tuple(dict.fromkeys(names))
-
-
 def selected_operations(options: Any, operations: dict[str, Operation]) -> dict[str, Operation]:
     """The operations to time.
 
@@ -112,8 +104,8 @@ def selected_operations(options: Any, operations: dict[str, Operation]) -> dict[
     for name in options.op:
         if name in operations and name not in timed:
             raise UsageError(f"--op: {name} is not timed: it has no workload")
-    chosen = [*_known("op", options.op, list(timed))]
-    for name in _known("model", options.model, models):
+    chosen = [*known_names("op", options.op, list(timed))]
+    for name in known_names("model", options.model, models):
         chosen += [other for other in (name, f"{name}{TRAINING}") if other in timed]
     return {name: timed[name] for name in timed if name in chosen} if chosen else timed
 
@@ -144,8 +136,8 @@ def chosen_of(options: Any, modes: Sequence[str]) -> dict[str, tuple[str, ...]]:
         UsageError: one is unknown.
     """
     return {
-        "workload": _known("workload", options.workload, SIZES) or DEFAULT_WORKLOADS,
-        "direction": _known("direction", options.direction, DIRECTIONS) or DIRECTIONS,
-        "dtype": _known("dtype", options.dtype, DTYPES) or ("float32",),
-        "mode": _known("mode", options.mode, modes),
+        "workload": known_names("workload", options.workload, SIZES) or DEFAULT_WORKLOADS,
+        "direction": known_names("direction", options.direction, DIRECTIONS) or DIRECTIONS,
+        "dtype": known_names("dtype", options.dtype, DTYPES) or ("float32",),
+        "mode": known_names("mode", options.mode, modes),
     }

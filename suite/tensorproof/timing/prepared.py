@@ -17,7 +17,7 @@ from tensorproof.backend import Backend, Unsupported
 from tensorproof.execution import OperationFunction, from_backend, to_backend
 from tensorproof.expectation import arguments_of
 from tensorproof.models import implementation_of
-from tensorproof.timing.arrays import ROTATED, load_arguments, rotated
+from tensorproof.timing.arrays import ITEMSIZES, ROTATED, load_arguments, rotated
 from tensorproof.timing.blocks import Usage, cold_latencies, latencies, throughput, undisturbed
 from tensorproof.timing.closures import held_arrays
 from tensorproof.timing.resources import peak, reset_peak, use_huge_pages
@@ -125,7 +125,7 @@ def _matters(operation: Operation, inputs: Tree, others: Mapping[str, Any], keyw
 
 
 def _bytes(arrays: Mapping[str, NDArray[Any]], dtype: str) -> int:
-    size = {"float64": 8, "float32": 4}.get(dtype, 2)
+    size = ITEMSIZES[dtype]
     return sum(leaf.size * (size if np.issubdtype(leaf.dtype, np.floating) else leaf.itemsize) for leaf in arrays.values())
 
 

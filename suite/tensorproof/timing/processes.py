@@ -47,8 +47,7 @@ def python_of(environment_path: Path) -> Path:
 class WorkerProcess:
     """A process that runs ``tensorproof.timing.worker``."""
 
-    def __init__(self, name: str, python: Path, threads: int, cores: Sequence[int] | None) -> None:
-        self.name = name
+    def __init__(self, python: Path, threads: int, cores: Sequence[int] | None) -> None:
         self._log = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (it lives as long as the process)
         command = [str(python), "-m", "tensorproof.timing.worker"]
         with on_cores(cores):  # what is started inherits them

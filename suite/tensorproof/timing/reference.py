@@ -22,8 +22,6 @@ from tensorproof.findings import (
 from tensorproof.timing.arrays import save_arguments
 from tensorproof_reference.operation import Operation, Work
 
-ITEMSIZES = {"float64": 8, "float32": 4, "bfloat16": 2, "float16": 2}
-
 
 @dataclass
 class Expected:

@@ -76,8 +76,8 @@ def thinned(values: Sequence[float]) -> list[float]:
 def compare(ratios_by_launch: Sequence[Sequence[float]], resolution: float = 0.0) -> Comparison:
     """The verdict on paired ratios (contender's time over the reference's in the same round), by launch.
 
-    The estimate is the median over all rounds. The interval is that of the sign test, widened to hold the launches' medians
-    where these lie further apart than rounds of one launch would put them. ``resolution`` is the logarithm of the ratio that
+    The estimate is the median over all rounds. The interval is that of the sign test, at least as wide as two
+    standard errors of the launches' medians on either side. ``resolution`` is the logarithm of the ratio that
     contenders that are the same reached in this run. Verdicts: ``faster`` and ``slower`` if the interval lies beyond 2 % (or
     the resolution, or 3 % with fewer than three launches), ``same`` if it lies within 2 %, ``not_resolved`` otherwise.
 

@@ -4,7 +4,6 @@ It reads requests from its standard input, a JSON object a line, and answers on 
 framework prints goes to standard error. ``python -m tensorproof.timing.worker`` is started by ``processes.WorkerProcess``.
 """
 
-# The clocks must be bound before any framework is imported: the import of blocks is not to be moved below that of a backend.
 import importlib.metadata
 import json
 import os
@@ -22,7 +21,6 @@ from tensorproof.description import describe
 from tensorproof.execution import is_out_of_memory
 from tensorproof.records import frames
 from tensorproof.timing import kernels, prepared
-from tensorproof.timing.blocks import CLOCKS
 
 PROTOCOL = 1
 """The version of what controller and worker say to each other; both must have the same."""
@@ -131,7 +129,6 @@ def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Answer requests until there are no more."""
-    assert CLOCKS
     replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
