@@ -147,14 +147,14 @@ def lies(backend: Backend, operation: Operation, path: str) -> tuple[str, Operat
     return place, part, backend.declared_layout(part.name)
 
 
-def to_backend(
-    backend: Backend, device: str, operation: Operation, path: str, array: NDArray[Any], dtype: str, memory: str = "contiguous"
-) -> Native:
-    """An array of the reference as the backend takes it: laid out, in its dtype (``dtype`` if floating), on the device."""
+def laid_out(
+    backend: Backend, operation: Operation, path: str, array: NDArray[Any], dtype: str, memory: str = "contiguous"
+) -> tuple[NDArray[Any], str]:
+    """An array of the reference and its dtype's name (``dtype`` if floating) as ``Backend.from_numpy`` takes them."""
     array = layouts.to_native(array, *lies(backend, operation, path))
     if is_floating(array):
-        return backend.from_numpy(layouts.in_memory(array.astype(numpy_dtype(dtype)), memory), dtype, device)
-    return backend.from_numpy(layouts.in_memory(array, memory), str(array.dtype), device)
+        return layouts.in_memory(array.astype(numpy_dtype(dtype)), memory), dtype
+    return layouts.in_memory(array, memory), str(array.dtype)
 
 
 def from_backend(backend: Backend, operation: Operation, path: str, value: Native, shape: tuple[int, ...]) -> Answer:
@@ -191,7 +191,8 @@ class Run:
 
     def _native(self, path: str, array: NDArray[Any], memory: str = "contiguous") -> Native:
         expectation = self.expectation
-        return to_backend(self.backend, self.device, expectation.operation, path, array, expectation.dtype, memory)
+        given = laid_out(self.backend, expectation.operation, path, array, expectation.dtype, memory)
+        return self.backend.from_numpy(*given, self.device)
 
     def native_arguments(
         self, changed: Mapping[str, NDArray[Any]] | None = None

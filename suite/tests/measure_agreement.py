@@ -61,7 +61,7 @@ def main() -> None:
     from tensorproof.backends import load, specification
     from tensorproof.cases import workload_of
     from tensorproof.expectation import Expectation
-    from tensorproof.timing import prepared
+    from tensorproof.timing import audit, prepared
     from tensorproof.timing.arrays import save_arguments
     from tensorproof.timing.statistics import compare
     from tensorproof_reference.errorbars import precision_of
@@ -80,6 +80,7 @@ def main() -> None:
                     save_arguments(path, expectation.arguments.inputs, expectation.sample.keywords, {})
                     case = prepared.prepare(backend, "cpu", operation, mode, "float32", "forward", path)
                 case.sets = case.sets[:1] * len(case.sets)  # the other tools rotate through nothing
+                case.placement.hosts = ()  # and move nothing
                 call_ns = prepared.warm_up(case)
                 calls = max(1, int(prepared.PART_NS / call_ns))
                 with backend.timed_loop("cpu"):
@@ -87,7 +88,7 @@ def main() -> None:
                     ratios = [prepared.block(case, calls)["throughput_ns"] / (read() * 1e9) for _ in range(ROUNDS)]
                 found = compare([ratios])
                 inside = "agrees" if abs(found.ratio - 1.0) <= 0.02 or found.low <= 1.0 <= found.high else "DIFFERS"
-                own = prepared.overhead(case)
+                own = audit.overhead(case)
                 print(
                     f"{inside}  {name} {size} {mode}: {found.ratio:.3f} ({found.low:.3f} to {found.high:.3f}); "
                     f"a call takes {call_ns / 1e3:.1f} µs, {own:.0f} ns of it in the suite",

@@ -1,6 +1,5 @@
 """A case in a worker: its function compiled, its sets of arguments on the device, ready to be timed block by block."""
 
-import copy
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -13,13 +12,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Unsupported
-from tensorproof.execution import OperationFunction, from_backend, to_backend
+from tensorproof.backend import Backend, Native, Unsupported
+from tensorproof.execution import OperationFunction, laid_out
 from tensorproof.expectation import arguments_of
 from tensorproof.models import implementation_of
 from tensorproof.timing.arrays import ITEMSIZES, ROTATED, load_arguments, rotated
 from tensorproof.timing.blocks import Usage, cold_latencies, latencies, throughput, undisturbed
 from tensorproof.timing.closures import held_arrays
+from tensorproof.timing.placement import Host, Placement, movable, move, placed
 from tensorproof.timing.resources import peak, reset_peak, use_huge_pages
 from tensorproof_reference import trees
 from tensorproof_reference.operation import Operation, Sample, Tree
@@ -32,15 +32,8 @@ LATENCY_CALLS = 5
 LONG_NS = 20_000_000
 """A call of this length is a block of its own; its latency is what its throughput is."""
 COLD_CALLS = 5
-FRESH = 6
-IGNORED_NS = 200_000_000
-"""How long to look for arguments that are ignored."""
 VISIBLE = 0.01
 """The share of the largest number by which a result must change so that every dtype shows it."""
-UNREAD = 2.0
-AUDITED = 6
-AUDITED_LONG = 2
-AUDITED_NS = 2_000_000
 
 
 @dataclass
@@ -57,6 +50,7 @@ class Prepared:
     sets: list[tuple[Any, ...]]
     kept: list[Any]
     """The last result for each set."""
+    placement: Placement
     fresh: Callable[[int], tuple[Any, ...]]
     """Makes a set of arguments that has not been seen."""
     footprint: int
@@ -90,19 +84,21 @@ def prepare(backend: Backend, device: str, operation: Operation, mode: str, dtyp
     function = OperationFunction(backend, operation, sample, arguments, primal_paths)
     run_mode = "eager" if is_step else mode
 
-    def native(number: int) -> tuple[Any, ...]:
+    def host(number: int) -> Host:
         leaves = rotated(arguments.leaves, number, dtype)
-        place = partial(to_backend, backend, device, operation)
-        primals = tuple(place(name, leaves[name], dtype) for name in function.primal_paths)
-        constants = tuple(place(name, leaves[name], dtype) for name in function.constant_paths)
-        if direction == "forward":
-            return primals, constants
-        return primals, constants, tuple(place(name, array, dtype) for name, array in rotated(cotangents, number, dtype).items())
+        groups = [[(path, leaves[path]) for path in paths] for paths in (function.primal_paths, function.constant_paths)]
+        if direction != "forward":
+            groups.append(list(rotated(cotangents, number, dtype).items()))
+        return tuple(tuple(laid_out(backend, operation, path, array, dtype) for path, array in group) for group in groups)
 
+    def from_numpy(array: NDArray[Any], name: str) -> Native:
+        return backend.from_numpy(array, name, device)
+
+    hosts = [host(number) for number in range(ROTATED)]
     with backend.timed_loop(device):
         make = backend.forward if direction == "forward" else backend.value_and_vjp
         call = make(function, run_mode)
-        sets = [native(number) for number in range(ROTATED)]
+        sets = [placed(item, from_numpy) for item in hosts]
         held = held_arrays(backend, call)
         if held:
             raise ValueError(f"the function that is timed holds arrays that are no arguments of it: {', '.join(held)}")
@@ -110,8 +106,13 @@ def prepare(backend: Backend, device: str, operation: Operation, mode: str, dtyp
     footprint = _bytes(arguments.leaves, dtype) + (_bytes(cotangents, dtype) if direction != "forward" else 0)
     eager = run_mode == "eager"
     kept: list[Any] = [None] * ROTATED
+    placement = Placement(movable(hosts, device), from_numpy)
+
+    def fresh(number: int) -> tuple[Any, ...]:
+        return placed(host(number), from_numpy)
+
     matters = partial(_matters, operation, arguments.inputs, rotated(arguments.leaves, 1, dtype), keywords)
-    return Prepared(backend, device, operation, function, eager, call, sets, kept, native, footprint, compiled, matters)
+    return Prepared(backend, device, operation, function, eager, call, sets, kept, placement, fresh, footprint, compiled, matters)
 
 
 def _matters(operation: Operation, inputs: Tree, others: Mapping[str, Any], keywords: Mapping[str, Any], path: str) -> bool:
@@ -174,10 +175,11 @@ def block(prepared: Prepared, calls: int) -> dict[str, Any]:
     what the process used."""
     start = perf_counter_ns()
     with undisturbed(), prepared.backend.timed_loop(prepared.device):
+        move(prepared.placement, prepared.sets, calls * parts_of(prepared.call_ns) * prepared.call_ns)
         long = prepared.call_ns >= LONG_NS
         if not long:  # what ran before has emptied the caches, and put cores to sleep
             settling = calls if prepared.call_ns < BLOCK_NS else 1
-            throughput(prepared.call, prepared.sets, settling, prepared.place, prepared.wait, [None] * ROTATED)
+            throughput(prepared.call, prepared.sets, settling, prepared.place, prepared.wait, prepared.placement.results)
             prepared.place += settling
         parts = []
         with Usage() as usage:
@@ -226,60 +228,6 @@ def device_times(prepared: Prepared, calls: int) -> dict[str, Any]:
     return {"spans_ns": list(spans or ()), "busy_ns": [] if busy is None else [busy]}
 
 
-def audit(prepared: Prepared, calls: int) -> dict[str, Any]:
-    """What would show if the work were not done within the clock, or not done at all.
-
-    ``same`` are ratios of blocks with one set of arguments to blocks with the rotated ones, taken in turns. ``fresh`` are ratios
-    of a call's latency with arguments that were never seen to one with the same again. ``unready`` is how much longer the
-    results of a block that was waited for take to be read for the first time than for the second, as a share of the block; or,
-    if one call's results take longer to be read than arguments do by more than two such calls, by how many.
-    """
-    same, fresh, unready, unread = [], [], [], []
-    results: list[Any] = [None] * ROTATED
-    calls = max(calls, math.ceil(AUDITED_NS / prepared.call_ns))  # so long that waiting for three results is nothing beside it
-    with undisturbed(), prepared.backend.timed_loop(prepared.device):
-        throughput(prepared.call, prepared.sets, calls, 0, prepared.wait, results)  # as cold as it will never be again
-        long = prepared.call_ns >= LONG_NS
-        for number in range(AUDITED_LONG if long else AUDITED):
-            taken = {}
-            for count in (ROTATED, 1) if number % 2 == 0 else (1, ROTATED):
-                taken[count] = throughput(prepared.call, prepared.sets[:count], calls, 0, prepared.wait, results)
-                if count == ROTATED:
-                    first_read, second_read = _read_ns(prepared, results), _read_ns(prepared, results)
-                    unready.append((first_read - second_read) / taken[count])
-            same.append(taken[1] / taken[ROTATED])
-        for number in range(AUDITED_LONG if long else FRESH):
-            new = [prepared.fresh(ROTATED + number)]
-            prepared.wait(new)
-            # A call with seen ones goes before, since making arrays has emptied the caches of code.
-            _, first, again = latencies(prepared.call, [prepared.sets[0], *new, *new], 3, 0, prepared.wait, results)
-            fresh.append(first / again)
-            _read_ns(prepared, [prepared.sets[0]])
-            unread.append(_unread_ns(prepared, results[2], new[0]) / again)
-    is_unread = statistics.median(unread) > UNREAD
-    return {"same": same, "fresh": fresh, "unready": unread if is_unread else unready}
-
-
-def _unread_ns(prepared: Prepared, results: Any, arguments: Any) -> float:
-    """How much longer results take to be read than arguments, which are there, if each number and array takes the same."""
-    results_ns, arguments_ns = _read_ns(prepared, [results]), _read_ns(prepared, [arguments])
-    sizes = [[prepared.backend.to_numpy(leaf).size for leaf in _present(item)] for item in (results, arguments)]
-    more = max(len(sizes[0]) / max(1, len(sizes[1])), sum(sizes[0]) / max(1, sum(sizes[1])), 1.0)
-    return results_ns - more * arguments_ns
-
-
-def _present(results: Any) -> list[Any]:
-    return [leaf for leaf in _flat(results) if leaf is not None]
-
-
-def _read_ns(prepared: Prepared, results: Sequence[Any]) -> int:
-    leaves = [leaf for one in results for leaf in _present(one or ())]
-    start = perf_counter_ns()
-    for leaf in leaves:
-        prepared.backend.to_numpy(leaf)
-    return perf_counter_ns() - start
-
-
 def memory(prepared: Prepared) -> dict[str, Any]:
     """The largest use of memory of one call beyond what there was before it, in bytes, and how it was measured."""
     if prepared.backend.reset_peak_memory(prepared.device):
@@ -297,66 +245,3 @@ def memory(prepared: Prepared) -> dict[str, Any]:
         after = peak()
         use_huge_pages(True)
     return {"peak_bytes": max(0, (after or before) - before), "method": "high-water mark of the process"}
-
-
-def save_outputs(prepared: Prepared, paths: Sequence[tuple[str, Sequence[int]]], path: Path) -> dict[str, Any]:
-    """Write what the last timed call with the first set of arguments gave, in the reference's layout.
-
-    ``paths`` are names and shapes of outputs and then of gradients. Returned: dtype and device of each (``None`` for a
-    gradient that is not connected), and whether every other set gave something else, and every argument alone does.
-    """
-    answers = [_flat(kept) for kept in prepared.kept]
-    if len(answers[0]) != len(paths):
-        raise ValueError(f"expected {len(paths)} results, got {len(answers[0])}")
-    arrays: dict[str, Any] = {}
-    described: list[dict[str, str | None] | None] = []
-    for place, ((name, shape), value) in enumerate(zip(paths, answers[0], strict=True)):
-        if value is None:
-            described.append(None)
-            continue
-        found = from_backend(prepared.backend, prepared.operation, name.removeprefix("d_"), value, tuple(shape))
-        arrays[f"a{place}"] = found.value
-        described.append({"dtype": found.dtype, "device": found.device})
-    np.savez(path, **arrays)
-    differ = [_differ(prepared.backend, answers[0], other) for other in answers[1:]]
-    return {"described": described, "differ": [*differ, *(False for _ in ignored(prepared))]}
-
-
-def ignored(prepared: Prepared) -> list[str]:
-    """The arguments whose change changes no result, though it ought to: weights, say, that were taken over once for all."""
-    first, second = prepared.sets[:2]
-    before = _flat(prepared.kept[0])
-    places = [(0, *item) for item in enumerate(prepared.function.primal_paths)]
-    places += [(1, *item) for item in enumerate(prepared.function.constant_paths)]
-    deadline = perf_counter_ns() + IGNORED_NS
-    found = []
-    with prepared.backend.timed_loop(prepared.device):
-        for group, place, path in places:
-            arguments = [list(leaves) for leaves in first]
-            arguments[group][place] = second[group][place]
-            if not _differ(prepared.backend, before, _flat(prepared.call(*map(tuple, arguments)))) and prepared.matters(path):
-                found.append(path)
-            if perf_counter_ns() > deadline:
-                break
-    return found
-
-
-def _flat(results: Any) -> list[Any]:
-    return [leaf for group in results for leaf in group]
-
-
-def _differ(backend: Backend, first: Sequence[Any], second: Sequence[Any]) -> bool:
-    for one, other in zip(first, second, strict=True):
-        if one is not None and other is not None and not np.array_equal(backend.to_numpy(one), backend.to_numpy(other)):
-            return True
-    return False
-
-
-def overhead(prepared: Prepared, calls: int = 2000) -> float:
-    """Nanoseconds of a call that are the suite's own: the loop, and in eager mode what puts arrays in their places."""
-    adapter = copy.copy(prepared.function)
-    adapter.empty()
-    call = adapter if prepared.eager else (lambda primals, constants: None)
-    sets = [arguments[:2] for arguments in prepared.sets]
-    with undisturbed():
-        return min(throughput(call, sets, calls, 0, lambda _: None, [None] * ROTATED) for _ in range(5)) / calls

@@ -20,7 +20,7 @@ from tensorproof.backends import UsageError, load, specification
 from tensorproof.description import describe
 from tensorproof.execution import is_out_of_memory
 from tensorproof.records import frames
-from tensorproof.timing import kernels, prepared
+from tensorproof.timing import audit, kernels, prepared
 
 PROTOCOL = 1
 """The version of what controller and worker say to each other; both must have the same."""
@@ -78,9 +78,9 @@ class Worker:
         return {
             "counted": {name: count - before[name] for name, count in after.items()},
             "counted_in_rounds": {name: count - self.settled[key][name] for name, count in after.items()},
-            **prepared.save_outputs(case, outputs, Path(path)),
-            "audit": prepared.audit(case, calls),
-            "overhead_ns": prepared.overhead(case),
+            **audit.save_outputs(case, outputs, Path(path)),
+            "audit": audit.audit(case, calls),
+            "overhead_ns": audit.overhead(case),
         }
 
     def device_times(self, key: str, calls: int) -> dict[str, Any]:
