@@ -178,7 +178,7 @@ def block(prepared: Prepared, calls: int) -> dict[str, Any]:
         move(prepared.placement, prepared.sets, calls * parts_of(prepared.call_ns) * prepared.call_ns)
         long = prepared.call_ns >= LONG_NS
         if not long:  # what ran before has emptied the caches, and put cores to sleep
-            settling = calls if prepared.call_ns < BLOCK_NS else 1
+            settling = 4 * calls if prepared.call_ns < BLOCK_NS else 1
             throughput(prepared.call, prepared.sets, settling, prepared.place, prepared.wait, prepared.placement.results)
             prepared.place += settling
         parts = []
