@@ -37,25 +37,32 @@ class Answers:
     gradients: dict[str, Answer | None] = field(default_factory=dict)
 
 
-Getter = Callable[[Sequence[Native]], Any]
-
-
-def _getter(tree: Any, places: Mapping[str, int], path: str) -> Getter:
-    """What takes a tree's arrays from a sequence of all arrays and puts them in their places."""
+def _in_place(tree: Any, places: Mapping[str, int], path: str) -> str:
+    """A Python expression for a tree with its arrays, which are elements of ``arrays``, in their places."""
     if tree is None:
-        return lambda arrays: None
+        return "None"
     if isinstance(tree, dict):
-        by_key = {key: _getter(value, places, f"{path}.{key}") for key, value in tree.items()}
-        return lambda arrays: {key: get(arrays) for key, get in by_key.items()}
+        return "{" + ", ".join(f"{key!r}: {_in_place(value, places, f'{path}.{key}')}" for key, value in tree.items()) + "}"
     if isinstance(tree, list | tuple):
-        in_order = [_getter(value, places, f"{path}.{index}") for index, value in enumerate(tree)]
-        return lambda arrays: [get(arrays) for get in in_order]
-    place = places[path]
-    return lambda arrays: arrays[place]  # a closure, which every compiler can trace
+        return "[" + ", ".join(_in_place(value, places, f"{path}.{index}") for index, value in enumerate(tree)) + "]"
+    return f"arrays[{places[path]}]"
 
 
-def _nothing(*arrays: Native, **keywords: Any) -> None:
-    """What ``OperationFunction.empty`` calls."""
+def _arrays_in(tree: Any, source: str) -> list[str]:
+    """Python expressions for the arrays of a tree, which ``source`` stands for."""
+    if isinstance(tree, dict):
+        return [found for key, value in tree.items() for found in _arrays_in(value, f"{source}[{str(key)!r}]")]
+    if isinstance(tree, list | tuple):
+        return [found for index, value in enumerate(tree) for found in _arrays_in(value, f"{source}[{index}]")]
+    return [] if tree is None else [source]
+
+
+def _given(result: Any, *arrays: Native, **keywords: Any) -> Any:
+    """The result, whatever the arguments."""
+    return result
+
+
+Results = tuple[tuple[Native, ...], tuple[Native, ...]]
 
 
 class OperationFunction:
@@ -72,39 +79,50 @@ class OperationFunction:
         self._keywords = dict(sample.keywords)
         self._outputs = operation.outputs
         self._cotangents = operation.cotangents
+        self._others = tuple(name for name in operation.outputs if name not in operation.cotangents)
         places = {path: place for place, path in enumerate((*self.primal_paths, *self.constant_paths))}
-        self._inputs = {name: _getter(tree, places, name) for name, tree in arguments.inputs.items()}
+        # Compiled once, since it is part of each call that is timed; and every framework's compiler can trace it.
+        expression = ", ".join(f"{name!r}: {_in_place(tree, places, name)}" for name, tree in arguments.inputs.items())
+        self._inputs: Callable[[Sequence[Native]], dict[str, Any]] = eval(f"lambda arrays: {{{expression}}}", {})
         given = tuple(name for name, tree in arguments.inputs.items() if tree is not None)
         in_order = tuple(inspect.signature(operation.function).parameters)[: len(given)]
-        self._only_output = self._outputs == self._cotangents and len(self._outputs) == 1
-        self._is_flat = given == in_order == (*self.primal_paths, *self.constant_paths) and self._only_output
+        self._is_flat = given == in_order == (*self.primal_paths, *self.constant_paths)
         self._filled = partial(implementation.function, **sample.keywords)
+        self._arrange = self._arranged
 
-    def empty(self) -> None:
-        """Compute nothing from now on, for measuring what this class itself takes."""
-        self._filled = partial(_nothing)
-        self._only_output = True
+    def settle(self, primals: Sequence[Native], constants: Sequence[Native]) -> None:
+        """Compute once, and expect results like these from now on: no later call looks for the arrays in them."""
+        result = self._computed((*primals, *constants))
+        named = trees.by_name(self._outputs, result)
+        sources = {name: f"result[{place}]" if len(named) > 1 else "result" for place, name in enumerate(named)}
+        primary = [sources[name] for name in self._cotangents]
+        others = [found for name in self._others for found in _arrays_in(named[name], sources[name])]
+        both = ("".join(f"{source}, " for source in group) for group in (primary, others))
+        self._arrange = eval("lambda result: ({})".format(", ".join(f"({group})" for group in both)), {})
+
+    def freeze(self, primals: Sequence[Native], constants: Sequence[Native]) -> None:
+        """Compute for the last time: from now on the result is what it is now. For measuring what this class itself takes."""
+        self._filled = partial(_given, self._computed((*primals, *constants)))
 
     def arguments(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Inputs by name and keywords, with the arrays in their places."""
-        arrays = (*primals, *constants)
-        return {name: get(arrays) for name, get in self._inputs.items()}, self._keywords
+        return self._inputs((*primals, *constants)), self._keywords
 
-    def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
+    def _computed(self, arrays: Sequence[Native]) -> Any:
+        return self._filled(*arrays) if self._is_flat else self._filled(**self._inputs(arrays))
+
+    def _arranged(self, result: Any) -> Results:
+        named = trees.by_name(self._outputs, result)
+        others = [leaf for name in self._others for _, leaf in trees.leaves(named[name])]
+        return tuple([named[name] for name in self._cotangents]), tuple(others)
+
+    def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> Results:
         """The differentiable outputs and the others.
 
         This is part of what is timed, and so does no more than it must.
         """
-        if self._is_flat:
-            result = self._filled(*primals, *constants)
-        else:
-            arrays = (*primals, *constants)
-            result = self._filled(**{name: get(arrays) for name, get in self._inputs.items()})
-        if self._only_output and not isinstance(result, tuple | list):
-            return (result,), ()
-        results = trees.by_name(self._outputs, result)
-        others = {name: value for name, value in results.items() if name not in self._cotangents}
-        return tuple(results[name] for name in self._cotangents), tuple(leaf for _, leaf in trees.leaves(others))
+        arrays = (*primals, *constants)
+        return self._arrange(self._filled(*arrays) if self._is_flat else self._filled(**self._inputs(arrays)))
 
 
 class FusedFunction:

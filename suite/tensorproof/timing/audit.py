@@ -3,7 +3,7 @@
 import copy
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter_ns  # bound before any framework is imported, as in blocks
 from typing import Any
@@ -134,9 +134,10 @@ def _differ(backend: Backend, first: Sequence[Any], second: Sequence[Any]) -> bo
 
 def overhead(prepared: Prepared, calls: int = 2000) -> float:
     """Nanoseconds of a call that are the suite's own: the loop, and in eager mode what puts arrays in their places."""
-    adapter = copy.copy(prepared.function)
-    adapter.empty()
-    call = adapter if prepared.eager else (lambda primals, constants: None)
     sets = [arguments[:2] for arguments in prepared.sets]
+    call: Callable[..., Any] = lambda primals, constants: None  # noqa: E731 (as a loop calls it)
+    if prepared.eager:
+        call = copy.copy(prepared.function)
+        call.freeze(*sets[0])
     with undisturbed():
         return min(throughput(call, sets, calls, 0, lambda _: None, [None] * ROTATED) for _ in range(5)) / calls

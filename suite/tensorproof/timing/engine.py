@@ -39,7 +39,7 @@ class Settings:
     """After how long a request to a worker counts as hanging."""
     seed: int
     series_seconds: float
-    """How long rounds go on, for each contender of a group, while intervals are wider than ±1 %."""
+    """How long rounds go on, for each contender of a group, while intervals are wider than ±1 % or give no verdict."""
     resolution: float = 0.0
     """The logarithm of the ratio that the same code reached against itself."""
 
@@ -215,7 +215,7 @@ class Engine:
                 entry.calls = calls + (calls % ROTATED == 0)
 
     def _rounds(self, group: Group, entries: Sequence[Entry], anchors: list[float]) -> None:
-        """One block of each contender and of the anchor, round after round, until the ratios are narrow or time is up."""
+        """One block of each contender and of the anchor, round after round, until the ratios say something or time is up."""
         start = time.perf_counter()
         budget = self.settings.series_seconds * len(entries)
         number = 0
@@ -231,7 +231,7 @@ class Engine:
             spent = time.perf_counter() - start
             if number >= max(FEWEST_ROUNDS, 2 * self.settings.launches) and spent > budget:
                 break
-            if number >= self.settings.rounds and self._narrow(entries):
+            if number >= self.settings.rounds and self._settled(entries):
                 break
         self.seconds.measuring += time.perf_counter() - start
 
@@ -247,16 +247,17 @@ class Engine:
         found = self._ask(entry, launch, "block", calls=entry.calls)
         entry.blocks.append({**found, "launch": launch, "observed_ns": time.perf_counter_ns() - start})
 
-    def _narrow(self, entries: Sequence[Entry]) -> bool:
-        """Whether every interval is within ±1 %, or so far from 1 that it does not matter."""
+    def _settled(self, entries: Sequence[Entry]) -> bool:
+        """Whether every interval is within ±1 % and gives a verdict, or is so far from 1 that its width does not matter."""
         running = [entry for entry in entries if entry.running]
         if len(running) == 1:
             found = median_interval([math.log(item["throughput_ns"]) for item in running[0].blocks])
             return found.high - found.low <= 2 * NARROW
         for entry in running[1:]:
-            compared = compare(paired(running[0], entry, self.settings.launches))
+            compared = compare(paired(running[0], entry, self.settings.launches), self.settings.resolution)
             far = compared.low > FAR or compared.high < 1.0 / FAR
-            if not far and compared.high / max(compared.low, 1e-9) > math.exp(2 * NARROW):
+            narrow = compared.high <= compared.low * math.exp(2 * NARROW)
+            if not far and not (narrow and compared.verdict != "not_resolved"):
                 return False
         return True
 

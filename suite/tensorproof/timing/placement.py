@@ -16,15 +16,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Native
+from tensorproof.timing.arrays import ROTATED
 
 Host = tuple[tuple[tuple[NDArray[Any], str], ...], ...]
 """A set of arguments in the host's memory: groups of arrays, each with the name of its dtype."""
 Place = Callable[[NDArray[Any], str], Native]
 LINE = 64
 MOST_LINES = 1 << 15
-"""Up to 256 KiB are left free in front of each set."""
-MOST_BYTES = 1 << 26
-"""More than this stays where it is: it fills every cache wherever it lies."""
+"""Up to 2 MiB are left free in front of each set."""
+MOST_BYTES = 1 << 24
+"""More than this stays where it is: it fills a core's caches wherever it lies."""
+HELD = 12
+"""How many sets of before are held, so that a new one does not lie where the last one did."""
 
 
 @dataclass
@@ -37,8 +40,9 @@ class Placement:
     every: int = 1
     """After how many blocks they are moved."""
     blocks: int = 0
-    paddings: list[NDArray[np.uint8]] = field(default_factory=list)
-    results: list[Any] = field(default_factory=lambda: [None] * 3)
+    held: list[Any] = field(default_factory=list)
+    results: list[Any] = field(default_factory=lambda: [None] * ROTATED)
+    """Of the calls before a block, held likewise until the next."""
     draw: np.random.Generator = field(default_factory=np.random.default_rng)
 
 
@@ -59,9 +63,10 @@ def move(placement: Placement, sets: list[tuple[Any, ...]], block_ns: float) -> 
     if not placement.hosts or placement.blocks % placement.every:
         return
     start = perf_counter_ns()
-    paddings = []
     for number, host in enumerate(placement.hosts):
-        paddings.append(np.empty(LINE * int(placement.draw.integers(MOST_LINES)), np.uint8))
-        sets[number] = placed(host, placement.place)
-    placement.paddings = paddings  # the old ones are let go only now, or the new would lie where they did
+        padding = np.empty(LINE * int(placement.draw.integers(MOST_LINES)), np.uint8)
+        held, sets[number] = sets[number], placed(host, placement.place)
+        placement.held.append((padding, held))
+        if len(placement.held) > HELD:
+            del placement.held[int(placement.draw.integers(HELD))]
     placement.every = max(1, math.ceil((perf_counter_ns() - start) / block_ns))
