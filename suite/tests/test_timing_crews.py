@@ -1,10 +1,16 @@
 """Crews start workers when they are needed, and tell a wrong command line from a worker that will not start again."""
 
+import os
+import queue
+import threading
+import time
+
 import pytest
 
 from tensorproof.backends import UsageError
-from tensorproof.timing.crews import Crew, Origin, anchor_crew, own_python
+from tensorproof.timing.crews import Crew, Origin, anchor_crew, at_once, own_python
 from tensorproof.timing.processes import WorkerFailure
+from tensorproof.timing.resources import cores_apart, has_affinity, tie
 
 
 def test_an_unknown_backend_is_a_usage_error(tmp_path):
@@ -31,3 +37,60 @@ def test_a_worker_that_has_ended_is_started_anew(tmp_path):
         assert crew.worker(0) is not first
     finally:
         crew.close()
+
+
+@pytest.mark.skipif(not has_affinity(), reason="this system cannot tie a process to cores")
+def test_a_worker_is_tied_to_cores_with_all_its_threads():
+    before = os.sched_getaffinity(0)
+    ended = threading.Event()
+    identifiers = queue.SimpleQueue()
+
+    def wait():
+        identifiers.put(threading.get_native_id())
+        ended.wait()
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    other = identifiers.get()
+    try:
+        tie([min(before)])
+        assert os.sched_getaffinity(0) == os.sched_getaffinity(other) == {min(before)}
+    finally:
+        tie(before)
+        ended.set()
+        thread.join()
+    assert os.sched_getaffinity(0) == before
+
+
+@pytest.mark.skipif(not has_affinity(), reason="this system cannot tie a process to cores")
+def test_workers_that_prepare_at_once_share_no_core():
+    available = os.sched_getaffinity(0)
+    for threads in range(1, len(available) + 1):
+        groups = cores_apart(threads)
+        assert [len(group) for group in groups] == [threads] * (len(available) // threads)
+        used = [core for group in groups for core in group]
+        assert len(set(used)) == len(used)
+        assert set(used) <= available
+
+
+def test_what_is_done_at_once_is_done_by_so_many():
+    together, most = [], []
+
+    def action(first, second):
+        together.append((first, second))
+        time.sleep(0.01)
+        most.append(len(together))
+        together.remove((first, second))
+
+    at_once(2, action, [(number, 0) for number in range(8)])
+    assert len(most) == 8
+    assert max(most) == 2
+
+
+def test_what_one_raises_is_raised():
+    def action(first, second):
+        if first == 3:
+            raise UsageError("of the third")
+
+    with pytest.raises(UsageError, match="of the third"):
+        at_once(2, action, [(number, 0) for number in range(8)])

@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--launches", type=int, default=3, metavar="N", help="launches of the timings (default: 3)")
     parser.add_argument("--threads", type=int, default=None, metavar="N", help="threads of the timings")
     parser.add_argument("--rounds", type=int, default=None, metavar="N", help="rounds of the timings")
-    limit = "rounds of a series end after this time (default: 0.5); the gates look at many nights"
-    parser.add_argument("--series-seconds", type=float, default=0.5, metavar="SECONDS", help=limit)
+    limit = "rounds of a series end after this time (default: 0.4); the gates look at many nights"
+    parser.add_argument("--series-seconds", type=float, default=0.4, metavar="SECONDS", help=limit)
     for name, words in (
         ("op", "operation to check and time"),
         ("workload", "workload to time (default: S and M)"),

@@ -1,7 +1,8 @@
 """Crews: the worker processes of a backend from an environment, one for each launch, started when they are needed."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,10 @@ class Crew:
     workers: dict[int, WorkerProcess] = field(default_factory=dict)
     hello: dict[str, Any] = field(default_factory=dict)
     """What the first worker said of itself."""
+
+    def runs(self, launch: int) -> bool:
+        """Whether there is a worker of a launch."""
+        return launch in self.workers and self.workers[launch].alive
 
     def worker(self, launch: int) -> WorkerProcess:
         """The worker of a launch, started if there is none.
@@ -134,3 +139,13 @@ def anchor_crew(threads: int, cores: Sequence[int] | None, folder: Path) -> Crew
 def own_python() -> Path:
     """The interpreter that the controller runs in."""
     return Path(sys.executable)
+
+
+def at_once(most: int, action: Callable[[int, int], None], pairs: Sequence[tuple[int, int]]) -> None:
+    """Do something with pairs, so many at a time; what one raises is raised."""
+    threads = ThreadPoolExecutor(max(1, most))
+    try:
+        for _ in threads.map(lambda pair: action(*pair), pairs):
+            pass
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)  # who interrupts does not wait for compilers

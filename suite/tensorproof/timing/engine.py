@@ -1,20 +1,25 @@
 """The engine: groups of contenders timed in rounds, one block of each in balanced order, one worker active at a time."""
 
+import contextlib
 import math
+import queue
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from tensorproof.records import frames
 from tensorproof.timing import lines
 from tensorproof.timing.arrays import ROTATED
-from tensorproof.timing.crews import Crew, Described
+from tensorproof.timing.crews import Crew, Described, at_once
 from tensorproof.timing.plan import Contender, Group
 from tensorproof.timing.prepared import PART_NS
 from tensorproof.timing.processes import WorkerFailure
 from tensorproof.timing.reference import Expected, References, judged
+from tensorproof.timing.resources import cores_apart
 from tensorproof.timing.statistics import balanced_order, compare, median_interval
 from tensorproof_reference.operation import Operation
 
@@ -103,6 +108,8 @@ class Engine:
         self.settings = settings
         self.limits = limits
         self.folder = folder
+        self.prepare_on = cores_apart(settings.threads)
+        """The cores for each of the workers that prepare at the same time."""
         self.references = References(folder, operations, settings.seed)
         self.seconds = Seconds()
         self.began = time.perf_counter()
@@ -114,10 +121,7 @@ class Engine:
         try:
             for entry in entries:
                 self._expect(group, entry)
-            for launch in range(self.settings.launches):
-                for entry in entries:
-                    if entry.running:
-                        self._guarded(group, entries, entry, launch, self._prepare)
+            self._prepare_all(group, entries)
             self._choose_calls(entries)
             self._rounds(group, entries, anchors)
             for entry in entries:
@@ -185,13 +189,49 @@ class Engine:
             if entry.contender.origin == origin and entry.running and launch in entry.prepared:
                 self._guarded(group, entries, entry, launch, self._prepare)
 
-    def _prepare(self, group: Group, entry: Entry, launch: int) -> None:
-        """Compile a contender in a launch, and let it settle."""
-        assert entry.expected is not None
-        start = time.perf_counter()
-        self.crews[entry.contender.origin].worker(launch)
+    def _prepare_all(self, group: Group, entries: Sequence[Entry]) -> None:
+        """Prepare every contender in every launch, as many workers at once as there are cores: nothing is timed meanwhile.
+
+        The first launch of a backend goes before its others, which find what it has compiled.
+        """
+        origins = list(dict.fromkeys(entry.contender.origin for entry in entries if entry.running))
+        pairs = [(origin, launch) for launch in range(self.settings.launches) for origin in origins]
+        abreast = 1 if any(entry.contender.device != "cpu" for entry in entries) else len(self.prepare_on)
+        cores: queue.SimpleQueue[tuple[int, ...]] = queue.SimpleQueue()
+        for core in self.prepare_on[:abreast]:
+            cores.put(core)
+        compiled = {origin: threading.Event() for origin in origins}
+
+        def start(origin: int, launch: int) -> None:
+            with contextlib.suppress(WorkerFailure):  # told when it is to prepare something
+                self.crews[origin].worker(launch)
+
+        def prepare(origin: int, launch: int) -> None:
+            if launch:
+                compiled[origin].wait()
+            core = cores.get()
+            try:
+                for entry in entries:
+                    if entry.contender.origin == origin and entry.running:
+                        self._guarded(group, entries, entry, launch, partial(self._prepare, cores=core))
+            finally:
+                cores.put(core)
+                compiled[origin].set()
+
+        began = time.perf_counter()
+        at_once(abreast, start, [pair for pair in pairs if not self.crews[pair[0]].runs(pair[1])])
         started = time.perf_counter()
-        self.seconds.starting += started - start
+        at_once(len(pairs), prepare, pairs)
+        self.seconds.starting += started - began
+        self.seconds.preparing += time.perf_counter() - started
+
+    def _prepare(self, group: Group, entry: Entry, launch: int, cores: Sequence[int] = ()) -> None:
+        """Compile a contender in a launch, and let it settle; on some cores, if any are given."""
+        assert entry.expected is not None
+        crew = self.crews[entry.contender.origin]
+        worker = crew.worker(launch)
+        if cores:
+            worker.ask("tie", self.settings.seconds, cores=cores)
         found = self._ask(
             entry,
             launch,
@@ -205,7 +245,8 @@ class Engine:
         entry.prepared.setdefault(launch, found)
         call_ns = self._ask(entry, launch, "warm_up")["call_ns"]
         entry.call_ns = min(entry.call_ns, call_ns)
-        self.seconds.preparing += time.perf_counter() - started
+        if cores:
+            worker.ask("tie", self.settings.seconds, cores=crew.cores)
 
     def _choose_calls(self, entries: Sequence[Entry]) -> None:
         for entry in entries:

@@ -60,6 +60,22 @@ def worker_cores(threads: int) -> tuple[int, ...] | None:
     return tuple(sorted(os.sched_getaffinity(0))[-threads:]) if has_affinity() else None
 
 
+def cores_apart(threads: int) -> list[tuple[int, ...]]:
+    """Groups of so many cores each, for workers that do something at the same time. One group where there is no affinity."""
+    if not has_affinity():
+        return [()]
+    cores = sorted(os.sched_getaffinity(0))[::-1]
+    return [tuple(cores[place : place + threads]) for place in range(0, len(cores) - threads + 1, threads)]
+
+
+def tie(cores: Sequence[int]) -> None:
+    """Tie every thread of this process to some cores."""
+    os.sched_setaffinity(0, cores)
+    for thread in Path("/proc/self/task").glob("*"):  # the other threads, where the system lists them
+        with contextlib.suppress(OSError):  # one that has just ended
+            os.sched_setaffinity(int(thread.name), cores)
+
+
 @contextmanager
 def on_cores(cores: Sequence[int] | None) -> Iterator[None]:
     """Tie this process, and so what it starts meanwhile, to some cores."""

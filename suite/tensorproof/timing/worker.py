@@ -21,6 +21,7 @@ from tensorproof.description import describe
 from tensorproof.execution import is_out_of_memory
 from tensorproof.records import frames
 from tensorproof.timing import audit, kernels, prepared
+from tensorproof.timing.resources import tie
 
 PROTOCOL = 1
 """The version of what controller and worker say to each other; both must have the same."""
@@ -58,6 +59,11 @@ class Worker:
         case = prepared.prepare(self.backend, self.device, self.operations[operation], mode, dtype, direction, Path(arguments))
         self.cases[key] = case
         return {"compiled": case.compiled, "footprint": case.footprint}
+
+    def tie(self, cores: list[int]) -> dict[str, Any]:
+        """Use these cores from now on."""
+        tie(cores)
+        return {}
 
     def warm_up(self, key: str) -> dict[str, Any]:
         """Ns of a call, once it has settled."""

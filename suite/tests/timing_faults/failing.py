@@ -14,6 +14,8 @@ from tensorproof_numpy import NumpyBackend
 from timing_faults import shortened
 
 STAGES = ("prepare", "warm_up", "block", "audit")
+MODULES = ("tensorproof.timing.prepared", "tensorproof.timing.audit")
+"""Where their functions are."""
 BLOCK = 3
 """The round in which the stage ``block`` fails."""
 
@@ -66,7 +68,7 @@ def stage() -> tuple[str, Any]:
     """The suite's function that this is called from, and its frame."""
     frame = sys._getframe(1)
     while frame is not None:
-        if frame.f_globals.get("__name__") == "tensorproof.timing.prepared" and frame.f_code.co_name in STAGES:
+        if frame.f_globals.get("__name__") in MODULES and frame.f_code.co_name in STAGES:
             return frame.f_code.co_name, frame
         frame = frame.f_back  # type: ignore[assignment]
     return "", None
