@@ -328,6 +328,11 @@ class Backend:
         """The largest use of the device's memory since it was reset, in bytes."""
         raise NotImplementedError("reset_peak_memory says that there is a count: def peak_memory(self, device)")
 
+    def cache_flusher(self, device: str) -> Callable[[], Any] | None:
+        """What writes more of a device's memory than its caches hold, and returns what ``wait`` waits for. ``None`` where there
+        is no telling; the caches of a CPU are emptied by the suite itself."""
+        return None
+
     def device_spans(self, calls: Sequence[Callable[[], Any]], device: str) -> Sequence[float] | None:
         """Run the calls one after the other without waiting between; how long the device took for each, in ns, by its own
         events. ``None`` where the device has no events of its own (a CPU)."""

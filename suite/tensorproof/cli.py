@@ -17,9 +17,11 @@ from tensorproof.description import Description
 from tensorproof.merge import merge_records, write_record
 from tensorproof.nightly import command as nightly
 from tensorproof.options import add_selection_options, selected, selection_of
-from tensorproof.records import Record, read_record
+from tensorproof.records import read_record
 from tensorproof.summary import summary_text
 from tensorproof.timing.command import duel_command, time_command
+from tensorproof.timing.command import summary as timings_summary
+from tensorproof.timing.merge import lines_of, merge_timing_records
 from tensorproof.timing.options import add_command_options
 from tensorproof.timing.records import is_timing_record, read_timing_record
 from tensorproof_reference.operation import DTYPES
@@ -69,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a run (NDJSON)")
     report.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help="the page to write")
 
-    merge = commands.add_parser("merge", help="merge the records of the shards of one run")
+    merge = commands.add_parser("merge", help="merge the records of the shards of one run, of conformance or of timings")
     merge.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a shard (NDJSON)")
     merge.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help="the record to write")
 
@@ -135,13 +137,19 @@ def _report(options: argparse.Namespace) -> int:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    merged: Record = merge_records([read_record(path) for path in options.runs])
-    write_record(merged, options.output)
-    print(summary_text(merged))
-    for note in merged.notes:
-        print(note)
-    print(f"record: {options.output}")
-    return 0 if merged.complete else 1
+    timings = [is_timing_record(path) for path in options.runs]
+    if any(timings) and not all(timings):
+        raise UsageError("records of conformance and of timings are not of one run; tensorproof report takes both")
+    if all(timings):
+        timed = merge_timing_records([read_timing_record(path) for path in options.runs])
+        write_record(lines_of(timed), options.output)
+        lines, complete = [timings_summary(timed)], timed.complete
+    else:
+        merged = merge_records([read_record(path) for path in options.runs])
+        write_record([merged.header, *merged.checks, *([merged.end] if merged.end else [])], options.output)
+        lines, complete = [summary_text(merged), *merged.notes], merged.complete
+    print(*lines, f"record: {options.output}", sep="\n")
+    return 0 if complete else 1
 
 
 def _compare(options: argparse.Namespace) -> int:

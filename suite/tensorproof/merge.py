@@ -1,21 +1,19 @@
 """Merging the records of shards into the record of one run."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tensorproof.backends import UsageError
 from tensorproof.baseline import check_key
 from tensorproof.records import Record, write_line
 from tensorproof.summary import verdict
+from tensorproof.timing.records import TimingRecord
 
 SAME = ("format", "tensorproof", "specification", "backend", "device", "seed", "versions", "options")
 """What the headers of shards of one run agree on."""
-
-
-def _shard(record: Record) -> tuple[int, int]:
-    index, _, count = str(record.header.get("shard") or "1/1").partition("/")
-    return int(index), int(count)
 
 
 def merge_records(records: Sequence[Record]) -> Record:
@@ -28,21 +26,8 @@ def merge_records(records: Sequence[Record]) -> Record:
         UsageError: the records are not shards of one run, or overlap.
     """
     first = records[0]
-    _, count = _shard(first)
-    for record in records[1:]:
-        for key in SAME:
-            mine, theirs = (_without_shard(item, key) for item in (first, record))
-            if mine != theirs:
-                raise UsageError(f"{record.name} and {first.name} are not of one run: {key} differs")
-        if _shard(record)[1] != count:
-            raise UsageError(f"{record.name} is shard {record.header['shard']}, {first.name} is shard {first.header['shard']}")
-    seen = Counter(_shard(record)[0] for record in records)
-    twice = [str(index) for index, number in seen.items() if number > 1]
-    if twice:
-        raise UsageError(f"shard {', '.join(twice)} of {count} is given more than once")
-    missing = [index for index in range(1, count + 1) if index not in seen]
-    notes = [f"incomplete: shard {index}/{count} is missing" for index in missing]
-    notes += [f"incomplete: {record.name} was killed or is short" for record in records if not record.complete]
+    notes, count = shards_of_one_run(records, SAME, [str(record.header.get("shard") or "1/1") for record in records])
+    missing = len(records) < count
     checks = [check for record in records for check in record.checks]
     doubled = len(checks) - len({check_key(check) for check in checks})
     if doubled:
@@ -61,20 +46,54 @@ def merge_records(records: Sequence[Record]) -> Record:
     return merged
 
 
-def _without_shard(record: Record, key: str) -> object:
-    value = record.header.get(key)
-    return {name: item for name, item in value.items() if name != "shard"} if key == "options" and value else value
+def shards_of_one_run(
+    records: Sequence[Record | TimingRecord], same: Sequence[str], shards: Sequence[str]
+) -> tuple[list[str], int]:
+    """What is missing from the records of shards (``I/N``) to be a whole run, and of how many shards it is.
+
+    Raises:
+        UsageError: their headers differ in what must be the ``same``, or a shard is there twice.
+    """
+    first, numbers = records[0], [_numbers(record, shard) for record, shard in zip(records, shards, strict=True)]
+    count = numbers[0][1]
+    for record, shard, (_, of) in zip(records, shards, numbers, strict=True):
+        for key in same:
+            mine, theirs = (_without_shard(item.header, key) for item in (first, record))
+            if mine != theirs:
+                raise UsageError(f"{record.name} and {first.name} are not of one run: {key} differs")
+        if of != count:
+            raise UsageError(f"{record.name} is shard {shard}, {first.name} is shard {shards[0]}")
+    seen = Counter(index for index, _ in numbers)
+    twice = [str(index) for index, number in seen.items() if number > 1]
+    if twice:
+        raise UsageError(f"shard {', '.join(twice)} of {count} is given more than once")
+    notes = [f"incomplete: shard {index}/{count} is missing" for index in range(1, count + 1) if index not in seen]
+    return notes + [f"incomplete: {record.name} was killed or is short" for record in records if not record.complete], count
 
 
-def write_record(record: Record, path: Path) -> None:
-    """Write a record.
+def _numbers(record: Record | TimingRecord, shard: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", shard)
+    if not found:
+        raise UsageError(f"{record.name}: its header says shard {shard!r}; expected I/N")
+    return int(found[1]), int(found[2])
+
+
+def _without_shard(header: Mapping[str, Any], key: str) -> object:
+    value = header.get(key)
+    if key != "options" or not isinstance(value, dict):
+        return value
+    return {name: item for name, item in value.items() if name != "shard"}
+
+
+def write_record(lines: Iterable[Mapping[str, Any]], path: Path) -> None:
+    """Write the lines of a record.
 
     Raises:
         UsageError: the file exists or cannot be written.
     """
     try:
         with path.open("x", encoding="utf-8", newline="\n") as file:
-            for line in (record.header, *record.checks, *([record.end] if record.end else [])):
+            for line in lines:
                 write_line(file, line)
     except FileExistsError:
         raise UsageError(f"-o: {path.name} exists already; records are never overwritten") from None

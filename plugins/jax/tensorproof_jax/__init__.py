@@ -3,7 +3,8 @@
 import importlib.metadata
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ from tensorproof_reference.model import Model
 __all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products", "schedules"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
+FLUSHED = 1 << 28
+"""Bytes: more than the caches of the accelerators that there are."""
 
 
 def _device_name(device: Any) -> str:
@@ -182,6 +185,11 @@ class JaxBackend(Backend):
     def reset_peak_memory(self, device: str) -> bool:
         """JAX's allocators count, but forget nothing: a fresh process is needed."""
         return False
+
+    def cache_flusher(self, device: str) -> Callable[[], Any] | None:
+        """By adding to more than its caches hold."""
+        buffer = jax.device_put(jnp.zeros(FLUSHED // 4, jnp.float32), self._places[device])
+        return partial(jax.jit(lambda x: x + 1.0), buffer)
 
     def model(self, model: Model) -> Implementation:
         """The model as ``flax.linen.Sequential``."""

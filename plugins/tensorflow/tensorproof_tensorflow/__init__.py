@@ -1,7 +1,7 @@
 """TensorFlow as a backend: eager, ``tf.function``, and XLA; Keras for what ``tf.nn`` lacks."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,8 @@ from tensorproof_tensorflow.table import operations
 __all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products", "schedules"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
+FLUSHED = 1 << 28
+"""Bytes: more than the caches of the accelerators that there are."""
 
 
 def _device_name(full: str) -> str:
@@ -217,6 +219,12 @@ class TensorFlowBackend(Backend):
     def peak_memory(self, device: str) -> int:
         """The allocator's largest use."""
         return int(tf.config.experimental.get_memory_info(device)["peak"])
+
+    def cache_flusher(self, device: str) -> Callable[[], Any] | None:
+        """By adding to more than its caches hold."""
+        with tf.device(device):
+            buffer = tf.zeros(FLUSHED // 4, tf.float32)
+        return lambda: buffer + 1.0
 
     def model(self, model: Model) -> Implementation:
         """The model as ``keras.Sequential``."""

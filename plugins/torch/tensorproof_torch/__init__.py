@@ -243,6 +243,14 @@ class TorchBackend(Backend):
         """The allocator's largest use."""
         return int(torch.accelerator.max_memory_allocated(device))
 
+    def cache_flusher(self, device: str) -> Callable[[], Any] | None:
+        """By setting twice as many bytes as the second-level cache of a CUDA device has to zero."""
+        if not device.startswith("cuda"):
+            return None
+        buffer = torch.empty(2 * torch.cuda.get_device_properties(device).L2_cache_size, dtype=torch.int8, device=device)
+        flush: Callable[[], Any] = buffer.zero_
+        return flush
+
     def device_spans(self, calls: Sequence[Callable[[], Any]], device: str) -> Sequence[float] | None:
         """By events on the current stream."""
         if device == "cpu":

@@ -48,14 +48,23 @@ def latencies(call: Call, sets: Sets, calls: int, first: int, wait: Wait, kept: 
     return samples
 
 
-def cold_latencies(call: Call, sets: Sets, calls: int, wait: Wait, kept: list[Any]) -> list[int]:
-    """Like ``latencies``, but before each call more memory than the caches hold is written."""
-    buffer = np.zeros(flush_bytes() // 8)
+def cold_latencies(call: Call, sets: Sets, calls: int, flush: Callable[[], Any], wait: Wait, kept: list[Any]) -> list[int]:
+    """Like ``latencies``, but the caches are emptied before each call."""
     samples = []
     for place in range(calls):
-        buffer += 1.0
+        wait((flush(),))
         samples += latencies(call, sets, 1, place, wait, kept)
     return samples
+
+
+def host_flusher() -> Callable[[], None]:
+    """What writes more of the host's memory than its caches hold."""
+    buffer = np.zeros(flush_bytes() // 8)
+
+    def flush() -> None:
+        np.add(buffer, 1.0, out=buffer)
+
+    return flush
 
 
 @contextmanager

@@ -308,9 +308,8 @@ class Engine:
         start = time.perf_counter()
         path = self.folder / f"outputs_{entry.key}.npz"
         entry.finish = self._ask(entry, launch, "finish", calls=entry.calls, outputs=entry.expected.wanted, path=str(path))
-        if entry.contender.device == "cpu":
-            entry.cold_ns = self._ask(entry, launch, "cold")["latencies_ns"]
-        else:
+        entry.cold_ns = self._ask(entry, launch, "cold")["latencies_ns"]
+        if entry.contender.device != "cpu":
             entry.device = self._ask(entry, launch, "device_times", calls=DEVICE_CALLS)
         entry.memory = self._ask(entry, launch, "memory")
         self.seconds.preparing += time.perf_counter() - start

@@ -53,7 +53,8 @@ def _clocks(entry: "Entry") -> dict[str, Any]:
     }
     others = {
         "latency cold": entry.cold_ns,
-        "device_span cold": entry.device.get("spans_ns"),
+        "device_span hot": entry.device.get("spans_ns"),
+        "device_span cold": entry.device.get("cold_spans_ns"),
         "device_busy hot": entry.device.get("busy_ns"),
     }
     return found | {name: clock(samples, [], 1) for name, samples in others.items() if samples}

@@ -17,7 +17,7 @@ from tensorproof.execution import OperationFunction, laid_out
 from tensorproof.expectation import arguments_of
 from tensorproof.models import implementation_of
 from tensorproof.timing.arrays import ITEMSIZES, ROTATED, load_arguments, rotated
-from tensorproof.timing.blocks import Usage, cold_latencies, latencies, throughput, undisturbed
+from tensorproof.timing.blocks import Usage, cold_latencies, host_flusher, latencies, throughput, undisturbed
 from tensorproof.timing.closures import held_arrays
 from tensorproof.timing.placement import Host, Placement, movable, move, placed
 from tensorproof.timing.resources import peak, reset_peak, use_huge_pages
@@ -211,23 +211,27 @@ def block(prepared: Prepared, calls: int) -> dict[str, Any]:
 
 
 def cold(prepared: Prepared) -> list[int]:
-    """Latencies with cold caches, in ns; none for long calls, which make little of what is in a cache when they begin.
-
-    Of a CPU: an accelerator's caches are not reached by writing to the host's memory.
-    """
-    if prepared.call_ns >= LONG_NS:
+    """Latencies with cold caches, in ns; none for long calls, which make little of what is in a cache when they begin, and for
+    a device whose caches nobody knows how to empty."""
+    flush = host_flusher() if prepared.device == "cpu" else prepared.backend.cache_flusher(prepared.device)
+    if flush is None or prepared.call_ns >= LONG_NS:
         return []
     with undisturbed(), prepared.backend.timed_loop(prepared.device):
-        return cold_latencies(prepared.call, prepared.sets, COLD_CALLS, prepared.wait, prepared.kept)
+        return cold_latencies(prepared.call, prepared.sets, COLD_CALLS, flush, prepared.wait, prepared.kept)
 
 
-def device_times(prepared: Prepared, calls: int) -> dict[str, Any]:
-    """By the device's own clock, in ns: spans by events, and the sum of kernels; empty lists where it has none."""
-    with undisturbed(), prepared.backend.timed_loop(prepared.device):
+def device_times(prepared: Prepared, calls: int) -> dict[str, list[float]]:
+    """By the device's own clock, in ns: spans by events with hot and with cold caches, and the sum of kernels; empty lists where
+    it has none."""
+    backend, device = prepared.backend, prepared.device
+    with undisturbed(), backend.timed_loop(device):
         several = [partial(prepared.call, *prepared.sets[number % ROTATED]) for number in range(calls)]
-        spans = prepared.backend.device_spans(several, prepared.device)
-        busy = prepared.backend.device_busy(several[0], prepared.device)
-    return {"spans_ns": list(spans or ()), "busy_ns": [] if busy is None else [busy]}
+        flush = backend.cache_flusher(device)
+        hot = backend.device_spans(several, device) or ()
+        # The flushes are on the device's queue as well, each with a span of its own.
+        cold = () if flush is None else backend.device_spans([one for call in several for one in (flush, call)], device) or ()
+        busy = backend.device_busy(several[0], device)
+    return {"spans_ns": list(hot), "cold_spans_ns": list(cold)[1::2], "busy_ns": [] if busy is None else [busy]}
 
 
 def memory(prepared: Prepared) -> dict[str, Any]:
