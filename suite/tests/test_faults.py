@@ -2,7 +2,8 @@
 
 import pytest
 from faults import ALL, BEYOND
-from faulty import NOTICED, SPECIFICATION, Fault, SmallBackend, checks_of, first_notice, right_vjp
+from faulty import NOTICED, Fault, checks_of, first_notice, right_vjp
+from small_backend import SPECIFICATION, SmallBackend
 from write_fault_table import PAGE, named_in
 
 from tensorproof.cases import LARGE

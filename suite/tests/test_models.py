@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema
 import numpy as np
 import pytest
-from faulty import SPECIFICATION, SmallBackend
+from small_backend import SPECIFICATION, SmallBackend
 
 from tensorproof.backend import Backend, Implementation, Unsupported
 from tensorproof.cases import Case, Declared, all_cases

@@ -1,7 +1,8 @@
 """Faults in softmax and log_softmax: shifts, axes, masked rows, sums in few bits."""
 
 import numpy as np
-from faulty import Faults, reference, right_vjp, to_dtype, working_dtype
+from faulty import Faults, reference, right_vjp
+from small_backend import to_dtype, working_dtype
 
 FAULTS = Faults()
 

@@ -3,7 +3,8 @@
 import math
 
 import numpy as np
-from faulty import Faults, reference, right_vjp, to_dtype, working_dtype
+from faulty import Faults, reference, right_vjp
+from small_backend import to_dtype, working_dtype
 
 FAULTS = Faults()
 

@@ -4,8 +4,9 @@ import math
 from typing import Any
 
 import numpy as np
-from faulty import Faults, reference, right_vjp, to_dtype, working_dtype
+from faulty import Faults, reference, right_vjp
 from scipy.special import erf
+from small_backend import to_dtype, working_dtype
 
 FAULTS = Faults()
 

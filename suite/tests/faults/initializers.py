@@ -3,7 +3,8 @@
 import math
 
 import numpy as np
-from faulty import SPECIFICATION, Faults, reference
+from faulty import Faults, reference
+from small_backend import SPECIFICATION
 
 from tensorproof_reference.stream import Stream
 

@@ -1,7 +1,8 @@
 """Faults in losses and penalties: reductions, smoothing, ignored labels, clipping, ranges."""
 
 import numpy as np
-from faulty import Faults, reference, right_vjp, to_dtype, working_dtype
+from faulty import Faults, reference, right_vjp
+from small_backend import to_dtype, working_dtype
 
 FAULTS = Faults()
 

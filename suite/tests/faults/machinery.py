@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from faulty import Faults, Node, SmallBackend, Value, reference, right_vjp
+from faulty import Faults, reference, right_vjp
+from small_backend import Node, SmallBackend, Value
 
 FAULTS = Faults()
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from faulty import Faults, SmallBackend
+from faulty import Faults
+from small_backend import SmallBackend
 
 from tensorproof.backend import Implementation
 from tensorproof.models import composed_model

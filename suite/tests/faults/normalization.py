@@ -1,7 +1,8 @@
 """Faults in batch and layer normalization: statistics, epsilon, running averages, axes, gradients, low precision."""
 
 import numpy as np
-from faulty import Faults, reference, right_vjp, to_dtype, working_dtype
+from faulty import Faults, reference, right_vjp
+from small_backend import to_dtype, working_dtype
 
 FAULTS = Faults()
 

@@ -3,7 +3,8 @@
 import functools
 
 import numpy as np
-from faulty import OPERATIONS, Faults, reference
+from faulty import Faults, reference
+from small_backend import OPERATIONS
 
 FAULTS = Faults()
 STEPPING = ("gradient_descent", "sgd", "momentum", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "nadam")

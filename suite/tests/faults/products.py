@@ -1,7 +1,8 @@
 """Faults in matrix products, dense layers and the two regressions."""
 
 import numpy as np
-from faulty import Faults, reference, right_vjp, to_dtype, working_dtype
+from faulty import Faults, reference, right_vjp
+from small_backend import to_dtype, working_dtype
 
 FAULTS = Faults()
 

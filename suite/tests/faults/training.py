@@ -4,7 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from faulty import Faults, SmallBackend, Value, in_working_precision
+from faulty import Faults
+from small_backend import SmallBackend, Value, in_working_precision
 
 from faults.models import Called, Description, layers_of
 from tensorproof.backend import Implementation
