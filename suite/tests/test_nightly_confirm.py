@@ -9,7 +9,7 @@ from nightly_records import PINS, StubRunner, duel, header, history_of, night, s
 
 from tensorproof.nightly.accepted import Accepted
 from tensorproof.nightly.confirm import confirm, earlier_findings, findings_of, series_of, verdict_of, write_verdict
-from tensorproof.nightly.environments import COMPLETE, FOLDER, NotBuilt, prune, rebuild
+from tensorproof.nightly.environments import COMPLETE, FOLDER, NotBuilt, compiled_programs, prune, rebuild
 from tensorproof.nightly.gates import Change
 from tensorproof.nightly.history import night_start
 from tensorproof.nightly.packages import Environment, digest_of
@@ -295,3 +295,22 @@ def test_words_of_a_duel_carry_its_interval():
 def test_series_of_a_finding(bench):
     [line] = bench.confirm(runner())
     assert series_of(line) == series(0)
+
+
+def test_compiled_programs_are_kept_for_the_same_packages_on_the_same_machine_only(tmp_path):
+    def environment(backend: str, text: str) -> Environment:
+        return Environment(backend, tmp_path / "python", "python3.11", text)
+
+    torch, jax = environment("torch", "torch==2.13.0"), environment("jax", "jax==0.10.2")
+    first = compiled_programs(tmp_path, [torch, jax], {"processor": "one"})
+    first.mkdir(parents=True)
+    (first / "program").touch()
+    assert compiled_programs(tmp_path, [jax, torch], {"processor": "one"}) == first
+    assert (first / "program").exists()
+    for environments, machine in (
+        ([torch, jax], {"processor": "two"}),
+        ([environment("torch", "torch==2.14.0"), jax], {"processor": "one"}),
+        ([torch], {"processor": "one"}),
+    ):
+        assert compiled_programs(tmp_path, environments, machine) != first
+    assert not first.exists()

@@ -81,6 +81,17 @@ def test_a_night_without_a_change_ends_with_0(place, capsys):
         assert (place.folder / f"packages_{backend}.txt").read_text().startswith("# python 3.")
 
 
+def test_timings_find_what_the_night_before_has_compiled(place):
+    def kept(runner):
+        place.run(runner)
+        return [word for words in runner.full for word in words if word.startswith("--compile-cache=")]
+
+    (first,) = kept(StubRunner(place.ratios))
+    place.moment += datetime.timedelta(days=1)
+    assert kept(StubRunner(place.ratios)) == [first]
+    assert first.startswith(f"--compile-cache={place.history}")
+
+
 def test_what_is_run(place):
     runner = StubRunner(place.ratios)
     place.run(runner, "--op=op0", "--launches=5", "--mode=eager")

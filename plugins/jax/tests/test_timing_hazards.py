@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tensorproof import cli
 from tensorproof.backends import load
 from tensorproof.timing.blocks import latencies
 from tensorproof.timing.closures import held_arrays
+from tensorproof.timing.records import read_timing_record
 
 SIZE = 384
 
@@ -86,3 +88,21 @@ def test_the_gradient_of_a_sum_is_cheaper_than_that_for_a_cotangent(backend, squ
     given = jax.jit(lambda x, y, dy: jax.vjp(product, x, y)[1](dy))
     x, y, dy = squares
     assert median_ns(of_a_sum, [(x, y)], wait) < median_ns(given, [(x, y, dy)], wait) / 2
+
+
+def test_compiling_is_timed_without_and_with_kept_programs_and_never_taken_for_one_another(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    command = ["time", "jax", "--op=relu", "--workload=S", "--direction=forward", "--mode=jit", "--launches=2", "--rounds=1"]
+    command += ["--series-seconds=0.1", "--compile-cache=kept"]
+    found = []
+    for name in ("first.ndjson", "second.ndjson"):
+        assert cli.main([*command, f"--record={name}"]) == 0
+        record = read_timing_record(tmp_path / name)
+        found.append((record.timings[0]["compile"], record.header["notes"]))
+    (first, unsaid), (second, said) = found
+    assert first["cold"]["total_ns"] > first["warm"]["total_ns"] > 0
+    assert second["cold"] is None
+    assert second["warm"]["total_ns"] < first["cold"]["total_ns"]
+    note = "compiled programs of earlier runs were there for jax: no time of compiling without them"
+    assert note in said
+    assert note not in unsaid

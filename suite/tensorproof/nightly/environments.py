@@ -1,17 +1,21 @@
-"""Old environments, built again from the pins of a night, and kept until no unsettled change needs them."""
+"""What a history keeps beside its nights: old environments, built again from the pins of a night, until no unsettled change needs
+them; and the programs that tonight's packages have compiled, until the packages change."""
 
+import json
 import os
 import re
 import shutil
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tensorproof.nightly.packages import Environment, checked_pins, digest_of, interpreter, python_of
 from tensorproof.nightly.processes import Runner
 
 FOLDER = "environments"
+COMPILED = "compiled"
 DIGEST = re.compile(r"[0-9a-f]{12}")
 COMPLETE = "complete"
 """The file that says that an environment was built to its end."""
@@ -26,6 +30,16 @@ class NotBuilt(Exception):
 
 def _nothing() -> tuple[int, int]:
     return 0, 0
+
+
+def compiled_programs(history: Path, environments: Iterable[Environment], machine: Mapping[str, Any]) -> Path:
+    """The folder for what these packages compile on a machine like this one; those of other packages are removed."""
+    text = "\n".join([json.dumps(machine, sort_keys=True), *sorted(environment.text for environment in environments)])
+    folder = history / COMPILED / digest_of(text)
+    for other in folder.parent.glob("*"):
+        if DIGEST.fullmatch(other.name) and other != folder:
+            shutil.rmtree(other, ignore_errors=True)
+    return folder
 
 
 def rebuild(history: Path, old: str, current: Environment, runner: Runner, log: Path) -> Path:

@@ -16,13 +16,13 @@ from typing import Any
 from tensorproof.backends import UsageError
 from tensorproof.nightly.accepted import Accepted
 from tensorproof.nightly.confirm import UNSETTLED, confirm, earlier_findings, findings_of, series_of, write_verdict
-from tensorproof.nightly.environments import prune
+from tensorproof.nightly.environments import compiled_programs, prune
 from tensorproof.nightly.history import has_ended, is_night, json_lines, night_name, night_start, nights, now, timing_records
 from tensorproof.nightly.judge import Alarm, Judgement, judge
 from tensorproof.nightly.packages import Environment, kept_pins, look_into, pins_file
 from tensorproof.nightly.processes import TIMED_OUT, Runner, Watch, lines_done
 from tensorproof.nightly.summary import headline, summary
-from tensorproof.records import read_record, write_line
+from tensorproof.records import machine, read_record, write_line
 
 
 @dataclass(frozen=True)
@@ -154,6 +154,7 @@ def collect(plan: Plan, night: Night, environments: Mapping[str, Environment], r
         return
     command = [*plan.own, "time", *(environment.backend for environment in able)]
     command += [f"--env={environment.backend}={environment.python}" for environment in able]
+    command += [f"--compile-cache={compiled_programs(plan.history, able, machine())}"]
     command += [f"--record={record}", *plan.time_arguments, *(["--resume"] if record.exists() else [])]
     _stage(night, plan.timings, command, runner, lines_done(record, "timing"), (0, 1))
 

@@ -40,6 +40,9 @@ class Crew:
     threads: int
     cores: Sequence[int] | None
     cache: Path
+    """Where its compiled programs are kept."""
+    began_cached: bool = False
+    """Whether there were some of earlier runs."""
     workers: dict[int, WorkerProcess] = field(default_factory=dict)
     hello: dict[str, Any] = field(default_factory=dict)
     """What the first worker said of itself."""

@@ -59,7 +59,14 @@ def options_for(option: argparse.Namespace, backend: str) -> argparse.Namespace:
     if getattr(option, "numprocesses", None):
         raise UsageError("-n: timings stay in one process; leave it out")
     return argparse.Namespace(
-        **{**vars(option), "backends": [backend], "env": [], "resume": False, "request_timeout": option.check_timeout}
+        **{
+            **vars(option),
+            "backends": [backend],
+            "env": [],
+            "resume": False,
+            "request_timeout": option.check_timeout,
+            "compile_cache": None,
+        }
     )
 
 

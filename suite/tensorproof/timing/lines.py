@@ -60,8 +60,11 @@ def _clocks(entry: "Entry") -> dict[str, Any]:
     return found | {name: clock(samples, [], 1) for name, samples in others.items() if samples}
 
 
-def _compile(entry: "Entry", mode: str, cached: bool) -> dict[str, Any] | None:
-    """What compiling took with an empty cache (the first launch) and with what this left there (the second)."""
+def _compile(entry: "Entry", mode: str, cached: bool, began_cached: bool) -> dict[str, Any] | None:
+    """What compiling took with an empty cache (the first launch) and with what this left there (the second).
+
+    If there were programs of earlier runs, nobody knows whether the first launch found its own among them.
+    """
     if mode == "eager":
         return None
     stages = [
@@ -70,7 +73,7 @@ def _compile(entry: "Entry", mode: str, cached: bool) -> dict[str, Any] | None:
     ]
     counted = entry.finish["counted"]
     return {
-        "cold": stages[0],
+        "cold": None if began_cached else stages[0],
         "warm": stages[1] if cached and len(stages) > 1 else None,
         "graph_breaks": counted.get("graph_breaks"),
         "recompiles": counted.get("recompiles"),
@@ -123,11 +126,12 @@ def timing_line(
     inside = [block["inside_ns"] for block in blocks]
     known_faults = [block["faults"] / block["calls"] for block in blocks if block["faults"] is not None]
     audit = entry.finish["audit"]
-    cached = bool(engine.crews[contender.origin].hello.get("compile_cache"))
+    crew = engine.crews[contender.origin]
+    cached = bool(crew.hello.get("compile_cache"))
     return line | {
         "clocks": clocks,
         "anchor": {"median_ns": anchor, "ratio": median / anchor} if anchor else None,
-        "compile": _compile(entry, contender.mode, cached),
+        "compile": _compile(entry, contender.mode, cached, crew.began_cached),
         "memory": entry.memory,
         "work": done,
         "rates": rate,

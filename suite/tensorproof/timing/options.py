@@ -58,6 +58,8 @@ def add_command_options(parser: argparse.ArgumentParser) -> None:
     add("--record", default=None, metavar="FILE", help="where to write the record (NDJSON; default: under .tensorproof)")
     add("--resume", action="store_true", help="go on with the record of --record, if it is there")
     add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")
+    kept = "keep compiled programs here for later runs (default: each run begins with none, and measures compiling them)"
+    add("--compile-cache", type=Path, default=None, metavar="DIR", help=kept)
     add_series_options(add, launches=3)
 
 

@@ -77,7 +77,10 @@ def opened(options: Any) -> Iterator[Session]:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tensorproof_")))
         crews = []
         for number, origin in enumerate(origins_of(options.backends, options.env, options.device)):
-            crew = Crew(origin, options.threads, cores, folder / f"compiled_{number}")
+            cache = folder / f"compiled_{number}"
+            if options.compile_cache is not None:
+                cache = _kept_cache(options.compile_cache, origin.label)
+            crew = Crew(origin, options.threads, cores, cache, began_cached=cache.is_dir() and any(cache.iterdir()))
             stack.callback(crew.close)
             crews.append(crew)
         described = [describe_crew(crew, operations, options.declarations, options.seed) for crew in crews]
@@ -110,6 +113,15 @@ def opened(options: Any) -> Iterator[Session]:
         yield Session(options, crews, described, anchors, folder, planned, header)
 
 
+def _kept_cache(place: Path, label: str) -> Path:
+    cache = (place / label.replace(" ", "_")).absolute()
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--compile-cache: {place.name} cannot be written: {error.strerror}") from None
+    return cache
+
+
 def _header(
     options: Any,
     crews: list[Crew],
@@ -124,6 +136,10 @@ def _header(
         notes.append("affinity: this system cannot tie a process to cores; threads are verified by CPU time only")
     if available_cores() < 2:
         notes.append("one core only: what drives the workers shares it with them")
+    began_cached = [crew.origin.label for crew in crews if crew.began_cached]
+    if began_cached:
+        names = ", ".join(began_cached)
+        notes.append(f"compiled programs of earlier runs were there for {names}: no time of compiling without them")
     return {
         "kind": KIND,
         "format": FORMAT,
