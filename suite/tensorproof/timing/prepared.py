@@ -143,9 +143,11 @@ def _compiled(backend: Backend, device: str, call: Any, arguments: tuple[Any, ..
 
 
 def warm_up(prepared: Prepared) -> float:
-    """Call until three blocks agree within 5 %, or for a second; ns of a call. Of a block the quickest of three parts counts,
-    which is the last to be disturbed by other processes. A compiler that compiles anew at each call takes the whole second, or
-    goes on in the rounds: its recompilations are counted."""
+    """Call until three blocks agree within 5 % (two of long calls), or for a second; ns of a call.
+
+    Of a block the quickest of three parts counts, which is the last to be disturbed by other processes. A compiler that compiles
+    anew at each call takes the whole second, or goes on in the rounds: its recompilations are counted.
+    """
     deadline = perf_counter_ns() + WARM_NS
     recent: list[float] = []
     calls = 1
@@ -156,7 +158,8 @@ def warm_up(prepared: Prepared) -> float:
                 spent.append(throughput(prepared.call, prepared.sets, calls, prepared.place, prepared.wait, prepared.kept))
                 prepared.place += calls
             recent = [*recent[-2:], min(spent) / calls]
-            settled = len(recent) == 3 and max(recent) <= (1.0 + AGREE) * min(recent)
+            enough = 2 if spent[0] >= LONG_NS * calls else 3
+            settled = len(recent) >= enough and max(recent) <= (1.0 + AGREE) * min(recent)
             if settled and min(spent) >= PART_NS:
                 break
             if min(spent) < PART_NS:
