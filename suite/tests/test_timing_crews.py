@@ -10,7 +10,8 @@ import pytest
 from tensorproof.backends import UsageError
 from tensorproof.timing.crews import Crew, Origin, anchor_crew, at_once, own_python
 from tensorproof.timing.processes import WorkerFailure
-from tensorproof.timing.resources import cores_apart, has_affinity, tie
+from tensorproof.timing.resources import cores_apart, has_affinity, tie, tied_to
+from tensorproof.timing.worker import Worker
 
 
 def test_an_unknown_backend_is_a_usage_error(tmp_path):
@@ -53,10 +54,12 @@ def test_a_worker_is_tied_to_cores_with_all_its_threads():
     thread.start()
     other = identifiers.get()
     try:
-        tie([min(before)])
+        threads = tied_to(before)
+        assert {other, threading.get_native_id()} <= threads
+        tie(threads, [min(before)])
         assert os.sched_getaffinity(0) == os.sched_getaffinity(other) == {min(before)}
     finally:
-        tie(before)
+        tie(tied_to([min(before)]), before)
         ended.set()
         thread.join()
     assert os.sched_getaffinity(0) == before
@@ -94,3 +97,32 @@ def test_what_one_raises_is_raised():
 
     with pytest.raises(UsageError, match="of the third"):
         at_once(2, action, [(number, 0) for number in range(8)])
+
+
+@pytest.mark.skipif(not has_affinity() or len(os.sched_getaffinity(0)) < 2, reason="this takes two cores")
+def test_a_thread_that_went_elsewhere_by_itself_is_left_there():
+    before = os.sched_getaffinity(0)
+    own, other = sorted(before)[:2]
+    ended, identifiers = threading.Event(), queue.SimpleQueue()
+
+    def wait(core):
+        os.sched_setaffinity(0, {core})
+        identifiers.put(threading.get_native_id())
+        ended.wait()
+
+    escaped = threading.Thread(target=wait, args=(other,))
+    os.sched_setaffinity(0, {own})
+    try:
+        worker = Worker()
+        escaped.start()
+        thread = identifiers.get()
+        for away in (own, other):
+            worker.tie([away])
+            assert os.sched_getaffinity(0) == {away}
+            worker.untie()
+            assert os.sched_getaffinity(0) == {own}
+            assert os.sched_getaffinity(thread) == {other}
+    finally:
+        ended.set()
+        escaped.join()
+        os.sched_setaffinity(0, before)

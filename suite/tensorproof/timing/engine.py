@@ -229,8 +229,7 @@ class Engine:
     def _prepare(self, group: Group, entry: Entry, launch: int, cores: Sequence[int] = ()) -> None:
         """Compile a contender in a launch, and let it settle; on some cores, if any are given."""
         assert entry.expected is not None
-        crew = self.crews[entry.contender.origin]
-        worker = crew.worker(launch)
+        worker = self.crews[entry.contender.origin].worker(launch)
         if cores:
             worker.ask("tie", self.settings.seconds, cores=cores)
         found = self._ask(
@@ -247,7 +246,7 @@ class Engine:
         call_ns = self._ask(entry, launch, "warm_up")["call_ns"]
         entry.call_ns = min(entry.call_ns, call_ns)
         if cores:
-            worker.ask("tie", self.settings.seconds, cores=crew.cores)
+            worker.ask("untie", self.settings.seconds)
 
     def _choose_calls(self, entries: Sequence[Entry]) -> None:
         for entry in entries:

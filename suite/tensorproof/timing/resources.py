@@ -8,7 +8,7 @@ import contextlib
 import ctypes
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -68,12 +68,21 @@ def cores_apart(threads: int) -> list[tuple[int, ...]]:
     return [tuple(cores[place : place + threads]) for place in range(0, len(cores) - threads + 1, threads)]
 
 
-def tie(cores: Sequence[int]) -> None:
-    """Tie every thread of this process to some cores."""
-    os.sched_setaffinity(0, cores)
-    for thread in Path("/proc/self/task").glob("*"):  # the other threads, where the system lists them
+def tied_to(cores: Collection[int]) -> set[int]:
+    """The threads of this process that are tied to just these cores; where the system lists none, only the one that asks."""
+    found = set()
+    for thread in [int(path.name) for path in Path("/proc/self/task").glob("*")] or [0]:
         with contextlib.suppress(OSError):  # one that has just ended
-            os.sched_setaffinity(int(thread.name), cores)
+            if os.sched_getaffinity(thread) == set(cores):
+                found.add(thread)
+    return found
+
+
+def tie(threads: Collection[int], cores: Collection[int]) -> None:
+    """Tie threads of this process to some cores."""
+    for thread in threads:
+        with contextlib.suppress(OSError):  # one that has just ended
+            os.sched_setaffinity(thread, cores)
 
 
 @contextmanager

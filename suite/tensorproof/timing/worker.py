@@ -21,7 +21,7 @@ from tensorproof.description import describe
 from tensorproof.execution import is_out_of_memory
 from tensorproof.records import frames
 from tensorproof.timing import audit, kernels, prepared
-from tensorproof.timing.resources import tie
+from tensorproof.timing.resources import has_affinity, tie, tied_to
 
 PROTOCOL = 1
 """The version of what controller and worker say to each other; both must have the same."""
@@ -39,6 +39,9 @@ class Worker:
         self.settled: dict[str, dict[str, int]] = {}
         """What it had counted when the case had settled."""
         self.operations = specification()
+        self.cores = os.sched_getaffinity(0) if has_affinity() else set()
+        self.away: list[int] = []
+        self.elsewhere: set[int] = set()
 
     def hello(self, backend: str, device: str | None, threads: int, cache: str | None) -> dict[str, Any]:
         """Load a backend and say what it is. An empty name is a worker without one, for the anchor kernel."""
@@ -61,8 +64,18 @@ class Worker:
         return {"compiled": case.compiled, "footprint": case.footprint}
 
     def tie(self, cores: list[int]) -> dict[str, Any]:
-        """Use these cores from now on."""
-        tie(cores)
+        """Use these cores for a while, with every thread that uses those of the process.
+
+        One that went elsewhere by itself is left alone, so that the question of trust can tell of it.
+        """
+        threads = tied_to(self.cores)
+        self.away, self.elsewhere = cores, tied_to(cores) - threads
+        tie(threads, cores)
+        return {}
+
+    def untie(self) -> dict[str, Any]:
+        """Use the cores that the process was given, with these threads and those that they started meanwhile."""
+        tie(tied_to(self.away) - self.elsewhere, self.cores)
         return {}
 
     def warm_up(self, key: str) -> dict[str, Any]:
