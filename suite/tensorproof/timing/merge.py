@@ -6,7 +6,7 @@ from typing import Any
 
 from tensorproof.backends import UsageError
 from tensorproof.merge import shards_of_one_run
-from tensorproof.timing.records import TimingRecord
+from tensorproof.timing.records import TimingRecord, line_key
 
 SAME = (
     "format",
@@ -38,7 +38,7 @@ def merge_timing_records(records: Sequence[TimingRecord]) -> TimingRecord:
     first = records[0]
     notes, _ = shards_of_one_run(records, SAME, [_shard(record) for record in records])
     timings = [line for record in records for line in record.timings]
-    doubled = len(timings) - len({_key(line) for line in timings})
+    doubled = len(timings) - len({line_key(line) for line in timings})
     if doubled:
         raise UsageError(f"{doubled} series are in more than one record")
     header = {**first.header, "planned": sum(int(record.header.get("planned", 0)) for record in records)}
@@ -68,10 +68,6 @@ def lines_of(record: TimingRecord) -> list[dict[str, Any]]:
     """All lines of a record, in the order in which a run writes their kinds."""
     lines = [record.header, record.limits, *record.timings, *record.duels, record.end]
     return [line for line in lines if line is not None]
-
-
-def _key(line: dict[str, Any]) -> tuple[str, ...]:
-    return tuple(str(line[name]) for name in ("operation", "workload", "direction", "dtype", "contender"))
 
 
 def _spread(resolution: dict[str, float]) -> float:

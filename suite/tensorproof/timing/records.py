@@ -6,7 +6,7 @@ lacks its last line, reading one runs no code, and nothing in it names the host,
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,11 @@ class TimingRecord:
     def complete(self) -> bool:
         """Whether the run ended by itself with a line for every series that it planned."""
         return self.end is not None and len(self.timings) >= int(self.header.get("planned", 0))
+
+
+def line_key(line: Mapping[str, Any]) -> tuple[str, ...]:
+    """What identifies the series of a line."""
+    return tuple(str(line[name]) for name in ("operation", "workload", "direction", "dtype", "contender"))
 
 
 def is_timing_record(path: Path) -> bool:

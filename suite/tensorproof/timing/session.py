@@ -23,7 +23,7 @@ from tensorproof.timing.engine import Engine, Settings
 from tensorproof.timing.lines import NO_LIMITS
 from tensorproof.timing.options import check_numbers, chosen_of, origins_of, selected_operations
 from tensorproof.timing.plan import Contender, Group, groups
-from tensorproof.timing.records import FORMAT, KIND, TimingRecord, read_timing_record
+from tensorproof.timing.records import FORMAT, KIND, TimingRecord, line_key, read_timing_record
 from tensorproof.timing.resources import available_cores, has_affinity, worker_cores
 from tensorproof.timing.statistics import compare
 from tensorproof_reference.registry import specification_version
@@ -326,7 +326,7 @@ def _resumed(session: Session, path: Path) -> tuple[TimingRecord, set[tuple[str,
             raise UsageError(f"--resume: {path.name} is of another run: {key} differs")
     if record.end is not None:
         raise UsageError(f"--resume: {path.name} has ended already")
-    found = Counter(_line_key(line) for line in (*record.timings, *record.duels))
+    found = Counter(line_key(line) for line in (*record.timings, *record.duels))
     done = {group.key for group in session.groups if _is_whole(group, record, found)}
     partial = {key for group in session.groups if group.key not in done for key in _keys_of(group)}
     _rewrite(path, record, whole, partial)
@@ -339,19 +339,15 @@ def _keys_of(group: Group) -> list[tuple[str, ...]]:
 
 def _is_whole(group: Group, record: TimingRecord, found: Mapping[tuple[str, ...], int]) -> bool:
     """Whether every contender of a group has its line, and each but the first that was measured another, of the comparison."""
-    measured = {_line_key(line) for line in record.timings if line["status"] == "measured"}
+    measured = {line_key(line) for line in record.timings if line["status"] == "measured"}
     keys = _keys_of(group)
     compared = [key for key in keys if key in measured][1:]
     return all(found[key] == 1 + (key in compared) for key in keys)
 
 
-def _line_key(line: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(str(line[name]) for name in ("operation", "workload", "direction", "dtype", "contender"))
-
-
 def _rewrite(path: Path, record: TimingRecord, whole: bytes, partial: set[tuple[str, ...]]) -> None:
     """Cut off the torn line, and the lines of the contenders of groups that are not whole."""
-    kept = [line for line in (*record.timings, *record.duels) if _line_key(line) not in partial]
+    kept = [line for line in (*record.timings, *record.duels) if line_key(line) not in partial]
     if len(kept) == len(record.timings) + len(record.duels):
         os.truncate(path, len(whole))
         return
