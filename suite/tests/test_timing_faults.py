@@ -1,6 +1,7 @@
 """The timing harness is tested by faults: each deliberately wrong backend is caught, by the check that is meant for it."""
 
 import hashlib
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,9 @@ from timing_faults.catalogue import FAILURES, FAULTS
 from timing_faults.catching import BESIDE, answer, caught, survived
 from timing_faults.harness import ROUNDS, bench, doubts
 from write_timing_fault_table import PAGE, rows_in
+
+from tensorproof.timing import engine
+from tensorproof.timing.resources import cores_apart, worker_cores
 
 TRIES = 3
 """Timings on a machine that does something else may be in doubt; a fault that is there is caught all the same."""
@@ -68,6 +72,15 @@ def test_a_failure_in_one_launch_leaves_other_contenders_all_of_theirs(timed):
         assert len(clock["launch_medians_ns"]) == 2
     (duel,) = duels
     assert (duel["reference"], duel["contender"], duel["launches"]) == (*BESIDE, 2)
+
+
+@pytest.mark.skipif(len(cores_apart(1)) < 2, reason="this takes two cores to tie a process to")
+def test_workers_are_back_on_their_cores_after_a_preparation_that_failed(timed, monkeypatch):
+    elsewhere_first = cores_apart(1)[::-1]
+    monkeypatch.setattr(engine, "cores_apart", lambda threads: elsewhere_first)
+    timings, _ = timed.measure(["failing raises_prepare", *BESIDE], operation="relu")
+    assert timings["failing raises_prepare"]["status"] == "error"
+    assert os.sched_getaffinity(timed.crew("failing").worker(0).identifier) == set(worker_cores(1))
 
 
 def test_a_clock_of_the_module_time_that_stands_still_changes_nothing(timed):

@@ -232,21 +232,22 @@ class Engine:
         worker = self.crews[entry.contender.origin].worker(launch)
         if cores:
             worker.ask("tie", self.settings.seconds, cores=cores)
-        found = self._ask(
-            entry,
-            launch,
-            "prepare",
-            operation=group.operation,
-            mode=entry.contender.mode,
-            dtype=group.dtype,
-            direction=group.direction,
-            arguments=str(entry.expected.path),
-        )
-        entry.prepared.setdefault(launch, found)
-        call_ns = self._ask(entry, launch, "warm_up")["call_ns"]
-        entry.call_ns = min(entry.call_ns, call_ns)
-        if cores:
-            worker.ask("untie", self.settings.seconds)
+        try:
+            found = self._ask(
+                entry,
+                launch,
+                "prepare",
+                operation=group.operation,
+                mode=entry.contender.mode,
+                dtype=group.dtype,
+                direction=group.direction,
+                arguments=str(entry.expected.path),
+            )
+            entry.prepared.setdefault(launch, found)
+            entry.call_ns = min(entry.call_ns, self._ask(entry, launch, "warm_up")["call_ns"])
+        finally:
+            if cores and worker.alive:  # also after a failure: others of this worker are still to be timed
+                worker.ask("untie", self.settings.seconds)
 
     def _choose_calls(self, entries: Sequence[Entry]) -> None:
         for entry in entries:

@@ -74,6 +74,11 @@ class WorkerProcess:
         """Whether it can be asked for anything."""
         return self._process.poll() is None
 
+    @property
+    def identifier(self) -> int:
+        """The system's number of the process."""
+        return self._process.pid
+
     def ask(self, do: str, seconds: float, **request: Any) -> dict[str, Any]:
         """Ask for something and wait for the answer.
 
