@@ -3,8 +3,9 @@
     python suite/tests/measure_agreement.py torch [--op relu …]     # against torch.utils.benchmark's blocked_autorange
     python suite/tests/measure_agreement.py jax [--op relu …]       # against a loop around block_until_ready
 
-The engine's block and the other's are taken in turns, in one process and one thread. Printed for each operation, workload and
-mode: the median of the ratios engine/other with its 95 % interval, and the suite's own part of a call in ns.
+The engine's block and the other's are taken in turns, now one first and now the other, in one process and one thread. Printed
+for each operation, workload and mode: the median of the ratios engine/other with its 95 % interval, and the suite's own part of
+a call in ns.
 """
 
 import argparse
@@ -20,7 +21,13 @@ from typing import Any
 
 from tensorproof.timing.resources import environment
 
-ROUNDS = 41
+ROUNDS = 42
+SETTLING = 4
+"""Readings that do not count, as in the engine's blocks."""
+READINGS_A_ROUND = 9
+SECONDS_OF_A_READING = 0.00025
+"""As long as a part of the engine's blocks. Longer ones have other processes' interruptions in them: ``blocked_autorange`` takes
+the mean of up to 100 calls."""
 
 
 Reading = Callable[[Callable[..., Any], tuple[Any, ...], int], float]
@@ -31,26 +38,27 @@ def torch_reading(call: Callable[..., Any], arguments: tuple[Any, ...], calls: i
     from torch.utils.benchmark import Timer
 
     timer = Timer("call(*arguments)", globals={"call": call, "arguments": arguments}, num_threads=1)
-    return float(timer.blocked_autorange(min_run_time=0.003).median)
+    readings = [timer.blocked_autorange(min_run_time=SECONDS_OF_A_READING).median for _ in range(SETTLING + READINGS_A_ROUND)]
+    return float(statistics.median(readings[SETTLING:]))
 
 
 def jax_reading(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int) -> float:
-    """Seconds of a call by hand: so many calls and one ``block_until_ready``, nine times over; the median.
+    """Seconds of a call by hand: so many calls and one ``block_until_ready``, the median of several.
 
-    Without garbage collection, as ``timeit`` does it.
+    Without garbage collection and without keeping results, as ``timeit`` does it.
     """
     import jax
 
     spans = []
     gc.disable()
-    for _ in range(9):
+    for _ in range(SETTLING + READINGS_A_ROUND):
         start = time.perf_counter()
-        for _ in range(calls):
-            results = call(*arguments)
-        jax.block_until_ready(results)
+        for _ in range(calls - 1):
+            call(*arguments)
+        jax.block_until_ready(call(*arguments))
         spans.append((time.perf_counter() - start) / calls)
     gc.enable()
-    return statistics.median(spans)
+    return statistics.median(spans[SETTLING:])
 
 
 READINGS: dict[str, Reading] = {"torch": torch_reading, "jax": jax_reading}
@@ -78,6 +86,7 @@ def main() -> None:
     backend.set_threads(1)
     backend.open_device("cpu")
     operations = specification()
+    reading = READINGS[options.backend]
     for name in options.op or ["relu", "softmax", "dense", "layer_norm", "lstm"]:
         for size in options.workload or ["S", "M"]:
             operation = operations[name]
@@ -92,12 +101,14 @@ def main() -> None:
                 placement, case.placement = case.placement, Placement((), case.placement.place)
                 ratios = []
                 with backend.timed_loop("cpu"):
-                    for _ in range(ROUNDS):
+                    for number in range(ROUNDS):
                         # Elsewhere in each round for both; of one set, since the other tools rotate through nothing.
                         move(placement, case.sets, math.inf)
                         case.sets[:] = case.sets[:1] * len(case.sets)
-                        block = prepared.block(case, calls)
-                        ratios.append(block["throughput_ns"] / (READINGS[options.backend](case.call, case.sets[0], calls) * 1e9))
+                        first = reading(case.call, case.sets[0], calls) if number % 2 else math.nan
+                        block_ns = prepared.block(case, calls)["throughput_ns"]
+                        other = first if number % 2 else reading(case.call, case.sets[0], calls)
+                        ratios.append(block_ns / (other * 1e9))
                 found = compare([ratios])
                 inside = "agrees" if abs(found.ratio - 1.0) <= 0.02 or found.low <= 1.0 <= found.high else "DIFFERS"
                 own = audit.overhead(case)

@@ -42,7 +42,7 @@ class Placement:
     blocks: int = 0
     held: list[Any] = field(default_factory=list)
     results: list[Any] = field(default_factory=lambda: [None] * ROTATED)
-    """Of the calls before a block, held likewise until the next."""
+    """Of the first call of a block, held likewise until the next."""
     draw: np.random.Generator = field(default_factory=np.random.default_rng)
 
 

@@ -59,8 +59,10 @@ class Group:
         )
 
 
-def directions_of(operation: Operation) -> tuple[str, ...]:
-    """The directions in which an operation is timed."""
+def directions_of(operation: Operation, workload: str) -> tuple[str, ...]:
+    """The directions in which an operation is timed. Nobody learns from one example, which is what size S of a model is."""
+    if workload == "S" and operation.family in ("model", "training"):
+        return DIRECTIONS[:1] if operation.family == "model" else ()
     return DIRECTIONS if operation.vjp is not None and operation.differentiable else DIRECTIONS[:1]
 
 
@@ -79,11 +81,10 @@ def groups(
     for operation in operations.values():
         if operation.workload is None:
             continue
-        # Nobody trains on one example.
-        for workload in [size for size in workloads if not (operation.family == "training" and size == "S")]:
+        for workload in workloads:
             for dtype in dtypes:
                 able = [item for item in contenders if dtype in dtypes_of[item.label]]
-                for direction in directions_of(operation):
+                for direction in directions_of(operation, workload):
                     if direction in directions:
                         for together in _that_meet(able):
                             yield Group(operation.name, workload, direction, dtype, together)

@@ -182,10 +182,14 @@ def block(prepared: Prepared, calls: int) -> dict[str, Any]:
     with undisturbed(), prepared.backend.timed_loop(prepared.device):
         move(prepared.placement, prepared.sets, calls * parts_of(prepared.call_ns) * prepared.call_ns)
         long = prepared.call_ns >= LONG_NS
-        if not long:  # what ran before has emptied the caches, and put cores to sleep
+        if not long:
+            # The first result is held until the next block, which puts the others elsewhere; these all lie in one place, since
+            # memory that was just taken needs some calls until it is in the caches.
+            throughput(prepared.call, prepared.sets, 1, prepared.place, prepared.wait, prepared.placement.results)
+            # What ran before has emptied the caches, and put cores to sleep.
             settling = 4 * calls if prepared.call_ns < BLOCK_NS else 1
-            throughput(prepared.call, prepared.sets, settling, prepared.place, prepared.wait, prepared.placement.results)
-            prepared.place += settling
+            throughput(prepared.call, prepared.sets, settling, prepared.place + 1, prepared.wait, [None] * ROTATED)
+            prepared.place += 1 + settling
         parts = []
         with Usage() as usage:
             for left in reversed(range(parts_of(prepared.call_ns))):
