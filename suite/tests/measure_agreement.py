@@ -1,9 +1,9 @@
 """Whether the engine reads what others read on the same callable in the same run.
 
-    python suite/tests/measure_agreement.py torch [--op relu …]     # against torch.utils.benchmark's blocked_autorange
-    python suite/tests/measure_agreement.py jax [--op relu …]       # against a loop around block_until_ready
+    python suite/tests/measure_agreement.py torch [--op relu …]     # torch.utils.benchmark's blocked_autorange, and a loop
+    python suite/tests/measure_agreement.py jax [--op relu …]       # a loop around block_until_ready
 
-The engine's block and the other's are taken in turns, now one first and now the other, in one process and one thread. Printed
+The engine's block and the others' are taken in turns, first one first and then another, in one process and one thread. Printed
 for each operation, workload and mode: the median of the ratios engine/other with its 95 % interval, and the suite's own part of
 a call in ns.
 """
@@ -13,6 +13,7 @@ import gc
 import math
 import os
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,55 +24,63 @@ from tensorproof.timing.resources import environment
 
 ROUNDS = 42
 SETTLING = 4
-"""Readings that do not count, as in the engine's blocks."""
-READINGS_A_ROUND = 9
-SECONDS_OF_A_READING = 0.00025
-"""As long as a part of the engine's blocks. Longer ones have other processes' interruptions in them: ``blocked_autorange`` takes
-the mean of up to 100 calls."""
-
+"""Readings of a loop that do not count, as in the engine's blocks."""
+PARTS = 9
 
 Reading = Callable[[Callable[..., Any], tuple[Any, ...], int], float]
 
 
-def torch_reading(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int) -> float:
-    """Seconds of a call by ``torch.utils.benchmark``, which chooses the number of calls itself."""
+def blocked_autorange(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int) -> float:
+    """Seconds of a call by ``torch.utils.benchmark``, which chooses the number of calls itself: the median of what it measures in
+    0.2 s, each the mean of 1 to 10 ms."""
     from torch.utils.benchmark import Timer
 
     timer = Timer("call(*arguments)", globals={"call": call, "arguments": arguments}, num_threads=1)
-    readings = [timer.blocked_autorange(min_run_time=SECONDS_OF_A_READING).median for _ in range(SETTLING + READINGS_A_ROUND)]
-    return float(statistics.median(readings[SETTLING:]))
+    return float(timer.blocked_autorange().median)
 
 
-def jax_reading(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int) -> float:
-    """Seconds of a call by hand: so many calls and one ``block_until_ready``, the median of several.
+def torch_loop(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int) -> float:
+    """Seconds of a call by a loop written by hand."""
+    return _loop(call, arguments, calls, lambda results: None)
 
-    Without garbage collection and without keeping results, as ``timeit`` does it.
-    """
+
+def jax_loop(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int) -> float:
+    """Seconds of a call by a loop written by hand, with one ``block_until_ready``."""
     import jax
 
+    return _loop(call, arguments, calls, jax.block_until_ready)
+
+
+def _loop(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int, wait: Callable[[Any], Any]) -> float:
+    """The median of parts of so many calls. Without garbage collection and without keeping results, as ``timeit`` does it."""
     spans = []
     gc.disable()
-    for _ in range(SETTLING + READINGS_A_ROUND):
+    for _ in range(SETTLING + PARTS):
         start = time.perf_counter()
         for _ in range(calls - 1):
             call(*arguments)
-        jax.block_until_ready(call(*arguments))
+        wait(call(*arguments))
         spans.append((time.perf_counter() - start) / calls)
     gc.enable()
     return statistics.median(spans[SETTLING:])
 
 
-READINGS: dict[str, Reading] = {"torch": torch_reading, "jax": jax_reading}
+OTHERS: dict[str, dict[str, Reading]] = {
+    "torch": {"blocked_autorange": blocked_autorange, "loop": torch_loop},
+    "jax": {"loop": jax_loop},
+}
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("backend", choices=READINGS)
+    parser.add_argument("backend", choices=OTHERS)
     parser.add_argument("--op", action="append", default=[])
     parser.add_argument("--workload", action="append", default=[])
     options = parser.parse_args()
-    os.environ.update(environment(1))  # before any library that reads it is imported
+    wanted = {**os.environ, **environment(1)}
+    if wanted != dict(os.environ):  # the allocator reads its settings when a process starts
+        os.execve(sys.executable, [sys.executable, *sys.argv], wanted)
 
     from tensorproof.backends import load, specification
     from tensorproof.cases import workload_of
@@ -86,10 +95,10 @@ def main() -> None:
     backend.set_threads(1)
     backend.open_device("cpu")
     operations = specification()
-    reading = READINGS[options.backend]
-    for name in options.op or ["relu", "softmax", "dense", "layer_norm", "lstm"]:
+    others = OTHERS[options.backend]
+    for chosen in options.op or ["relu", "softmax", "dense", "layer_norm", "lstm"]:
         for size in options.workload or ["S", "M"]:
-            operation = operations[name]
+            operation = operations[chosen]
             expectation = Expectation(operation, workload_of(operation, 0, size), "float32", 0, precision_of("float32"))
             for mode in backend.modes:
                 with tempfile.TemporaryDirectory() as folder:
@@ -99,24 +108,27 @@ def main() -> None:
                 call_ns = prepared.warm_up(case)
                 calls = max(1, int(prepared.PART_NS / call_ns))
                 placement, case.placement = case.placement, Placement((), case.placement.place)
-                ratios = []
+                ratios: dict[str, list[float]] = {name: [] for name in others}
                 with backend.timed_loop("cpu"):
                     for number in range(ROUNDS):
-                        # Elsewhere in each round for both; of one set, since the other tools rotate through nothing.
+                        # Elsewhere in each round for all; of one set, since the other tools rotate through nothing.
                         move(placement, case.sets, math.inf)
                         case.sets[:] = case.sets[:1] * len(case.sets)
-                        first = reading(case.call, case.sets[0], calls) if number % 2 else math.nan
-                        block_ns = prepared.block(case, calls)["throughput_ns"]
-                        other = first if number % 2 else reading(case.call, case.sets[0], calls)
-                        ratios.append(block_ns / (other * 1e9))
-                found = compare([ratios])
-                inside = "agrees" if abs(found.ratio - 1.0) <= 0.02 or found.low <= 1.0 <= found.high else "DIFFERS"
+                        order = ["engine", *others]
+                        first = number % len(order)
+                        seconds = {}
+                        for name in [*order[first:], *order[:first]]:
+                            if name == "engine":
+                                seconds[name] = prepared.block(case, calls)["throughput_ns"] / 1e9
+                            else:
+                                seconds[name] = others[name](case.call, case.sets[0], calls)
+                        for name in others:
+                            ratios[name].append(seconds["engine"] / seconds[name])
                 own = audit.overhead(case)
-                print(
-                    f"{inside}  {name} {size} {mode}: {found.ratio:.3f} ({found.low:.3f} to {found.high:.3f}); "
-                    f"a call takes {call_ns / 1e3:.1f} µs, {own:.0f} ns of it in the suite",
-                    flush=True,
-                )
+                print(f"{operation.name} {size} {mode}: a call takes {call_ns / 1e3:.1f} µs, {own:.0f} ns of it in the suite")
+                for other, found in ((other, compare([values])) for other, values in ratios.items()):
+                    inside = "agrees" if abs(found.ratio - 1.0) <= 0.02 or found.low <= 1.0 <= found.high else "DIFFERS"
+                    print(f"  {inside}  with {other}: {found.ratio:.3f} ({found.low:.3f} to {found.high:.3f})", flush=True)
 
 
 if __name__ == "__main__":

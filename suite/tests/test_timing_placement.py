@@ -1,9 +1,15 @@
-"""Arguments lie elsewhere in each block, and are the same."""
+"""Arguments lie elsewhere in each block, and are the same; results lie in one place within a block."""
+
+import contextlib
+import weakref
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from tensorproof.timing.arrays import ROTATED
 from tensorproof.timing.placement import MOST_BYTES, Placement, movable, move, placed
+from tensorproof.timing.prepared import Prepared, block, parts_of
 
 
 def hosts(count=3, size=1000):
@@ -67,3 +73,28 @@ def test_what_takes_longer_than_a_block_is_done_less_often():
 )
 def test_only_what_caches_of_a_cpu_hold_is_moved(device, size, moved):
     assert len(movable(hosts(3, size), device)) == moved
+
+
+class Result:
+    """What a call returns: something whose end shows."""
+
+
+def test_all_but_the_first_result_of_a_block_find_the_same_memory_free():
+    alive, held_at_each_call = weakref.WeakSet(), []
+
+    def call():
+        held_at_each_call.append({id(result) for result in alive})
+        result = Result()
+        alive.add(result)
+        return result
+
+    backend = SimpleNamespace(timed_loop=lambda device: contextlib.nullcontext(), wait=lambda results, device: None)
+    prepared = Prepared(
+        backend, "cpu", None, None, True, call, [()] * ROTATED, [None] * ROTATED, Placement((), as_given), None, 0, {}, call_ns=1e4
+    )
+    calls = 4
+    for _ in range(3):
+        held_at_each_call.clear()
+        block(prepared, calls)
+        measured = 1 + calls * (4 + parts_of(prepared.call_ns))
+        assert len({frozenset(held) for held in held_at_each_call[1:measured]}) == 1
