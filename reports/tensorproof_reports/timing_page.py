@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tensorproof_reports import charts, duels, fields, timings, units
+from tensorproof_reports.break_even import with_break_even
 from tensorproof_reports.charts import Chart, Point
 from tensorproof_reports.duels import Duel, Place
 from tensorproof_reports.fields import Line
@@ -218,7 +219,7 @@ def section(record: TimingRecord, details_budget: int, draw: bool) -> Section:
         started = fields.text(record.header, "started", 40)
     groups = duels.grouped(found)
     ordered = [duel for _, group in groups for duel in group]
-    judged = timings.within_budget(timings.with_verdicts(rows, ordered), details_budget)
+    judged = timings.within_budget(with_break_even(timings.with_verdicts(rows, ordered)), details_budget)
     points, speed_title = _points(rows, timings.ratios_by_row(ordered))
     return Section(
         record.name,

@@ -31,6 +31,8 @@ QUANTILES = {"least": 0, "p5": 1, "p25": 5, "p75": 15, "p95": 19}
 OUTCOMES = {"passed": "✓", "failed": "✗", "not_meaningful": "≈", "not_judged": "·"}
 """By verdict on the output that was timed, its symbol."""
 
+BREAK_EVEN = "calls to break even"
+
 COLUMNS = (
     ("median [95 % interval]", "the median over all rounds and launches, and the interval of that median"),
     ("clock", "throughput: many calls, one wait. Latency: one call, until its result is ready"),
@@ -40,6 +42,7 @@ COLUMNS = (
     ("% of roof", "of the measured limit that binds: arithmetic or memory"),
     ("compile cold", "trace, compilation and first call, with no cache"),
     ("compile warm", "the same with what compilers keep on disk"),
+    (BREAK_EVEN, "after how many calls compiling has taken less time than calling eagerly"),
     ("peak memory", "in a pass of its own"),
     ("error in bars", "distance of the very output that was timed from the reference"),
     ("trust", "whether the checks of the measurement passed; opens to all that was recorded"),
@@ -92,6 +95,13 @@ class Row:
     clock: str
     median_ns: float | None
     bars: float | None
+    runner: tuple[str, ...] = ()
+    """Backend, environment and device."""
+    mode: str = ""
+    compile_ns: float | None = None
+    """What compiling took: with an empty cache, or with a full one where only that was measured."""
+    compiled_cold: bool = False
+    """Whether that was with an empty cache."""
     details: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     """Everything else, by name; empty where the page has no room for it."""
 
@@ -258,7 +268,7 @@ def row_of(line: Line) -> Row:
         command = fields.text(line, "command")
         told = {"traceback": fields.text(line, "traceback", 1500), "command": command}
         details = tuple((name, text) for name, text in told.items() if text)
-        return Row(place, contender, status, message, (), False, "", None, None, details)
+        return Row(place, contender, status, message, (), False, "", None, None, details=details)
     trust = trust_of(line)
     clock, measured = clock_of(line)
     trusted = not trust.failed
@@ -268,13 +278,28 @@ def row_of(line: Line) -> Row:
         missing("no duel in the record"),
         *_rates(line),
         *_compilations(line),
+        missing("nothing is compiled"),
         _memory(line),
         _error(line),
         trust.cell,
     )
-    median_ns = fields.positive(measured, "median_ns")
+    totals = {name: fields.positive(phases, "total_ns") for name, phases in _phases(line).items()}
+    cold_ns = totals.get("cold")
     return Row(
-        place, contender, status, message, cells, trusted, clock, median_ns, bars_of(line)[0], _details(line, trust, clock)
+        place,
+        contender,
+        status,
+        message,
+        cells,
+        trusted,
+        clock,
+        fields.positive(measured, "median_ns"),
+        bars_of(line)[0],
+        tuple(fields.text(line, name, 80) for name in ("backend", "environment", "device")),
+        fields.text(line, "mode", 80),
+        totals.get("warm") if cold_ns is None else cold_ns,
+        cold_ns is not None,
+        _details(line, trust, clock),
     )
 
 

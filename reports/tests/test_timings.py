@@ -42,8 +42,8 @@ class TestRow:
         cells = cells_of(text, "jax jit")
         assert cells[:3] == ["812.0 µs [807.1, 817.7]", "throughput hot", "▼ slower 1.230×"]
         assert cells[3:7] == ["1.60", "2.58", "43.0 % bandwidth", "317 ms"]
-        assert cells[7:10] == ["11.0 ms", "6.00 MiB", "✓ 1.30"]
-        assert cells[10].startswith("✓ trusted")
+        assert cells[7:11] == ["11.0 ms", "–", "6.00 MiB", "✓ 1.30"]
+        assert cells[11].startswith("✓ trusted")
 
     @pytest.mark.parametrize(
         ("changed", "column", "reason"),
@@ -56,7 +56,7 @@ class TestRow:
             pytest.param(
                 {"compile": {"cold": {"total_ns": 1e9}, "warm": None}}, 7, "warm compilation was not measured", id="no-warm"
             ),
-            pytest.param({"memory": {"peak_bytes": None, "method": "not measured: no counter"}}, 8, "no counter", id="no-memory"),
+            pytest.param({"memory": {"peak_bytes": None, "method": "not measured: no counter"}}, 9, "no counter", id="no-memory"),
             pytest.param({"clocks": {"throughput hot": {"median_ns": 0}}}, 0, "no positive median", id="zero-median"),
             pytest.param({"clocks": {"throughput hot": {"median_ns": float("nan")}}}, 0, "no positive median", id="nan-median"),
             pytest.param({"clocks": {"throughput hot": {"median_ns": 10**400}}}, 0, "no positive median", id="endless-median"),
@@ -120,18 +120,18 @@ class TestTrust:
         assert '<tr class="doubt"><th scope="row">jax jit</th>' in text
         cells = cells_of(text, "jax jit")
         assert cells[0].startswith("⚠ ")
-        assert cells[10].startswith("✗ not trusted: threads")
+        assert cells[11].startswith("✗ not trusted: threads")
         assert "✗ 1.90 cores in use of 1 given" in text
 
     def test_check_that_could_not_be_made_is_neither_passed_nor_failed(self, make):
         line = make.timing("jax jit")
         line["trust"]["faults"] = {"ok": None, "value": None, "message": "this system does not count"}
         text = page([], [make.record([line])])
-        assert cells_of(text, "jax jit")[10].startswith("○ unchecked: faults")
+        assert cells_of(text, "jax jit")[11].startswith("○ unchecked: faults")
         assert 'class="doubt"' not in text
 
     def test_row_without_any_check_is_not_trusted_silently(self, make):
-        assert cells_of(page([], [make.record([make.timing("jax jit", trust={})])]), "jax jit")[10].startswith("○ unchecked: all")
+        assert cells_of(page([], [make.record([make.timing("jax jit", trust={})])]), "jax jit")[11].startswith("○ unchecked: all")
 
     @pytest.mark.parametrize(
         ("share", "believed"), [pytest.param(1.04, True, id="within"), pytest.param(1.06, False, id="beyond")]
@@ -139,7 +139,7 @@ class TestTrust:
     def test_beyond_the_roof_is_not_believable_whatever_the_record_says(self, make, share, believed):
         rates = {"flops_per_s": 1e12, "bytes_per_s": 1e9, "roof": "compute", "roof_share": share}
         text = page([], [make.record([make.timing("jax jit", rates=rates)])])
-        assert cells_of(text, "jax jit")[10].startswith("✓ trusted" if believed else "✗ not believable")
+        assert cells_of(text, "jax jit")[11].startswith("✓ trusted" if believed else "✗ not believable")
 
     def test_verdict_against_a_reference_that_is_not_trusted_is_marked(self, make):
         reference = make.timing("torch eager")
@@ -151,13 +151,13 @@ class TestTrust:
     def test_wrong_output_shows_its_bars(self, make):
         error = {"outcome": "failed", "largest_bars": 5321.0, "rms_bars": 9.0, "line": "y: 5321 bars"}
         text = page([], [make.record([make.timing("jax jit", error=error)])])
-        assert cells_of(text, "jax jit")[9] == "✗ 5320"
-        assert title_of(text, "jax jit", 9) == "y: 5321 bars"
+        assert cells_of(text, "jax jit")[10] == "✗ 5320"
+        assert title_of(text, "jax jit", 10) == "y: 5321 bars"
 
     @pytest.mark.parametrize("word", ["nan", "inf"])
     def test_bars_that_are_no_number_are_shown_as_the_word(self, make, word):
         error = {"outcome": "failed", "largest_bars": word, "rms_bars": None, "line": ""}
-        assert cells_of(page([], [make.record([make.timing("jax jit", error=error)])]), "jax jit")[9] == f"✗ {word}"
+        assert cells_of(page([], [make.record([make.timing("jax jit", error=error)])]), "jax jit")[10] == f"✗ {word}"
 
 
 @pytest.mark.usefixtures("without_charts")

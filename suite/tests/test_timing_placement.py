@@ -90,7 +90,19 @@ def test_all_but_the_first_result_of_a_block_find_the_same_memory_free():
 
     backend = SimpleNamespace(timed_loop=lambda device: contextlib.nullcontext(), wait=lambda results, device: None)
     prepared = Prepared(
-        backend, "cpu", None, None, True, call, [()] * ROTATED, [None] * ROTATED, Placement((), as_given), None, 0, {}, call_ns=1e4
+        backend,
+        "cpu",
+        None,
+        None,
+        True,
+        call,
+        [()] * ROTATED,
+        [None] * ROTATED,
+        Placement((), as_given),
+        None,
+        0,
+        {},
+        call_ns=1e4,
     )
     calls = 4
     for _ in range(3):
