@@ -59,10 +59,18 @@ def test_roof(share, ok):
         ([0.6, 0.6, 0.6, 0.6, 1.0], [1.1] * 6, 1000, False),
         ([0.6, 0.6, 0.6, 1.0, 1.0], [1.1] * 6, 1000, True),
         ([0.6] * 5, [1.1] * 6, 20000, None),
+        ([0.6] * 5, [1.1] * 6, 1 << 30, None),
+        ([0.4] * 5, [1.1] * 6, 20000, False),
+        ([1.6] * 5, [1.1] * 6, 20000, False),
+        ([0.7, 1.6], [1.1, 1.1], 1000, True),
+        ([0.7, 0.7], [1.1, 1.1], 1000, False),
+        ([], [1.1, 1.1], 1000, True),
+        ([], [9.0, 9.0], 1000, False),
+        ([], [9.0, 1.1], 1000, True),
         ([1.0] * 5, [9.0] * 6, 1000, False),
         ([1.0] * 5, [9.0, 9.0, 9.0, 9.0, 9.0, 1.2], 1000, False),
         ([1.0] * 5, [9.0, 9.0, 9.0, 9.0, 1.2, 1.2], 1000, True),
-        ([1.0] * 5, [9.0] * 6, 40000, True),
+        ([1.0] * 5, [9.0] * 6, 1 << 30, False),
     ],
     ids=[
         "alike",
@@ -71,10 +79,18 @@ def test_roof(share, ok):
         "one_outlier",
         "two_outliers",
         "one_fits_a_cache",
+        "one_is_larger_than_caches",
+        "quicker_than_caches_explain",
+        "slower_than_caches_explain",
+        "two_that_disagree",
+        "two_that_agree",
+        "long_calls",
+        "unseen_long_calls_slower",
+        "unseen_long_calls_disagree",
         "unseen_slower",
         "unseen_once_not",
         "unseen_twice_not",
-        "unseen_not_cached",
+        "unseen_slower_and_large",
     ],
 )
 def test_rotation(same, fresh, footprint, ok):
@@ -83,6 +99,7 @@ def test_rotation(same, fresh, footprint, ok):
 
 def test_rotation_where_caches_are_not_known():
     assert trust.rotation([0.6] * 5, [1.1] * 6, 20000, {})["ok"] is False
+    assert trust.rotation([], [9.0] * 2, 20000, {})["ok"] is False
 
 
 @pytest.mark.parametrize(("shares", "ok"), [([0.0, 0.01], True), ([0.5, 0.9], False), ([-0.3, 0.1], True)], ids=str)

@@ -20,6 +20,8 @@ FRESH = 6
 IGNORED_NS = 200_000_000
 """How long to look for arguments that are ignored."""
 UNREAD = 2.0
+SLOWEST_MEMORY = 1.0
+"""Bytes in a nanosecond: no machine's memory gives fewer."""
 AUDITED = 6
 AUDITED_LONG = 2
 AUDITED_NS = 2_000_000
@@ -28,10 +30,11 @@ AUDITED_NS = 2_000_000
 def audit(prepared: Prepared, calls: int) -> dict[str, Any]:
     """What would show if the work were not done within the clock, or not done at all.
 
-    ``same`` are ratios of blocks with one set of arguments to blocks with the rotated ones, taken in turns. ``fresh`` are ratios
-    of a call's latency with arguments that were never seen to one with the same again. ``unready`` is how much longer the
-    results of a block that was waited for take to be read for the first time than for the second, as a share of the block; or,
-    if one call's results take longer to be read than arguments do by more than two such calls, by how many.
+    ``same`` are ratios of blocks with one set of arguments to blocks with the rotated ones, taken in turns; none where a block is
+    one call, which rotates through nothing. ``fresh`` are ratios of a call's latency with arguments that were never seen to one
+    with the same again, less what the former may take to come from memory. ``unready`` is how much longer the results of a block
+    that was waited for take to be read for the first time than for the second, as a share of the block; or, if one call's results
+    take longer to be read than arguments do by more than two such calls, by how many.
     """
     same, fresh, unready, unread = [], [], [], []
     results: list[Any] = [None] * ROTATED
@@ -41,19 +44,21 @@ def audit(prepared: Prepared, calls: int) -> dict[str, Any]:
         long = prepared.call_ns >= LONG_NS
         for number in range(AUDITED_LONG if long else AUDITED):
             taken = {}
-            for count in (ROTATED, 1) if number % 2 == 0 else (1, ROTATED):
+            counts = (ROTATED,) if calls == 1 else (ROTATED, 1) if number % 2 == 0 else (1, ROTATED)
+            for count in counts:
                 taken[count] = throughput(prepared.call, prepared.sets[:count], calls, 0, prepared.wait, results)
                 if count == ROTATED:
                     first_read, second_read = _read_ns(prepared, results), _read_ns(prepared, results)
                     unready.append((first_read - second_read) / taken[count])
-            same.append(taken[1] / taken[ROTATED])
+            if calls > 1:
+                same.append(taken[1] / taken[ROTATED])
         for number in range(AUDITED_LONG if long else FRESH):
             new = [prepared.fresh(ROTATED + number)]
             prepared.wait(new)
             # A call with seen ones goes before, since making arrays has emptied the caches of code; long calls do not care.
             given = [*new, *new] if long else [prepared.sets[0], *new, *new]
             *_, first, again = latencies(prepared.call, given, len(given), 0, prepared.wait, results)
-            fresh.append(first / again)
+            fresh.append((first - prepared.footprint / SLOWEST_MEMORY) / again)
             _read_ns(prepared, [prepared.sets[0]])
             unread.append(_unread_ns(prepared, results[len(given) - 1], new[0]) / again)
     is_unread = statistics.median(unread) > UNREAD

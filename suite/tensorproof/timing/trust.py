@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tensorproof.timing.arrays import ROTATED
 from tensorproof.timing.limits import BEYOND
 
 THREADS_EXCESS = 1.05
@@ -16,6 +17,9 @@ FAULT_PAGES = 512
 PAGE = 4096
 FAULT_SHARE = 0.10
 ROTATION = 0.10
+KEPT = 0.5
+"""A share of the time that caches do not explain: results are kept."""
+ENOUGH = 5
 FRESH = 2.0
 FRESH_LEAST = 1.5
 UNREADY = 0.20
@@ -58,21 +62,29 @@ def roof(found: Mapping[str, Any] | None) -> Answer:
 
 
 def rotation(same: Sequence[float], fresh: Sequence[float], footprint: int, caches: Mapping[str, int]) -> Answer:
-    """Whether calls with one set of arguments take as long as calls with three in turn, and never-seen ones as seen ones.
+    """Whether calls with never-seen arguments take as long as with seen ones, and with one set of them as long as with three.
 
-    All blocks but one have to agree, since the system may let another process run in one. Where one set fits into a cache that
-    three do not, the former may be faster, and the question cannot be asked.
+    All measurements but one of five or more have to agree, since the system may let another process run in one. Where a cache may
+    hold one set better than three, the former may be up to twice as fast, and that question cannot be asked.
     """
     unseen = statistics.median(fresh)
-    if unseen > FRESH and sorted(fresh)[1] > FRESH_LEAST and footprint < min(caches.values(), default=math.inf):
+    if unseen > FRESH and _but_one(fresh)[0] > FRESH_LEAST:
         return _answer(False, unseen, f"arguments that were never seen take {unseen:.1f} times as long: results are kept")
+    if not same:
+        return _answer(True, unseen, f"arguments that were never seen take {unseen:.2f} of the time of seen ones")
     ratio = statistics.median(same)
     text = f"one set of arguments takes {ratio:.2f} of the time of three in turn"
-    if not (sorted(same)[1] > 1.0 + ROTATION or sorted(same)[-2] < 1.0 / (1.0 + ROTATION)):
+    if not (_but_one(same)[0] > 1.0 + ROTATION or _but_one(same)[1] < 1.0 / (1.0 + ROTATION)):
         return _answer(True, ratio, text)
-    if any(footprint < size < 3 * footprint for size in caches.values()):
-        return _answer(None, ratio, f"{text}: one fits into a cache that three do not")
+    if KEPT < ratio < 1.0 and any(size < ROTATED * footprint for size in caches.values()):
+        return _answer(None, ratio, f"{text}: a cache may hold one better than three")
     return _answer(False, ratio, text)
+
+
+def _but_one(values: Sequence[float]) -> tuple[float, float]:
+    """The least and the largest, but for one outlier if there are enough of them."""
+    ordered, left_out = sorted(values), int(len(values) >= ENOUGH)
+    return ordered[left_out], ordered[-1 - left_out]
 
 
 def ready(unready: Sequence[float]) -> Answer:
