@@ -97,6 +97,10 @@ def test_rotation(same, fresh, footprint, ok):
     assert trust.rotation(same, fresh, footprint, CACHES)["ok"] is ok
 
 
+def test_rotation_of_long_calls_tells_what_it_rests_on():
+    assert "never seen" in trust.rotation([], [1.1, -0.2], 1000, CACHES)["message"]
+
+
 def test_rotation_where_caches_are_not_known():
     assert trust.rotation([0.6] * 5, [1.1] * 6, 20000, {})["ok"] is False
     assert trust.rotation([], [9.0] * 2, 20000, {})["ok"] is False

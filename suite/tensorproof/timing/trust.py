@@ -71,7 +71,7 @@ def rotation(same: Sequence[float], fresh: Sequence[float], footprint: int, cach
     if unseen > FRESH and _but_one(fresh)[0] > FRESH_LEAST:
         return _answer(False, unseen, f"arguments that were never seen take {unseen:.1f} times as long: results are kept")
     if not same:
-        return _answer(True, unseen, f"arguments that were never seen take {unseen:.2f} of the time of seen ones")
+        return _answer(True, unseen, "arguments that were never seen take no longer than seen ones")
     ratio = statistics.median(same)
     text = f"one set of arguments takes {ratio:.2f} of the time of three in turn"
     if not (_but_one(same)[0] > 1.0 + ROTATION or _but_one(same)[1] < 1.0 / (1.0 + ROTATION)):
