@@ -1,0 +1,64 @@
+"""What is asked of a case after its last block: results that are kept show, however large the arguments and long the calls."""
+
+import contextlib
+import time
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from tensorproof.timing import trust
+from tensorproof.timing.arrays import ROTATED
+from tensorproof.timing.audit import audit
+from tensorproof.timing.placement import Placement
+from tensorproof.timing.prepared import Prepared
+
+BACKEND = SimpleNamespace(
+    timed_loop=lambda device: contextlib.nullcontext(), wait=lambda results, device: None, to_numpy=lambda leaf: leaf
+)
+
+
+def case(call, call_ns, footprint):
+    def fresh(number):
+        return ((np.full(4, float(number)),), ())
+
+    sets = [fresh(number) for number in range(ROTATED)]
+    empty = [None] * ROTATED
+    return Prepared(
+        BACKEND, "cpu", None, None, True, call, sets, empty, Placement((), None), fresh, footprint, {}, call_ns=call_ns
+    )
+
+
+def working(seconds):
+    def call(primals, constants):
+        time.sleep(seconds)
+        return ((primals[0] + 1.0,), ())
+
+    return call
+
+
+def keeping(call):
+    kept = {}
+
+    def instead(primals, constants):
+        key = float(primals[0][0])
+        if key not in kept:
+            kept[key] = call(primals, constants)
+        return kept[key]
+
+    return instead
+
+
+@pytest.mark.parametrize("footprint", [1000, 2_000_000], ids=["small", "larger than caches"])
+@pytest.mark.parametrize("seconds", [0.005, 0.05], ids=["short", "long"])
+def test_results_that_are_kept_show(seconds, footprint):
+    honest, kept = working(seconds), keeping(working(seconds))
+    for call, ok in ((honest, True), (kept, False)):
+        found = audit(case(call, seconds * 1e9, footprint), 1)
+        assert found["same"] == []
+        assert trust.rotation(found["same"], found["fresh"], footprint, {"L1": 32768})["ok"] is ok
+
+
+def test_a_block_of_several_calls_is_compared_with_one_set_of_arguments():
+    found = audit(case(working(0.0005), 5e5, 1000), 3)
+    assert len(found["same"]) > 2
