@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from tensorproof.backend import did_you_mean
 from tensorproof.backends import UsageError
 from tensorproof.cases import Case, in_shard
+from tensorproof.compile_cache import COMPILE_CACHE
 from tensorproof.declarations import CHECKS
 from tensorproof.description import Description
 from tensorproof_reference.operation import DTYPES, Operation
@@ -48,6 +50,8 @@ def add_selection_options(add: Adder) -> None:
         help="where to write the record of the run (NDJSON; default: under .tensorproof)",
     )
     add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")
+    kept = "keep compiled programs here for later runs (default: where the framework keeps them, if it does)"
+    add(COMPILE_CACHE, type=Path, default=None, metavar="DIR", help=kept)
     add("--baseline", default=None, metavar="RUN", help="compare with an earlier record; exit 1 only for what is newly wrong")
     add("--time-budget", type=float, default=None, metavar="SECONDS", help="start no further check after this time")
     add(

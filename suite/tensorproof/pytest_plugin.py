@@ -6,7 +6,6 @@ The controller writes the record; a worker imports the framework, runs checks an
 
 import faulthandler
 import os
-import subprocess
 import sys
 import time
 import warnings
@@ -20,8 +19,10 @@ import tensorproof
 from tensorproof.backends import UsageError, load, specification
 from tensorproof.cases import Case, Declared, all_cases, samples_of, seconds_for
 from tensorproof.checks import Result, run_check
+from tensorproof.compile_cache import programs_folder
 from tensorproof.declarations import Declaration, DeclarationError, read_declarations
 from tensorproof.description import Description, describe, describe_apart, on_declared_device
+from tensorproof.endings import end_of_worker
 from tensorproof.findings import Session
 from tensorproof.options import add_selection_options, command_for, selected, selection_of
 from tensorproof.run import Run, finish, result_to_record, start_run
@@ -171,6 +172,8 @@ def _configure(config: pytest.Config) -> None:
             warnings.simplefilter("ignore")
             backend = load(option.backend)
             plan = Plan(config, describe(backend, option.device))
+            if option.compile_cache is not None:
+                backend.use_compile_cache(programs_folder(option.compile_cache, option.backend))
         config.stash[SESSION] = Session(
             backend,
             plan.description.device,
@@ -347,23 +350,10 @@ def pytest_handlecrashitem(crashitem: str, report: Any) -> None:
     if case is None:
         return
     elapsed = time.monotonic() - _Started.times.get(crashitem, time.monotonic())
-    status, message = _end_of_process(report.node, elapsed, seconds_for(case, config.option.check_timeout))
+    status, message = end_of_worker(report.node, elapsed, seconds_for(case, config.option.check_timeout))
     result = Result(case, status, message, duration_ns=int(elapsed * 1e9))
     report.tensorproof = result_to_record(result, config.option.seed)
     report.longrepr = f"{status.replace('_', ' ')}: {message}\nreproduce: {command_for(case, config.option.seed)}"
-
-
-def _end_of_process(node: Any, elapsed: float, timeout: float) -> tuple[str, str]:
-    try:
-        code = node.gateway._io.popen.wait(timeout=10)  # execnet has no public way to ask
-    except (AttributeError, OSError, subprocess.TimeoutExpired):
-        code = None
-    if code == 1 and elapsed >= timeout:
-        return "timed_out", f"still running after {timeout:g} s"
-    if code == -9:
-        return "out_of_memory", "the process was killed (signal 9), as the system does when memory runs out"
-    how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
-    return "crashed", f"the process ended ({how})"
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

@@ -12,6 +12,7 @@ from tensorproof.backends import UsageError
 from tensorproof.baseline import Comparison, check_key, compare
 from tensorproof.cases import Case
 from tensorproof.checks import Result
+from tensorproof.compile_cache import has_programs, programs_folder
 from tensorproof.declarations import Declaration
 from tensorproof.description import Description
 from tensorproof.options import command_for
@@ -58,6 +59,10 @@ def _default_path(backend: str, device: str) -> Path:
     return Path(".tensorproof") / f"{name}_{stamp}.ndjson"
 
 
+def _compiled_before(place: Path | None, backend: str) -> bool | None:
+    return None if place is None else has_programs(programs_folder(place, backend))
+
+
 def start_run(
     options: Any,
     description: Description,
@@ -69,7 +74,7 @@ def start_run(
     """Open the record and write its header.
 
     Raises:
-        UsageError: the record's file exists or cannot be made, or the baseline cannot be read.
+        UsageError: the record's file exists or cannot be made, the baseline cannot be read, or compiled programs cannot be kept.
     """
     baseline = read_record(Path(options.baseline)) if options.baseline else None
     if baseline and baseline.header.get("backend") != description.backend:
@@ -94,6 +99,7 @@ def start_run(
         "sources": description.sources,
         "reasons": description.reasons,
         "machine": machine(),
+        "compiled_before": _compiled_before(options.compile_cache, description.backend),
         "options": {name: getattr(options, name) for name in RECORDED_OPTIONS},
         "shard": options.shard,
         "planned": len(cases),

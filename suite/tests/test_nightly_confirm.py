@@ -297,20 +297,29 @@ def test_series_of_a_finding(bench):
     assert series_of(line) == series(0)
 
 
-def test_compiled_programs_are_kept_for_the_same_packages_on_the_same_machine_only(tmp_path):
-    def environment(backend: str, text: str) -> Environment:
-        return Environment(backend, tmp_path / "python", "python3.11", text)
+@pytest.mark.parametrize(
+    ("text", "build", "processor", "kept"),
+    [
+        pytest.param("torch==2.13.0", "a", "one", True, id="nothing"),
+        pytest.param("torch==2.14.0", "a", "one", False, id="packages"),
+        pytest.param("torch==2.13.0", "b", "one", False, id="another build of the same version"),
+        pytest.param("torch==2.13.0", "a", "two", False, id="machine"),
+    ],
+)
+def test_compiled_programs_are_emptied_where_something_has_changed(tmp_path, text, build, processor, kept):
+    def environment(backend: str, text: str, build: str = "") -> Environment:
+        return Environment(backend, tmp_path / "python", "python3.11", text, build=build)
 
-    torch, jax = environment("torch", "torch==2.13.0"), environment("jax", "jax==0.10.2")
-    first = compiled_programs(tmp_path, [torch, jax], {"processor": "one"})
-    first.mkdir(parents=True)
-    (first / "program").touch()
-    assert compiled_programs(tmp_path, [jax, torch], {"processor": "one"}) == first
-    assert (first / "program").exists()
-    for environments, machine in (
-        ([torch, jax], {"processor": "two"}),
-        ([environment("torch", "torch==2.14.0"), jax], {"processor": "one"}),
-        ([torch], {"processor": "one"}),
-    ):
-        assert compiled_programs(tmp_path, environments, machine) != first
-    assert not first.exists()
+    def programs(stage: str) -> list[Path]:
+        return [tmp_path / "compiled" / stage / backend / "program" for backend in ("torch", "jax")]
+
+    jax = environment("jax", "jax==0.10.2")
+    for stage in ("conformance", "timings"):
+        found = compiled_programs(tmp_path, stage, [environment("torch", "torch==2.13.0", "a"), jax], {"processor": "one"})
+        for program in programs(stage):
+            program.parent.mkdir(parents=True)
+            program.touch()
+    again = compiled_programs(tmp_path, "timings", [jax, environment("torch", text, build)], {"processor": processor})
+    assert again == found
+    assert [program.exists() for program in programs("timings")] == [kept, processor == "one"]
+    assert all(program.exists() for program in programs("conformance"))

@@ -81,23 +81,16 @@ def test_a_night_without_a_change_ends_with_0(place, capsys):
         assert (place.folder / f"packages_{backend}.txt").read_text().startswith("# python 3.")
 
 
-def test_timings_find_what_the_night_before_has_compiled(place):
-    runner = StubRunner(place.ratios)
-    for _ in range(2):
-        place.run(runner)
-        place.moment += datetime.timedelta(days=1)
-    folder, again = [word for words in runner.full for word in words if word.startswith("--compile-cache=")]
-    assert folder == again
-
-
 def test_what_is_run(place):
     runner = StubRunner(place.ratios)
     place.run(runner, "--op=op0", "--launches=5", "--mode=eager")
     check, _, timing, page = runner.full
     assert check[1:6] == ["-P", "-m", "tensorproof", "check", "torch"]
-    assert {"-n2", "--op=op0"} <= set(check)
+    compiled = place.history / "compiled"
+    assert {"-n2", "--op=op0", f"--compile-cache={compiled / 'conformance'}"} <= set(check)
     assert {"--workload=S", "--workload=M", "--dtype=float32", "--launches=5", "--mode=eager", "--op=op0"} <= set(timing)
     assert {f"--env=torch={sys.executable}", "torch", "jax"} <= set(timing)
+    assert f"--compile-cache={compiled / 'timings'}" in timing
     assert "--resume" not in timing
     assert page[-2:] == ["-o", str(place.folder / "report.html")]
 

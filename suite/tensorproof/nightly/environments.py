@@ -1,5 +1,5 @@
 """What a history keeps beside its nights: old environments, built again from the pins of a night, until no unsettled change needs
-them; and the programs that tonight's packages have compiled, until the packages change."""
+them; and the programs that tonight's packages have compiled, until these change."""
 
 import json
 import os
@@ -32,13 +32,19 @@ def _nothing() -> tuple[int, int]:
     return 0, 0
 
 
-def compiled_programs(history: Path, environments: Iterable[Environment], machine: Mapping[str, Any]) -> Path:
-    """The folder for what these packages compile on a machine like this one; those of other packages are removed."""
-    text = "\n".join([json.dumps(machine, sort_keys=True), *sorted(environment.text for environment in environments)])
-    folder = history / COMPILED / digest_of(text)
-    for other in folder.parent.glob("*"):
-        if DIGEST.fullmatch(other.name) and other != folder:
-            shutil.rmtree(other, ignore_errors=True)
+def compiled_programs(history: Path, stage: str, environments: Iterable[Environment], machine: Mapping[str, Any]) -> Path:
+    """The folder for what a stage of a night compiles, which has one for each backend.
+
+    One that another build of its packages has filled, or another machine, is emptied.
+    """
+    folder = history / COMPILED / stage
+    for environment in environments:
+        made_by = folder / f"{environment.backend}.txt"
+        digest = digest_of("\n".join([json.dumps(machine, sort_keys=True), environment.text, environment.build]))
+        if not (made_by.is_file() and made_by.read_text(encoding="utf-8") == digest):
+            shutil.rmtree(folder / environment.backend, ignore_errors=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            made_by.write_text(digest, encoding="utf-8")
     return folder
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorproof.backends import UsageError
+from tensorproof.compile_cache import COMPILE_CACHE
 from tensorproof.nightly.accepted import Accepted
 from tensorproof.nightly.confirm import UNSETTLED, confirm, earlier_findings, findings_of, series_of, write_verdict
 from tensorproof.nightly.environments import compiled_programs, prune
@@ -142,6 +143,7 @@ def collect(plan: Plan, night: Night, environments: Mapping[str, Environment], r
         # Checks that a killed run made are made again: a record of two runs would be one of neither.
         record.unlink(missing_ok=True)
         command = [str(environment.python), "-P", "-m", "tensorproof", "check", backend, f"--record={record}"]
+        command.append(f"{COMPILE_CACHE}={compiled_programs(plan.history, 'conformance', [environment], machine())}")
         # 1 is what a run with failures ends with: the record says which.
         _stage(night, stage, [*command, *plan.check_arguments], runner, lines_done(record, "check"), (0, 1))
     # One that cannot be checked would end the timings of all.
@@ -154,7 +156,7 @@ def collect(plan: Plan, night: Night, environments: Mapping[str, Environment], r
         return
     command = [*plan.own, "time", *(environment.backend for environment in able)]
     command += [f"--env={environment.backend}={environment.python}" for environment in able]
-    command += [f"--compile-cache={compiled_programs(plan.history, able, machine())}"]
+    command.append(f"{COMPILE_CACHE}={compiled_programs(plan.history, 'timings', able, machine())}")
     command += [f"--record={record}", *plan.time_arguments, *(["--resume"] if record.exists() else [])]
     _stage(night, plan.timings, command, runner, lines_done(record, "timing"), (0, 1))
 

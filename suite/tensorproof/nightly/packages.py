@@ -37,6 +37,8 @@ class Environment:
     """The pins, as the night keeps them."""
     folders: tuple[tuple[str, bool], ...] = ()
     """What is installed from folders, as ``(url, editable)``."""
+    build: str = ""
+    """A digest of all installed files: a build of the same version differs in it."""
 
     @property
     def digest(self) -> str:
@@ -85,7 +87,7 @@ def look_into(backend: str, place: Path) -> Environment | str:
     except (OSError, ValueError, subprocess.TimeoutExpired) as error:
         return f"the environment {place.name} does not run: {type(error).__name__}"
     folders = tuple((package["folder"], package["editable"]) for package in listed["packages"] if package["folder"])
-    return Environment(backend, python, listed["base_python"], pins(listed), folders)
+    return Environment(backend, python, listed["base_python"], pins(listed), folders, listed["build"])
 
 
 def pins(listed: Mapping[str, Any]) -> str:

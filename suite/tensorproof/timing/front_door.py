@@ -65,7 +65,6 @@ def options_for(option: argparse.Namespace, backend: str) -> argparse.Namespace:
             "env": [],
             "resume": False,
             "request_timeout": option.check_timeout,
-            "compile_cache": None,
         }
     )
 

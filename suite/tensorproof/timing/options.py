@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorproof.backends import UsageError
+from tensorproof.compile_cache import COMPILE_CACHE
 from tensorproof.options import Adder, known_names
 from tensorproof.timing.crews import Origin, own_python
 from tensorproof.timing.plan import DIRECTIONS
@@ -59,7 +60,7 @@ def add_command_options(parser: argparse.ArgumentParser) -> None:
     add("--resume", action="store_true", help="go on with the record of --record, if it is there")
     add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")
     kept = "keep compiled programs here for later runs (default: each run begins with none, and measures compiling them)"
-    add("--compile-cache", type=Path, default=None, metavar="DIR", help=kept)
+    add(COMPILE_CACHE, type=Path, default=None, metavar="DIR", help=kept)
     add_series_options(add, launches=3)
 
 

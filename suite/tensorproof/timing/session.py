@@ -15,6 +15,7 @@ from typing import Any
 import tensorproof
 from tensorproof.backends import UsageError, specification
 from tensorproof.cases import workload_of
+from tensorproof.compile_cache import has_programs, programs_folder
 from tensorproof.options import shard_of
 from tensorproof.records import machine, write_line
 from tensorproof.timing import limits
@@ -79,8 +80,8 @@ def opened(options: Any) -> Iterator[Session]:
         for number, origin in enumerate(origins_of(options.backends, options.env, options.device)):
             cache = folder / f"compiled_{number}"
             if options.compile_cache is not None:
-                cache = _kept_cache(options.compile_cache, origin.label)
-            crew = Crew(origin, options.threads, cores, cache, began_cached=cache.is_dir() and any(cache.iterdir()))
+                cache = programs_folder(options.compile_cache, origin.label)
+            crew = Crew(origin, options.threads, cores, cache, began_cached=has_programs(cache))
             stack.callback(crew.close)
             crews.append(crew)
         described = [describe_crew(crew, operations, options.declarations, options.seed) for crew in crews]
@@ -111,15 +112,6 @@ def opened(options: Any) -> Iterator[Session]:
             raise UsageError("nothing matches all of these options; tensorproof time --help lists them")
         header = _header(options, crews, described, contenders, planned, cores, chosen)
         yield Session(options, crews, described, anchors, folder, planned, header)
-
-
-def _kept_cache(place: Path, label: str) -> Path:
-    cache = (place / label.replace(" ", "_")).absolute()
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--compile-cache: {place.name} cannot be written: {error.strerror}") from None
-    return cache
 
 
 def _header(
