@@ -44,6 +44,7 @@ def statuses(record: Path) -> dict[str, int]:
         (["check", "numpy", "--op=relu", "--check=randomness"], "no check matches all of these options"),
         (["check", "numpy", "--declarations=absent.toml"], "declarations file absent.toml"),
         (["check", "numpy", "--baseline=absent.ndjson"], "record absent.ndjson: cannot be read"),
+        (["check", "numpy", "--op=relu", "--compile-cache=/dev/null"], "--compile-cache: null cannot be written"),
         (["list", "--op=sofmax"], "(did you mean softmax?)"),
         (["report", "absent.ndjson", "-o", "page.html"], "record absent.ndjson: cannot be read"),
     ],

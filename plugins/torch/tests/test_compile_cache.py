@@ -1,0 +1,22 @@
+"""Programs that Inductor compiles in a run of conformance are found again by the next."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+
+def test_a_second_run_makes_no_program_anew(tmp_path: Path):
+    command = [sys.executable, "-m", "tensorproof", "check", "torch", "--op=softmax", "--sample=plain_rows", "--dtype=float32"]
+    command += ["--mode=compile", "--compile-cache=kept"]
+
+    def check(record: str) -> tuple[bool, set[tuple[Path, int]]]:
+        subprocess.run([*command, f"--record={record}"], cwd=tmp_path, check=True, capture_output=True, timeout=300)
+        header = json.loads((tmp_path / record).read_text().partition("\n")[0])
+        programs = (tmp_path / "kept" / "torch").rglob("*.so")
+        return header["compiled_before"], {(path, path.stat().st_mtime_ns) for path in programs}
+
+    before, made = check("first.ndjson")
+    assert not before
+    assert made
+    assert check("second.ndjson") == (True, made)
