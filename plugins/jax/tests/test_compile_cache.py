@@ -4,6 +4,9 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
+
+from tensorproof_jax import framework
 
 
 def test_a_second_run_makes_no_program_anew(tmp_path: Path):
@@ -20,3 +23,13 @@ def test_a_second_run_makes_no_program_anew(tmp_path: Path):
     assert not before
     assert made
     assert check("second.ndjson") == (True, made)
+
+
+def test_another_build_of_the_same_version_has_a_folder_of_its_own(monkeypatch):
+    now = framework.default_cache()
+    assert framework.default_cache() == now
+    monkeypatch.setattr(
+        framework, "distribution", lambda name: SimpleNamespace(read_text=lambda file: "jaxlib.so,sha256=other,1")
+    )
+    assert framework.default_cache() != now
+    assert framework.default_cache().parent == now.parent
