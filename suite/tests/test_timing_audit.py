@@ -1,32 +1,21 @@
 """What is asked of a case after its last block: results that are kept show, however large the arguments and long the calls."""
 
-import contextlib
 import time
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from prepared_case import prepared_case
 
 from tensorproof.timing import trust
 from tensorproof.timing.arrays import ROTATED
 from tensorproof.timing.audit import audit
-from tensorproof.timing.placement import Placement
-from tensorproof.timing.prepared import Prepared
-
-BACKEND = SimpleNamespace(
-    timed_loop=lambda device: contextlib.nullcontext(), wait=lambda results, device: None, to_numpy=lambda leaf: leaf
-)
 
 
 def case(call, call_ns, footprint):
     def fresh(number):
         return ((np.full(4, float(number)),), ())
 
-    sets = [fresh(number) for number in range(ROTATED)]
-    empty = [None] * ROTATED
-    return Prepared(
-        BACKEND, "cpu", None, None, True, call, sets, empty, Placement((), None), fresh, footprint, {}, call_ns=call_ns
-    )
+    return prepared_case(call, call_ns, [fresh(number) for number in range(ROTATED)], fresh, footprint)
 
 
 def working(seconds):

@@ -1,15 +1,14 @@
 """Arguments lie elsewhere in each block, and are the same; results lie in one place within a block."""
 
-import contextlib
 import weakref
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from prepared_case import prepared_case
 
 from tensorproof.timing.arrays import ROTATED
 from tensorproof.timing.placement import MOST_BYTES, Placement, movable, move, placed
-from tensorproof.timing.prepared import Prepared, block, parts_of
+from tensorproof.timing.prepared import block, parts_of
 
 
 def hosts(count=3, size=1000):
@@ -88,22 +87,7 @@ def test_all_but_the_first_result_of_a_block_find_the_same_memory_free():
         alive.add(result)
         return result
 
-    backend = SimpleNamespace(timed_loop=lambda device: contextlib.nullcontext(), wait=lambda results, device: None)
-    prepared = Prepared(
-        backend,
-        "cpu",
-        None,
-        None,
-        True,
-        call,
-        [()] * ROTATED,
-        [None] * ROTATED,
-        Placement((), as_given),
-        None,
-        0,
-        {},
-        call_ns=1e4,
-    )
+    prepared = prepared_case(call, 1e4, [()] * ROTATED)
     calls = 4
     for _ in range(3):
         held_at_each_call.clear()

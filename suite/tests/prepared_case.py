@@ -1,0 +1,20 @@
+"""A prepared case without a framework: a call of the tests' own, and its sets of arguments."""
+
+import contextlib
+from types import SimpleNamespace
+
+from tensorproof.timing.arrays import ROTATED
+from tensorproof.timing.placement import Placement
+from tensorproof.timing.prepared import Prepared
+
+BACKEND = SimpleNamespace(
+    timed_loop=lambda device: contextlib.nullcontext(), wait=lambda results, device: None, to_numpy=lambda leaf: leaf
+)
+
+
+def prepared_case(call, call_ns, sets, fresh=None, footprint=0):
+    """The case; its arguments stay where they are."""
+    stay = Placement((), lambda host, dtype: host)
+    return Prepared(
+        BACKEND, "cpu", None, None, True, call, sets, [None] * ROTATED, stay, fresh, footprint, compiled={}, call_ns=call_ns
+    )
