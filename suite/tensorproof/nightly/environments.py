@@ -41,10 +41,10 @@ def compiled_programs(history: Path, stage: str, environments: Iterable[Environm
     for environment in environments:
         made_by = folder / f"{environment.backend}.txt"
         digest = digest_of("\n".join([json.dumps(machine, sort_keys=True), environment.text, environment.build]))
-        if not (made_by.is_file() and made_by.read_text(encoding="utf-8") == digest):
+        if not (made_by.is_file() and made_by.read_bytes() == digest.encode()):
             shutil.rmtree(folder / environment.backend, ignore_errors=True)
             folder.mkdir(parents=True, exist_ok=True)
-            made_by.write_text(digest, encoding="utf-8")
+            made_by.write_bytes(digest.encode())
     return folder
 
 
