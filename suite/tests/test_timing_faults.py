@@ -59,7 +59,7 @@ def test_a_right_backend_is_not_doubted(contender, timed):
 def test_a_failure_costs_its_own_series_only(planted, timed):
     for _ in range(TRIES):
         found = survived(planted, timed)
-        if found.caught:
+        if not found.says.startswith("in doubt"):  # only a doubt may be the machine's
             break
     assert found.caught, found.says
     for name in BESIDE:
