@@ -23,14 +23,11 @@ from typing import Any
 from tensorproof.timing.resources import environment
 
 ROUNDS = 42
-SETTLING = 4
-"""Readings of a loop that do not count, as in the engine's blocks."""
-PARTS = 9
 
-Reading = Callable[[Callable[..., Any], tuple[Any, ...], int], float]
+Reading = Callable[[Callable[..., Any], tuple[Any, ...], int, int], float]
 
 
-def blocked_autorange(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int) -> float:
+def blocked_autorange(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int, parts: int) -> float:
     """Seconds of a call by ``torch.utils.benchmark``, which chooses the number of calls itself: the median of what it measures in
     0.2 s, each the mean of 1 to 10 ms."""
     from torch.utils.benchmark import Timer
@@ -39,30 +36,32 @@ def blocked_autorange(call: Callable[..., Any], arguments: tuple[Any, ...], call
     return float(timer.blocked_autorange().median)
 
 
-def torch_loop(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int) -> float:
+def torch_loop(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int, parts: int) -> float:
     """Seconds of a call by a loop written by hand."""
-    return _loop(call, arguments, calls, lambda results: None)
+    return _loop(call, arguments, calls, parts, lambda results: None)
 
 
-def jax_loop(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int) -> float:
+def jax_loop(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int, parts: int) -> float:
     """Seconds of a call by a loop written by hand, with one ``block_until_ready``."""
     import jax
 
-    return _loop(call, arguments, calls, jax.block_until_ready)
+    return _loop(call, arguments, calls, parts, jax.block_until_ready)
 
 
-def _loop(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int, wait: Callable[[Any], Any]) -> float:
-    """The median of parts of so many calls. Without garbage collection and without keeping results, as ``timeit`` does it."""
+def _loop(call: Callable[..., Any], arguments: tuple[Any, ...], calls: int, parts: int, wait: Callable[[Any], Any]) -> float:
+    """The median of as many parts as the engine takes, of so many calls, after one that does not count unless calls are long.
+    Without garbage collection and without keeping results, as ``timeit`` does it."""
     spans = []
+    settling = 1 if parts > 1 else 0
     gc.disable()
-    for _ in range(SETTLING + PARTS):
+    for _ in range(settling + parts):
         start = time.perf_counter()
         for _ in range(calls - 1):
             call(*arguments)
         wait(call(*arguments))
         spans.append((time.perf_counter() - start) / calls)
     gc.enable()
-    return statistics.median(spans[SETTLING:])
+    return statistics.median(spans[settling:])
 
 
 OTHERS: dict[str, dict[str, Reading]] = {
@@ -121,7 +120,7 @@ def main() -> None:
                             if name == "engine":
                                 seconds[name] = prepared.block(case, calls)["throughput_ns"] / 1e9
                             else:
-                                seconds[name] = others[name](case.call, case.sets[0], calls)
+                                seconds[name] = others[name](case.call, case.sets[0], calls, prepared.parts_of(call_ns))
                         for name in others:
                             ratios[name].append(seconds["engine"] / seconds[name])
                 own = audit.overhead(case)

@@ -7,14 +7,11 @@ from tensorproof.timing.arrays import ROTATED
 from tensorproof.timing.placement import Placement
 from tensorproof.timing.prepared import Prepared
 
-BACKEND = SimpleNamespace(
-    timed_loop=lambda device: contextlib.nullcontext(), wait=lambda results, device: None, to_numpy=lambda leaf: leaf
-)
 
-
-def prepared_case(call, call_ns, sets, fresh=None, footprint=0):
+def prepared_case(call, call_ns, sets, fresh=None, footprint=0, wait=lambda results, device: None):
     """The case; its arguments stay where they are."""
+    backend = SimpleNamespace(timed_loop=lambda device: contextlib.nullcontext(), wait=wait, to_numpy=lambda leaf: leaf)
     stay = Placement((), lambda host, dtype: host)
     return Prepared(
-        BACKEND, "cpu", None, None, True, call, sets, [None] * ROTATED, stay, fresh, footprint, compiled={}, call_ns=call_ns
+        backend, "cpu", None, None, True, call, sets, [None] * ROTATED, stay, fresh, footprint, compiled={}, call_ns=call_ns
     )

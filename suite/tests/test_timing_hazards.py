@@ -8,12 +8,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from prepared_case import prepared_case
 from timing_faults.harness import bench, doubts
 from timing_faults.sharing import Sharing
 from timing_faults.slipshod import FIRST_CALL_S, SPIN_NS, shortcut_for_ones, spins
 
+from tensorproof.timing import blocks
+from tensorproof.timing import prepared as prepared_module
+from tensorproof.timing.arrays import ROTATED
 from tensorproof.timing.blocks import latencies, throughput
 from tensorproof.timing.closures import held_arrays
+from tensorproof.timing.prepared import PART_NS, block, warm_up
 from tensorproof.timing.statistics import balanced_order, compare
 from tensorproof_numpy import NumpyBackend
 
@@ -85,6 +90,20 @@ def test_a_result_that_is_not_waited_for_costs_nothing_and_one_that_is_what_it_t
         assert naive < 2_500_000
         assert min(latencies(call, [(0.005,)], 5, 0, wait, [None])) >= 5_000_000
         assert throughput(call, [(0.005,)], 5, 0, wait, [None]) >= 25_000_000
+
+
+def test_a_wait_is_a_large_share_of_a_short_part_and_a_small_one_of_a_blocks_parts(monkeypatch):
+    call_ns, wait_ns, now = 10_000, 20_000, [0]
+
+    def spend(ns):
+        now[0] += ns
+
+    for module in (blocks, prepared_module):
+        monkeypatch.setattr(module, "perf_counter_ns", lambda: now[0])
+    case = prepared_case(lambda: spend(call_ns), call_ns, [()] * ROTATED, wait=lambda results, device: spend(wait_ns))
+    assert throughput(case.call, case.sets, 5, 0, case.wait, [None] * ROTATED) / 5 == 1.4 * call_ns
+    calls = math.ceil(PART_NS / warm_up(case))
+    assert block(case, calls)["throughput_ns"] == pytest.approx(call_ns, rel=0.03)
 
 
 def holding():

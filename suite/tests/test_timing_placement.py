@@ -92,5 +92,5 @@ def test_all_but_the_first_result_of_a_block_find_the_same_memory_free():
     for _ in range(3):
         held_at_each_call.clear()
         block(prepared, calls)
-        measured = 1 + calls * (4 + parts_of(prepared.call_ns))
+        measured = 1 + calls * (1 + parts_of(prepared.call_ns))
         assert len({frozenset(held) for held in held_at_each_call[1:measured]}) == 1

@@ -26,8 +26,8 @@ from tensorproof_reference.operation import Operation, Sample, Tree
 
 WARM_NS = 1_000_000_000
 AGREE = 0.05
-PART_NS = 250_000
-BLOCK_NS = 1_000_000
+PART_NS = 1_000_000
+"""The first call of a part and the wait at its end take up to 20 µs more than others: a small share of this."""
 LATENCY_CALLS = 5
 LONG_NS = 20_000_000
 """A call of this length is a block of its own; its latency is what its throughput is."""
@@ -172,7 +172,7 @@ def warm_up(prepared: Prepared) -> float:
 
 def parts_of(call_ns: float) -> int:
     """Of how many parts a block consists. Where the system lets another process run, it costs one part and not the median."""
-    return 1 if call_ns >= LONG_NS else 3 if call_ns >= BLOCK_NS else 9
+    return 1 if call_ns >= LONG_NS else 3 if call_ns >= PART_NS else 5
 
 
 def block(prepared: Prepared, calls: int) -> dict[str, Any]:
@@ -187,9 +187,8 @@ def block(prepared: Prepared, calls: int) -> dict[str, Any]:
             # memory that was just taken needs some calls until it is in the caches.
             throughput(prepared.call, prepared.sets, 1, prepared.place, prepared.wait, prepared.placement.results)
             # What ran before has emptied the caches, and put cores to sleep.
-            settling = 4 * calls if prepared.call_ns < BLOCK_NS else 1
-            throughput(prepared.call, prepared.sets, settling, prepared.place + 1, prepared.wait, [None] * ROTATED)
-            prepared.place += 1 + settling
+            throughput(prepared.call, prepared.sets, calls, prepared.place + 1, prepared.wait, [None] * ROTATED)
+            prepared.place += 1 + calls
         parts = []
         with Usage() as usage:
             for left in reversed(range(parts_of(prepared.call_ns))):
