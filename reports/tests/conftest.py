@@ -144,6 +144,7 @@ def record(timings: list[dict[str, Any]], duels: list[dict[str, Any]] | None = N
     first = {
         "kind": "timing_run",
         "format": 1,
+        "method": 2,
         "tensorproof": "0.1.0",
         "specification": "44.44",
         "started": "2026-11-21T03:00:00+00:00",

@@ -40,6 +40,7 @@ def header(backends: Sequence[str] = ("torch",), planned: int = 1, **changes: An
     return {
         "kind": "timing_run",
         "format": 1,
+        "method": 2,
         "contenders": [
             {"name": f"{name} eager", "backend": name, "environment": "", "device": "cpu", "mode": "eager"} for name in backends
         ],

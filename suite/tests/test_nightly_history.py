@@ -35,6 +35,7 @@ def test_a_series_has_one_point_for_each_night(tmp_path):
         pytest.param({"affinity": None}, id="affinity"),
         pytest.param({"affinity": [0, 1]}, id="two processors"),
         pytest.param({"machine": ["nonsense"]}, id="nonsense"),
+        pytest.param({"method": 1}, id="method"),
     ],
 )
 def test_classes_of_machine_are_never_mixed(tmp_path, changes):
@@ -43,6 +44,14 @@ def test_classes_of_machine_are_never_mixed(tmp_path, changes):
     measured = read_history(nights(tmp_path))
     assert sorted(len(history.points) for history in measured.histories.values()) == [1, 1]
     assert measured.machines[night(0)].isdisjoint(measured.machines[night(1)])
+
+
+def test_a_history_begins_with_the_latest_version_of_the_operation(tmp_path):
+    for index, (ratio, version) in enumerate(((5.0, 1), (0.6, 2), (0.7, 2))):
+        lines = [header(), timing(series(0), ratio, operation_version=version)]
+        write_lines(tmp_path / night(index) / "timings.ndjson", lines)
+    (history,) = read_history(nights(tmp_path)).histories.values()
+    assert [point.ratio for point in history.points] == [0.6, 0.7]
 
 
 def test_release_python_and_processor_number_do_not_part_machines():

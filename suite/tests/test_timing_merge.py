@@ -29,6 +29,7 @@ def shard(index, count=3, *, series=2, end=True, spread=0.01, **header):
         {
             "kind": "timing_run",
             "format": 1,
+            "method": 2,
             "machine": {"cpu": "one"},
             "threads": 1,
             "planned": 2,

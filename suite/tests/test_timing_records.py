@@ -12,7 +12,7 @@ from tensorproof.backends import UsageError
 from tensorproof.timing import session as sessions
 from tensorproof.timing.engine import Seconds
 from tensorproof.timing.plan import Contender, Group
-from tensorproof.timing.records import FORMAT, KIND, is_timing_record, read_timing_record
+from tensorproof.timing.records import FORMAT, KIND, METHOD, is_timing_record, read_timing_record
 
 MODES = ("eager", "jit")
 LIMITS = {"kind": "machine_limits", "resolution": {"spread": 0.001, "seconds": 0.0}}
@@ -39,6 +39,7 @@ def header(**changed) -> dict:
     return {
         "kind": KIND,
         "format": FORMAT,
+        "method": METHOD,
         "specification": "1",
         "tensorproof": "0",
         "seed": 0,

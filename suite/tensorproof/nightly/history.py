@@ -33,6 +33,7 @@ _COLUMNS = {
     "device": "VARCHAR",
     "mode": "VARCHAR",
     "operation": "VARCHAR",
+    "operation_version": "VARCHAR",
     "workload": "VARCHAR",
     "direction": "VARCHAR",
     "dtype": "VARCHAR",
@@ -41,7 +42,7 @@ _COLUMNS = {
 }
 
 _QUERY = """
-SELECT filename, status, environment, backend, device, mode, operation, workload, direction, dtype,
+SELECT filename, status, environment, operation_version, backend, device, mode, operation, workload, direction, dtype,
        TRY_CAST(anchor ->> 'ratio' AS DOUBLE),
        TRY_CAST(clocks -> $clock ->> 'median_ns' AS DOUBLE),
        TRY_CAST(clocks -> $clock ->> 'low_ns' AS DOUBLE),
@@ -160,7 +161,8 @@ def read_history(folders: Iterable[Path]) -> Measured:
     """The histories of all series over some nights, each of one class of machine.
 
     A series that a record has twice (a resumed one) counts with its last line; environments of a backend that are named
-    other than the backend (those of a confirmation) are left out.
+    other than the backend (those of a confirmation) are left out. A history begins with the latest version of its operation,
+    since another one may have had another workload.
     """
     measured = Measured()
     machines: dict[str, tuple[str, MachineClass, dict[str, tuple[tuple[str, str], ...]]]] = {}
@@ -176,9 +178,9 @@ def read_history(folders: Iterable[Path]) -> Measured:
             machines[str(path)] = (folder.name, machine, _versions(header))
             measured.machines.setdefault(folder.name, set()).add(machine.digest)
             measured.words[machine.digest] = machine.words
-    found: dict[tuple[Series, MachineClass], dict[str, Point]] = defaultdict(dict)
+    found: dict[tuple[Series, MachineClass], dict[str, tuple[str | None, Point]]] = defaultdict(dict)
     with _connection() as connection:
-        for name, status, environment, *identity, ratio, median, low, high in _rows(connection, files, measured.notes):
+        for name, status, environment, version, *identity, ratio, median, low, high in _rows(connection, files, measured.notes):
             if environment not in (None, "", identity[0]):
                 continue
             series = Series(*(str(part) for part in identity))
@@ -187,13 +189,16 @@ def read_history(folders: Iterable[Path]) -> Measured:
             measured.statuses[night, series] = "measured" if usable else str(status)
             if usable:
                 interval = (low, high) if _positive(low) and _positive(high) else (median, median)
-                found[series, machine][night] = Point(night, ratio, median, *interval, versions.get(series.backend, ()))
+                point = Point(night, ratio, median, *interval, versions.get(series.backend, ()))
+                found[series, machine][night] = (version, point)
             else:
                 found[series, machine].pop(night, None)
     for (series, machine), points in found.items():
-        ordered = tuple(points[night] for night in sorted(points))
+        ordered = [points[night] for night in sorted(points)]
         if ordered:
-            measured.histories[series, machine.digest] = SeriesHistory(series, machine, ordered)
+            latest, _ = ordered[-1]
+            same = tuple(point for version, point in ordered if version == latest)
+            measured.histories[series, machine.digest] = SeriesHistory(series, machine, same)
     return measured
 
 

@@ -63,7 +63,8 @@ class SeriesHistory:
 
 
 def machine_class(header: Mapping[str, Any]) -> MachineClass:
-    """The class of machine of a record of timings: processor, cores, architecture, system, threads and affinity of the workers.
+    """The class of machine of a record of timings: processor, cores, architecture, system, the workers' threads and affinity, and the
+    method of measuring.
 
     Whatever type a header's values have, two headers are of one class only if all of these are equal.
     """
@@ -77,11 +78,12 @@ def machine_class(header: Mapping[str, Any]) -> MachineClass:
         "system": machine.get("system"),
         "threads": header.get("threads"),
         "affinity": len(affinity) if isinstance(affinity, list) else None,
+        "method": header.get("method"),
     }
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:10]
     pinned = "not pinned" if facts["affinity"] is None else f"pinned to {facts['affinity']}"
     words = (
         f"{facts['processor'] or 'unknown processor'}, {facts['cores']} cores, {facts['architecture']}, {facts['system']}, "
-        f"{facts['threads']} threads, {pinned}"
+        f"{facts['threads']} threads, {pinned}, method {facts['method'] or 1}"
     )
     return MachineClass(digest, words[:300])

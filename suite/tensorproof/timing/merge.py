@@ -10,6 +10,7 @@ from tensorproof.timing.records import TimingRecord, line_key
 
 SAME = (
     "format",
+    "method",
     "tensorproof",
     "specification",
     "seed",

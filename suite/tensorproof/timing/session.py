@@ -24,7 +24,7 @@ from tensorproof.timing.engine import Engine, Settings
 from tensorproof.timing.lines import NO_LIMITS
 from tensorproof.timing.options import check_numbers, chosen_of, origins_of, selected_operations
 from tensorproof.timing.plan import Contender, Group, groups
-from tensorproof.timing.records import FORMAT, KIND, TimingRecord, line_key, read_timing_record
+from tensorproof.timing.records import FORMAT, KIND, METHOD, TimingRecord, line_key, read_timing_record
 from tensorproof.timing.resources import available_cores, has_affinity, worker_cores
 from tensorproof.timing.statistics import compare
 from tensorproof_reference.registry import specification_version
@@ -32,7 +32,7 @@ from tensorproof_reference.registry import specification_version
 SELF_TEST_SECONDS = 5.0
 SELF_TEST_CALLS = 4
 PEAK_OPERATION, PEAK_WORKLOAD = "matmul", "M"
-RESUMED = ("specification", "tensorproof", "seed", "contenders", "threads", "launches", "rounds", "machine")
+RESUMED = ("specification", "tensorproof", "method", "seed", "contenders", "threads", "launches", "rounds", "machine")
 """What must be the same for a record to be gone on with."""
 
 Progress = Callable[[int, int, str], None]
@@ -135,6 +135,7 @@ def _header(
     return {
         "kind": KIND,
         "format": FORMAT,
+        "method": METHOD,
         "tensorproof": tensorproof.__version__,
         "specification": specification_version(),
         "started": _now(),
