@@ -63,8 +63,8 @@ class SeriesHistory:
 
 
 def machine_class(header: Mapping[str, Any]) -> MachineClass:
-    """The class of machine of a record of timings: processor, cores, architecture, system, the workers' threads and affinity, and the
-    method of measuring.
+    """The class of machine of a record of timings: processor, cores, architecture, system, the workers' threads and affinity,
+    and the method of measuring.
 
     Whatever type a header's values have, two headers are of one class only if all of these are equal.
     """
