@@ -36,7 +36,6 @@ DTYPES = ("float64", "float32", "bfloat16", "float16")
 GRAPH_BREAKS = (
     "",
     *initializers.GRAPH_BREAKS,
-    *optimizers.GRAPH_BREAKS,
     *schedules.GRAPH_BREAKS,
     "dropout",
     "gru",
@@ -51,6 +50,22 @@ def _own_code(function: Callable[..., Any]) -> Callable[..., Any]:
     return types.FunctionType(
         function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__, function.__closure__
     )
+
+
+def _compiled_step(step: Callable[[], None]) -> Callable[[], None]:
+    """The step of an optimizer, compiled; in a function of its own, since all optimizers of a kind share their method's code."""
+
+    def call() -> None:
+        step()
+
+    compiled: Callable[[], None] = torch.compile(_own_code(call), dynamic=False)
+    return compiled
+
+
+def _recompiles() -> int:
+    """How often Dynamo compiled a function anew because a guard had failed, since it was last reset."""
+    dynamo: Any = torch._dynamo.convert_frame
+    return sum(count - 1 for count in dynamo.FRAME_COMPILE_COUNTER.values())
 
 
 def _breaks(operation: str) -> bool:
@@ -71,6 +86,8 @@ class TorchBackend(Backend):
 
     def __init__(self) -> None:
         self._opened_as: dict[str, str] = {}
+        self._recompiles = 0
+        """Before Dynamo was reset."""
 
     def versions(self) -> Mapping[str, str]:
         """Versions of PyTorch, and of CUDA, HIP and cuDNN where it was built with them."""
@@ -170,12 +187,20 @@ class TorchBackend(Backend):
         def call(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
             return function(primals, constants)
 
+        if function.operation in optimizers.SPECIFIC:
+            self._reset_compiler()
+            return optimizers.with_compiled_step(function, _compiled_step)
         one_graph = not _breaks(function.operation)
         if not one_graph:
-            compiler: Any = torch.compiler
-            compiler.reset()  # what follows a break is compiled under code objects that all functions share
+            self._reset_compiler()
         compiled: Forward = torch.compile(_own_code(call), dynamic=False, fullgraph=one_graph)
         return compiled
+
+    def _reset_compiler(self) -> None:
+        """Forget what was compiled: what follows a break of a graph is compiled under code objects that all functions share."""
+        self._recompiles += _recompiles()
+        compiler: Any = torch.compiler
+        compiler.reset()
 
     def forward(self, function: Function, mode: str) -> Forward:
         """The function without gradients, as it is or compiled."""
@@ -228,9 +253,7 @@ class TorchBackend(Backend):
     def compile_counters(self) -> Mapping[str, int]:
         """Those that Dynamo keeps."""
         dynamo: Any = torch._dynamo.utils
-        # Of each function the first compilation is number 0; what follows was made because a guard failed.
-        again = [item for item in dynamo.get_compilation_metrics() if not str(item.compile_id).endswith("/0")]
-        return {"graph_breaks": sum(dynamo.counters["graph_break"].values()), "recompiles": len(again)}
+        return {"graph_breaks": sum(dynamo.counters["graph_break"].values()), "recompiles": self._recompiles + _recompiles()}
 
     def reset_peak_memory(self, device: str) -> bool:
         """Of an accelerator."""

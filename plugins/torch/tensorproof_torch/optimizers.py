@@ -2,15 +2,17 @@
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import torch
 
-from tensorproof.backend import Native, Unsupported
+from tensorproof.backend import Forward, Function, Native, Unsupported
 from tensorproof_torch.table import operations
 
 Natives = Sequence[Native]
 Rate = float | Sequence[float]
+Step = Callable[[], None]
 
 SPECIFIC = {
     "gradient_descent": torch.optim.SGD,
@@ -29,8 +31,6 @@ WORDS = {
     "alpha": "rho",
     "initial_accumulator_value": "initial_accumulator",
 }
-GRAPH_BREAKS = tuple(SPECIFIC)
-"""Optimizers are objects with state, which Dynamo does not trace as one graph."""
 
 
 def optimizer_defaults() -> dict[str, dict[str, Any]]:
@@ -48,6 +48,58 @@ def optimizer_defaults() -> dict[str, dict[str, Any]]:
 OPTIMIZER_DEFAULTS = optimizer_defaults()
 
 
+class Living:
+    """An optimizer that lives on from call to call, since its compiled step is of this very object."""
+
+    def __init__(self, compiled: Callable[[Step], Step]) -> None:
+        self.compiled = compiled
+        self.optimizer: torch.optim.Optimizer | None = None
+        self.step: Step
+
+
+_living: ContextVar[Living | None] = ContextVar("living", default=None)
+
+
+def with_compiled_step(function: Function, compiled: Callable[[Step], Step]) -> Forward:
+    """The function of an optimizer, whose ``step`` is compiled as users do it: outside of the compiled code lives the optimizer.
+
+    Compiled as a whole, the function would make a new optimizer in each call, for which Dynamo compiles anew.
+    """
+    living = Living(compiled)
+
+    def call(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
+        token = _living.set(living)
+        try:
+            return function(primals, constants)
+        finally:
+            _living.reset(token)
+
+    return call
+
+
+def _optimizer(
+    kind: Callable[..., torch.optim.Optimizer], parameters: Natives, learning_rate: Rate, options: Mapping[str, Any], starts: bool
+) -> tuple[torch.optim.Optimizer, list[Native], Step]:
+    """An optimizer of copies of the parameters, these copies, and its step: new ones, unless one lives and its state is given."""
+    living = _living.get()
+    copies = [parameter.clone() for parameter in parameters]
+    if living is not None and living.optimizer is not None and not starts:
+        leaves = [leaf for group in living.optimizer.param_groups for leaf in group["params"]]
+        for leaf, copy in zip(leaves, copies, strict=True):
+            leaf.data = copy
+        return living.optimizer, leaves, living.step
+    leaves = [torch.nn.Parameter(copy) for copy in copies]
+    if isinstance(learning_rate, float | int):
+        optimizer = kind(leaves, lr=learning_rate, **options)
+    else:
+        groups = [{"params": [leaf], "lr": rate} for leaf, rate in zip(leaves, learning_rate, strict=True)]
+        optimizer = kind(groups, **options)
+    if living is None:
+        return optimizer, leaves, optimizer.step
+    living.optimizer, living.step = optimizer, living.compiled(optimizer.step)
+    return optimizer, leaves, living.step
+
+
 def _steps(
     kind: Callable[..., torch.optim.Optimizer],
     parameters: Natives,
@@ -62,24 +114,25 @@ def _steps(
     State is put in place where any is given, together with the ``others`` that go with it; otherwise the optimizer starts
     its own. Gradients are handed over as they are; parameters and state are copied, for ``step`` changes them in place.
     """
-    leaves = [torch.nn.Parameter(parameter.clone()) for parameter in parameters]
-    if isinstance(learning_rate, float | int):
-        optimizer = kind(leaves, lr=learning_rate, **options)
-    else:
-        groups = [{"params": [leaf], "lr": rate} for leaf, rate in zip(leaves, learning_rate, strict=True)]
-        optimizer = kind(groups, **options)
-    if any(given is not None for given in slots.values()):
+    starts = bool(slots) and all(given is None for given in slots.values())
+    optimizer, leaves, step = _optimizer(kind, parameters, learning_rate, options, starts)
+    if slots and not starts:
         for index, leaf in enumerate(leaves):
             state = {
                 name: torch.zeros_like(parameters[index]) if given is None else given[index].clone()
                 for name, given in slots.items()
             }
-            optimizer.state[leaf] = {**(others() if others else {}), **state}
+            before = optimizer.state[leaf]
+            for name, value in {**(others() if others else {}), **state}.items():
+                if name in before:
+                    before[name].data = value
+                else:
+                    before[name] = value
     for of_step in gradients:
         for leaf, gradient in zip(leaves, of_step, strict=True):
             leaf.grad = gradient
-        optimizer.step()
-    states = [[optimizer.state[leaf].get(name, torch.zeros_like(leaf)) for leaf in leaves] for name in slots]
+        step()
+    states = [[optimizer.state[leaf].get(name, torch.zeros_like(leaf)).detach() for leaf in leaves] for name in slots]
     return ([leaf.detach() for leaf in leaves], *states)
 
 
