@@ -105,9 +105,10 @@ def load(wanted: bool) -> Iterator[None]:
 
 
 def verdicts(options: argparse.Namespace) -> Iterator[tuple[str, str, float, list[float]]]:
-    """For each group: what the contender is, the verdict on it, its ratio, and the launches' ratios."""
+    """For each group: what the contender is, the verdict on it, its ratio, and the launches' ratios. Prints how noisy it is."""
     with opened(options) as session:
         resolution = self_test(session)
+        print(f"resolution {resolution['spread']:.1%}", end=", ", flush=True)
         limits = {"gemm_flops_per_s": {}, "bandwidth": [], "resolution": resolution}
         engine: Engine = engine_of(session, limits)
         for group in session.groups:
