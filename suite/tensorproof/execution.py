@@ -37,15 +37,15 @@ class Answers:
     gradients: dict[str, Answer | None] = field(default_factory=dict)
 
 
-def _in_place(tree: Any, places: Mapping[str, int], path: str) -> str:
-    """A Python expression for a tree with its arrays, which are elements of ``arrays``, in their places."""
+def _in_place(tree: Any, sources: Mapping[str, str], path: str) -> str:
+    """A Python expression for a tree with its arrays, which have a source each, in their places."""
     if tree is None:
         return "None"
     if isinstance(tree, dict):
-        return "{" + ", ".join(f"{key!r}: {_in_place(value, places, f'{path}.{key}')}" for key, value in tree.items()) + "}"
+        return "{" + ", ".join(f"{key!r}: {_in_place(value, sources, f'{path}.{key}')}" for key, value in tree.items()) + "}"
     if isinstance(tree, list | tuple):
-        return "[" + ", ".join(_in_place(value, places, f"{path}.{index}") for index, value in enumerate(tree)) + "]"
-    return f"arrays[{places[path]}]"
+        return "[" + ", ".join(_in_place(value, sources, f"{path}.{index}") for index, value in enumerate(tree)) + "]"
+    return sources[path]
 
 
 def _arrays_in(tree: Any, source: str) -> list[str]:
@@ -80,29 +80,49 @@ class OperationFunction:
         self._outputs = operation.outputs
         self._cotangents = operation.cotangents
         self._others = tuple(name for name in operation.outputs if name not in operation.cotangents)
-        places = {path: place for place, path in enumerate((*self.primal_paths, *self.constant_paths))}
-        # Compiled once, since it is part of each call that is timed; and every framework's compiler can trace it.
-        expression = ", ".join(f"{name!r}: {_in_place(tree, places, name)}" for name, tree in arguments.inputs.items())
+        self._trees = arguments.inputs
+        sources = {path: f"arrays[{place}]" for place, path in enumerate((*self.primal_paths, *self.constant_paths))}
+        # Compiled once, since it is part of each call; and every framework's compiler can trace it.
+        expression = ", ".join(f"{name!r}: {_in_place(tree, sources, name)}" for name, tree in arguments.inputs.items())
         self._inputs: Callable[[Sequence[Native]], dict[str, Any]] = eval(f"lambda arrays: {{{expression}}}", {})
         given = tuple(name for name, tree in arguments.inputs.items() if tree is not None)
         in_order = tuple(inspect.signature(operation.function).parameters)[: len(given)]
         self._is_flat = given == in_order == (*self.primal_paths, *self.constant_paths)
-        self._filled = partial(implementation.function, **sample.keywords)
-        self._arrange = self._arranged
+        self._function = implementation.function
+        self._filled = partial(self._function, **sample.keywords)
+        self._results = ""
+        self._settled: Callable[..., Results] | None = None
 
     def settle(self, primals: Sequence[Native], constants: Sequence[Native]) -> None:
-        """Compute once, and expect results like these from now on: no later call looks for the arrays in them."""
+        """Compute once, and expect results like these from now on: later calls are made of one compiled function."""
         result = self._computed((*primals, *constants))
         named = trees.by_name(self._outputs, result)
         sources = {name: f"result[{place}]" if len(named) > 1 else "result" for place, name in enumerate(named)}
         primary = [sources[name] for name in self._cotangents]
         others = [found for name in self._others for found in _arrays_in(named[name], sources[name])]
         both = ("".join(f"{source}, " for source in group) for group in (primary, others))
-        self._arrange = eval("lambda result: ({})".format(", ".join(f"({group})" for group in both)), {})
+        self._results = ", ".join(f"({group})" for group in both)
+        self._settled = self._written_out(self._function)
 
     def freeze(self, primals: Sequence[Native], constants: Sequence[Native]) -> None:
-        """Compute for the last time: from now on the result is what it is now. For measuring what this class itself takes."""
-        self._filled = partial(_given, self._computed((*primals, *constants)))
+        """After it has settled, compute for the last time: from now on the result is what it is now. For measuring what this
+        class itself takes."""
+        self._settled = self._written_out(partial(_given, self._computed((*primals, *constants))))
+
+    def _written_out(self, function: Callable[..., Any]) -> Callable[..., Results]:
+        """The call as one would write it by hand, compiled: names of arguments, and arrays in their places."""
+        sources = {path: f"primals[{place}]" for place, path in enumerate(self.primal_paths)}
+        sources |= {path: f"constants[{place}]" for place, path in enumerate(self.constant_paths)}
+        if self._is_flat:
+            given = list(sources.values())
+        else:
+            given = [f"{name}={_in_place(tree, sources, name)}" for name, tree in self._trees.items()]
+        given += [f"{name}=keyword_{name}" for name in self._keywords]
+        names: dict[str, Any] = {f"keyword_{name}": value for name, value in self._keywords.items()} | {"function": function}
+        text = f"def call(primals, constants):\n    result = function({', '.join(given)})\n    return {self._results}\n"
+        exec(text, names)
+        written: Callable[..., Results] = names["call"]
+        return written
 
     def arguments(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         """Inputs by name and keywords, with the arrays in their places."""
@@ -121,8 +141,10 @@ class OperationFunction:
 
         This is part of what is timed, and so does no more than it must.
         """
+        if self._settled is not None:
+            return self._settled(primals, constants)
         arrays = (*primals, *constants)
-        return self._arrange(self._filled(*arrays) if self._is_flat else self._filled(**self._inputs(arrays)))
+        return self._arranged(self._filled(*arrays) if self._is_flat else self._filled(**self._inputs(arrays)))
 
 
 class FusedFunction:
