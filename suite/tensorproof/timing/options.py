@@ -32,8 +32,8 @@ def add_series_options(add: Adder, launches: int) -> None:
     add("--threads", type=int, default=1, metavar="N", help="threads of every worker (default: 1)")
     spread = f"processes of each backend that rounds are spread over (default: {launches})"
     add("--launches", type=int, default=launches, metavar="N", help=spread)
-    limit = "rounds of a series end after this time, for each contender (default: 4)"
-    add("--series-seconds", type=float, default=4.0, metavar="SECONDS", help=limit)
+    limit = "rounds of a series end after this time, for each contender (default: 6)"
+    add("--series-seconds", type=float, default=6.0, metavar="SECONDS", help=limit)
     add("--rounds", type=int, default=31, metavar="N", help="blocks of each series, more while unclear (default: 31)")
 
 
