@@ -80,7 +80,6 @@ class OperationFunction:
         self._outputs = operation.outputs
         self._cotangents = operation.cotangents
         self._others = tuple(name for name in operation.outputs if name not in operation.cotangents)
-        self._trees = arguments.inputs
         sources = {path: f"arrays[{place}]" for place, path in enumerate((*self.primal_paths, *self.constant_paths))}
         # Compiled once, since it is part of each call; and every framework's compiler can trace it.
         expression = ", ".join(f"{name!r}: {_in_place(tree, sources, name)}" for name, tree in arguments.inputs.items())
@@ -88,6 +87,7 @@ class OperationFunction:
         given = tuple(name for name, tree in arguments.inputs.items() if tree is not None)
         in_order = tuple(inspect.signature(operation.function).parameters)[: len(given)]
         self._is_flat = given == in_order == (*self.primal_paths, *self.constant_paths)
+        self._arguments = self._sources(arguments.inputs)
         self._function = implementation.function
         self._filled = partial(self._function, **sample.keywords)
         self._results = ""
@@ -109,15 +109,17 @@ class OperationFunction:
         class itself takes."""
         self._settled = self._written_out(partial(_given, self._computed((*primals, *constants))))
 
-    def _written_out(self, function: Callable[..., Any]) -> Callable[..., Results]:
-        """The call as one would write it by hand, compiled: names of arguments, and arrays in their places."""
+    def _sources(self, inputs: Mapping[str, Any]) -> list[str]:
+        """Python expressions for the arguments of the function, out of primals and constants."""
         sources = {path: f"primals[{place}]" for place, path in enumerate(self.primal_paths)}
         sources |= {path: f"constants[{place}]" for place, path in enumerate(self.constant_paths)}
         if self._is_flat:
-            given = list(sources.values())
-        else:
-            given = [f"{name}={_in_place(tree, sources, name)}" for name, tree in self._trees.items()]
-        given += [f"{name}=keyword_{name}" for name in self._keywords]
+            return list(sources.values())
+        return [f"{name}={_in_place(tree, sources, name)}" for name, tree in inputs.items()]
+
+    def _written_out(self, function: Callable[..., Any]) -> Callable[..., Results]:
+        """The call as one would write it by hand, compiled: arrays in their places, and keywords by name."""
+        given = [*self._arguments, *(f"{name}=keyword_{name}" for name in self._keywords)]
         names: dict[str, Any] = {f"keyword_{name}": value for name, value in self._keywords.items()} | {"function": function}
         text = f"def call(primals, constants):\n    result = function({', '.join(given)})\n    return {self._results}\n"
         exec(text, names)
