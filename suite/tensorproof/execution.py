@@ -141,12 +141,11 @@ class OperationFunction:
     def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> Results:
         """The differentiable outputs and the others.
 
-        This is part of what is timed, and so does no more than it must.
+        This is part of what is timed eagerly, once it has settled, and then does no more than it must.
         """
         if self._settled is not None:
             return self._settled(primals, constants)
-        arrays = (*primals, *constants)
-        return self._arranged(self._filled(*arrays) if self._is_flat else self._filled(**self._inputs(arrays)))
+        return self._arranged(self._computed((*primals, *constants)))
 
 
 class FusedFunction:

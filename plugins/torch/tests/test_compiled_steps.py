@@ -16,13 +16,13 @@ from tensorproof_torch import TorchBackend
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")
 
 
-def calls_in(mode, name, folder):
-    """A call of an optimizer's workload and the sets of arguments that it rotates through."""
-    backend, operation = TorchBackend(), specification()[name]
+def compiled_adam(folder):
+    """A backend, a call of Adam's workload and the sets of arguments that it rotates through."""
+    backend, operation = TorchBackend(), specification()["adam"]
     expectation = Expectation(operation, workload_of(operation, 0, "S"), "float32", 0, precision_of("float32"))
-    path = folder / f"{mode}.npz"
+    path = folder / "arguments.npz"
     save_arguments(path, expectation.arguments.inputs, expectation.sample.keywords, {})
-    case = prepare(backend, "cpu", operation, mode, "float32", "forward", path)
+    case = prepare(backend, "cpu", operation, "compile", "float32", "forward", path)
     return backend, case.call, case.sets
 
 
@@ -32,17 +32,15 @@ def flat(results):
 
 
 def test_a_step_is_compiled_once_and_remembers_nothing_of_the_call_before(tmp_path):
-    backend, compiled, sets = calls_in("compile", "adam", tmp_path)
+    backend, compiled, sets = compiled_adam(tmp_path)
     with torch.no_grad():
         first = [compiled(*arguments) for arguments in sets]
         before = backend.compile_counters()
         again = [compiled(*arguments) for _ in range(3) for arguments in sets]
         assert backend.compile_counters() == before
-        for number, results in enumerate(again):
-            np.testing.assert_array_equal(flat(results), flat(first[number % ROTATED]))
-        _, eager, given = calls_in("eager", "adam", tmp_path)
-        for results, arguments in zip(first, given, strict=True):
-            np.testing.assert_allclose(flat(results), flat(eager(*arguments)), rtol=1e-4)
+    assert len({flat(results).tobytes() for results in first}) == ROTATED
+    for number, results in enumerate(again):
+        np.testing.assert_array_equal(flat(results), flat(first[number % ROTATED]))
 
 
 def test_more_recompilations_are_counted_than_dynamo_remembers():
