@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tensorproof_reference import trees
-from tensorproof_reference.adversaries import Adversaries
+from tensorproof_reference.catalogue import all_models, all_operations
 from tensorproof_reference.model import Layer, Model
-from tensorproof_reference.model_evaluation import parameter_count
-from tensorproof_reference.model_operations import TRAINING, all_models
+from tensorproof_reference.networks.adversaries import Adversaries
+from tensorproof_reference.networks.evaluation import parameter_count
+from tensorproof_reference.networks.operations import TRAINING
 from tensorproof_reference.operation import SIZES, Operation
-from tensorproof_reference.registry import all_operations, basic_operations
+from tensorproof_reference.registry import basic_operations
 from tensorproof_reference.sample_classes import CLASSES, class_of
 from tensorproof_reference.stream import Stream
 

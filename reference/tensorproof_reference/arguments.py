@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from tensorproof_reference.operation import Array
+from tensorproof_reference.trees import Array
 
 
 def require(condition: bool, argument: str, expected: str, got: object) -> None:

@@ -1,15 +1,15 @@
 """The records that say what a model is: layers as data, each an operation with its weights; loss, optimizer and data.
 
 A model is one file in ``models``: a description that can be read beside the text that it comes from. It is evaluated by the
-reference's operations (``model_evaluation``), and built by each backend from its framework's own layers.
+reference's operations (``networks.evaluation``), and built by each backend from its framework's own layers.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tensorproof_reference.operation import Array, Tree
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Tree
 
 
 @dataclass(frozen=True)

@@ -6,24 +6,14 @@ backend is judged. The record at the end of the file names them together; nothin
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from tensorproof_reference.distributions import Distribution
+from tensorproof_reference.model import Model
 from tensorproof_reference.stream import Stream
-
-if TYPE_CHECKING:
-    from tensorproof_reference.model import Model
-
-Array: TypeAlias = Any
-"""A NumPy array, or the duck array of ``errorbars`` that stands in for one (a type checker cannot know which)."""
-
-Tree: TypeAlias = Any
-"""An array, ``None``, or a list, tuple or dict of trees (``trees.leaves`` walks it)."""
-
-Gradients: TypeAlias = dict[str, Tree]
-"""A vector-Jacobian product: for each differentiable input, by name, an array (or tree) of that input's shape."""
+from tensorproof_reference.trees import Array, Gradients, Tree
 
 SIZES = ("S", "M", "L")
 """The sizes of workloads, from the smallest to the largest."""
@@ -135,7 +125,7 @@ class Operation:
     work: Callable[..., Work] | None = None
     """The work of one call, called with the operation's own arguments, of which only shapes and keywords count."""
 
-    model: "Model | None" = None
+    model: Model | None = None
     """The model whose output or training step this is, if it is one's."""
     parts: Mapping[str, tuple["Operation", str]] = field(default_factory=dict)
     """For a model, whose ``axes`` its arrays have: by layer name the layer's operation (and ""), and for the model's input,

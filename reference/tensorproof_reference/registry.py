@@ -1,4 +1,4 @@
-"""Every operation, loss, optimizer, step of data preparation and initialiser, found by walking the folders that hold them."""
+"""Every operation that is not made of others, found by walking the folders that hold them: one file each."""
 
 import functools
 import importlib
@@ -10,23 +10,6 @@ from tensorproof_reference import data, initializers, losses, operations, optimi
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.sample_classes import REQUIRED
-
-
-@functools.cache
-def all_operations() -> Mapping[str, Operation]:
-    """All of them by name, and after them each model's output, training step and fitting.
-
-    Raises:
-        ValueError: a file's name is not its function's name, or its record is malformed.
-    """
-    # Imported here, since models are made of operations.
-    from tensorproof_reference.model_operations import all_models, operations_made_of
-
-    found = dict(basic_operations())
-    for model in all_models().values():
-        for operation in operations_made_of(model):
-            found[operation.name] = operation
-    return MappingProxyType(found)
 
 
 def operation_named(name: str) -> Operation:
@@ -59,12 +42,3 @@ def basic_operations() -> Mapping[str, Operation]:
                 raise ValueError(f"{info.name}: family: expected one of {', '.join(REQUIRED)}, got {operation.family!r}")
             found[operation.name] = operation
     return MappingProxyType(found)
-
-
-def specification_version() -> str:
-    """The versions of all operations in one word: rises with any of them, and differs where an operation is added.
-
-    The first part counts operations, the second sums their versions.
-    """
-    found = all_operations()
-    return f"{len(found)}.{sum(operation.version for operation in found.values())}"

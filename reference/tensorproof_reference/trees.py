@@ -1,9 +1,16 @@
-"""Nested arguments: walking and rebuilding lists, tuples and dicts of arrays."""
+"""Arrays and nested arguments: their types, walking and rebuilding lists, tuples and dicts of arrays."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
-from tensorproof_reference.operation import Tree
+Array: TypeAlias = Any
+"""A NumPy array, or the duck array of ``errorbars`` that stands in for one (a type checker cannot know which)."""
+
+Tree: TypeAlias = Any
+"""An array, ``None``, or a list, tuple or dict of trees (``leaves`` walks it)."""
+
+Gradients: TypeAlias = dict[str, Tree]
+"""A vector-Jacobian product: for each differentiable input, by name, an array (or tree) of that input's shape."""
 
 
 def leaves(tree: Tree, path: str = "") -> Iterator[tuple[str, Any]]:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tensorproof.verdict import LARGEST_Z
+from tensorproof.conformance.verdict import LARGEST_Z
 from tensorproof_reports import fields
 from tensorproof_reports.duels import VERDICTS, Duel
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tensorproof.backends import UsageError
+from tensorproof.errors import UsageError
 
 Line = Mapping[str, Any]
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import jinja2
 
-from tensorproof.backends import UsageError
-from tensorproof.checks import STATUSES
-from tensorproof.records import Record
-from tensorproof.summary import WRONG, left_out_text, verdict, verdict_text
+from tensorproof.conformance.checks import STATUSES
+from tensorproof.errors import UsageError
+from tensorproof.runs.records import Record
+from tensorproof.runs.summary import WRONG, left_out_text, verdict, verdict_text
 from tensorproof_reports import duels, fields
 from tensorproof_reports import timings as timing_rows
 from tensorproof_reports.timing_page import TimingRecord, sections

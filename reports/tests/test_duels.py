@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tensorproof.backends import UsageError
+from tensorproof.errors import UsageError
 from tensorproof_reports import charts
 from tensorproof_reports.duels import duel_of
 from tensorproof_reports.page import page, write_page

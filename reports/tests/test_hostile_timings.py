@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tensorproof.backends import UsageError
+from tensorproof.errors import UsageError
 from tensorproof_reports.page import page, write_page
 
 SCRIPT = "<script>alert(1)</script>"

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tensorproof.backends import UsageError
-from tensorproof.records import Record
+from tensorproof.errors import UsageError
+from tensorproof.runs.records import Record
 from tensorproof_reports.page import page, write_page
 
 HEADER = {

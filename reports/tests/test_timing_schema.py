@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(name="validator", scope="module")
 def validator_fixture() -> jsonschema.Draft202012Validator:
-    schema = json.loads((files("tensorproof") / "schemas" / "timing_record.schema.json").read_text())
+    schema = json.loads((files("tensorproof.timing.results") / "timing_record.schema.json").read_text())
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)
 

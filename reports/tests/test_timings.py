@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tensorproof.records import Record
+from tensorproof.runs.records import Record
 from tensorproof_reports import charts
 from tensorproof_reports.page import page, write_page
 

@@ -53,9 +53,9 @@ import numpy as np
 import pluggy
 from numpy.typing import NDArray
 
+from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.model import Model
 from tensorproof_reference.operation import Operation
-from tensorproof_reference.registry import all_operations
 
 PROJECT = "tensorproof"
 hookimpl = pluggy.HookimplMarker(PROJECT)
@@ -190,7 +190,7 @@ class Backend:
     enumerates things, its order: ``{"lstm": {"input_weights": "(g h) f", "g": "ifgo"}}``. The suite permutes before and after;
     a plugin holds no transpose."""
     declarations: Path | None = None
-    """The TOML file of declarations (``tensorproof.declarations`` says what may be in it)."""
+    """The TOML file of declarations (``tensorproof.contract.declarations`` says what may be in it)."""
 
     def versions(self) -> Mapping[str, str]:
         """Versions of the framework and its libraries, and build flags, for the record."""

@@ -10,20 +10,21 @@ from typing import Any
 import pytest
 
 import tensorproof
-from tensorproof.backends import UsageError, installed, specification
-from tensorproof.baseline import compare
-from tensorproof.cases import all_cases
-from tensorproof.description import Description
-from tensorproof.merge import merge_records, write_record
+from tensorproof.conformance.cases import all_cases
+from tensorproof.conformance.options import add_selection_options, selected, selection_of
+from tensorproof.contract.backends import installed, specification
+from tensorproof.contract.description import Description
+from tensorproof.errors import UsageError
 from tensorproof.nightly import command as nightly
-from tensorproof.options import add_selection_options, selected, selection_of
-from tensorproof.records import read_record
-from tensorproof.summary import summary_text
+from tensorproof.runs.baseline import compare
+from tensorproof.runs.merge import merge_records, write_record
+from tensorproof.runs.records import Record, read_record
+from tensorproof.runs.summary import summary_text
 from tensorproof.timing.command import duel_command, time_command
 from tensorproof.timing.command import summary as timings_summary
-from tensorproof.timing.merge import lines_of, merge_timing_records
 from tensorproof.timing.options import add_command_options
-from tensorproof.timing.records import is_timing_record, read_timing_record
+from tensorproof.timing.results.merge import lines_of, merge_timing_records
+from tensorproof.timing.results.records import TimingRecord, is_timing_record, read_timing_record
 from tensorproof_reference.operation import DTYPES
 
 EXIT_CODES = """exit codes:
@@ -125,13 +126,17 @@ def _backends() -> int:
     return 0
 
 
-def _report(options: argparse.Namespace) -> int:
-    # Imported here: the page's templates are of no use to the other commands.
+def _write_page(checks: Sequence[Record], path: Path, timings: Sequence[TimingRecord]) -> None:
+    # Imported here, since most commands write no page, and templates take time to import.
     from tensorproof_reports.page import write_page
 
+    write_page(checks, path, timings)
+
+
+def _report(options: argparse.Namespace) -> int:
     timings = [path for path in options.runs if is_timing_record(path)]
     checks = [read_record(path) for path in options.runs if path not in timings]
-    write_page(checks, options.output, [read_timing_record(path) for path in timings])
+    _write_page(checks, options.output, [read_timing_record(path) for path in timings])
     print(f"report: {options.output}")
     return 0
 
@@ -174,8 +179,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "backends":
             return _backends()
         others = {
-            "time": time_command,
-            "duel": duel_command,
+            "time": lambda chosen: time_command(chosen, _write_page),
+            "duel": lambda chosen: duel_command(chosen, _write_page),
             "nightly": nightly.run,
             "report": _report,
             "merge": _merge,

@@ -9,84 +9,34 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Generator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import pytest
 
 import tensorproof
-from tensorproof.backends import UsageError, load, specification
-from tensorproof.cases import Case, Declared, all_cases, samples_of, seconds_for
-from tensorproof.checks import Result, run_check
-from tensorproof.compile_cache import programs_folder
-from tensorproof.declarations import Declaration, DeclarationError, read_declarations
-from tensorproof.description import Description, describe, describe_apart, on_declared_device
-from tensorproof.endings import end_of_worker
-from tensorproof.findings import Session
-from tensorproof.options import add_selection_options, command_for, selected, selection_of
-from tensorproof.run import Run, finish, result_to_record, start_run
+from tensorproof.conformance.cases import Case, seconds_for
+from tensorproof.conformance.checks import Judge, Result, run_check
+from tensorproof.conformance.findings import Session
+from tensorproof.conformance.options import add_selection_options, command_for
+from tensorproof.conformance.plan import Plan
+from tensorproof.contract.backends import load
+from tensorproof.contract.compile_cache import programs_folder
+from tensorproof.contract.description import describe, describe_apart
+from tensorproof.errors import UsageError
+from tensorproof.runs.endings import end_of_worker
+from tensorproof.runs.run import Run, finish, result_to_record, start_run
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
-from tensorproof_reference.operation import Operation
 
-Judge: TypeAlias = Callable[[Case], None]
 CONFORMANCE = BENCHMARKS.parent / "conformance"
 DEFAULT_BACKEND = "numpy"
 RESTARTS = 100
 RUN = pytest.StashKey[Run]()
-PLAN = pytest.StashKey["Plan"]()
+PLAN = pytest.StashKey[Plan]()
 SESSION = pytest.StashKey[Session]()
 RESULT = pytest.StashKey[Result]()
-
-
-class Plan:
-    """The cases of a run in order, with the declarations that speak of them."""
-
-    def __init__(self, config: pytest.Config, description: Description) -> None:
-        options = config.option
-        self.specification: dict[str, Operation] = specification()
-        samples = {name: list(samples_of(item, max(options.seed, 0))) for name, item in self.specification.items()}
-        self.declarations = _declarations(options.declarations, description, self.specification, samples)
-        self.description = description = on_declared_device(description, self.declarations)
-        self.declared = Declared(self.declarations, description, self.specification, options.seed)
-        names = [name for group in samples.values() for name in group]
-        self.selection = selection_of(options, description, self.specification, names)
-        self.cases: list[Case] = []
-        self.left_out: dict[str, int] = {}
-        everything = list(all_cases(description, self.specification, options.seed))
-        for case, reason in selected(everything, self.selection, self.specification):
-            if reason:
-                self.left_out[reason] = self.left_out.get(reason, 0) + 1
-            else:
-                self.cases.append(case)
-        if not self.cases:
-            raise UsageError("no check matches all of these options; tensorproof list prints every check there is")
-        self.idle = self.declared.idle(everything)
-        self.order = {case: index for index, case in enumerate(_breadth_first(self.cases) if options.time_budget else self.cases)}
-
-
-def _breadth_first(cases: Sequence[Case]) -> list[Case]:
-    """The first sample of every operation, then the second of every operation, and so on: for a limited time."""
-    seen: dict[str, dict[str, int]] = {}
-    ranks = []
-    for case in cases:
-        samples = seen.setdefault(case.operation, {})
-        ranks.append(samples.setdefault(case.sample, len(samples)))
-    return [case for _, case in sorted(zip(ranks, cases, strict=True), key=lambda item: item[0])]
-
-
-def _declarations(
-    files: Iterable[str], description: Description, operations: dict[str, Operation], samples: dict[str, list[str]]
-) -> list[Declaration]:
-    paths = [Path(name) for name in files] + ([Path(description.declarations)] if description.declarations else [])
-    found = []
-    try:
-        for path in paths:
-            found += read_declarations(path, operations, description.modes, samples)
-    except DeclarationError as error:
-        raise UsageError(str(error)) from error
-    return found
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -165,13 +115,13 @@ def _configure(config: pytest.Config) -> None:
     apart = bool(getattr(option, "numprocesses", None)) and not hasattr(config, "workerinput")
     if apart:
         modules = [name for name in option.plugins if not name.startswith("no:") and name != __name__]
-        plan = Plan(config, describe_apart(option.backend, option.device, modules))
+        plan = Plan(option, describe_apart(option.backend, option.device, modules))
     else:
         with warnings.catch_warnings():
             # Other people's frameworks may warn as they please; that is no failure of conformance.
             warnings.simplefilter("ignore")
             backend = load(option.backend)
-            plan = Plan(config, describe(backend, option.device))
+            plan = Plan(option, describe(backend, option.device))
             if option.compile_cache is not None:
                 backend.use_compile_cache(programs_folder(option.compile_cache, option.backend))
         config.stash[SESSION] = Session(
@@ -202,7 +152,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
     """Leave conformance alone in runs that are about something else, such as doctests of this package."""
-    if collection_path == CONFORMANCE:
+    if collection_path.parent == CONFORMANCE and collection_path.name.startswith("test_"):
         return None if PLAN in config.stash else True
     return True if collection_path == BENCHMARKS and not _is_timing(config) else None
 
@@ -381,6 +331,12 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if run is None or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
         return
     session.exitstatus = finish(run, int(exitstatus))
+    if run.options.report:
+        # Imported here, since most runs write no page.
+        from tensorproof_reports.page import write_page
+
+        write_page([run.record], Path(run.options.report))
+        run.text += f"\nreport: {run.options.report}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 from small_backend import OPERATIONS, SPECIFICATION, Nodes, SmallBackend
 
 from tensorproof.backend import Backend
-from tensorproof.cases import Case, Declared, all_cases
-from tensorproof.checks import Result, run_check
-from tensorproof.description import describe
-from tensorproof.findings import Session
+from tensorproof.conformance.cases import Case, Declared, all_cases
+from tensorproof.conformance.checks import Result, run_check
+from tensorproof.conformance.findings import Session
+from tensorproof.contract.description import describe
 
 SEED = 0
 NOTICED = ("failed", "error", "fell_back", "crashed", "timed_out", "out_of_memory")

@@ -81,14 +81,14 @@ def main() -> None:
     if wanted != dict(os.environ):  # the allocator reads its settings when a process starts
         os.execve(sys.executable, [sys.executable, *sys.argv], wanted)
 
-    from tensorproof.backends import load, specification
-    from tensorproof.cases import workload_of
-    from tensorproof.expectation import Expectation
-    from tensorproof.timing import audit, prepared
+    from tensorproof.conformance.cases import workload_of
+    from tensorproof.conformance.expectation import Expectation
+    from tensorproof.contract.backends import load, specification
     from tensorproof.timing.arrays import save_arguments
-    from tensorproof.timing.placement import Placement, move
-    from tensorproof.timing.statistics import compare
-    from tensorproof_reference.errorbars import precision_of
+    from tensorproof.timing.results.statistics import compare
+    from tensorproof.timing.worker import audit, prepared
+    from tensorproof.timing.worker.placement import Placement, move
+    from tensorproof_reference.errorbars.rules import precision_of
 
     backend = load(options.backend)
     backend.set_threads(1)

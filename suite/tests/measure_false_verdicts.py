@@ -28,7 +28,7 @@ SOURCE = """
 from time import perf_counter_ns
 
 from tensorproof.backend import hookimpl
-from tensorproof.backends import load
+from tensorproof.contract.backends import load
 
 original = load("{backend}")
 

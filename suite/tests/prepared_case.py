@@ -4,8 +4,8 @@ import contextlib
 from types import SimpleNamespace
 
 from tensorproof.timing.arrays import ROTATED
-from tensorproof.timing.placement import Placement
-from tensorproof.timing.prepared import Prepared
+from tensorproof.timing.worker.placement import Placement
+from tensorproof.timing.worker.prepared import Prepared
 
 
 def prepared_case(call, call_ns, sets, fresh=None, footprint=0, wait=lambda results, device: None):

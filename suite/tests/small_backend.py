@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Function, Implementation, OperationTable, ValueAndVjp
 from tensorproof_reference import trees
+from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.operation import DTYPES, Operation
-from tensorproof_reference.registry import all_operations
 from tensorproof_reference.rounding import round_to
 
 if TYPE_CHECKING:

@@ -24,8 +24,8 @@ INTRODUCTION = """# Faults
 
 The suite is itself tested: {planted} deliberate faults are planted, one at a time, in a small backend that is right otherwise,
 and each has to be noticed. The unbroken backend has to pass every check. Both are tests of the project
-(`suite/tests/test_faults.py`), and the faults are plain functions in `suite/tests/faults/`. They repeat, in small, silent bugs
-of deep-learning frameworks.
+(`suite/tests/conformance/test_faults.py`), and the faults are plain functions in `suite/tests/faults/`. They repeat, in small,
+silent bugs of deep-learning frameworks.
 
 *Expected* is the class of samples, the check, the mode or the dtype that ought to notice the fault; these run first. *First* is
 the check, and the sample, that noticed it first; *noticed* is how many checks did, of all that were run on the operation (eagerly

@@ -26,7 +26,7 @@ HEADING = "| fault | caught by | times | what it says |\n|---|---|---|---|\n"
 INTRODUCTION = """# Faults in timing
 
 The timing harness is itself tested: deliberately wrong backends, each a plugin in real worker processes, have to be caught by the
-check that is meant for them (`suite/tests/test_timing_faults.py`; the backends are in `suite/tests/timing_faults/`). *Times* is
+check that is meant for them (`suite/tests/timing/test_faults.py`; the backends are in `suite/tests/timing_faults/`). *Times* is
 how often a fault was caught, of how many independent timings of {rounds} rounds with one launch. Of {right} timings of backends
 that are right, {doubted} were doubted{doubts}.
 

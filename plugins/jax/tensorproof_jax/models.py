@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from tensorproof.backend import Implementation, Native, Unsupported
-from tensorproof.models import NO_CONVENTIONS, Conventions
+from tensorproof.contract.models import NO_CONVENTIONS, Conventions
 from tensorproof_jax.framework import jax, jnp, linen
 from tensorproof_jax.recurrent import gru_parameters, lstm_parameters, simple_parameters
 from tensorproof_jax.table import operations
@@ -18,7 +18,7 @@ from tensorproof_jax.windows import LAYOUTS as CHANNELS_LAST
 from tensorproof_jax.windows import Padding, Pair, cropping_padding, lax_padding
 from tensorproof_reference import trees
 from tensorproof_reference.model import Layer, Model
-from tensorproof_reference.model_evaluation import optimizer_slots, with_conventions
+from tensorproof_reference.networks.evaluation import optimizer_slots, with_conventions
 
 Module = Callable[[Native], Native]
 Weights = Mapping[str, Any]

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tensorproof.randomness import layer_findings
+from tensorproof.conformance.randomness import layer_findings
 from tensorproof_jax.framework import jax, jnp, linen
 from tensorproof_jax.initializers import LAYER_INITIALIZERS
-from tensorproof_reference.errorbars import precision_of
+from tensorproof_reference.errorbars.rules import precision_of
 
 STATE = np.zeros((1, 300), np.float32)
 ROW = np.zeros((1, 250), np.float32)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from tensorproof import cli
-from tensorproof.backends import load
-from tensorproof.timing.blocks import latencies
-from tensorproof.timing.closures import held_arrays
-from tensorproof.timing.records import read_timing_record
+from tensorproof.contract.backends import load
+from tensorproof.timing.results.records import read_timing_record
+from tensorproof.timing.worker.blocks import latencies
+from tensorproof.timing.worker.closures import held_arrays
 
 SIZE = 384
 PRODUCT = 2 * SIZE**3

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tensorproof.models import implementation_of
+from tensorproof.contract.models import implementation_of
 from tensorproof_jax import JaxBackend
 from tensorproof_jax.framework import jax
+from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.operation import Sample, Work
-from tensorproof_reference.registry import all_operations
 from tensorproof_reference.stream import Stream
 
 OPERATIONS = all_operations()

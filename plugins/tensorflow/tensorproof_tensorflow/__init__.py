@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl
-from tensorproof.models import implementation_of
+from tensorproof.contract.models import implementation_of
 from tensorproof_reference.model import Model
 from tensorproof_tensorflow import (
     attention,

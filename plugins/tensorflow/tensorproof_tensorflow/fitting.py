@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tensorproof.backend import Implementation, Native
-from tensorproof.models import NO_CONVENTIONS, Conventions
+from tensorproof.contract.models import NO_CONVENTIONS, Conventions
 from tensorproof_reference import trees
-from tensorproof_reference.fitting import METRICS
 from tensorproof_reference.model import Model
-from tensorproof_reference.model_evaluation import with_conventions
+from tensorproof_reference.networks.evaluation import with_conventions
+from tensorproof_reference.networks.fitting import METRICS
 from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.models import InMode, keras_layers, keras_weights, set_weights
 from tensorproof_tensorflow.optimizers import MEANT, SPECIFIC, WORDS

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tensorproof.backend import Implementation, Native, Unsupported
-from tensorproof.models import NO_CONVENTIONS, Conventions, like
+from tensorproof.contract.models import NO_CONVENTIONS, Conventions, like
 from tensorproof_reference import trees
 from tensorproof_reference.model import Layer, Model
-from tensorproof_reference.model_evaluation import optimizer_slots, with_conventions
+from tensorproof_reference.networks.evaluation import optimizer_slots, with_conventions
 from tensorproof_tensorflow import recurrent
 from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.table import operations

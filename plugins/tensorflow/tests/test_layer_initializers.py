@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tensorproof.randomness import layer_findings
-from tensorproof_reference.errorbars import precision_of
+from tensorproof.conformance.randomness import layer_findings
+from tensorproof_reference.errorbars.rules import precision_of
 from tensorproof_tensorflow.framework import keras
 from tensorproof_tensorflow.initializers import LAYER_INITIALIZERS
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from tensorproof.backend import Implementation, Native, Unsupported
-from tensorproof.models import NO_CONVENTIONS, Conventions
+from tensorproof.contract.models import NO_CONVENTIONS, Conventions
 from tensorproof_reference.model import Layer, Model
 from tensorproof_torch.recurrent import named_parameters
 from tensorproof_torch.table import operations

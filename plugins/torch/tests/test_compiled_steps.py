@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from tensorproof.backends import specification
-from tensorproof.cases import workload_of
-from tensorproof.expectation import Expectation
+from tensorproof.conformance.cases import workload_of
+from tensorproof.conformance.expectation import Expectation
+from tensorproof.contract.backends import specification
 from tensorproof.timing.arrays import ROTATED, save_arguments
-from tensorproof.timing.prepared import prepare
-from tensorproof_reference.errorbars import precision_of
+from tensorproof.timing.worker.prepared import prepare
+from tensorproof_reference.errorbars.rules import precision_of
 from tensorproof_torch import TorchBackend
 
 # What Inductor imports warns of parts of PyTorch itself.

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tensorproof.randomness import layer_findings
-from tensorproof_reference.errorbars import precision_of
+from tensorproof.conformance.randomness import layer_findings
+from tensorproof_reference.errorbars.rules import precision_of
 from tensorproof_torch.initializers import LAYER_INITIALIZERS
 
 LAYERS = {

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Sample, asarray
+from tensorproof_reference.operation import Sample, asarray
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def accuracy_samples(stream: Stream, name_of_target: str, as_target: Callable[[Array, int], Array]) -> Iterator[Sample]:

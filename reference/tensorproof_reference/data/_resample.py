@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice, require_rank, require_shape
-from tensorproof_reference.operation import Array
+from tensorproof_reference.trees import Array
 
 INTERPOLATIONS = ("bilinear", "nearest")
 FILLS = ("constant", "nearest", "reflect", "mirror", "wrap")

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require_shape
-from tensorproof_reference.operation import Array, Operation, Sample, asarray
+from tensorproof_reference.operation import Operation, Sample, asarray
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def binary_accuracy(probabilities: Array, target: Array, *, threshold: float = 0.5) -> Array:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require_rank
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.operation import Operation, Sample, asarray
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def horizontal_flip(x: Array) -> Array:

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 
 from tensorproof_reference.arguments import require
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def mini_batches(x: Array, *, batch_size: int, drop_remainder: bool = False) -> list[Array]:

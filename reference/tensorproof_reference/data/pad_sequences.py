@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_rank
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 SIDES = ("before", "after")
 

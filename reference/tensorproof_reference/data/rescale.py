@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.operation import Operation, Sample, asarray
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def rescale(x: Array, *, scale: float = 1 / 255, offset: float = 0.0) -> Array:

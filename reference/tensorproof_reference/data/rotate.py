@@ -15,8 +15,9 @@ from tensorproof_reference.data._resample import (
     require_image,
     scatter,
 )
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.operation import Operation, Sample, asarray
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 TRIGONOMETRY = ("float64", "float32")
 """Sines and cosines in 16 bits are too coarse to say between which pixels a place lies, and in 8 which pixel is nearest."""

@@ -16,8 +16,9 @@ from tensorproof_reference.data._resample import (
     require_image,
     scatter,
 )
-from tensorproof_reference.operation import DTYPES, Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.operation import DTYPES, Operation, Sample, asarray
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 PLACES = ("float64", "float32", "float16")
 """8 bits of significand say too little about where between two pixels a place lies, but for the smallest images."""

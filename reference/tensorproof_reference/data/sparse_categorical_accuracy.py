@@ -6,8 +6,9 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_shape
 from tensorproof_reference.data._answers import accuracy_samples
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def sparse_categorical_accuracy(scores: Array, labels: Array) -> Array:

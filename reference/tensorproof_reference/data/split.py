@@ -6,8 +6,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def split(x: Array, *, validation_fraction: float = 0.2) -> tuple[Array, Array]:

@@ -16,8 +16,9 @@ from tensorproof_reference.distributions import (
     truncated_normal_distribution,
     uniform_distribution,
 )
-from tensorproof_reference.operation import Array, Sample
+from tensorproof_reference.operation import Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 AXES = {"like": "o i ...", "y": "o i ..."}
 """Outputs, inputs, and for convolutions the axes of the kernel."""

@@ -11,8 +11,9 @@ from tensorproof_reference.initializers._draws import (
     draw_samples,
     fans,
 )
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def he_normal(like: Array, *, negative_slope: float = 0.0, distribution: str = "normal", seed: int = 0) -> Array:

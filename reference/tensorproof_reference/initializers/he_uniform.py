@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 from tensorproof_reference.distributions import Distribution
 from tensorproof_reference.initializers._draws import AXES, distribution_of_variance, draw_of_variance, draw_samples, fans
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def he_uniform(like: Array, *, negative_slope: float = 0.0, seed: int = 0) -> Array:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from tensorproof_reference.arguments import require
 from tensorproof_reference.distributions import Distribution, normal_distribution
 from tensorproof_reference.initializers._draws import draw_normal, draw_samples
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def normal(like: Array, *, mean: float = 0.0, deviation: float = 0.05, seed: int = 0) -> Array:

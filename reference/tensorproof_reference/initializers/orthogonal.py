@@ -8,8 +8,9 @@ import numpy as np
 from tensorproof_reference.arguments import require
 from tensorproof_reference.distributions import Distribution, sphere_distribution
 from tensorproof_reference.initializers._draws import AXES, draw_normal, draw_samples
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def orthogonal(like: Array, *, gain: float = 1.0, seed: int = 0) -> Array:

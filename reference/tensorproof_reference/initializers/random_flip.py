@@ -6,8 +6,9 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_rank
 from tensorproof_reference.initializers._draws import require_seed
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def random_flip(x: Array, *, probability: float = 0.5, seed: int = 0) -> Array:

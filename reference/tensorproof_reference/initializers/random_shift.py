@@ -7,8 +7,9 @@ import numpy as np
 from tensorproof_reference.arguments import require
 from tensorproof_reference.distributions import Distribution, uniform_distribution
 from tensorproof_reference.initializers._draws import draw_uniform
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def random_shift(like: Array, *, fraction: float = 0.1, seed: int = 0) -> Array:

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from tensorproof_reference.arguments import require
 from tensorproof_reference.distributions import Distribution, uniform_distribution
 from tensorproof_reference.initializers._draws import draw_samples, draw_uniform
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def uniform(like: Array, *, low: float = -0.05, high: float = 0.05, seed: int = 0) -> Array:

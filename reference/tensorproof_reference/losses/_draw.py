@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tensorproof_reference.operation import Array
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def distributions(stream: Stream, shape: tuple[int, ...]) -> Array:

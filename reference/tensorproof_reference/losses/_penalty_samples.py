@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Sample
+from tensorproof_reference.operation import Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 WIDE_DTYPES = ("float64", "float32", "bfloat16")
 """The dtypes that hold 1e13."""

@@ -3,7 +3,7 @@
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
-from tensorproof_reference.operation import Array
+from tensorproof_reference.trees import Array
 
 
 def clipped(probabilities: Array, clipping: str, epsilon: float) -> Array:

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice
-from tensorproof_reference.operation import Array
+from tensorproof_reference.trees import Array
 
 REDUCTIONS = ("mean", "sum", "none")
 

@@ -10,9 +10,10 @@ from tensorproof_reference.losses._draw import bits, sixteenths
 from tensorproof_reference.losses._probabilities import clipped, require_clipping, unclipped_cotangent
 from tensorproof_reference.losses._reduction import reduced, spread
 from tensorproof_reference.losses._workloads import clipping_work, reduction_work
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import PLANES, count
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 CLIPPING = ("none", "probability", "log")
 

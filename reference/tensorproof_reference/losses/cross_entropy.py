@@ -8,9 +8,10 @@ from tensorproof_reference.arguments import require_axis, require_shape
 from tensorproof_reference.losses._draw import distributions, one_hot_targets, soft_targets
 from tensorproof_reference.losses._reduction import reduced, spread
 from tensorproof_reference.losses._workloads import CLASSES, reduction_work
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def cross_entropy(probabilities: Array, target: Array, *, axis: int = -1, reduction: str = "mean") -> Array:

@@ -6,9 +6,10 @@ import numpy as np
 
 from tensorproof_reference.losses._penalty_samples import penalty_samples
 from tensorproof_reference.losses._workloads import penalty_workload
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def l1_penalty(w: Array, *, strength: float = 0.01) -> Array:

@@ -7,9 +7,10 @@ import numpy as np
 from tensorproof_reference.arguments import require_shape
 from tensorproof_reference.losses._reduction import reduced, spread
 from tensorproof_reference.losses._workloads import reduction_work
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import PLANES, count, ordinary
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def mean_squared_error(prediction: Array, target: Array, *, reduction: str = "mean") -> Array:

@@ -10,9 +10,10 @@ from tensorproof_reference.losses import _draw
 from tensorproof_reference.losses._labels import OUT_OF_RANGE, in_range, indicated, picked, replaced
 from tensorproof_reference.losses._reduction import reduced, spread
 from tensorproof_reference.losses._workloads import CLASSES, reduction_work
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import count, ordinary
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def softmax_cross_entropy(

@@ -17,9 +17,10 @@ from tensorproof_reference.losses._probabilities import (
 )
 from tensorproof_reference.losses._reduction import reduced, spread
 from tensorproof_reference.losses._workloads import CLASSES, clipping_work, normalizing_work, reduction_work
-from tensorproof_reference.operation import DTYPES, Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operation import DTYPES, Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def sparse_categorical_cross_entropy(

@@ -3,8 +3,8 @@
 import numpy as np
 
 from tensorproof_reference.model import Draw
-from tensorproof_reference.operation import Array
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def uniform(*shape: int) -> Draw:

@@ -1,8 +1,8 @@
 """A convolutional network for CIFAR-10: see the text of ``MODEL``."""
 
-from tensorproof_reference.layers import activation, conv2d, dense, flatten, max_pool2d
 from tensorproof_reference.model import Model
 from tensorproof_reference.models._data import labels, uniform
+from tensorproof_reference.networks.layers import activation, conv2d, dense, flatten, max_pool2d
 
 MODEL = Model(
     name="cifar10_cnn",

@@ -1,9 +1,9 @@
 """The two players of a DCGAN: see the text of ``MODEL``."""
 
-from tensorproof_reference.adversaries import Adversaries
 from tensorproof_reference.models._data import normal, uniform
 from tensorproof_reference.models.dcgan_discriminator import MODEL as DISCRIMINATOR
 from tensorproof_reference.models.dcgan_generator import MODEL as GENERATOR
+from tensorproof_reference.networks.adversaries import Adversaries
 
 MODEL = Adversaries(
     name="dcgan",

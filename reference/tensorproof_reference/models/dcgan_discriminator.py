@@ -1,8 +1,8 @@
 """The discriminator of a DCGAN: see the text of ``MODEL``."""
 
-from tensorproof_reference.layers import activation, batch_norm, conv2d, flatten
 from tensorproof_reference.model import Model
 from tensorproof_reference.models._data import binary, uniform
+from tensorproof_reference.networks.layers import activation, batch_norm, conv2d, flatten
 
 MODEL = Model(
     name="dcgan_discriminator",

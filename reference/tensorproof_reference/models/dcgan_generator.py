@@ -1,8 +1,8 @@
 """The generator of a DCGAN: see the text of ``MODEL``."""
 
-from tensorproof_reference.layers import activation, batch_norm, conv2d_transpose
 from tensorproof_reference.model import Model
 from tensorproof_reference.models._data import normal, uniform
+from tensorproof_reference.networks.layers import activation, batch_norm, conv2d_transpose
 
 MODEL = Model(
     name="dcgan_generator",

@@ -1,8 +1,8 @@
 """Embedding and LSTM: see the text of ``MODEL``."""
 
-from tensorproof_reference.layers import activation, dense, embedding, recurrent
 from tensorproof_reference.model import Model
 from tensorproof_reference.models._data import indices, labels
+from tensorproof_reference.networks.layers import activation, dense, embedding, recurrent
 
 MODEL = Model(
     name="embedding_lstm",

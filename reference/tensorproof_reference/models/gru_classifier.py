@@ -1,8 +1,8 @@
 """A classifier with gated recurrent units: see the text of ``MODEL``."""
 
-from tensorproof_reference.layers import activation, dense, recurrent
 from tensorproof_reference.model import Model
 from tensorproof_reference.models._data import normal, one_hot
+from tensorproof_reference.networks.layers import activation, dense, recurrent
 
 MODEL = Model(
     name="gru_classifier",

@@ -1,8 +1,8 @@
 """Linear regression: see the text of ``MODEL``."""
 
-from tensorproof_reference.layers import dense
 from tensorproof_reference.model import Model
 from tensorproof_reference.models._data import normal
+from tensorproof_reference.networks.layers import dense
 
 MODEL = Model(
     name="linear_regression_network",

@@ -1,8 +1,8 @@
 """Logistic regression: see the text of ``MODEL``."""
 
-from tensorproof_reference.layers import activation, dense
 from tensorproof_reference.model import Model
 from tensorproof_reference.models._data import binary, normal
+from tensorproof_reference.networks.layers import activation, dense
 
 MODEL = Model(
     name="logistic_regression_network",

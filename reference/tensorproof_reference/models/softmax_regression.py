@@ -1,8 +1,8 @@
 """Softmax regression: see the text of ``MODEL``."""
 
-from tensorproof_reference.layers import activation, dense
 from tensorproof_reference.model import Model
 from tensorproof_reference.models._data import normal, one_hot
+from tensorproof_reference.networks.layers import activation, dense
 
 MODEL = Model(
     name="softmax_regression",

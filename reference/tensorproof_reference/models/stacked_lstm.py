@@ -1,8 +1,8 @@
 """A stacked LSTM: see the text of ``MODEL``."""
 
-from tensorproof_reference.layers import dense, recurrent
 from tensorproof_reference.model import Model
 from tensorproof_reference.models._data import labels, normal
+from tensorproof_reference.networks.layers import dense, recurrent
 
 MODEL = Model(
     name="stacked_lstm",

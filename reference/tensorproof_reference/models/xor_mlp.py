@@ -1,8 +1,8 @@
 """A network for exclusive or: see the text of ``MODEL``."""
 
-from tensorproof_reference.layers import activation, dense
 from tensorproof_reference.model import Model
 from tensorproof_reference.models._data import binary, bits
+from tensorproof_reference.networks.layers import activation, dense
 
 MODEL = Model(
     name="xor_mlp",

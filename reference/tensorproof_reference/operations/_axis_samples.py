@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Sample
+from tensorproof_reference.operation import Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 PLAIN_SHAPE = (18, 17)
 """A row for every lane of a vector of 16 and the one after it, and one more row."""

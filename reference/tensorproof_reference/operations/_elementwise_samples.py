@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Sample
+from tensorproof_reference.operation import Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 PLAIN_SHAPE = (7, 11)
 """77 elements: four vectors of 16 lanes and an odd rest. Samples share it, for compilers pay for every new shape."""

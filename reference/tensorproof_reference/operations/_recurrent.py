@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_rank, require_shape
-from tensorproof_reference.operation import Array, Sample
+from tensorproof_reference.operation import Sample
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 Leaf: TypeAlias = dict[str, Array]
 """The parameters of one layer and direction, or their gradients."""

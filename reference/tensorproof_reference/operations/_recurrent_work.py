@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from tensorproof_reference.operation import Array, Sample, Work
+from tensorproof_reference.operation import Sample, Work
 from tensorproof_reference.operations._recurrent import Parameters
 from tensorproof_reference.operations._workloads import added_bias, count, ordinary, products, weights
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 SIZES = {"S": (2, 8, 16, 16), "M": (32, 20, 64, 64), "L": (32, 32, 256, 256)}
 """Batch, steps, features and units of what is timed: one layer in one direction."""

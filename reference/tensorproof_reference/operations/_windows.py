@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tensorproof_reference.arguments import require, require_pair, require_rank, require_shape
-from tensorproof_reference.operation import Array
+from tensorproof_reference.trees import Array
 
 Pair: TypeAlias = tuple[int, int]
 """One number for the rows and one for the columns."""

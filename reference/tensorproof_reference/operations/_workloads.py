@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Sample, Work
+from tensorproof_reference.operation import Sample, Work
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 PLANES = {"S": (4, 512), "M": (512, 512), "L": (2048, 2048)}
 """The rows and columns that functions of one number, or along one axis, are timed on."""

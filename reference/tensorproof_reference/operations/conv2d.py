@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require_rank
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._windows import Geometry, Padding, Pair
 from tensorproof_reference.operations._workloads import added_bias, ordinary, products, shaped, weights
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def conv2d(

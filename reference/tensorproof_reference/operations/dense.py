@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_rank, require_shape
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations import relu, tanh
 from tensorproof_reference.operations import sigmoid as logistic
 from tensorproof_reference.operations._workloads import added_bias, count, ordinary, products, weights
 from tensorproof_reference.operations.sigmoid import sigmoid
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 ACTIVATIONS = ("linear", "relu", "sigmoid", "tanh")
 WIDE_DTYPES = ("float64", "float32", "bfloat16")

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, asarray
+from tensorproof_reference.operation import Operation, Sample, asarray
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def dropout(x: Array, *, rate: float = 0.5, training: bool = True, seed: int = 0) -> Array:

@@ -5,9 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_rank
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 OUT_OF_RANGE = ("error", "zeros", "clamp", "nan")
 

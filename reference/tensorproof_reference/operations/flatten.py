@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._workloads import count, image_workload
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 ORDERS = ("channels_first", "channels_last")
 

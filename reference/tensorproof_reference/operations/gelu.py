@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import erf
 
 from tensorproof_reference.arguments import require_choice
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import (
     PLAIN_SHAPE,
     alternating,
@@ -19,6 +19,7 @@ from tensorproof_reference.operations._elementwise_samples import (
 )
 from tensorproof_reference.operations._workloads import count, each, plane_workload
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def gelu(x: Array, *, approximation: str = "none") -> Array:

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import elementwise_samples, ordinary, sprinkled
 from tensorproof_reference.operations._workloads import count, each, plane_workload
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def leaky_relu(x: Array, *, negative_slope: float = 0.2) -> Array:

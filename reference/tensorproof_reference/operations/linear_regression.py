@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_shape
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._regression_samples import regression_samples, regression_workload
 from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def linear_regression(x: Array, theta0: Array, theta: Array) -> Array:

@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations import linear_regression as linear
 from tensorproof_reference.operations import sigmoid as logistic
 from tensorproof_reference.operations._regression_samples import regression_samples, regression_workload
 from tensorproof_reference.operations.sigmoid import sigmoid
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 LONG_DTYPES = ("float64", "float32")
 SIXTEEN_BITS = ("plain_rows", "size_large", "long_features", "magnitude_thousand", "nan_rows", "infinity_rows")

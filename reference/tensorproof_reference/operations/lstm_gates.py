@@ -6,10 +6,11 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require_rank, require_shape
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.operations import _recurrent
 from tensorproof_reference.operations._recurrent import Leaf
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def lstm_gates(x: Array, hidden: Array, cell: Array, parameters: Leaf) -> tuple[Array, Array, Array, Array]:

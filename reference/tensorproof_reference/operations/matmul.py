@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._workloads import count, ordinary, products, weights
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 WIDE_DTYPES = ("float64", "float32", "bfloat16")
 """The dtypes that hold 1e20."""

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work, asarray
+from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._windows import Geometry, Padding, Pair
 from tensorproof_reference.operations._workloads import image_workload, shaped
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def max_pool2d(

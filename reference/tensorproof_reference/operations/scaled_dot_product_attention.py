@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_shape
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._workloads import ordinary, products
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 FULLY_MASKED_ROWS = ("nan", "zero", "uniform")
 

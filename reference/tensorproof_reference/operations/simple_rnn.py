@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_rank, require_shape
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations import _recurrent
 from tensorproof_reference.operations._recurrent import Leaf, Memory, Parameters
 from tensorproof_reference.operations._recurrent_work import output_work, recurrent_work, recurrent_workload
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def simple_rnn(

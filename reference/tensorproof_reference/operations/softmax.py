@@ -5,10 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require_axis
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._axis_samples import axis_samples
 from tensorproof_reference.operations._workloads import count, plane_workload
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 
 def softmax(x: Array, *, axis: int = -1) -> Array:

@@ -4,11 +4,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Gradients, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import PLAIN_SHAPE, elementwise_samples
 from tensorproof_reference.operations._workloads import count, each, plane_workload
 from tensorproof_reference.operations.sigmoid import sigmoid
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
 
 _LOG_2 = 0.6931471805599453
 

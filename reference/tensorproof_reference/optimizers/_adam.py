@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
-from tensorproof_reference.operation import Array, Sample
+from tensorproof_reference.operation import Sample
 from tensorproof_reference.optimizers._samples import optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     COUNTS,
@@ -22,6 +22,7 @@ from tensorproof_reference.optimizers._steps import (
     slot,
 )
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 PLACEMENTS = ("after_correction", "before_correction")
 MAXIMA = ("raw", "corrected")

@@ -5,8 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import DTYPES, Array, Sample, asarray
+from tensorproof_reference.operation import DTYPES, Sample, asarray
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 Shapes = tuple[tuple[int, ...], ...]
 SHAPES: Shapes = ((4, 5), (5,))

@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_rank
-from tensorproof_reference.operation import Array, Sample, asarray
+from tensorproof_reference.operation import Sample, asarray
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def require_schedule(learning_rate: Array, step: Array) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_shape
-from tensorproof_reference.operation import Array
+from tensorproof_reference.trees import Array
 
 DECAYS = ("coupled", "decoupled")
 COUNTS = ("updates", "steps")

@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Sample, Work
+from tensorproof_reference.operation import Sample, Work
 from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.optimizers._steps import Arrays, Gradients
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "S": ((16, 32), (32,)),

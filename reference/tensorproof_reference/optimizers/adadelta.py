@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice
-from tensorproof_reference.operation import Array, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.optimizers._samples import optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     DECAYS,
@@ -23,6 +23,7 @@ from tensorproof_reference.optimizers._steps import (
 )
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def adadelta(

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from tensorproof_reference.operation import Array, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.optimizers._adam import CONVENTIONS, OUTPUTS, adam_samples, adam_steps
 from tensorproof_reference.optimizers._steps import Arrays, Gradients, Rate
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def adam(

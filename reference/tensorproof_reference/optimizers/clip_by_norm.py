@@ -5,11 +5,12 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice
-from tensorproof_reference.operation import Array, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.optimizers._clipping import EPSILONS, clipping_samples
 from tensorproof_reference.optimizers._steps import require_positive
 from tensorproof_reference.optimizers._workloads import clipping_workload, numbers_in
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def scaled(gradient: Array, norm: Array, limit: float, epsilon: float) -> Array:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.optimizers._schedules import require_schedule, schedule_samples
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def constant_schedule(learning_rate: Array, step: Array) -> Array:

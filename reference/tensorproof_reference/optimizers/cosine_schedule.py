@@ -6,9 +6,10 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
-from tensorproof_reference.operation import Array, Operation, Sample
+from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.optimizers._schedules import require_count, require_schedule, schedule_samples
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 BEYOND = ("final", "periodic")
 

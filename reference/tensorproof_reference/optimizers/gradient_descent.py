@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from tensorproof_reference.operation import Array, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.optimizers._samples import optimizer_samples
 from tensorproof_reference.optimizers._steps import Arrays, Gradients, Rate, run
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def gradient_descent(parameters: Arrays, gradients: Gradients, *, learning_rate: Rate = 0.01) -> list[Array]:

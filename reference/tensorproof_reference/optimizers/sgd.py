@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-from tensorproof_reference.operation import Array, Operation, Sample, Work
+from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.optimizers._samples import optimizer_samples
 from tensorproof_reference.optimizers._steps import Arrays, Gradients, Rate, coupled, require_not_negative, run
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array
 
 
 def sgd(parameters: Arrays, gradients: Gradients, *, learning_rate: Rate = 0.01, weight_decay: float = 0.0) -> list[Array]:

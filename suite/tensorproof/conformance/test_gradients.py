@@ -1,7 +1,7 @@
 """Vector-Jacobian products with random cotangents."""
 
-from tensorproof.cases import Case
-from tensorproof.pytest_plugin import Judge
+from tensorproof.conformance.cases import Case
+from tensorproof.conformance.checks import Judge
 
 
 def test_gradient(case: Case, judge: Judge) -> None:

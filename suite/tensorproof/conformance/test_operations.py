@@ -1,7 +1,7 @@
 """Operations: declared, right in value, pure, and right beside a neighbour."""
 
-from tensorproof.cases import Case
-from tensorproof.pytest_plugin import Judge
+from tensorproof.conformance.cases import Case
+from tensorproof.conformance.checks import Judge
 
 
 def test_declared(case: Case, judge: Judge) -> None:

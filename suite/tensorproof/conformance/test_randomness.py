@@ -1,7 +1,7 @@
 """Random operations as distributions."""
 
-from tensorproof.cases import Case
-from tensorproof.pytest_plugin import Judge
+from tensorproof.conformance.cases import Case
+from tensorproof.conformance.checks import Judge
 
 
 def test_randomness(case: Case, judge: Judge) -> None:

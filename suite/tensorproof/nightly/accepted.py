@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tensorproof.backend import did_you_mean
-from tensorproof.backends import UsageError
+from tensorproof.errors import UsageError
 from tensorproof.nightly.series import SeriesHistory
 
 KEYS = ("series", "since", "reason")

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tensorproof.backends import UsageError
+from tensorproof.errors import UsageError
 
 if TYPE_CHECKING:
     from tensorproof.nightly.judge import Alarm

@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tensorproof.backends import UsageError
-from tensorproof.baseline import compare
+from tensorproof.errors import UsageError
 from tensorproof.nightly.accepted import Accepted, begun_anew, idle_entries
 from tensorproof.nightly.gates import RECENT, Gated, gate
 from tensorproof.nightly.history import NIGHTS, Measured, json_lines, nights, read_history, timing_header, timing_records
-from tensorproof.records import Record, read_record
+from tensorproof.runs.baseline import compare
+from tensorproof.runs.records import Record, read_record
 
 LOST = ("error", "crashed", "timed_out", "out_of_memory", "unsupported", "not_run", "absent")
 """The statuses of a series that was measured before and is missing now."""

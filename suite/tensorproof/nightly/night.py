@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tensorproof.backends import UsageError
-from tensorproof.compile_cache import COMPILE_CACHE
+from tensorproof.contract.compile_cache import COMPILE_CACHE
+from tensorproof.errors import UsageError
 from tensorproof.nightly.accepted import Accepted
 from tensorproof.nightly.confirm import UNSETTLED, confirm, earlier_findings, findings_of, series_of, write_verdict
 from tensorproof.nightly.environments import compiled_programs, prune
@@ -23,7 +23,7 @@ from tensorproof.nightly.judge import Alarm, Judgement, judge
 from tensorproof.nightly.packages import Environment, kept_pins, look_into, pins_file
 from tensorproof.nightly.processes import TIMED_OUT, Runner, Watch, lines_done
 from tensorproof.nightly.summary import headline, summary
-from tensorproof.records import machine, read_record, write_line
+from tensorproof.runs.records import machine, read_record, write_line
 
 
 @dataclass(frozen=True)

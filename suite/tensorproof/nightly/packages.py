@@ -14,7 +14,7 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from tensorproof.backends import UsageError
+from tensorproof.errors import UsageError
 from tensorproof.nightly import list_packages
 
 SECONDS = 120.0

@@ -13,7 +13,7 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tensorproof.backends import UsageError
+from tensorproof.errors import UsageError
 
 if sys.platform != "win32":
     import fcntl

@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from tensorproof.timing.lines import MAIN_CLOCK
-from tensorproof.timing.records import TimingRecord
+from tensorproof.timing.results.lines import MAIN_CLOCK
+from tensorproof.timing.results.records import TimingRecord
 from tensorproof.timing.session import default_path, run
 
 SYMBOLS = {"faster": "▲ faster", "slower": "▼ slower", "same": "= same", "not_resolved": "? not resolved"}
@@ -130,26 +130,27 @@ def summary(record: TimingRecord) -> str:
     return "\n".join([*lines, *record.notes])
 
 
-def time_command(options: argparse.Namespace) -> int:
+PageWriter = Callable[[Sequence[Any], Path, Sequence[TimingRecord]], None]
+"""Writes a page of records of conformance and of timings; the front door hands it over, since pages stand above timing."""
+
+
+def time_command(options: argparse.Namespace, write_page: PageWriter) -> int:
     """``tensorproof time``."""
-    return _shown(options, run_with_progress(options), duels=False)
+    return _shown(options, run_with_progress(options), write_page, duels=False)
 
 
-def duel_command(options: argparse.Namespace) -> int:
+def duel_command(options: argparse.Namespace, write_page: PageWriter) -> int:
     """``tensorproof duel``."""
-    return _shown(options, run_with_progress(options), duels=True)
+    return _shown(options, run_with_progress(options), write_page, duels=True)
 
 
-def _shown(options: argparse.Namespace, record: TimingRecord, duels: bool) -> int:
+def _shown(options: argparse.Namespace, record: TimingRecord, write_page: PageWriter, duels: bool) -> int:
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(timings_table(record))
     if duels:
         console.print(duels_table(record))
     console.print(escape(summary(record)), highlight=False)
     if options.report:
-        # Imported here, since most runs write no page.
-        from tensorproof_reports.page import write_page
-
         write_page([], Path(options.report), [record])
         console.print(f"report: {escape(options.report)}")
     wrong = any(line["status"] not in ("measured", "unsupported") for line in record.timings)

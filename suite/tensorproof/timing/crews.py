@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tensorproof.backends import UsageError
-from tensorproof.cases import Declared, samples_of
-from tensorproof.declarations import Declaration, DeclarationError, read_declarations
-from tensorproof.description import Description, on_declared_device
+from tensorproof.conformance.cases import Declared, samples_of
+from tensorproof.contract.declarations import Declaration, DeclarationError, read_declarations
+from tensorproof.contract.description import Description, on_declared_device
+from tensorproof.errors import UsageError
 from tensorproof.timing.processes import START_SECONDS, WorkerFailure, WorkerProcess
 from tensorproof.timing.worker import PROTOCOL
 from tensorproof_reference.operation import Operation

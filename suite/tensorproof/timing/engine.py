@@ -6,21 +6,21 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tensorproof.records import frames
-from tensorproof.timing import lines
+from tensorproof.errors import frames
 from tensorproof.timing.arrays import ROTATED
 from tensorproof.timing.crews import Crew, Described, at_once
-from tensorproof.timing.plan import Contender, Group
-from tensorproof.timing.prepared import PART_NS
+from tensorproof.timing.entries import Entry, Seconds, Settings
+from tensorproof.timing.plan import Group
 from tensorproof.timing.processes import WorkerFailure
-from tensorproof.timing.reference import Expected, References, judged
+from tensorproof.timing.reference import References, judged
 from tensorproof.timing.resources import cores_apart
-from tensorproof.timing.statistics import balanced_order, compare, median_interval
+from tensorproof.timing.results import lines
+from tensorproof.timing.results.statistics import balanced_order, compare, median_interval
+from tensorproof.timing.worker.prepared import PART_NS
 from tensorproof_reference.operation import Operation
 
 ROUNDS = 31
@@ -32,61 +32,6 @@ FAR = 1.05
 """A ratio beyond which a wider interval will do."""
 ANCHOR_CALLS = 3
 DEVICE_CALLS = 11
-
-
-@dataclass
-class Settings:
-    """How a run measures."""
-
-    launches: int
-    rounds: int
-    threads: int
-    seconds: float
-    """After how long a request to a worker counts as hanging."""
-    seed: int
-    series_seconds: float
-    """How long rounds go on, for each contender of a group, while intervals are wider than ±1 % or give no verdict."""
-    resolution: float = 0.0
-    """The logarithm of the ratio that the same code reached against itself."""
-
-
-@dataclass
-class Seconds:
-    """Where the time of a run goes."""
-
-    measuring: float = 0.0
-    preparing: float = 0.0
-    reference: float = 0.0
-    starting: float = 0.0
-
-
-@dataclass
-class Entry:
-    """A contender in a group: its launches, and what they have measured."""
-
-    contender: Contender
-    key: str
-    expected: Expected | None = None
-    status: str = "measured"
-    message: str = ""
-    traceback: str = ""
-    prepared: dict[int, dict[str, Any]] = field(default_factory=dict)
-    """By launch, what compiling took."""
-    call_ns: float = math.inf
-    calls: int = 1
-    blocks: list[dict[str, Any]] = field(default_factory=list)
-    """One for each round, with its launch, in order."""
-    finish: dict[str, Any] = field(default_factory=dict)
-    cold_ns: list[float] = field(default_factory=list)
-    device: dict[str, Any] = field(default_factory=dict)
-    memory: dict[str, Any] = field(default_factory=dict)
-    error: dict[str, Any] = field(default_factory=dict)
-    seconds: float = 0.0
-
-    @property
-    def running(self) -> bool:
-        """Whether nothing has gone wrong yet."""
-        return self.status == "measured"
 
 
 class Engine:
@@ -132,7 +77,9 @@ class Engine:
             self._release(entries)
         operation = self.operations[group.operation]
         for entry in entries:
-            yield lines.timing_line(group, operation, entry, anchors, self.described[entry.contender.origin], self)
+            origin = entry.contender.origin
+            described = self.described[origin]
+            yield lines.timing_line(group, operation, entry, anchors, described, self.crews[origin], self.limits, self.settings)
         yield from self._duels(group, [entry for entry in entries if entry.running])
 
     def call_ns(self, group: Group) -> float:

@@ -14,11 +14,11 @@ from typing import Any, TypeAlias
 
 import pytest
 
-from tensorproof.backends import UsageError
-from tensorproof.records import write_line
+from tensorproof.errors import UsageError
+from tensorproof.runs.records import write_line
 from tensorproof.timing.engine import Engine
-from tensorproof.timing.lines import MAIN_CLOCK
 from tensorproof.timing.plan import Group
+from tensorproof.timing.results.lines import MAIN_CLOCK
 from tensorproof.timing.session import Session, closing_line, default_path, engine_of, machine_limits, opened, start_record
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.backends import UsageError
-from tensorproof.compile_cache import COMPILE_CACHE
-from tensorproof.options import Adder, known_names
+from tensorproof.conformance.options import Adder, known_names
+from tensorproof.contract.compile_cache import COMPILE_CACHE
+from tensorproof.errors import UsageError
 from tensorproof.timing.crews import Origin, own_python
 from tensorproof.timing.plan import DIRECTIONS
 from tensorproof.timing.processes import python_of
 from tensorproof.timing.resources import available_cores
-from tensorproof_reference.model_operations import TRAINING
+from tensorproof_reference.networks.operations import TRAINING
 from tensorproof_reference.operation import DTYPES, SIZES, Operation
 
 DEFAULT_WORKLOADS = ("S", "M")

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.backends import UsageError
-from tensorproof.records import scrubbed
+from tensorproof.errors import UsageError, scrubbed
 from tensorproof.timing.resources import environment, on_cores
 
 START_SECONDS = 300.0

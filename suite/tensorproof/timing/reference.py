@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof.cases import Case, Declared
-from tensorproof.execution import Answer, Answers
-from tensorproof.expectation import Expectation
-from tensorproof.findings import (
+from tensorproof.conformance.cases import Case, Declared
+from tensorproof.conformance.execution import Answer, Answers
+from tensorproof.conformance.expectation import Expectation
+from tensorproof.conformance.findings import (
     Finding,
     declared_precision,
     judged_gradients,

@@ -13,21 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import tensorproof
-from tensorproof.backends import UsageError, specification
-from tensorproof.cases import workload_of
-from tensorproof.compile_cache import has_programs, programs_folder
-from tensorproof.options import shard_of
-from tensorproof.records import machine, write_line
-from tensorproof.timing import limits
+from tensorproof.conformance.cases import workload_of
+from tensorproof.conformance.options import shard_of
+from tensorproof.contract.backends import specification
+from tensorproof.contract.compile_cache import has_programs, programs_folder
+from tensorproof.errors import UsageError
+from tensorproof.runs.records import machine, write_line
 from tensorproof.timing.crews import Crew, Described, anchor_crew, describe_crew
-from tensorproof.timing.engine import Engine, Settings
-from tensorproof.timing.lines import NO_LIMITS
+from tensorproof.timing.engine import Engine
+from tensorproof.timing.entries import Settings
 from tensorproof.timing.options import check_numbers, chosen_of, origins_of, selected_operations
 from tensorproof.timing.plan import Contender, Group, groups
-from tensorproof.timing.records import FORMAT, KIND, METHOD, TimingRecord, line_key, read_timing_record
 from tensorproof.timing.resources import available_cores, has_affinity, worker_cores
-from tensorproof.timing.statistics import SAME, compare
-from tensorproof_reference.registry import specification_version
+from tensorproof.timing.results import limits
+from tensorproof.timing.results.lines import NO_LIMITS
+from tensorproof.timing.results.records import FORMAT, KIND, METHOD, TimingRecord, line_key, read_timing_record
+from tensorproof.timing.results.statistics import SAME, compare
+from tensorproof_reference.catalogue import specification_version
 
 SELF_TEST_SECONDS = 5.0
 SELF_TESTS = 4

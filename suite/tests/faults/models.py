@@ -8,7 +8,7 @@ from faulty import Faults
 from small_backend import SmallBackend
 
 from tensorproof.backend import Implementation
-from tensorproof.models import composed_model
+from tensorproof.contract.models import composed_model
 from tensorproof_reference.model import Layer, Model
 
 FAULTS = Faults()

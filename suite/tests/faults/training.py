@@ -9,7 +9,7 @@ from small_backend import SmallBackend, Value, in_working_precision
 
 from faults.models import Called, Description, layers_of
 from tensorproof.backend import Implementation
-from tensorproof.models import TrainedModel, composed_fit, composed_model, composed_training_step
+from tensorproof.contract.models import TrainedModel, composed_fit, composed_model, composed_training_step
 from tensorproof_reference import trees
 from tensorproof_reference.model import Layer, Model
 

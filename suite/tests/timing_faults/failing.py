@@ -14,7 +14,7 @@ from tensorproof_numpy import NumpyBackend
 from timing_faults import shortened
 
 STAGES = ("prepare", "warm_up", "block", "audit")
-MODULES = ("tensorproof.timing.prepared", "tensorproof.timing.audit")
+MODULES = ("tensorproof.timing.worker.prepared", "tensorproof.timing.worker.audit")
 """Where their functions are."""
 BLOCK = 3
 """The round in which the stage ``block`` fails."""

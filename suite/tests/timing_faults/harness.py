@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from tensorproof.backends import specification
+from tensorproof.contract.backends import specification
 from tensorproof.timing import engine as engines
 from tensorproof.timing.crews import Crew, Origin, anchor_crew, describe_crew, own_python
 from tensorproof.timing.engine import Engine, Settings

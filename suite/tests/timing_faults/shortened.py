@@ -1,6 +1,6 @@
 """Shorter measurements, for tests: asked for by the faulty backends when they are loaded, in the worker's process only."""
 
-from tensorproof.timing import prepared
+from tensorproof.timing.worker import prepared
 
 
 def shorten() -> None:

@@ -3,7 +3,7 @@
 from time import perf_counter_ns, process_time_ns
 
 from tensorproof.backend import Backend, hookimpl
-from tensorproof.timing import blocks, prepared
+from tensorproof.timing.worker import blocks, prepared
 from timing_faults import shortened
 from timing_faults.slipshod import Slipshod
 

@@ -1,7 +1,7 @@
 """A backend that reaches into the suite and stops its clock."""
 
 from tensorproof.backend import Backend, hookimpl
-from tensorproof.timing import blocks
+from tensorproof.timing.worker import blocks
 from timing_faults import shortened
 from timing_faults.slipshod import Slipshod
 

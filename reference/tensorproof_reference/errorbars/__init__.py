@@ -1,0 +1,1 @@
+"""Numbers that carry an error bar, and the rules by which bars grow."""

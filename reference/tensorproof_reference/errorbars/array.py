@@ -1,0 +1,184 @@
+"""Arrays in which every number carries an error bar: what a reference computes, and how exactly a dtype could compute it.
+
+``ErrorBars`` stands in for a NumPy array: a reference function written in plain NumPy runs on it unmodified, in float64, and
+returns its result together with the rounding error that a textbook evaluation in a given dtype would typically have made.
+The rules are those of ``errorbars.rules``. Plain arrays and numbers mix freely with it and count as exact; comparisons and
+positions are plain arrays. Whatever is not known is refused with a ``TypeError``, conversion to a plain array too.
+
+>>> x = with_bars([1.0, 2.0, 3.0], precision_of("float32"))
+>>> value, bar = values_and_bars(np.exp(x) / 3)
+>>> (bar / value / 2**-24).round(2).tolist()
+[2.24, 2.24, 2.24]
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn, Self
+
+import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
+
+from tensorproof_reference.errorbars.branches import Closest, closest_branch
+from tensorproof_reference.errorbars.functions import FUNCTIONS
+from tensorproof_reference.errorbars.rules import Barred, Floats, Precision, bar_of, precision_of, scatter_add, value_of
+from tensorproof_reference.errorbars.ufuncs import UFUNCS
+
+__all__ = ["Closest", "ErrorBars", "Precision", "closest_branch", "precision_of", "values_and_bars", "with_bars"]
+
+_REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
+
+
+def _method(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The method that does what NumPy's function does to its first argument."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return function(self, *args, **kwargs)
+
+    return method
+
+
+class ErrorBars(Barred, NDArrayOperatorsMixin):
+    """A float64 array with error bars; made by ``with_bars``, taken apart by ``values_and_bars``."""
+
+    __slots__ = ()
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The lengths of the axes."""
+        return self.value.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self.value.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self.value.size
+
+    @property
+    def dtype(self) -> np.dtype[np.float64]:
+        """Always float64: bars are about the precision's dtype, whatever the value is held in."""
+        return self.value.dtype
+
+    @property
+    def T(self) -> Self:  # noqa: N802
+        """The axes reversed."""
+        return self.like(self.value.T, self.bar.T)
+
+    @property
+    def mT(self) -> Self:  # noqa: N802
+        """The last two axes swapped."""
+        return self.like(self.value.mT, self.bar.mT)
+
+    def __repr__(self) -> str:
+        return f"ErrorBars({self.value!r}, {self.bar!r}, {self.precision.dtype})"
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def __iter__(self) -> Iterator[Self]:
+        return (self[index] for index in range(len(self)))
+
+    def __getitem__(self, key: Any) -> Self:
+        return self.like(self.value[key], self.bar[key])
+
+    def __setitem__(self, key: Any, item: Any) -> None:
+        self.value[key] = value_of(item)
+        self.bar[key] = item.bar if isinstance(item, Barred) else 0.0
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise TypeError(f"{what} is not possible for an array with error bars")
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        self._refuse("conversion to a plain array")
+
+    def __bool__(self) -> bool:
+        self._refuse("a branch on a floating value")
+
+    def __float__(self) -> float:
+        self._refuse("conversion to a Python number")
+
+    __int__ = __index__ = __complex__ = __float__
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        if method == "__call__" and ufunc in UFUNCS:
+            if kwargs:
+                return self._into(ufunc, inputs, **kwargs)
+            result = UFUNCS[ufunc](self.precision_with(inputs), *inputs)
+            return self.like(*result) if isinstance(result, tuple) else result
+        if method == "reduce" and ufunc in _REDUCTIONS and kwargs.pop("out", None) is None:
+            return _REDUCTIONS[ufunc](inputs[0], **{"axis": 0, **kwargs})
+        if method == "at" and ufunc is np.add and isinstance(inputs[0], Barred) and not kwargs:
+            self.precision_with(inputs)
+            return scatter_add(*inputs)
+        called = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
+        raise TypeError(f"{called} is not known for arrays with error bars")
+
+    def _into(self, ufunc: np.ufunc, inputs: tuple[Any, ...], out: Any = None, where: Any = True, **kwargs: Any) -> Any:
+        """The function's result written into ``out``, where asked."""
+        if kwargs or out is None or len(out) != 1 or not isinstance(out[0], Barred):
+            self._refuse(f"{ufunc.__name__} with {', '.join(kwargs) or 'out or where, unless out has error bars too'}")
+        FUNCTIONS[np.copyto](self, out[0], ufunc(*inputs), where=where)
+        return out[0]
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function not in FUNCTIONS:
+            raise TypeError(f"{function.__module__}.{function.__name__} is not known for arrays with error bars")
+        return FUNCTIONS[function](self, *args, **kwargs)
+
+    def precision_with(self, others: tuple[Any, ...]) -> Precision:
+        """The precision of this array, which must be that of the others too."""
+        for other in others:
+            if isinstance(other, Barred) and other.precision is not self.precision and other.precision != self.precision:
+                raise TypeError(f"arrays with bars of different precision: {self.precision} and {other.precision}")
+        return self.precision
+
+    def astype(self, dtype: Any, copy: bool = True) -> Self:
+        """The same array, for a floating dtype."""
+        if not np.issubdtype(dtype, np.floating):
+            self._refuse(f"conversion to {np.dtype(dtype)}")
+        return self.copy() if copy else self
+
+    def copy(self) -> Self:
+        """A copy that shares no memory."""
+        return self.like(self.value.copy(), self.bar.copy())
+
+    def reshape(self, *shape: Any) -> Self:
+        """The same elements in another shape."""
+        return self.like(self.value.reshape(*shape), self.bar.reshape(*shape))
+
+    def transpose(self, *axes: Any) -> Self:
+        """The axes in another order, reversed by default."""
+        return self.like(self.value.transpose(*axes), self.bar.transpose(*axes))
+
+    def flatten(self) -> Self:
+        """A copy with one axis."""
+        return self.copy().reshape(-1)
+
+    ravel, squeeze, swapaxes = _method(np.ravel), _method(np.squeeze), _method(np.swapaxes)
+    repeat, take, clip = _method(np.repeat), _method(np.take), _method(np.clip)
+    sum, mean, max, min = _method(np.sum), _method(np.mean), _method(np.max), _method(np.min)
+    argmax, argmin, argsort = _method(np.argmax), _method(np.argmin), _method(np.argsort)
+
+
+def with_bars(array: Any, precision: Precision, bar: Any = None) -> ErrorBars:
+    """An array with error bars for arithmetic of that precision: a copy of ``array``, exact unless ``bar`` is given.
+
+    Raises:
+        TypeError: the array is not of real numbers.
+        ValueError: the bar's shape does not broadcast to the array's.
+    """
+    if isinstance(array, Barred) or np.asarray(array).dtype.kind not in "fiu":
+        raise TypeError(f"array: expected real numbers, got {getattr(array, 'dtype', type(array))}")
+    value = np.array(array, np.float64)
+    bars = np.zeros_like(value) if bar is None else np.broadcast_to(np.asarray(bar, np.float64), value.shape).copy()
+    return ErrorBars(value, bars, precision)
+
+
+def values_and_bars(x: Any) -> tuple[Any, Floats]:
+    """The value and bar of a result; a plain array is exact."""
+    if isinstance(x, Barred):
+        return x.value, x.bar
+    return np.asarray(x), bar_of(x)

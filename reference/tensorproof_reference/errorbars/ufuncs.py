@@ -1,0 +1,234 @@
+"""What NumPy's and SciPy's elementwise functions do to error bars: one table, from ufunc to rule.
+
+A rule is called as ``rule(precision, *operands)``. It returns a value and its bar, or one plain array where the result is
+boolean. What is not in the table is refused.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeAlias
+
+import numpy as np
+from scipy import special
+
+from tensorproof_reference.errorbars import branches as branches
+from tensorproof_reference.errorbars.rules import (
+    Barred,
+    Floats,
+    Precision,
+    bar_of,
+    contraction,
+    rounded,
+    value_of,
+)
+
+ALLOWANCE = 10.0
+"""How many bars off a right operand may be. Shares of second order, which are all that is left where values vanish, count it in:
+operands ten bars off give (10e)², which is ten bars of 10e²; and √(10e) is ten bars of √(e/10)."""
+
+Rule: TypeAlias = Callable[..., Any]
+
+
+def _carried(*pairs: tuple[Any, Callable[[Floats], Floats]]) -> list[Floats]:
+    """The shares of the error that come from operands which have bars."""
+    return [share(operand.bar) for operand, share in pairs if isinstance(operand, Barred)]
+
+
+def _add(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+    value = value_of(a) + value_of(b)
+    return rounded(precision, value, _carried((a, lambda e: e), (b, lambda e: e)))
+
+
+def _subtract(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+    value = value_of(a) - value_of(b)
+    return rounded(precision, value, _carried((a, lambda e: e), (b, lambda e: e)))
+
+
+def _multiply(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+    x, y = value_of(a), value_of(b)
+    shares = _carried((a, lambda e: y * e), (b, lambda e: x * e))
+    if len(shares) == 2:
+        shares.append(ALLOWANCE * a.bar * b.bar)
+    return rounded(precision, x * y, shares)
+
+
+def _divide(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+    x, y = value_of(a), value_of(b)
+    value = x / y
+    return rounded(precision, value, _carried((a, lambda e: e / y), (b, lambda e: value * (e / y))))
+
+
+def _power(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+    """Powers; 2, 1/2, 1 and -1 are the square, the root, the number itself and the reciprocal, which round once."""
+    x, y = value_of(a), value_of(b)
+    if not isinstance(b, Barred) and y.ndim == 0 and float(y) in _PLAIN_POWERS:
+        result: tuple[Floats, Floats] = _PLAIN_POWERS[float(y)](precision, a)
+        return result
+    value = np.power(x, y)
+    shares = _carried((a, lambda e: y * np.power(x, y - 1.0) * e), (b, lambda e: value * np.log(x) * e))
+    return rounded(precision, value, shares, 2.0)
+
+
+def _logaddexp(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+    x, y = value_of(a), value_of(b)
+    value = np.logaddexp(x, y)
+    shares = _carried((a, lambda e: special.expit(x - y) * e), (b, lambda e: special.expit(y - x) * e))
+    return rounded(precision, value, shares, 2.0)
+
+
+def _xlogy(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+    x, y = value_of(a), value_of(b)
+    shares = _carried((a, lambda e: np.log(y) * e), (b, lambda e: x / y * e))
+    return rounded(precision, special.xlogy(x, y), shares, 2.0)
+
+
+def _function(ufunc: np.ufunc, derivative: Callable[[Floats, Floats], Any], roundings: float) -> Rule:
+    """The rule of a function of one operand, with derivative ``derivative(x, f(x))``."""
+
+    def rule(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
+        value = ufunc(a.value)
+        shares = [derivative(a.value, value) * a.bar] if a.bar.any() else []
+        return rounded(precision, value, shares, roundings)
+
+    return rule
+
+
+def _exact(ufunc: np.ufunc) -> Rule:
+    """The rule of a function that is exact and keeps distances."""
+
+    def rule(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
+        return ufunc(a.value), a.bar.copy()
+
+    return rule
+
+
+def _absolute(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
+    if branches.watched():
+        branches.note_selection(a.value, a.bar)
+    return np.abs(a.value), a.bar.copy()
+
+
+def _sign(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
+    if branches.watched():
+        branches.note_comparison(a.value, a.bar)
+    value = np.sign(a.value)
+    return value, np.zeros_like(value)
+
+
+def _copysign(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+    if branches.watched():
+        branches.note_comparison(value_of(b), bar_of(b))
+    value = np.copysign(value_of(a), value_of(b))
+    return value, np.broadcast_to(bar_of(a), value.shape).copy()
+
+
+def _choice(ufunc: np.ufunc) -> Rule:
+    """The rule of ``maximum`` and ``minimum``: the bar of the chosen operand, the larger one where they are equal."""
+
+    def rule(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+        x, y, ea, eb = value_of(a), value_of(b), bar_of(a), bar_of(b)
+        if branches.watched():
+            branches.note_selection(x - y, np.hypot(ea, eb))
+        value = ufunc(x, y)
+        bar = np.maximum(np.where(value == x, ea, 0.0), np.where(value == y, eb, 0.0))
+        return value, bar
+
+    return rule
+
+
+def _comparison(ufunc: np.ufunc, equality: bool) -> Rule:
+    """The rule of a comparison: of the values, and noted if someone watches for branches."""
+
+    def rule(precision: Precision, a: Any, b: Any) -> Any:
+        x, y = value_of(a), value_of(b)
+        if branches.watched():
+            error = np.hypot(bar_of(a), bar_of(b))
+            branches.note_comparison(x - y, np.where(x == y, 0.0, error) if equality else error)
+        return ufunc(x, y)
+
+    return rule
+
+
+def _test(ufunc: np.ufunc) -> Rule:
+    """The rule of a test of one operand, such as ``isnan``."""
+    return lambda precision, a: ufunc(a.value)
+
+
+def _matmul(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+    return contraction(precision, np.matmul, (a, b), terms=np.shape(a)[-1] if np.ndim(a) else None)
+
+
+def _vecdot(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+    return contraction(precision, np.vecdot, (a, b), terms=np.shape(a)[-1] if np.ndim(a) else None)
+
+
+def _square(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
+    shares = [2.0 * a.value * a.bar, ALLOWANCE * np.square(a.bar)] if a.bar.any() else []
+    return rounded(precision, np.square(a.value), shares)
+
+
+def _sqrt(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
+    """The first-order share, but never more than what a root moves by where its argument vanishes."""
+    value = np.sqrt(a.value)
+    shares = [np.minimum(0.5 / value * a.bar, np.sqrt(a.bar / ALLOWANCE))] if a.bar.any() else []
+    return rounded(precision, value, shares)
+
+
+_reciprocal = _function(np.reciprocal, lambda x, v: v * v, 1.0)
+_PLAIN_POWERS: dict[float, Rule] = {2.0: _square, 0.5: _sqrt, -1.0: _reciprocal, 1.0: _exact(np.positive)}
+
+_LIBRARY: dict[np.ufunc, Callable[[Floats, Floats], Any]] = {
+    np.exp: lambda x, v: v,
+    np.exp2: lambda x, v: v * np.log(2.0),
+    np.expm1: lambda x, v: v + 1.0,
+    np.log: lambda x, v: 1.0 / x,
+    np.log2: lambda x, v: 1.0 / (x * np.log(2.0)),
+    np.log10: lambda x, v: 1.0 / (x * np.log(10.0)),
+    np.log1p: lambda x, v: 1.0 / (1.0 + x),
+    np.tanh: lambda x, v: (1.0 - v) * (1.0 + v),
+    np.sinh: lambda x, v: np.cosh(x),
+    np.cosh: lambda x, v: np.sinh(x),
+    np.sin: lambda x, v: np.cos(x),
+    np.cos: lambda x, v: np.sin(x),
+    np.arctan: lambda x, v: 1.0 / (1.0 + x * x),
+    np.cbrt: lambda x, v: 1.0 / (3.0 * v * v),
+    special.erf: lambda x, v: 2.0 / np.sqrt(np.pi) * np.exp(-x * x),
+    special.erfc: lambda x, v: 2.0 / np.sqrt(np.pi) * np.exp(-x * x),
+    special.expit: lambda x, v: v * (1.0 - v),
+    special.log_expit: lambda x, v: special.expit(-x),
+    special.ndtr: lambda x, v: np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi),
+    special.log_ndtr: lambda x, v: np.exp(-0.5 * x * x - v) / np.sqrt(2.0 * np.pi),
+}
+"""Functions that libraries get right to about one unit in the last place, with their derivatives up to sign."""
+
+_COMPARISONS = (np.less, np.less_equal, np.greater, np.greater_equal)
+
+UFUNCS: Mapping[np.ufunc, Rule] = MappingProxyType(
+    {
+        np.add: _add,
+        np.subtract: _subtract,
+        np.multiply: _multiply,
+        np.divide: _divide,
+        np.power: _power,
+        np.float_power: _power,
+        np.square: _square,
+        np.sqrt: _sqrt,
+        np.reciprocal: _reciprocal,
+        np.logaddexp: _logaddexp,
+        special.xlogy: _xlogy,
+        **{ufunc: _function(ufunc, derivative, 2.0) for ufunc, derivative in _LIBRARY.items()},
+        np.negative: _exact(np.negative),
+        np.positive: _exact(np.positive),
+        np.absolute: _absolute,
+        np.fabs: _absolute,
+        np.sign: _sign,
+        np.copysign: _copysign,
+        np.maximum: _choice(np.maximum),
+        np.minimum: _choice(np.minimum),
+        **{ufunc: _comparison(ufunc, equality=False) for ufunc in _COMPARISONS},
+        **{ufunc: _comparison(ufunc, equality=True) for ufunc in (np.equal, np.not_equal)},
+        **{ufunc: _test(ufunc) for ufunc in (np.isnan, np.isinf, np.isfinite, np.signbit)},
+        np.matmul: _matmul,
+        np.vecdot: _vecdot,
+    }
+)

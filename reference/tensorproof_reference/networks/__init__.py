@@ -1,0 +1,1 @@
+"""Models as data, and how they are evaluated, trained and fitted by the reference's operations."""

@@ -1,0 +1,379 @@
+import itertools
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy import special
+
+from tensorproof_reference.errorbars.array import ErrorBars, values_and_bars, with_bars
+from tensorproof_reference.errorbars.branches import closest_branch
+from tensorproof_reference.errorbars.rules import precision_of
+from tensorproof_reference.rounding import round_to
+from tensorproof_reference.stream import Stream
+
+FLOAT32 = precision_of("float32")
+U = FLOAT32.u
+TINY = FLOAT32.tiny
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with np.errstate(all="ignore"):
+        yield
+
+
+def barred(value, bar=0.0, precision=FLOAT32):
+    return with_bars(value, precision, bar)
+
+
+def normal(name, *shape, mean=0.0):
+    return Stream(0)("errorbars")(name).normal(shape, mean)
+
+
+def bar_of(x):
+    return values_and_bars(x)[1]
+
+
+# The rules, one by one.
+
+
+@pytest.mark.parametrize(
+    ("function", "expected"),
+    [
+        pytest.param(lambda x, y: x + y, lambda x, y, ex, ey, v: (ex, ey, U * v), id="add"),
+        pytest.param(lambda x, y: x - y, lambda x, y, ex, ey, v: (ex, ey, U * v), id="subtract"),
+        pytest.param(lambda x, y: x * y, lambda x, y, ex, ey, v: (y * ex, x * ey, 10 * ex * ey, U * v), id="multiply"),
+        pytest.param(lambda x, y: x / y, lambda x, y, ex, ey, v: (ex / y, v * ey / y, U * v), id="divide"),
+        pytest.param(lambda x, y: x * 2.0, lambda x, y, ex, ey, v: (2 * ex, U * v), id="double"),
+        pytest.param(lambda x, y: 1.0 - x, lambda x, y, ex, ey, v: (ex, U * v), id="one_minus"),
+        pytest.param(lambda x, y: np.float64(3.0) / x, lambda x, y, ex, ey, v: (v * ex / x, U * v), id="three_over"),
+        pytest.param(lambda x, y: x**2, lambda x, y, ex, ey, v: (2 * x * ex, 10 * ex * ex, U * v), id="square"),
+        pytest.param(lambda x, y: x**0.5, lambda x, y, ex, ey, v: (0.5 / v * ex, U * v), id="half_power"),
+        pytest.param(lambda x, y: x**-1.0, lambda x, y, ex, ey, v: (v * v * ex, U * v), id="reciprocal"),
+        pytest.param(lambda x, y: x**3, lambda x, y, ex, ey, v: (3 * x * x * ex, 2 * U * v), id="cube"),
+        pytest.param(lambda x, y: 0.5**x, lambda x, y, ex, ey, v: (np.log(0.5) * v * ex, 2 * U * v), id="power_of_half"),
+        pytest.param(lambda x, y: np.sqrt(x), lambda x, y, ex, ey, v: (0.5 / v * ex, U * v), id="sqrt"),
+        pytest.param(lambda x, y: np.exp(x), lambda x, y, ex, ey, v: (v * ex, 2 * U * v), id="exp"),
+        pytest.param(lambda x, y: np.log(x), lambda x, y, ex, ey, v: (ex / x, 2 * U * v), id="log"),
+        pytest.param(lambda x, y: np.tanh(x), lambda x, y, ex, ey, v: ((1 - v * v) * ex, 2 * U * v), id="tanh"),
+        pytest.param(lambda x, y: special.expit(x), lambda x, y, ex, ey, v: (v * (1 - v) * ex, 2 * U * v), id="expit"),
+        pytest.param(
+            lambda x, y: np.logaddexp(x, y),
+            lambda x, y, ex, ey, v: (np.exp(x - v) * ex, np.exp(y - v) * ey, 2 * U * v),
+            id="logaddexp",
+        ),
+    ],
+)
+def test_a_step_combines_bars_and_adds_its_rounding(function, expected):
+    x, y = np.abs(normal("x", 3, 4)) + 0.5, np.abs(normal("y", 3, 4)) + 0.5
+    ex, ey = 1e-5 * np.abs(normal("ex", 3, 4)), 1e-5 * np.abs(normal("ey", 3, 4))
+    value, bar = values_and_bars(function(barred(x, ex), barred(y, ey)))
+    assert np.array_equal(value, function(x, y))
+    terms = expected(x, y, ex, ey, value)
+    assert np.allclose(bar, np.sqrt(sum(np.square(term) for term in terms)) + TINY, rtol=1e-9, atol=0)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        *(np.exp, np.exp2, np.expm1, np.log, np.log2, np.log10, np.log1p, np.tanh, np.sinh, np.cosh, np.sin, np.cos, np.arctan),
+        *(np.cbrt, np.sqrt, np.square, np.reciprocal),
+        *(special.erf, special.erfc, special.expit, special.log_expit, special.ndtr, special.log_ndtr),
+        pytest.param(lambda x: special.xlogy(x, 3.0), id="xlogy_of_x_and_three"),
+        pytest.param(lambda x: special.xlogy(3.0, x), id="xlogy_of_three_and_x"),
+        pytest.param(lambda x: x**2.5, id="power"),
+        pytest.param(lambda x: 2.0**x, id="power_of_two"),
+    ],
+)
+def test_derivatives(function):
+    x = np.linspace(0.3, 2.5, 9)
+    value, bar = values_and_bars(function(barred(x, 1e-5, precision_of("float64"))))
+    slope = np.abs(function(x + 1e-6) - function(x - 1e-6)) / 2e-6
+    assert np.array_equal(value, function(x))
+    assert np.allclose(bar, slope * 1e-5, rtol=1e-4)
+
+
+def test_where_values_vanish_bars_are_of_second_order():
+    x, y = barred(np.zeros(1), 1e-6), barred(np.zeros(1), 1e-5)
+    assert np.isclose(bar_of(x * y)[0], 1e-10)
+    assert np.isclose(bar_of(np.square(x))[0], 1e-11)
+    assert np.isclose(bar_of(np.sqrt(x))[0], 1e-7**0.5)
+    assert np.isclose(bar_of(np.sqrt(barred(np.ones(1), 1e-6)))[0], 0.5e-6, rtol=0.02)
+
+
+def test_a_sum_is_one_reduction():
+    t, e = normal("terms", 5, 40), np.abs(normal("carried", 5, 40)) * 1e-6
+    t[:, ::4] = 0.0
+    n, S, Q = 30, t.sum(axis=1), np.square(t).sum(axis=1)
+    carried = np.square(e).sum(axis=1)
+    expected = np.sqrt(carried + U**2 * (n * S**2 / 3 + n * Q / 6 + Q) + (U * S) ** 2) + TINY
+    x = barred(t, e)
+    for total in (np.sum(x, axis=1), x.sum(axis=-1), np.add.reduce(x, axis=1), np.einsum("ij->i", x)):
+        assert np.allclose(bar_of(total), expected, rtol=1e-12)
+    mean = bar_of(np.mean(x, axis=1))
+    assert np.allclose(mean, np.hypot(expected / 40, U * S / 40) + TINY, rtol=1e-6)
+    assert np.allclose(bar_of(np.sum(x, axis=1, where=t > 0)), bar_of(np.sum(np.where(t > 0, x, 0.0), axis=1)))
+
+
+def test_one_term_accumulates_nothing():
+    t = np.array([[0.0, 3.0, 0.0], [1.0, 0.0, 2.0]])
+    bar = bar_of(np.sum(barred(t, precision=precision_of("float16", accumulate="same")), axis=1))
+    u = 2.0**-11
+    assert np.isclose(bar[0], 3 * u + 2**-25, rtol=1e-12)
+    assert bar[1] > 3 * u * 1.2
+
+
+def test_products_are_sums_of_products_however_they_are_written():
+    a, b = normal("a", 6, 5), normal("b", 5, 4)
+    a[2] = 0.0
+    ea, eb = 1e-6 * np.abs(normal("ea", 6, 5)), 1e-6 * np.abs(normal("eb", 5, 4))
+    x, y = barred(a, ea), barred(b, eb)
+    t = a[:, :, None] * b[None]
+    n, S, Q = np.count_nonzero(t, axis=1), t.sum(axis=1), np.square(t).sum(axis=1)
+    carried = (np.square(b[None] * ea[:, :, None]) + np.square(a[:, :, None] * eb[None])).sum(axis=1)
+    growth = np.where(n > 1, n * S**2 / 3 + n * Q / 6 + Q, 0)
+    expected = np.sqrt(carried + U**2 * (growth + S**2)) + TINY * (S != 0)
+    by_einsum = np.einsum("ij,jk->ik", x, y, optimize=True)
+    for product in (x @ y, np.matmul(x, y), np.dot(x, y), np.tensordot(x, y, axes=1), by_einsum):
+        assert np.allclose(values_and_bars(product)[0], a @ b)
+        assert np.allclose(bar_of(product), expected, rtol=1e-9, atol=0)
+    assert np.allclose(bar_of(np.einsum("ij,jk->ik", a, y)), bar_of(a @ y), rtol=1e-9)
+
+
+def test_reduced_operands_of_products():
+    a, b = normal("a", 6, 50), normal("b", 50, 4)
+    squares = np.square(a) @ np.square(b)
+    bar = bar_of(barred(a, precision=precision_of("float32", matmul_input_bits=8)) @ b)
+    assert np.allclose(bar, np.sqrt(2 * squares) * 2**-8, rtol=1e-3)
+    for dtype, bits in (("float64", 8), ("float16", 11), ("bfloat16", 8), ("float32", 24)):
+        assert precision_of(dtype, matmul_input_bits=bits) == precision_of(dtype)
+
+
+def test_adding_at_repeated_places_is_a_sum():
+    t, indices = normal("scattered", 50), Stream(0)("indices").integers((50,), 0, 5)
+    buffer = np.zeros_like(barred(t), shape=(7,))
+    np.add.at(buffer, indices, barred(t, 1e-6))
+    value, bar = values_and_bars(buffer)
+    for place in range(7):
+        chosen = t[indices == place]
+        assert np.isclose(value[place], chosen.sum())
+        total = np.sum(barred(chosen, 1e-6)) if chosen.size else barred(0.0)
+        assert np.isclose(bar[place], bar_of(total), rtol=1e-9)
+    with pytest.raises(TypeError):
+        np.add.at(np.zeros(7), indices, barred(t))
+
+
+# Exactness, and numbers that are not finite.
+
+
+def test_choosing_and_moving_adds_nothing():
+    x, y = barred(normal("x", 3, 4), np.arange(12.0).reshape(3, 4)), barred(normal("y", 3, 4), 100.0)
+    flat = np.arange(12.0)
+    larger = x.value > y.value
+    for result, expected in (
+        (np.maximum(x, y), np.where(larger, x.bar, 100.0)),
+        (np.minimum(x, y), np.where(larger, 100.0, x.bar)),
+        (np.where(larger, x, 0.0), np.where(larger, x.bar, 0.0)),
+        (np.clip(x, 0.0, 0.5), np.where((x.value > 0) & (x.value < 0.5), x.bar, 0.0)),
+        (np.abs(-x), x.bar),
+        (np.max(x, axis=0), np.take_along_axis(x.bar, np.argmax(x, axis=0)[None], 0)[0]),
+        (np.min(x), flat[np.argmin(x)]),
+        (np.max(x, axis=(0, 1), keepdims=True), flat[np.argmax(x)]),
+        (x[1:, ::2], x.bar[1:, ::2]),
+        (np.pad(x, 1, constant_values=-np.inf)[1:-1, 1:-1], x.bar),
+        (np.concatenate([x, np.ones((1, 4))]), np.vstack([x.bar, np.zeros(4)])),
+        (np.stack([x, y], axis=1)[:, 0], x.bar),
+        (np.moveaxis(x, 0, 1).reshape(-1), x.bar.T.reshape(-1)),
+        (sliding_window_view(x, (2, 2), axis=(0, 1))[1, 1], x.bar[1:3, 1:3]),
+        (np.sort(x, axis=0), np.take_along_axis(x.bar, np.argsort(x, axis=0), 0)),
+        (np.take(x, [2, 0], axis=0), x.bar[[2, 0]]),
+        (np.squeeze(x.T[None], 0).mT, x.bar),
+        (np.broadcast_to(x[0], (5, 4)), np.tile(x.bar[0], (5, 1))),
+        (np.ones_like(x), 0.0),
+        (np.full_like(x, 0.1, shape=(2,)), np.zeros(2)),
+    ):
+        assert isinstance(result, ErrorBars)
+        assert np.array_equal(bar_of(result), np.broadcast_to(expected, result.shape))
+
+
+def test_an_exact_zero_stays_exact():
+    x = barred([0.0, 2.0])
+    assert bar_of(x * 3.0)[0] == 0.0
+    assert bar_of(np.tanh(x))[0] == 0.0
+    assert bar_of(np.sum(x[:1])) == 0.0
+    assert bar_of(barred([1.0]) - 1.0) == 0.0
+    assert bar_of(barred([1.0], 1e-6) - 1.0) == 1e-6
+
+
+def test_infinities_and_nan_are_exact_and_spoil_nothing():
+    scores = barred([1.0, 2.0, 3.0], 1e-6) + np.array([0.0, -np.inf, 0.0])
+    assert bar_of(scores)[1] == 0.0
+    weights = np.exp(scores)
+    assert values_and_bars(weights)[0][1] == 0.0
+    assert bar_of(weights)[1] == 0.0
+    assert np.isfinite(bar_of(weights / np.sum(weights))).all()
+    assert bar_of(barred([np.nan, np.inf], 1.0)[:1] * 2.0) == 0.0
+    assert bar_of(barred([0.0], np.inf) * barred([2.0])).tolist() == [np.inf]
+    assert bar_of(barred([3.0], np.inf) * barred([0.0])).tolist() == [0.0]
+    assert np.isclose(bar_of(np.sqrt(barred([0.0], 1e-3)))[0], 1e-4**0.5)
+    rows = barred([[1.0, np.inf], [1.0, 2.0]], 1e-6) @ barred([[1.0, 0.0], [1.0, 1.0]], 1e-6)
+    assert bar_of(rows)[0].tolist() == [0.0, 0.0]
+    assert np.isfinite(bar_of(rows)[1]).all()
+    assert (bar_of(rows)[1] > 0).all()
+    unknown = barred([[1.0, 1.0]], [[np.inf, 0.0]]) @ np.array([[0.0, 1.0], [1.0, 1.0]])
+    assert np.isfinite(bar_of(unknown)).tolist() == [[True, False]]
+
+
+@pytest.mark.parametrize("scale", [1e-200, 1e-160, 1e160, 1e300])
+def test_bars_scale_in_float64(scale):
+    precision = precision_of("float64")
+    a, b = normal("a", 4, 30), normal("b", 30, 3)
+
+    def everything(x, y):
+        return [x / 3.0, np.sum(x, axis=1), x @ y, np.mean(x), x - 0.1 * x]
+
+    ordinary, extreme = barred(a, precision=precision), barred(a * scale, precision=precision)
+    for small, large in zip(everything(ordinary, b), everything(extreme, b), strict=True):
+        assert np.allclose(bar_of(large) / scale, bar_of(small), rtol=1e-6)
+
+
+# What is not known is refused.
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        np.asarray,
+        pytest.param(lambda x: np.array([x, x]), id="array_of_two"),
+        pytest.param(lambda x: np.zeros(3).__setitem__(slice(None), x), id="setitem"),
+        np.cumsum,
+        np.prod,
+        np.var,
+        np.floor,
+        np.linalg.norm,
+        pytest.param(lambda x: np.allclose(x, 1.0), id="allclose"),
+        pytest.param(lambda x: np.multiply.outer(x, np.ones(3)), id="multiply_outer"),
+        pytest.param(lambda x: np.multiply.accumulate(x), id="multiply_accumulate"),
+        pytest.param(lambda x: np.add(x, x, out=np.zeros(3)), id="add_out"),
+        pytest.param(lambda x: np.sum(x, dtype=np.float32), id="sum_dtype"),
+        pytest.param(lambda x: np.where(x, x, 0.0), id="where_condition"),
+        pytest.param(lambda x: np.zeros(3)[x], id="index"),
+        bool,
+        float,
+        pytest.param(lambda x: x.astype(np.int64), id="astype"),
+        pytest.param(lambda x: special.logsumexp(x), id="logsumexp"),
+        pytest.param(lambda x: x + barred(np.ones(3), precision=precision_of("float16")), id="mixed_precision"),
+        pytest.param(lambda x: x + "a", id="add_text"),
+        pytest.param(lambda x: with_bars(x, FLOAT32), id="bars_twice"),
+    ],
+)
+def test_the_unknown_is_refused(attempt):
+    with pytest.raises((TypeError, IndexError, ValueError)) as caught:
+        attempt(barred(np.ones(3)))
+    assert str(caught.value)
+
+
+@pytest.mark.parametrize("keywords", [{"dtype": "int8"}, {"matmul_input_bits": 12}, {"accumulate": "float64"}])
+def test_an_unknown_precision_is_refused(keywords):
+    with pytest.raises(ValueError, match=next(iter(keywords))):
+        precision_of(**{"dtype": "float32", **keywords})
+
+
+def test_assignment_and_output_arguments():
+    x = barred(normal("x", 3, 4), 1e-3)
+    y = np.zeros_like(x)
+    y[1] = x[1]
+    y[2] = 5.0
+    assert bar_of(y)[:, 0].tolist() == [0.0, 1e-3, 0.0]
+    y[1] = 7
+    assert not bar_of(y).any()
+    z = x.copy()
+    z += 1.0
+    assert np.array_equal(bar_of(z), bar_of(x + 1.0))
+    masked = np.divide(x, 2.0, out=np.zeros_like(x), where=x.value > 0)
+    assert np.array_equal(bar_of(masked) > 0, x.value > 0)
+    assert np.zeros_like(x, dtype=bool).dtype == bool
+    assert isinstance(x > 0, np.ndarray)
+    assert np.argmax(x, axis=1).dtype.kind == "i"
+    np.put_along_axis(y, np.array([[0], [0], [1]]), x[:, :1], axis=1)
+    assert y.bar[2, 1] == 1e-3
+
+
+# How close to a kink.
+
+
+def test_the_closest_branch_is_recorded():
+    x = barred([1.0, -3.0, 0.0, 2.0], [0.01, 0.5, 0.0, 0.1])
+    with closest_branch() as closest:
+        _ = x > 0
+        assert np.isclose(closest.comparison, 6.0)
+        _ = x[:1] == 1.0  # equal elements do not count: an element often meets itself
+        assert np.isclose(closest.comparison, 6.0)
+        _ = np.argmax(x)
+        assert np.isclose(closest.comparison, 5 / np.hypot(0.5, 0.1)) or np.isclose(closest.comparison, 6.0)
+        assert closest.selection == np.inf
+        _ = np.maximum(x, 1.9)
+        assert np.isclose(closest.selection, 1.0)
+    _ = x > 0.999
+    assert np.isclose(closest.selection, 1.0)
+    for decide in (lambda x: np.argmin(x), lambda x: np.argsort(x), lambda x: np.sign(x - 1.0005), lambda x: x[0] >= x[1]):
+        with closest_branch() as closest:
+            decide(barred([1.0, 1.001], 1e-4))
+        assert closest.comparison < 11
+
+
+# Bars against real rounding errors.
+
+
+def z_of(y, result):
+    value, bar = values_and_bars(result)
+    return np.where(y == value, 0.0, np.abs(np.asarray(y, np.float64) - value) / bar)
+
+
+def test_sums_in_random_order_have_the_predicted_error():
+    t = normal("summed", 400, mean=0.3).astype(np.float32).astype(np.float64)
+    orders = [t[Stream(0)(f"order{i}").permutation(t.size)].astype(np.float32) for i in range(200)]
+    sequential = np.array([np.add.accumulate(order)[-1] for order in orders])
+    rms = np.sqrt(np.mean(np.square(z_of(sequential, np.sum(barred(t))))))
+    assert 0.4 < rms < 1.2
+    assert rms > 3 * np.sqrt(np.mean(np.square(z_of(np.array([order.sum() for order in orders]), np.sum(barred(t))))))
+
+
+@pytest.mark.parametrize(("accumulate", "numpy_type"), [("float32", np.float32), ("same", np.float16)])
+def test_accumulators_of_16_bits(accumulate, numpy_type):
+    t = round_to(normal("summed", 200, 300, mean=0.1), "float16")
+    sums = np.add.accumulate(t.astype(numpy_type), axis=1)[:, -1].astype(np.float16)
+    rms = np.sqrt(np.mean(np.square(z_of(sums, np.sum(barred(t, precision=precision_of("float16", accumulate=accumulate)), 1)))))
+    assert 0.3 < rms < 1.2
+    if accumulate == "same":
+        assert np.sqrt(np.mean(np.square(z_of(sums, np.sum(barred(t, precision=precision_of("float16")), 1))))) > 2
+
+
+@pytest.mark.parametrize(("dtype", "numpy_type"), [("float16", np.float16), ("float32", np.float32)])
+def test_elementwise_chains_have_the_predicted_error(dtype, numpy_type):
+    def chain(x, y):
+        return np.tanh(x * y + 1.5) / (1.0 + np.exp(-x)) - np.sqrt(np.square(x) + 0.5)
+
+    x, y = round_to(normal("x", 2000), dtype), round_to(normal("y", 2000), dtype)
+    precision = precision_of(dtype)
+    z = z_of(chain(x.astype(numpy_type), y.astype(numpy_type)), chain(with_bars(x, precision), with_bars(y, precision)))
+    assert 0.2 < np.sqrt(np.mean(np.square(z))) < 1.2
+    assert z.max() < 10
+
+
+def significant(array, bits):
+    mantissa, exponent = np.frexp(array)
+    return np.ldexp(np.rint(mantissa * 2.0**bits), exponent - bits)
+
+
+def test_levels_of_product_precision_separate():
+    a, b = (round_to(normal(name, *shape), "float32") for name, shape in (("left", (64, 256)), ("right", (256, 64))))
+    levels = (24, 16, 11, 8)
+    worst = {}
+    for made in levels:
+        y = round_to(significant(a, made) @ significant(b, made), "float32")
+        for declared in levels:
+            x = with_bars(a, precision_of("float32", matmul_input_bits=declared))
+            worst[made, declared] = z_of(y, x @ b).max()
+    assert all(worst[level, level] <= 3 for level in levels)
+    assert all(worst[made, declared] > 10 for declared, made in itertools.pairwise(levels))

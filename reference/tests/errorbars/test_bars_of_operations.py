@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+
+from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.errorbars.array import ErrorBars, values_and_bars, with_bars
+from tensorproof_reference.errorbars.branches import closest_branch
+from tensorproof_reference.errorbars.rules import precision_of
+from tensorproof_reference.networks.evaluation import parameter_count
+from tensorproof_reference.operation import DTYPES
+from tensorproof_reference.rounding import FORMATS, round_to
+from tensorproof_reference.sample_classes import class_of
+from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import leaves, leaves_by_name, replace_leaves
+
+FLOAT32 = precision_of("float32")
+LIGHT = [name for name, operation in all_operations().items() if not operation.model or parameter_count(operation.model) <= 1000]
+"""All but the models of many weights, which would take minutes, and some of whose units come near a kink."""
+DTYPES_OF = {"training": ("float64", "float32"), "fitting": ("float64", "float32")}
+"""Families not checked in 16 bits, where the steps of a run soon have no digits left."""
+IN_DTYPES = [(name, dtype) for name in LIGHT for dtype in DTYPES_OF.get(all_operations()[name].family, DTYPES)]
+
+
+@pytest.fixture(autouse=True)
+def _quiet():
+    with np.errstate(all="ignore"):
+        yield
+
+
+def is_floating(leaf):
+    return isinstance(leaf, np.ndarray) and leaf.dtype.kind == "f"
+
+
+def evaluated(operation, sample, cotangents, convert):
+    """Outputs and gradients by name, with every floating input passed through ``convert``."""
+    inputs = replace_leaves(dict(sample.inputs), lambda path, leaf: convert(leaf) if is_floating(leaf) else leaf)
+    results = leaves_by_name(operation.outputs, operation.function(**inputs, **sample.keywords))
+    if operation.vjp is not None and sample.gradient:
+        seeds = [convert(cotangent) for cotangent in cotangents]
+        gradients = operation.vjp(seeds[0] if len(seeds) == 1 else tuple(seeds), **inputs, **sample.keywords)
+        results |= {f"d_{path}": leaf for path, leaf in leaves(gradients)}
+    return results
+
+
+def cases(operation, dtype):
+    """Each sample that means something in the dtype, its inputs and cotangents on the dtype's grid."""
+    for sample in operation.samples(Stream(0)(operation.name)):
+        if sample.raises or dtype not in sample.dtypes:
+            continue
+        inputs = replace_leaves(dict(sample.inputs), lambda path, leaf: round_to(leaf, dtype) if is_floating(leaf) else leaf)
+        rounded = type(sample)(**{**vars(sample), "inputs": inputs})
+        results = leaves_by_name(operation.outputs, operation.function(**inputs, **sample.keywords))
+        shapes = [np.shape(results[name]) for name in operation.cotangents]
+        stream = Stream(5)(operation.name)(sample.name)
+        yield rounded, [round_to(stream(str(i)).normal(shape), dtype) for i, shape in enumerate(shapes)]
+
+
+@pytest.mark.parametrize(("name", "dtype"), IN_DTYPES)
+def test_every_operation_has_bars_and_keeps_away_from_branches(name, dtype):
+    operation, precision = all_operations()[name], precision_of(dtype)
+    for sample, cotangents in cases(operation, dtype):
+        plain = evaluated(operation, sample, cotangents, lambda leaf: leaf)
+        with closest_branch() as closest:
+            bars = evaluated(operation, sample, cotangents, lambda leaf: with_bars(leaf, precision))
+        assert closest.comparison >= 20 or class_of(sample) in ("kink", "ties"), (sample.name, closest)
+        assert plain.keys() == bars.keys()
+        for result, expected in plain.items():
+            value, bar = values_and_bars(bars[result])
+            assert np.allclose(value, expected, rtol=1e-9, atol=1e-300, equal_nan=True), (sample.name, result)
+            assert bar.shape == value.shape, (sample.name, result)
+            assert (bar >= 0).all(), (sample.name, result)
+            assert not bar[~np.isfinite(value)].any(), (sample.name, result)
+            assert isinstance(bars[result], ErrorBars) or not is_floating(np.asarray(expected)) or not bar.any()
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_every_operation_in_float32_lies_within_its_bars(name):
+    operation = all_operations()[name]
+    pooled = [np.zeros(0)]
+    for sample, cotangents in cases(operation, "float32"):
+        outputs = evaluated(operation, sample, cotangents, lambda leaf: leaf.astype(np.float32))
+        bars = evaluated(operation, sample, cotangents, lambda leaf: with_bars(leaf, FLOAT32))
+        for result, y in outputs.items():
+            value, bar = values_and_bars(bars[result])
+            within = np.isfinite(value) & np.isfinite(bar) & (np.abs(value) + 10 * bar <= FORMATS["float32"].fmax)
+            y = np.asarray(y)
+            assert np.isfinite(y[within]).all(), (sample.name, result)
+            rounded = np.where(bar == 0, round_to(value, "float32"), value)
+            z = np.where(y == rounded, 0.0, np.abs(y - value) / bar)[within]
+            assert z.max(initial=0.0) <= 10, (sample.name, result, z.max())
+            pooled.append(z[bar[within] > 0])
+    z = np.concatenate(pooled)
+    if z.size:  # otherwise every result was exact, and equal
+        assert 0.02 <= np.sqrt(np.mean(np.square(z))) <= 2

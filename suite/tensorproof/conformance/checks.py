@@ -1,0 +1,319 @@
+"""The checks: plain functions from a case to findings, and from findings to one result with a status."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof.backend import Unsupported
+from tensorproof.conformance.cases import Case
+from tensorproof.conformance.execution import Answers, Run, is_out_of_memory
+from tensorproof.conformance.expectation import Expectation, is_floating
+from tensorproof.conformance.findings import (
+    Finding,
+    Session,
+    judged_gradients,
+    judged_outputs,
+    most,
+    placed,
+    unless_near_a_branch,
+)
+from tensorproof.conformance.randomness import random_findings
+from tensorproof.conformance.training import check_fitting, check_training
+from tensorproof.contract.models import implementation_of
+from tensorproof.errors import frames
+from tensorproof_reference import trees
+from tensorproof_reference.sample_classes import class_of
+
+STATUSES = (
+    "passed",
+    "failed",
+    "unsupported",
+    "known_failure",
+    "not_meaningful",
+    "error",
+    "crashed",
+    "timed_out",
+    "out_of_memory",
+    "fell_back",
+    "not_run",
+)
+"""What can become of a check. ``failed`` is a wrong value, ``error`` an exception; ``crashed``, ``timed_out`` and
+``out_of_memory`` ended the process or the call; ``fell_back`` was computed on another device than asked."""
+
+
+@dataclass
+class Result:
+    """What became of one check."""
+
+    case: Case
+    status: str
+    message: str = ""
+    """One line a person reads: the worst output, the reason or the exception."""
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    declaration: str = ""
+    """The declaration that speaks of the case, if one does."""
+    stale: bool = False
+    """Whether that declaration claims what is no longer so."""
+    traceback: str = ""
+    inputs: str = ""
+    """Digest of the inputs."""
+    source: str = ""
+    placement: str = ""
+    """Where the results were computed, or ``unverified``."""
+    duration_ns: int = 0
+    framework_ns: int = 0
+
+
+Judge: TypeAlias = Callable[[Case], None]
+"""Runs a case's check, and ends the test that asks for it as the check ends: passed, skipped, expected to fail, or failed."""
+
+
+def check_declared(session: Session, case: Case) -> list[Finding]:
+    """The backend implements the operation or says why not."""
+    table = session.backend.operations
+    implementation = implementation_of(session.backend, case.operation)
+    if implementation is not None:
+        return [Finding("passed", f"{case.operation}: {implementation.source}")]
+    if case.operation in table.reasons:
+        raise Unsupported(table.reasons[case.operation])
+    hint = f'implement it, or say operations.unsupported("{case.operation}", reason)'
+    return [Finding("failed", f"{case.operation} is neither implemented nor declared unsupported: {hint}")]
+
+
+def check_forward(session: Session, case: Case) -> list[Finding]:
+    """The outputs conform. A compiler compiles value and gradient once, so where there is a gradient it gives both."""
+    expectation = session.expectation(case)
+    run = session.run(case)
+    if expectation.sample.raises:
+        return _raises(run, case)
+    together = case.mode != "eager" and _runs_with_gradient(session, case, run)
+    findings = judged_outputs(case, expectation, run.first(together), expectation.outputs)
+    alone = class_of(expectation.sample) == "plain" and case.dtype == "float32" and expectation.operation.model is None
+    if together and alone:
+        # A value alone is another program to a compiler; one sample of each operation pays for it.
+        findings += judged_outputs(case, expectation, run.first(gradient=False), expectation.outputs)
+    return findings
+
+
+def _runs_with_gradient(session: Session, case: Case, run: Run) -> bool:
+    """Run value and vector-Jacobian product, if the sample has one and the backend can; say whether it did."""
+    expectation = session.expectation(case)
+    if not expectation.sample.gradient or expectation.operation.vjp is None:
+        return False
+    if session.declared.first("unsupported", replace(case, check="gradient")) is not None:
+        return False
+    try:
+        run.first(gradient=True)
+    except Exception as error:
+        # The gradient check reports what went wrong; the value may still be had without it.
+        if is_out_of_memory(error):
+            raise
+        return False
+    return True
+
+
+def _raises(run: Run, case: Case) -> list[Finding]:
+    arguments = run.native_arguments()
+    try:
+        # Only the backend's own error counts, so nothing here asks the reference, which raises too.
+        outputs, others = run.backend.forward(run.function, run.mode)(*arguments)
+        values = [run.backend.to_numpy(value) for value in (*outputs, *others)]
+    except Unsupported:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        return [Finding("passed", f"raised {type(error).__name__}, as it should")]
+    shown = ", ".join(str(value.ravel()[:4]) for value in values)
+    return [Finding("failed", f"{case.operation} {case.sample}: expected an error, got {shown}")]
+
+
+def check_gradient(session: Session, case: Case) -> list[Finding]:
+    """With a random cotangent, the gradient to every differentiable input conforms, and so does the value beside it."""
+    expectation = session.expectation(case)
+    answers = session.run(case).first(gradient=True)
+    outputs = judged_outputs(case, expectation, answers, expectation.outputs) if case.mode == "eager" else []
+    # Where a compiled value is judged, the forward check judges this very one.
+    gradients = judged_gradients(case, expectation, answers, expectation.gradients)
+    if expectation.operation.model is not None:
+        judged = unless_near_a_branch(case, gradients, expectation)
+        gradients = [*most(judged), *placed(judged)]
+    return [*outputs, *gradients]
+
+
+def check_subset(session: Session, case: Case) -> list[Finding]:
+    """The gradient to each differentiable input alone is the same as among the others."""
+    expectation = session.expectation(case)
+    names = list(dict.fromkeys(path.split(".")[0] for path in expectation.arguments.primal_paths))
+    findings = []
+    for name in names:
+        paths = [path for path in expectation.arguments.primal_paths if path.split(".")[0] == name]
+        answers = session.runs.of(expectation, case.mode, paths).first(gradient=True)
+        findings += judged_gradients(case, expectation, answers, expectation.gradients)
+    return findings
+
+
+def check_fused(session: Session, case: Case) -> list[Finding]:
+    """``tanh(op(a·x))`` and its gradient conform, with bars by composition."""
+    expectation = session.expectation(case)
+    run = session.runs.of(expectation, case.mode, expectation.arguments.primal_paths, fused=True)
+    answers = run.first(gradient=True)
+    outputs, gradients = expectation.fused
+    return [*judged_outputs(case, expectation, answers, outputs), *judged_gradients(case, expectation, answers, gradients)]
+
+
+def _same(first: NDArray[Any], second: NDArray[Any]) -> bool:
+    return first.shape == second.shape and bool(np.array_equal(first, second, equal_nan=first.dtype.kind == "f"))
+
+
+def _after_other_values(case: Case, expectation: Expectation, run: Run, first: Answers) -> list[Finding]:
+    """A call with halved arrays gives something else, wherever the reference does: results are not kept."""
+    leaves = expectation.arguments.leaves
+    chosen = run.function.primal_paths or [path for path, leaf in leaves.items() if is_floating(leaf)]
+    halved = {path: leaves[path] * 0.5 for path in chosen}
+    inputs = trees.replace_leaves(expectation.arguments.inputs, lambda path, leaf: halved.get(path, leaf))
+    operation, sample = expectation.operation, expectation.sample
+    with np.errstate(all="ignore"):
+        results = operation.function(**inputs, **sample.keywords)
+    cotangents = run.native_cotangents() if first.gradients else None
+    other = run.run(run.native_arguments(halved), cotangents)
+    findings = []
+    for name, value in trees.leaves_by_name(operation.outputs, results).items():
+        before, _ = expectation.outputs[name]
+        change = np.abs(value - before) > 0.01 * np.abs(before)
+        if name in other.outputs and np.any(change) and _same(other.outputs[name].value, first.outputs[name].value):
+            findings.append(Finding("failed", f"{case.operation} {case.sample} {name}: other inputs gave the same result"))
+    return findings
+
+
+def check_purity(session: Session, case: Case) -> list[Finding]:
+    """The call leaves its inputs and cotangents as they were, and gives the same again."""
+    expectation = session.expectation(case)
+    run = session.run(case)
+    gradient = _runs_with_gradient(session, case, run)
+    first = run.first(gradient)
+    primals, constants, cotangents = run.given[gradient]
+    findings = []
+    second = run.run((primals, constants), cotangents)
+    for before, after in ((first.outputs, second.outputs), (first.gradients, second.gradients)):
+        for name, answer in before.items():
+            again = after[name]
+            if answer is not None and again is not None and not _same(answer.value, again.value):
+                findings.append(Finding("failed", f"{case.operation} {case.sample} {name}: the same call gave two results"))
+    if class_of(expectation.sample) == "plain":
+        findings += _after_other_values(case, expectation, run, first)
+    leaves = expectation.arguments.leaves
+    paths = (*run.function.primal_paths, *run.function.constant_paths)
+    for path, value in zip(paths, (*primals, *constants), strict=True):
+        if not _same(run.answer(path, value, leaves[path].shape).value, leaves[path]):
+            findings.append(Finding("failed", f"{case.operation} {case.sample}: the call changed its input {path}"))
+    for name, value in zip(expectation.cotangents, cotangents or (), strict=False):
+        if not _same(run.answer(name, value, expectation.cotangents[name].shape).value, expectation.cotangents[name]):
+            findings.append(Finding("failed", f"{case.operation} {case.sample}: the call changed the cotangent of {name}"))
+    return findings or [Finding("passed", "inputs unchanged, results repeat")]
+
+
+def check_randomness(session: Session, case: Case) -> list[Finding]:
+    """Draws have the right distribution, independent of each other, and repeat from a seed."""
+    expectation = session.expectation(case)
+    gradient = expectation.operation.vjp is not None
+    placements: set[str] = set()
+
+    def draw(seed: int) -> Answers:
+        sample = replace(expectation.sample, keywords={**expectation.sample.keywords, "seed": seed})
+        seeded = Expectation(expectation.operation, sample, case.dtype, session.seed, expectation.precision)
+        answers = session.runs.of(seeded, case.mode, expectation.arguments.primal_paths).first(gradient)
+        placements.update(answer.device or "unverified" for answer in answers.outputs.values())
+        return answers
+
+    findings = [
+        Finding("passed" if good else "failed", f"{case.operation} {case.sample} {case.dtype}: {text}")
+        for good, text in random_findings(expectation, draw)
+    ]
+    return [*findings, *placed([Finding("passed", "drawn", placement=place) for place in placements])]
+
+
+CHECK_FUNCTIONS: Mapping[str, Callable[[Session, Case], list[Finding]]] = {
+    "declared": check_declared,
+    "forward": check_forward,
+    "gradient": check_gradient,
+    "subset": check_subset,
+    "purity": check_purity,
+    "fused": check_fused,
+    "randomness": check_randomness,
+    "training": check_training,
+    "fitting": check_fitting,
+}
+
+
+def _worst(findings: list[Finding], device: str) -> tuple[str, str]:
+    """Status and message of the worst finding; a result from another device than asked is worse than a wrong one."""
+    for finding in findings:
+        if finding.placement not in ("", "unverified", device):
+            return "fell_back", f"computed on {finding.placement}, not on {device}: {finding.message}"
+    for outcome in ("failed", "not_meaningful"):
+        for finding in findings:
+            if finding.outcome == outcome:
+                return outcome, finding.message
+    return "passed", findings[0].message if findings else ""
+
+
+def _attempt(session: Session, case: Case) -> Result:
+    try:
+        findings = CHECK_FUNCTIONS[case.check](session, case)
+    except Unsupported as error:
+        return Result(case, "unsupported", str(error))
+    except Exception as error:
+        status = "out_of_memory" if is_out_of_memory(error) else "error"
+        text = f"{type(error).__name__}: {error}".strip()
+        return Result(case, status, text.splitlines()[0][:500], traceback=frames(error))
+    status, message = _worst(findings, case.device)
+    placements = sorted({finding.placement for finding in findings if finding.placement})
+    return Result(
+        case,
+        status,
+        message,
+        findings=[dict(finding.record) for finding in findings if finding.record],
+        placement=", ".join(placements),
+    )
+
+
+def run_check(session: Session, case: Case) -> Result:
+    """Run one check under the declarations that speak of it.
+
+    A declared-unsupported case is not run, unless the session attempts those: then the declaration is stale if the check
+    passes. A known failure excuses a wrong value only, and is stale if the check passes.
+    """
+    start = time.perf_counter_ns()
+    session.runs.clock.framework_ns = 0
+    table = session.backend.operations
+    unsupported = session.declared.first("unsupported", case)
+    known = session.declared.first("known_failure", case)
+    implementation = implementation_of(session.backend, case.operation)
+    if case.check != "declared" and implementation is None:
+        result = Result(case, "unsupported", table.reasons.get(case.operation, "not implemented, and not declared"))
+    elif unsupported is not None and not (session.attempt_unsupported and unsupported.table.get("attempt", True)):
+        result = Result(case, "unsupported", unsupported.text, declaration=unsupported.source)
+    else:
+        result = _attempt(session, case)
+        if unsupported is not None:
+            stale = result.status == "passed"
+            result = replace(result, status="unsupported", message=unsupported.text, declaration=unsupported.source)
+            result.stale = stale
+        elif known is not None:
+            result.declaration = known.source
+            result.stale = result.status == "passed"
+            if result.status == "failed":
+                result.status, result.message = "known_failure", f"{known.text} [{result.message}]"
+    if case.check != "declared":
+        if implementation is not None:
+            result.source = implementation.source
+        if result.status != "unsupported":
+            result.inputs = session.expectation(case).arguments.digest
+    result.framework_ns = session.runs.clock.framework_ns
+    result.duration_ns = time.perf_counter_ns() - start
+    return result

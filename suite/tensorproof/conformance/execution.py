@@ -1,0 +1,336 @@
+"""Running an operation on a backend: arguments in, results out, each in the reference's layout; and what went wrong."""
+
+import inspect
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof.backend import Backend, Function, Native, Unsupported, numpy_dtype
+from tensorproof.conformance.expectation import FUSED_SCALE, Arguments, Expectation, is_floating
+from tensorproof.contract import layouts
+from tensorproof.contract.models import implementation_of
+from tensorproof_reference import trees
+from tensorproof_reference.operation import Operation, Sample, place_of
+
+
+@dataclass
+class Answer:
+    """One output or gradient as a backend gave it."""
+
+    value: NDArray[Any]
+    """In the reference's layout; floating values as float64."""
+    dtype: str
+    device: str | None
+
+
+@dataclass
+class Answers:
+    """What one run gave."""
+
+    outputs: dict[str, Answer]
+    gradients: dict[str, Answer | None] = field(default_factory=dict)
+
+
+def _in_place(tree: Any, sources: Mapping[str, str], path: str) -> str:
+    """A Python expression for a tree with its arrays, which have a source each, in their places."""
+    if tree is None:
+        return "None"
+    if isinstance(tree, dict):
+        return "{" + ", ".join(f"{key!r}: {_in_place(value, sources, f'{path}.{key}')}" for key, value in tree.items()) + "}"
+    if isinstance(tree, list | tuple):
+        return "[" + ", ".join(_in_place(value, sources, f"{path}.{index}") for index, value in enumerate(tree)) + "]"
+    return sources[path]
+
+
+def _arrays_in(tree: Any, source: str) -> list[str]:
+    """Python expressions for the arrays of a tree, which ``source`` stands for."""
+    if isinstance(tree, dict):
+        return [found for key, value in tree.items() for found in _arrays_in(value, f"{source}[{str(key)!r}]")]
+    if isinstance(tree, list | tuple):
+        return [found for index, value in enumerate(tree) for found in _arrays_in(value, f"{source}[{index}]")]
+    return [] if tree is None else [source]
+
+
+def _given(result: Any, *arrays: Native, **keywords: Any) -> Any:
+    """The result, whatever the arguments."""
+    return result
+
+
+Results = tuple[tuple[Native, ...], tuple[Native, ...]]
+
+
+class OperationFunction:
+    """An operation of a backend with everything filled in but its arrays (``tensorproof.backend.Function``)."""
+
+    def __init__(
+        self, backend: Backend, operation: Operation, sample: Sample, arguments: Arguments, primal_paths: Sequence[str]
+    ) -> None:
+        self.operation = operation.name
+        self.primal_paths = tuple(primal_paths)
+        self.constant_paths = tuple(path for path in arguments.leaves if path not in primal_paths)
+        implementation = implementation_of(backend, operation.name)
+        assert implementation is not None, operation.name
+        self._keywords = dict(sample.keywords)
+        self._outputs = operation.outputs
+        self._cotangents = operation.cotangents
+        self._others = tuple(name for name in operation.outputs if name not in operation.cotangents)
+        sources = {path: f"arrays[{place}]" for place, path in enumerate((*self.primal_paths, *self.constant_paths))}
+        # Compiled once, since it is part of each call; and every framework's compiler can trace it.
+        expression = ", ".join(f"{name!r}: {_in_place(tree, sources, name)}" for name, tree in arguments.inputs.items())
+        self._inputs: Callable[[Sequence[Native]], dict[str, Any]] = eval(f"lambda arrays: {{{expression}}}", {})
+        given = tuple(name for name, tree in arguments.inputs.items() if tree is not None)
+        in_order = tuple(inspect.signature(operation.function).parameters)[: len(given)]
+        self._is_flat = given == in_order == (*self.primal_paths, *self.constant_paths)
+        self._arguments = self._sources(arguments.inputs)
+        self._function = implementation.function
+        self._filled = partial(self._function, **sample.keywords)
+        self._results = ""
+        self._settled: Callable[..., Results] | None = None
+
+    def settle(self, primals: Sequence[Native], constants: Sequence[Native]) -> None:
+        """Compute once, and expect results like these from now on: later calls are made of one compiled function."""
+        result = self._computed((*primals, *constants))
+        named = trees.by_name(self._outputs, result)
+        sources = {name: f"result[{place}]" if len(named) > 1 else "result" for place, name in enumerate(named)}
+        primary = [sources[name] for name in self._cotangents]
+        others = [found for name in self._others for found in _arrays_in(named[name], sources[name])]
+        both = ("".join(f"{source}, " for source in group) for group in (primary, others))
+        self._results = ", ".join(f"({group})" for group in both)
+        self._settled = self._written_out(self._function)
+
+    def freeze(self, primals: Sequence[Native], constants: Sequence[Native]) -> None:
+        """After it has settled, compute for the last time: from now on the result is what it is now. For measuring what this
+        class itself takes."""
+        self._settled = self._written_out(partial(_given, self._computed((*primals, *constants))))
+
+    def _sources(self, inputs: Mapping[str, Any]) -> list[str]:
+        """Python expressions for the arguments of the function, out of primals and constants."""
+        sources = {path: f"primals[{place}]" for place, path in enumerate(self.primal_paths)}
+        sources |= {path: f"constants[{place}]" for place, path in enumerate(self.constant_paths)}
+        if self._is_flat:
+            return list(sources.values())
+        return [f"{name}={_in_place(tree, sources, name)}" for name, tree in inputs.items()]
+
+    def _written_out(self, function: Callable[..., Any]) -> Callable[..., Results]:
+        """The call as one would write it by hand, compiled: arrays in their places, and keywords by name."""
+        given = [*self._arguments, *(f"{name}=keyword_{name}" for name in self._keywords)]
+        names: dict[str, Any] = {f"keyword_{name}": value for name, value in self._keywords.items()} | {"function": function}
+        text = f"def call(primals, constants):\n    result = function({', '.join(given)})\n    return {self._results}\n"
+        exec(text, names)
+        written: Callable[..., Results] = names["call"]
+        return written
+
+    def arguments(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """Inputs by name and keywords, with the arrays in their places."""
+        return self._inputs((*primals, *constants)), self._keywords
+
+    def _computed(self, arrays: Sequence[Native]) -> Any:
+        return self._filled(*arrays) if self._is_flat else self._filled(**self._inputs(arrays))
+
+    def _arranged(self, result: Any) -> Results:
+        named = trees.by_name(self._outputs, result)
+        others = [leaf for name in self._others for _, leaf in trees.leaves(named[name])]
+        return tuple([named[name] for name in self._cotangents]), tuple(others)
+
+    def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> Results:
+        """The differentiable outputs and the others.
+
+        This is part of what is timed eagerly, once it has settled, and then does no more than it must.
+        """
+        if self._settled is not None:
+            return self._settled(primals, constants)
+        return self._arranged(self._computed((*primals, *constants)))
+
+
+class FusedFunction:
+    """``tanh(op(a·x))`` of a backend, where ``x`` is the first primal."""
+
+    operation = ""
+
+    def __init__(self, inner: OperationFunction, tanh: Callable[..., Any]) -> None:
+        self._inner = inner
+        self._tanh = tanh
+        self.primal_paths = inner.primal_paths
+        self.constant_paths = inner.constant_paths
+
+    def arguments(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """A composition has no arguments by name."""
+        raise Unsupported("a composition of operations needs automatic differentiation")
+
+    def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
+        """The differentiable outputs, fused."""
+        outputs, _ = self._inner((primals[0] * FUSED_SCALE, *primals[1:]), constants)
+        return tuple(self._tanh(output) for output in outputs), ()
+
+
+class Clock:
+    """Nanoseconds spent in the framework and its compilers."""
+
+    def __init__(self) -> None:
+        self.framework_ns = 0
+
+    def __enter__(self) -> None:
+        self._start = time.perf_counter_ns()
+
+    def __exit__(self, *_: object) -> None:
+        self.framework_ns += time.perf_counter_ns() - self._start
+
+
+def lies(backend: Backend, operation: Operation, path: str) -> tuple[str, Operation, Mapping[str, str]]:
+    """How an array lies: the name among the axes of the operation that says so, that operation, and the backend's layout."""
+    place, part = place_of(path, operation)
+    return place, part, backend.declared_layout(part.name)
+
+
+def laid_out(
+    backend: Backend, operation: Operation, path: str, array: NDArray[Any], dtype: str, memory: str = "contiguous"
+) -> tuple[NDArray[Any], str]:
+    """An array of the reference and its dtype's name (``dtype`` if floating) as ``Backend.from_numpy`` takes them."""
+    array = layouts.to_native(array, *lies(backend, operation, path))
+    if is_floating(array):
+        return layouts.in_memory(array.astype(numpy_dtype(dtype)), memory), dtype
+    return layouts.in_memory(array, memory), str(array.dtype)
+
+
+def from_backend(backend: Backend, operation: Operation, path: str, value: Native, shape: tuple[int, ...]) -> Answer:
+    """A backend's array as NumPy, in the reference's layout; ``shape`` is the expected one there."""
+    array = np.asarray(backend.to_numpy(value))
+    dtype, device = backend.dtype_of(value), backend.device_of(value)
+    array = layouts.from_native(array, *lies(backend, operation, path), shape)
+    return Answer(array.astype(np.float64) if is_floating(array) else array, dtype, device)
+
+
+class Run:
+    """One function of one sample in one dtype, device and mode: made once, and then run for each check that asks."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        device: str,
+        mode: str,
+        expectation: Expectation,
+        function: Function,
+        clock: Clock,
+    ) -> None:
+        self.backend = backend
+        self.device = device
+        self.mode = mode
+        self.expectation = expectation
+        self.function = function
+        self.clock = clock
+        self._forward: Callable[..., Any] | None = None
+        self._value_and_vjp: Callable[..., Any] | None = None
+        self._first: dict[bool, Answers] = {}
+        self.given: dict[bool, tuple[Sequence[Native], Sequence[Native], Sequence[Native] | None]] = {}
+        """The very arrays that the first run was given (primals, constants, cotangents), with and without gradient."""
+
+    def _native(self, path: str, array: NDArray[Any], memory: str = "contiguous") -> Native:
+        expectation = self.expectation
+        given = laid_out(self.backend, expectation.operation, path, array, expectation.dtype, memory)
+        return self.backend.from_numpy(*given, self.device)
+
+    def native_arguments(
+        self, changed: Mapping[str, NDArray[Any]] | None = None
+    ) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
+        """Fresh framework arrays of the primals and of the constants, some with other values than the sample's."""
+        leaves, memory = self.expectation.arguments.leaves, self.expectation.sample.memory
+        # One transposed operand beside a contiguous one is harder than two alike.
+        kept = set(list(leaves)[1::2]) if memory == "transposed" else set()
+        lie = {path: "contiguous" if path in kept else memory for path in leaves}
+        values = leaves if changed is None else {**leaves, **changed}
+        with self.clock:
+            return (
+                tuple(self._native(path, values[path], lie[path]) for path in self.function.primal_paths),
+                tuple(self._native(path, values[path], lie[path]) for path in self.function.constant_paths),
+            )
+
+    def native_cotangents(self) -> tuple[Native, ...]:
+        """Fresh framework arrays of the cotangents."""
+        cotangents, memory = self.expectation.cotangents, self.expectation.sample.memory
+        with self.clock:
+            return tuple(self._native(name, array, memory) for name, array in cotangents.items())
+
+    def answer(self, path: str, value: Native, shape: tuple[int, ...]) -> Answer:
+        """A framework array as NumPy, in the reference's layout."""
+        with self.clock:
+            return from_backend(self.backend, self.expectation.operation, path, value, shape)
+
+    def _named(self, outputs: Sequence[Native], others: Sequence[Native]) -> dict[str, Answer]:
+        operation, expected = self.expectation.operation, self.expectation.outputs
+        named = list(zip(operation.cotangents, outputs, strict=True))
+        if others:
+            rest = [path for path in expected if path.split(".")[0] not in operation.cotangents]
+            named += zip(rest, others, strict=True)
+        return {name: self.answer(name, value, expected[name][0].shape) for name, value in named}
+
+    def run(self, arguments: tuple[Sequence[Native], Sequence[Native]], cotangents: Sequence[Native] | None) -> Answers:
+        """Run once: the value alone without cotangents, value and vector-Jacobian product with them."""
+        if cotangents is None:
+            with self.clock:
+                if self._forward is None:
+                    self._forward = self.backend.forward(self.function, self.mode)
+                outputs, others = self._forward(*arguments)
+                self.backend.wait((outputs, others), self.device)
+            return Answers(self._named(outputs, others))
+        with self.clock:
+            if self._value_and_vjp is None:
+                self._value_and_vjp = self.backend.value_and_vjp(self.function, self.mode)
+            outputs, others, gradients = self._value_and_vjp(*arguments, cotangents)
+            self.backend.wait((outputs, others, gradients), self.device)
+        shapes = self.expectation.arguments.leaves
+        paired = zip(self.function.primal_paths, gradients, strict=True)
+        return Answers(
+            self._named(outputs, others),
+            {path: None if value is None else self.answer(path, value, shapes[path].shape) for path, value in paired},
+        )
+
+    def first(self, gradient: bool) -> Answers:
+        """The answers of the first run, with or without the vector-Jacobian product, kept for other checks."""
+        if gradient not in self._first:
+            cotangents = self.native_cotangents() if gradient else None
+            arguments = self.native_arguments()
+            self._first[gradient] = self.run(arguments, cotangents)
+            self.given[gradient] = (*arguments, cotangents)
+        return self._first[gradient]
+
+
+class Runs:
+    """The runs most recently used, so that the checks of one case share one compilation."""
+
+    def __init__(self, backend: Backend, device: str, kept: int = 4) -> None:
+        self.backend = backend
+        self.device = device
+        self.kept = kept
+        self.clock = Clock()
+        self._runs: OrderedDict[tuple[object, ...], Run] = OrderedDict()
+
+    def of(self, expectation: Expectation, mode: str, primal_paths: Sequence[str], fused: bool = False) -> Run:
+        """The run of an expectation in a mode, differentiated with respect to some of its primals."""
+        key = (expectation, mode, tuple(primal_paths), fused)
+        if key not in self._runs:
+            operation, arguments = expectation.operation, expectation.arguments
+            function = OperationFunction(self.backend, operation, expectation.sample, arguments, primal_paths)
+            whole: Function = FusedFunction(function, self._tanh()) if fused else function
+            self._runs[key] = Run(self.backend, self.device, mode, expectation, whole, self.clock)
+            while len(self._runs) > self.kept:
+                self._runs.popitem(last=False)
+        self._runs.move_to_end(key)
+        return self._runs[key]
+
+    def _tanh(self) -> Callable[..., Any]:
+        if "tanh" not in self.backend.operations.implementations:
+            raise Unsupported("fusing with a neighbour needs tanh")
+        return self.backend.operations.implementations["tanh"].function
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on the host or on a device."""
+    text = f"{type(error).__name__}: {error}"
+    signs = ("OutOfMemory", "RESOURCE_EXHAUSTED", "ResourceExhausted", "out of memory", "can't allocate memory")
+    return isinstance(error, MemoryError) or any(sign in text for sign in signs)

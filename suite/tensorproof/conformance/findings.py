@@ -1,0 +1,142 @@
+"""What a check knows of the backend (``Session``) and what it finds out (``Finding``)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tensorproof.backend import Backend
+from tensorproof.conformance.cases import Case, Declared
+from tensorproof.conformance.execution import Answer, Answers, Run, Runs
+from tensorproof.conformance.expectation import Expectation, Expected, expectation_of
+from tensorproof.conformance.verdict import Judgement, judge
+from tensorproof_reference.errorbars.rules import Precision, precision_of
+from tensorproof_reference.operation import Operation
+
+SAFE_DISTANCE = 10.0
+"""The distance in bars from a kink or a tie within which a backend may rightly take the other branch, and so another gradient."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that a check found out: a judged output, or a plain statement."""
+
+    outcome: str
+    message: str
+    record: Mapping[str, Any] = field(default_factory=dict)
+    placement: str = ""
+
+
+def declared_precision(declared: Declared, case: Case) -> Precision:
+    """The arithmetic that a backend is held to: full, unless declared otherwise."""
+    declaration = declared.first("precision", case)
+    table = declaration.table if declaration else {}
+    bits = table.get("matmul_input_bits", 24)
+    return precision_of(case.dtype, matmul_input_bits=bits, accumulate=table.get("accumulate", "float32"))
+
+
+class Session:
+    """A backend on a device, with what is needed to check cases of it."""
+
+    def __init__(
+        self,
+        backend: Backend,
+        device: str,
+        specification: Mapping[str, Operation],
+        declared: Declared,
+        seed: int,
+        attempt_unsupported: bool = False,
+    ) -> None:
+        self.backend = backend
+        self.device = device
+        self.specification = specification
+        self.declared = declared
+        self.seed = seed
+        self.attempt_unsupported = attempt_unsupported
+        self.runs = Runs(backend, device)
+
+    def precision(self, case: Case) -> Precision:
+        """The arithmetic that the backend is held to."""
+        return declared_precision(self.declared, case)
+
+    def expectation(self, case: Case) -> Expectation:
+        """What the reference expects."""
+        operation, sample = self.specification[case.operation], self.declared.sample(case)
+        return expectation_of(operation, sample, case.dtype, self.seed, self.precision(case))
+
+    def run(self, case: Case) -> Run:
+        """The run that the checks of this case's sample, dtype and mode share."""
+        expectation = self.expectation(case)
+        return self.runs.of(expectation, case.mode, expectation.arguments.primal_paths)
+
+
+def _judged(case: Case, expectation: Expectation, name: str, answer: Answer | None, expected: Expected) -> Finding:
+    value, bar = expected
+    operation, sample = expectation.operation, expectation.sample
+    integer = not np.issubdtype(value.dtype, np.floating)
+    free = operation.output_dtype == "any" or integer
+    output = np.zeros_like(value) if answer is None else answer.value
+    judgement: Judgement = judge(
+        f"{case.operation} {case.sample} {case.dtype} {name}",
+        output,
+        value,
+        bar,
+        case.dtype,
+        output_dtype=case.dtype if answer is None else answer.dtype,
+        expected_dtype=None if free else case.dtype,
+        exact_zero=name in sample.exact_zero,
+        sign_of_zero=sample.sign_of_zero,
+    )
+    placement = "" if answer is None else answer.device or "unverified"
+    record = {"output": name, **judgement.to_record()}
+    return Finding(judgement.outcome, judgement.line, record, placement)
+
+
+def judged_outputs(case: Case, expectation: Expectation, answers: Answers, expected: Mapping[str, Expected]) -> list[Finding]:
+    """What is found of each output."""
+    return [_judged(case, expectation, name, answers.outputs[name], expected[name]) for name in answers.outputs]
+
+
+def judged_gradients(case: Case, expectation: Expectation, answers: Answers, expected: Mapping[str, Expected]) -> list[Finding]:
+    """What is found of the gradient of each primal."""
+    return [_judged(case, expectation, f"d_{path}", answer, expected[path]) for path, answer in answers.gradients.items()]
+
+
+def unless_near_a_branch(case: Case, findings: list[Finding], expectation: Expectation) -> list[Finding]:
+    """The findings, where a distance proves nothing if a kink or a tie of the reference is within ten bars: either side is right.
+
+    Samples of operations stay away from kinks; among the many units of a network one may come near.
+    """
+
+    def far(finding: Finding) -> bool:
+        return finding.outcome == "failed" and finding.record.get("reason") == "bars"
+
+    if not any(far(finding) for finding in findings) or expectation.closest >= SAFE_DISTANCE:
+        return findings
+    text = f"{case.operation} {case.sample}: a branch of the reference lies {expectation.closest:.1f} bars away"
+    return [
+        replace(finding, outcome="not_meaningful", message=f"{text} [{finding.message}]") if far(finding) else finding
+        for finding in findings
+    ]
+
+
+def most(findings: list[Finding]) -> list[Finding]:
+    """The findings that mean something, if most do: one array or step that proves nothing is not the verdict on a run.
+
+    A bias in front of batch normalization, say, has no effect, and so no gradient but rounding errors.
+    """
+    meaningful = [item for item in findings if item.outcome != "not_meaningful"]
+    return meaningful if 2 * len(meaningful) > len(findings) else findings
+
+
+def placed(findings: list[Finding]) -> list[Finding]:
+    """Where anything was computed, each place once: also of findings that are left out of the verdict."""
+    places = sorted({finding.placement for finding in findings if finding.placement})
+    return [Finding("passed", f"computed on {place}", placement=place) for place in places]
+
+
+def worst_of(findings: list[Finding]) -> Finding:
+    """A failure before what proves nothing, and that before what passed."""
+    ranked = ("failed", "not_meaningful", "passed")
+    return min(findings, key=lambda item: ranked.index(item.outcome))

@@ -1,0 +1,171 @@
+"""The command-line options of a conformance run, and what they select."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from tensorproof.backend import did_you_mean
+from tensorproof.conformance.cases import Case, in_shard
+from tensorproof.contract.compile_cache import COMPILE_CACHE
+from tensorproof.contract.declarations import CHECKS
+from tensorproof.contract.description import Description
+from tensorproof.errors import UsageError
+from tensorproof_reference.operation import DTYPES, Operation
+
+PROFILES = ("core",)
+
+
+class Adder(Protocol):
+    """What adds an option: ``argparse.ArgumentParser`` and pytest's option groups have the method under two names."""
+
+    def __call__(self, *names: str, **attributes: Any) -> Any:
+        """Add one option."""
+        ...
+
+
+def add_selection_options(add: Adder) -> None:
+    """Add the options that say what is checked and how."""
+    several = {"action": "append", "default": [], "metavar": "NAME"}
+    add("--device", metavar="NAME", default=None, help="device, in the framework's words (default: the backend's first)")
+    add("--op", dest="op", help="operation to check (repeat for several; default: all)", **several)
+    add("--sample", help="sample to check (repeat for several), also outside the default scope", **several)
+    add("--dtype", help="float64, float32, bfloat16 or float16 (repeat for several)", **several)
+    add("--mode", help="mode to run in, such as eager (repeat for several)", **several)
+    add("--check", help=f"check to make: {', '.join(CHECKS)} (repeat for several)", **several)
+    add("--profile", default="core", metavar="NAME", help="profile of the specification (default: core)")
+    add("--shard", default=None, metavar="I/N", help="run only part I of N")
+    add("--seed", type=int, default=0, help="seed of the inputs and cotangents (default: 0)")
+    add("--thorough", action="store_true", help="run every sample in every dtype and mode")
+    add(
+        "--strict-declarations",
+        action="store_true",
+        help="fail on declarations that are stale or match no case, and try what is declared unsupported",
+    )
+    add("--declarations", action="append", default=[], metavar="FILE", help="further declarations (TOML; repeatable)")
+    add(
+        "--record",
+        default=None,
+        metavar="FILE",
+        help="where to write the record of the run (NDJSON; default: under .tensorproof)",
+    )
+    add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")
+    kept = "keep compiled programs here for later runs (default: where the framework keeps them, if it does)"
+    add(COMPILE_CACHE, type=Path, default=None, metavar="DIR", help=kept)
+    add("--baseline", default=None, metavar="RUN", help="compare with an earlier record; exit 1 only for what is newly wrong")
+    add("--time-budget", type=float, default=None, metavar="SECONDS", help="start no further check after this time")
+    add(
+        "--check-timeout",
+        type=float,
+        default=120.0,
+        metavar="SECONDS",
+        help="end a check that hangs (default: 120; training: five times)",
+    )
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What the options ask for."""
+
+    operations: tuple[str, ...]
+    samples: tuple[str, ...]
+    dtypes: tuple[str, ...]
+    modes: tuple[str, ...]
+    checks: tuple[str, ...]
+    profile: str
+    shard: tuple[int, int] | None
+    thorough: bool
+
+    def reason_left_out(self, case: Case, specification: Mapping[str, Operation]) -> str:
+        """Why a case is not run, or an empty string if it is."""
+        if specification[case.operation].profile != self.profile:
+            return "profile"
+        whole = case.check == "declared"
+        if self.operations and case.operation not in self.operations:
+            return "selection"
+        if self.checks and case.check not in self.checks:
+            return "selection"
+        for chosen, value in ((self.samples, case.sample), (self.dtypes, case.dtype), (self.modes, case.mode)):
+            if chosen and value not in chosen and not (whole and "declared" in self.checks):
+                return "selection"
+        if not (case.by_default or self.thorough or self.samples):
+            return "scope"
+        if self.shard and not in_shard(case, *self.shard):
+            return "shard"
+        return ""
+
+
+def shard_of(text: str | None) -> tuple[int, int] | None:
+    """The part and the number of parts that ``I/N`` asks for.
+
+    Raises:
+        UsageError: it is malformed.
+    """
+    if text is None:
+        return None
+    index, slash, count = text.partition("/")
+    if not (slash and index.isdigit() and count.isdigit() and 1 <= int(index) <= int(count)):
+        raise UsageError(f"--shard: expected I/N with 1 ≤ I ≤ N, such as 1/4, got {text!r}")
+    return int(index), int(count)
+
+
+def known_names(option: str, names: Sequence[str], known: Iterable[str]) -> tuple[str, ...]:
+    """The names that an option gives, each once.
+
+    Raises:
+        UsageError: one of them is not among those known.
+    """
+    known = list(known)
+    for name in names:
+        if name not in known:
+            raise UsageError(f"--{option}: nothing is called {name!r}{did_you_mean(name, known)}; there are: {', '.join(known)}")
+    return tuple(dict.fromkeys(names))
+
+
+def selection_of(
+    options: Any, description: Description, specification: Mapping[str, Operation], samples: Iterable[str]
+) -> Selection:
+    """The selection that options ask for.
+
+    Raises:
+        UsageError: an option names nothing, or is malformed; the message says what to type instead.
+    """
+    for dtype in known_names("dtype", options.dtype, DTYPES):
+        if dtype not in description.dtypes:
+            declared = ", ".join(description.dtypes)
+            raise UsageError(f"--dtype: {description.backend} on {description.device} has no {dtype}; it declares {declared}")
+    if options.seed < 0:
+        raise UsageError(f"--seed: expected a number that is not negative, got {options.seed}")
+    for name in ("time_budget", "check_timeout"):
+        value = getattr(options, name)
+        if value is not None and not value > 0:
+            raise UsageError(f"--{name.replace('_', '-')}: expected a positive number of seconds, got {value}")
+    known_names("profile", [options.profile], PROFILES)
+    return Selection(
+        operations=known_names("op", options.op, specification),
+        samples=known_names("sample", options.sample, sorted(set(samples))),
+        dtypes=tuple(options.dtype),
+        modes=known_names("mode", options.mode, description.modes),
+        checks=known_names("check", options.check, CHECKS),
+        profile=options.profile,
+        shard=shard_of(options.shard),
+        thorough=options.thorough,
+    )
+
+
+def command_for(case: Case, seed: int) -> str:
+    """The command that reproduces just one check."""
+    parts = ["tensorproof", "check", case.backend, f"--op={case.operation}", f"--check={case.check}"]
+    if case.device != "cpu":
+        parts.append(f"--device={case.device}")
+    if case.check != "declared":
+        parts += [f"--sample={case.sample}", f"--dtype={case.dtype}", f"--mode={case.mode}"]
+    if seed:
+        parts.append(f"--seed={seed}")
+    return " ".join(parts)
+
+
+def selected(cases: Iterable[Case], selection: Selection, specification: Mapping[str, Operation]) -> Iterator[tuple[Case, str]]:
+    """Each case with the reason why it is left out, or an empty string."""
+    for case in cases:
+        yield case, selection.reason_left_out(case, specification)

@@ -1,0 +1,61 @@
+"""What a run checks: its cases in order, and the declarations that speak of them."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from tensorproof.conformance.cases import Case, Declared, all_cases, samples_of
+from tensorproof.conformance.options import selected, selection_of
+from tensorproof.contract.backends import specification
+from tensorproof.contract.declarations import Declaration, DeclarationError, read_declarations
+from tensorproof.contract.description import Description, on_declared_device
+from tensorproof.errors import UsageError
+from tensorproof_reference.operation import Operation
+
+
+class Plan:
+    """The cases of a run in order, with the declarations that speak of them."""
+
+    def __init__(self, options: Any, description: Description) -> None:
+        self.specification: dict[str, Operation] = specification()
+        samples = {name: list(samples_of(item, max(options.seed, 0))) for name, item in self.specification.items()}
+        self.declarations = _declarations(options.declarations, description, self.specification, samples)
+        self.description = description = on_declared_device(description, self.declarations)
+        self.declared = Declared(self.declarations, description, self.specification, options.seed)
+        names = [name for group in samples.values() for name in group]
+        self.selection = selection_of(options, description, self.specification, names)
+        self.cases: list[Case] = []
+        self.left_out: dict[str, int] = {}
+        everything = list(all_cases(description, self.specification, options.seed))
+        for case, reason in selected(everything, self.selection, self.specification):
+            if reason:
+                self.left_out[reason] = self.left_out.get(reason, 0) + 1
+            else:
+                self.cases.append(case)
+        if not self.cases:
+            raise UsageError("no check matches all of these options; tensorproof list prints every check there is")
+        self.idle = self.declared.idle(everything)
+        self.order = {case: index for index, case in enumerate(_breadth_first(self.cases) if options.time_budget else self.cases)}
+
+
+def _breadth_first(cases: Sequence[Case]) -> list[Case]:
+    """The first sample of every operation, then the second of every operation, and so on: for a limited time."""
+    seen: dict[str, dict[str, int]] = {}
+    ranks = []
+    for case in cases:
+        samples = seen.setdefault(case.operation, {})
+        ranks.append(samples.setdefault(case.sample, len(samples)))
+    return [case for _, case in sorted(zip(ranks, cases, strict=True), key=lambda item: item[0])]
+
+
+def _declarations(
+    files: Iterable[str], description: Description, operations: dict[str, Operation], samples: dict[str, list[str]]
+) -> list[Declaration]:
+    paths = [Path(name) for name in files] + ([Path(description.declarations)] if description.declarations else [])
+    found = []
+    try:
+        for path in paths:
+            found += read_declarations(path, operations, description.modes, samples)
+    except DeclarationError as error:
+        raise UsageError(str(error)) from error
+    return found

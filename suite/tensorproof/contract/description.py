@@ -1,0 +1,136 @@
+"""What a backend says of itself, as plain data: enough to list its cases without importing its framework again."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+from tensorproof.backend import Backend, PluginError, did_you_mean
+from tensorproof.contract.backends import installed, load
+from tensorproof.contract.declarations import Declaration
+from tensorproof.contract.models import implementation_of
+from tensorproof.errors import UsageError
+from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.operation import DTYPES
+
+SCOPES = ("all", "float32", "spread")
+MARK = "tensorproof-description:"
+IMPORT_SECONDS = 300
+
+
+@dataclass(frozen=True)
+class Description:
+    """A backend on one device."""
+
+    backend: str
+    device: str
+    dtypes: tuple[str, ...]
+    modes: dict[str, str]
+    sources: dict[str, str]
+    """Implemented operations, each with ``native``, ``library`` or ``composed``."""
+    reasons: dict[str, str]
+    """Operations that the framework has not, each with the reason."""
+    versions: dict[str, str]
+    arithmetic: dict[str, str]
+    defaults: dict[str, dict[str, str]]
+    """What the framework does unless told otherwise, by operation."""
+    declarations: str | None
+    """Path of the plugin's declarations."""
+
+
+def describe(backend: Backend, device: str | None) -> Description:
+    """Open a device (the backend's first by default) and describe the backend on it.
+
+    Raises:
+        UsageError: the device is absent, or the plugin breaks the contract.
+    """
+    try:
+        chosen = device or backend.devices()[0]
+        backend.open_device(chosen)
+    except ValueError as error:
+        raise UsageError(f"backend {backend.name!r}: {error}") from error
+    try:
+        dtypes = tuple(backend.dtypes(chosen))
+        for dtype in dtypes:
+            if dtype not in DTYPES:
+                raise PluginError(f"dtypes: no dtype is called {dtype!r}{did_you_mean(dtype, DTYPES)}")
+        for mode, scope in backend.modes.items():
+            if scope not in SCOPES:
+                raise PluginError(f"modes: {mode}: expected one of {', '.join(SCOPES)}, got {scope!r}")
+        return Description(
+            backend=backend.name,
+            device=chosen,
+            dtypes=dtypes,
+            modes=dict(backend.modes),
+            sources={name: item.source for name in all_operations() if (item := implementation_of(backend, name))},
+            reasons=dict(backend.operations.reasons),
+            versions={name: str(version) for name, version in backend.versions().items()},
+            arithmetic={name: str(value) for name, value in backend.arithmetic(chosen).items()},
+            defaults={
+                operation: {name: str(value) for name, value in of_operation.items()}
+                for operation, of_operation in backend.defaults().items()
+            },
+            declarations=str(backend.declarations) if backend.declarations else None,
+        )
+    except Exception as error:
+        raise UsageError(f"backend {backend.name!r}: its plugin is broken: {type(error).__name__}: {error}") from error
+
+
+def on_declared_device(description: Description, declarations: Iterable[Declaration]) -> Description:
+    """The description with the dtypes and modes that a ``[[device]]`` declaration gives this device."""
+    for declaration in declarations:
+        table = declaration.table
+        if declaration.kind == "device" and table["name"] == description.device:
+            dtypes = tuple(table.get("dtypes", description.dtypes))
+            modes = {mode: description.modes[mode] for mode in table.get("modes", description.modes)}
+            return replace(description, dtypes=dtypes, modes=modes)
+    return description
+
+
+def describe_apart(name: str, device: str | None, modules: Sequence[str] = ()) -> Description:
+    """Describe a backend from a process of its own, so that this one stays small and outlives a crash.
+
+    ``modules`` are imported first (pytest's ``-p`` plugins, which may make a device).
+
+    Raises:
+        UsageError: as ``load`` and ``describe``, and when the process dies or hangs.
+    """
+    if name not in installed():
+        load(name)  # raises, without importing anything
+    request = json.dumps({"name": name, "device": device, "modules": list(modules), "path": sys.path})
+    command = [sys.executable, "-m", "tensorproof.contract.description"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    try:
+        done = subprocess.run(
+            command, input=request, capture_output=True, text=True, timeout=IMPORT_SECONDS, env=environment, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise UsageError(f"backend {name!r}: importing it took longer than {IMPORT_SECONDS} s") from None
+    for line in done.stdout.splitlines():
+        if line.startswith(MARK):
+            answer: dict[str, Any] = json.loads(line.removeprefix(MARK))
+            if "error" in answer:
+                raise UsageError(answer["error"])
+            return Description(**{**answer, "dtypes": tuple(answer["dtypes"])})
+    detail = (done.stderr.strip().splitlines() or ["no output"])[-1]
+    raise UsageError(f"backend {name!r}: importing it ended the process (exit code {done.returncode}): {detail}")
+
+
+def _answer(request: dict[str, Any]) -> dict[str, Any]:
+    sys.path[:] = request["path"]
+    try:
+        for module in request["modules"]:
+            importlib.import_module(module)
+        return asdict(describe(load(request["name"]), request["device"]))
+    except UsageError as error:
+        return {"error": str(error)}
+
+
+if __name__ == "__main__":
+    warnings.simplefilter("ignore")
+    print(MARK + json.dumps(_answer(json.loads(sys.stdin.read()))))

@@ -1,0 +1,65 @@
+"""The upgrade question: what is newly wrong since an earlier run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tensorproof.runs.records import Record
+
+FINE = ("passed", "known_failure", "unsupported", "not_meaningful")
+BAD = ("failed", "error", "crashed", "timed_out", "out_of_memory", "fell_back")
+SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What changed from one run to another."""
+
+    new_failures: tuple[str, ...]
+    fixed: tuple[str, ...]
+    missing: tuple[str, ...]
+    details: tuple[str, ...]
+    line: str
+
+    @property
+    def exit_code(self) -> int:
+        """0 if nothing is newly failing, missing or crashed, else 1."""
+        return 1 if self.new_failures or self.missing else 0
+
+
+def check_key(check: Mapping[str, Any]) -> str:
+    """A check's identity across runs: ``forward[eager-softmax-plain_rows-float32]``."""
+    return f"{check['check']}[{check['mode']}-{check['operation']}-{check['sample']}-{check['dtype']}]"
+
+
+def compare(old: Record, new: Record) -> Comparison:
+    """Compare two records of one backend.
+
+    A check fails newly if it is wrong now and was not (a known failure that fails stays known), or if it passed and is now
+    unsupported or no longer meaningful. It is missing if it passed and was not run now.
+    """
+    before = {check_key(check): check for check in old.checks}
+    after = {check_key(check): check for check in new.checks if check["status"] != "not_run"}
+    new_failures, fixed, details = [], [], []
+    for key, check in after.items():
+        was = before.get(key, {}).get("status", "absent")
+        now = check["status"]
+        lost = was == "passed" and now != "passed"
+        if (now in BAD and was not in BAD) or lost:
+            new_failures.append(key)
+            details.append(f"new: {key}: {was} → {now}: {check['message']}")
+        elif was in (*BAD, "known_failure") and now == "passed":
+            fixed.append(key)
+            details.append(f"fixed: {key}: {was} → passed")
+    missing = [key for key, check in before.items() if check["status"] in ("passed", *BAD) and key not in after]
+    details += [f"missing: {key}: was {before[key]['status']}" for key in missing]
+    if len(details) > SHOWN:
+        details = [*details[:SHOWN], f"… and {len(details) - SHOWN} more"]
+    line = f"{_title(old, new)}: {len(new_failures)} new failures, {len(fixed)} fixed, {len(missing)} missing"
+    return Comparison(tuple(new_failures), tuple(fixed), tuple(missing), tuple(details), line)
+
+
+def _title(old: Record, new: Record) -> str:
+    name = str(new.header["backend"])
+    before, after = (str(record.header["versions"].get(name, "?")) for record in (old, new))
+    return f"{name} {before} → {after}"

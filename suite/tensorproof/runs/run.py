@@ -1,0 +1,170 @@
+"""One run on the controller: the record it appends to, what it counts, and how it ends."""
+
+import datetime
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tensorproof
+from tensorproof.conformance.cases import Case
+from tensorproof.conformance.checks import Result
+from tensorproof.conformance.options import command_for
+from tensorproof.contract.compile_cache import has_programs, programs_folder
+from tensorproof.contract.declarations import Declaration
+from tensorproof.contract.description import Description
+from tensorproof.errors import UsageError, scrubbed
+from tensorproof.runs.baseline import Comparison, check_key, compare
+from tensorproof.runs.records import FORMAT, Record, machine, read_record, write_line
+from tensorproof.runs.summary import summary_text, verdict
+from tensorproof_reference.catalogue import specification_version
+
+RECORDED_OPTIONS = ("op", "sample", "dtype", "mode", "check", "profile", "shard", "thorough", "strict_declarations")
+
+
+class Run:
+    """What the controller knows of the run in progress."""
+
+    def __init__(self, options: Any, path: Path, record: Record, cases: Iterable[Case], baseline: Record | None) -> None:
+        self.options = options
+        self.path = path
+        self.record = record
+        self.planned = {case.key for case in cases}
+        self.baseline = baseline
+        self.deadline = time.time() + options.time_budget if options.time_budget else None
+        self.text = ""
+        self._file = path.open("x", encoding="utf-8", newline="\n")
+        write_line(self._file, record.header)
+
+    def add(self, check: dict[str, Any]) -> None:
+        """Append a check's line."""
+        self.record.checks.append(check)
+        write_line(self._file, check)
+
+    def close(self, end: dict[str, Any]) -> None:
+        """Append the closing line."""
+        self.record.end = end
+        write_line(self._file, end)
+        self._file.close()
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def _default_path(backend: str, device: str) -> Path:
+    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S_%fZ")
+    name = "".join(letter if letter.isalnum() else "_" for letter in f"{backend}_{device}")
+    return Path(".tensorproof") / f"{name}_{stamp}.ndjson"
+
+
+def _compiled_before(place: Path | None, backend: str) -> bool | None:
+    return None if place is None else has_programs(programs_folder(place, backend))
+
+
+def start_run(
+    options: Any,
+    description: Description,
+    cases: list[Case],
+    left_out: Mapping[str, int],
+    declarations: Iterable[Declaration],
+    idle: Iterable[Declaration],
+) -> Run:
+    """Open the record and write its header.
+
+    Raises:
+        UsageError: the record's file exists or cannot be made, the baseline cannot be read, or compiled programs cannot be kept.
+    """
+    baseline = read_record(Path(options.baseline)) if options.baseline else None
+    if baseline and baseline.header.get("backend") != description.backend:
+        raise UsageError(
+            f"--baseline: {baseline.name} is a record of {baseline.header.get('backend')}, not of {description.backend}"
+        )
+    path = Path(options.record) if options.record else _default_path(description.backend, description.device)
+    header = {
+        "kind": "run",
+        "format": FORMAT,
+        "tensorproof": tensorproof.__version__,
+        "specification": specification_version(),
+        "started": _now(),
+        "backend": description.backend,
+        "device": description.device,
+        "seed": options.seed,
+        "dtypes": list(description.dtypes),
+        "modes": description.modes,
+        "versions": description.versions,
+        "arithmetic": description.arithmetic,
+        "defaults": description.defaults,
+        "sources": description.sources,
+        "reasons": description.reasons,
+        "machine": machine(),
+        "compiled_before": _compiled_before(options.compile_cache, description.backend),
+        "options": {name: getattr(options, name) for name in RECORDED_OPTIONS},
+        "shard": options.shard,
+        "planned": len(cases),
+        "left_out": dict(left_out),
+        "declarations": [{"kind": item.kind, "source": item.source, **item.table} for item in declarations],
+        "idle_declarations": [item.source for item in idle],
+    }
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if options.record is None and path.parent.name == ".tensorproof":
+            (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
+        return Run(options, path, Record(header, []), cases, baseline)
+    except FileExistsError:
+        raise UsageError(f"--record: {path.name} exists already; records are never overwritten") from None
+    except OSError as error:
+        raise UsageError(f"--record: {path.name} cannot be written: {error.strerror}") from None
+
+
+def result_to_record(result: Result, seed: int) -> dict[str, Any]:
+    """A check's line of the record."""
+    case = result.case
+    return {
+        "kind": "check",
+        "check": case.check,
+        "operation": case.operation,
+        "operation_version": case.versions[0],
+        "sample": case.sample,
+        "sample_version": case.versions[1],
+        "dtype": case.dtype,
+        "mode": case.mode,
+        "required": case.required,
+        "status": result.status,
+        "message": scrubbed(result.message)[:2000],
+        "findings": result.findings,
+        "declaration": result.declaration,
+        "stale": result.stale,
+        "traceback": scrubbed(result.traceback)[:8000],
+        "inputs": result.inputs,
+        "source": result.source,
+        "placement": result.placement,
+        "duration_ns": result.duration_ns,
+        "framework_ns": result.framework_ns,
+        "command": command_for(case, seed),
+    }
+
+
+def finish(run: Run, exitstatus: int) -> int:
+    """Write the closing line, compare with the baseline, and make the text for the terminal; the exit code."""
+    header, checks = run.record.header, run.record.checks
+    counts = Counter(check["status"] for check in checks)
+    missing = len(run.planned) - len(checks)
+    if missing > 0:
+        counts["not_run"] += missing
+    judged = verdict(run.record)
+    run.close({"kind": "end", "finished": _now(), "counts": dict(counts), "verdict": judged})
+    lines = [summary_text(run.record)]
+    stale = [check for check in checks if check["stale"]]
+    lines += [f"stale declaration: {check['declaration']}: {check_key(check)} passes" for check in stale]
+    lines += [f"idle declaration: {source} matches no case" for source in header["idle_declarations"]]
+    if run.options.strict_declarations and (stale or header["idle_declarations"]):
+        exitstatus = exitstatus or 1
+    lines.append(f"record: {run.path}")
+    if run.baseline is not None:
+        comparison: Comparison = compare(run.baseline, run.record)
+        lines += [*comparison.details, comparison.line]
+        exitstatus = comparison.exit_code
+    run.text = "\n".join(lines)
+    return exitstatus

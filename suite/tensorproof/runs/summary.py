@@ -1,0 +1,158 @@
+"""What a run came to: the table of outcomes, and the verdict for the profile from raw outcomes."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tensorproof.conformance.cases import conventions_of, samples_of, with_conventions
+from tensorproof.conformance.checks import STATUSES
+from tensorproof.contract.backends import specification
+from tensorproof.runs.records import Record
+from tensorproof_reference.operation import Operation
+
+WRONG = ("failed", "known_failure", "error", "crashed", "timed_out", "out_of_memory", "fell_back")
+"""The statuses that keep a required check from conforming; declaring a failure as known does not make it a pass."""
+
+
+def counts_by_mode(checks: Iterable[Mapping[str, Any]]) -> dict[str, Counter[str]]:
+    """How many checks of each mode have each status; declared-ness is under ``none``."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    for check in checks:
+        counts[check["mode"]][check["status"]] += 1
+    return dict(counts)
+
+
+def _chosen(operation: Operation, sample: str, seed: int, declared: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the operation's conventions that a sample chooses, or leaves to the backend."""
+    defaults = operation.function.__kwdefaults__ or {}
+    keywords = {**defaults, **with_conventions(operation, samples_of(operation, seed)[sample], declared).keywords}
+    return {name: keywords[name] for name in operation.conventions}
+
+
+def excused(record: Record) -> set[int]:
+    """Indices of unsupported checks whose convention a backend lacks, and need not have, since it offers another value of it.
+
+    A value is lacking when no check that chooses it passed: where some do, what is unsupported is something else, and counts.
+    A value is offered when some check that chooses it passed and none went wrong.
+    """
+    known = specification()
+    seed = int(record.header.get("seed", 0))
+    declared = [table for table in record.header["declarations"] if table["kind"] == "convention"]
+    statuses: dict[tuple[str, str, Any], set[str]] = defaultdict(set)
+    choices: dict[int, dict[str, Any]] = {}
+    for index, check in enumerate(record.checks):
+        operation = known.get(check["operation"])
+        if operation is None or not operation.conventions or check["sample"] not in samples_of(operation, seed):
+            continue
+        choices[index] = _chosen(operation, check["sample"], seed, conventions_of(declared, operation.name))
+        for name, value in choices[index].items():
+            statuses[operation.name, name, value].add(check["status"])
+    found = set()
+    for index, chosen in choices.items():
+        check = record.checks[index]
+        if check["status"] != "unsupported":
+            continue
+        operation = known[check["operation"]]
+        for name, value in chosen.items():
+            if "passed" in statuses[operation.name, name, value]:
+                continue
+            others = (statuses[operation.name, name, other] for other in operation.conventions[name] if other != value)
+            if any("passed" in seen and not seen.intersection(WRONG) for seen in others):
+                found.add(index)
+    return found
+
+
+def verdict(record: Record) -> dict[str, Any]:
+    """The verdict for the profile: ``conforms``, ``does not conform`` or ``incomplete``, with the counts it rests on.
+
+    It is over the required checks of the default scope (all of them under ``--thorough``) and from raw outcomes. It is
+    incomplete if options, shards or time left some of these out, unless one is wrong already.
+    """
+    excuses = excused(record)
+    required = [
+        (index, check)
+        for index, check in enumerate(record.checks)
+        # What cannot be composed (no automatic differentiation) says nothing about the operation itself.
+        if check["required"] and not (check["check"] == "fused" and check["status"] == "unsupported")
+    ]
+    wrong = Counter(check["status"] for _, check in required if check["status"] in WRONG)
+    unsupported = sum(check["status"] == "unsupported" and index not in excuses for index, check in required)
+    passed = sum(check["status"] == "passed" for _, check in required)
+    left_out = record.header["left_out"]
+    not_run = sum(left_out.get(reason, 0) for reason in ("selection", "shard"))
+    not_run += max(0, int(record.header["planned"]) - len(record.checks)) + sum(c["status"] == "not_run" for c in record.checks)
+    bad = sum(wrong.values()) + unsupported
+    word = "does not conform" if bad else "incomplete" if not_run else "conforms"
+    return {
+        "profile": record.header["options"]["profile"],
+        "word": word,
+        "required": len(required),
+        "passed": passed,
+        "wrong": dict(wrong),
+        "unsupported": unsupported,
+        "excused": len(excuses),
+        "not_meaningful": sum(check["status"] == "not_meaningful" for _, check in required),
+        "not_run": not_run,
+    }
+
+
+def verdict_text(judged: Mapping[str, Any]) -> str:
+    """The verdict in a sentence."""
+    parts = [f"{judged['passed']} of {judged['required']} required checks pass"]
+    parts += [f"{count} {status.replace('_', ' ')}" for status, count in judged["wrong"].items()]
+    parts += [f"{judged[name]} {name.replace('_', ' ')}" for name in ("unsupported", "not_meaningful", "not_run") if judged[name]]
+    if judged["excused"]:
+        parts.append(f"{judged['excused']} excused by another convention")
+    return f"profile {judged['profile']}: {judged['word']} ({', '.join(parts)})"
+
+
+LEFT_OUT = {
+    "scope": "outside the default scope (--thorough runs them)",
+    "selection": "not selected",
+    "shard": "in other shards",
+    "profile": "of other profiles",
+}
+"""Why checks were not planned, in words."""
+
+
+def left_out_text(record: Record) -> str:
+    """How many checks were not planned, and why."""
+    return ", ".join(f"{count} {LEFT_OUT.get(reason, reason)}" for reason, count in record.header["left_out"].items())
+
+
+def summary_text(record: Record) -> str:
+    """The table of a run for the terminal, a row for each mode, with what was left out and the verdict."""
+    header = record.header
+    counts = counts_by_mode(record.checks)
+    total: Counter[str] = sum(counts.values(), Counter())
+    total["not_run"] += max(0, int(header["planned"]) - len(record.checks))
+    shown = [status for status in STATUSES if total[status] or status in ("passed", "failed")]
+    rows = [["backend", "device", "mode", *(status.replace("_", " ") for status in shown)]]
+    for mode, count in counts.items():
+        name = "(declared)" if mode == "none" else mode
+        rows.append([header["backend"], header["device"], name, *(str(count[status]) for status in shown)])
+    rows.append(["total", "", "", *(str(total[status]) for status in shown)])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if column < 3 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+    left = left_out_text(record)
+    if left:
+        lines.append(f"not run: {left}")
+    lines.append(_time_text(record.checks))
+    lines.append(verdict_text(verdict(record)))
+    return "\n".join(lines)
+
+
+def _time_text(checks: Iterable[Mapping[str, Any]]) -> str:
+    ran = [check for check in checks if check["status"] != "unsupported"]
+    framework = sum(check["framework_ns"] for check in ran)
+    own = sum(check["duration_ns"] for check in ran) - framework
+    each = own / max(1, len(ran)) / 1e6
+    return (
+        f"time: framework and compilers {framework / 1e9:.1f} s, reference and verdict {own / 1e9:.1f} s ({each:.2f} ms a check)"
+    )

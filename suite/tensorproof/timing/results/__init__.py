@@ -1,0 +1,1 @@
+"""What is made of measured times: statistics, trust, and the lines of a record."""

@@ -1,0 +1,4 @@
+"""The process that times: its loops, arrays and audits."""
+
+PROTOCOL = 1
+"""The version of what controller and worker say to each other; both must have the same."""

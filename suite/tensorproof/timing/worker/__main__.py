@@ -1,0 +1,158 @@
+"""A worker: one process for one backend on one device, which prepares cases and times blocks of them when it is told to.
+
+It reads requests from its standard input, a JSON object a line, and answers on what was its standard output; whatever a
+framework prints goes to standard error. ``python -m tensorproof.timing.worker`` is started by ``processes.WorkerProcess``.
+"""
+
+import importlib.metadata
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import tensorproof
+from tensorproof.backend import Backend, Unsupported
+from tensorproof.conformance.execution import is_out_of_memory
+from tensorproof.contract.backends import load, specification
+from tensorproof.contract.description import describe
+from tensorproof.errors import UsageError, frames
+from tensorproof.timing.resources import has_affinity, tie, tied_to
+from tensorproof.timing.worker import PROTOCOL, audit, kernels, prepared
+
+
+class Worker:
+    """What the process knows: its backend, and the cases that it has prepared."""
+
+    def __init__(self) -> None:
+        self.backend: Backend | None = None
+        self.device = ""
+        self.cases: dict[str, prepared.Prepared] = {}
+        self.counted: dict[str, dict[str, int]] = {}
+        """What the compiler had counted before each case."""
+        self.settled: dict[str, dict[str, int]] = {}
+        """What it had counted when the case had settled."""
+        self.operations = specification()
+        self.cores = os.sched_getaffinity(0) if has_affinity() else set()
+        self.away: list[int] = []
+        self.elsewhere: set[int] = set()
+
+    def hello(self, backend: str, device: str | None, threads: int, cache: str | None) -> dict[str, Any]:
+        """Load a backend and say what it is. An empty name is a worker without one, for the anchor kernel."""
+        answer = {"protocol": PROTOCOL, "tensorproof": tensorproof.__version__, "packages": _packages()}
+        if not backend:
+            return answer
+        self.backend = load(backend)
+        self.backend.set_threads(threads)
+        description = describe(self.backend, device)
+        self.device = description.device
+        cached = self.backend.use_compile_cache(Path(cache)) if cache else False
+        return {**answer, "description": asdict(description), "compile_cache": cached}
+
+    def prepare(self, key: str, operation: str, mode: str, dtype: str, direction: str, arguments: str) -> dict[str, Any]:
+        """Compile a case; what compiling took, and the bytes of its arguments."""
+        assert self.backend is not None
+        self.counted[key] = dict(self.backend.compile_counters()) if mode != "eager" else {}
+        case = prepared.prepare(self.backend, self.device, self.operations[operation], mode, dtype, direction, Path(arguments))
+        self.cases[key] = case
+        return {"compiled": case.compiled, "footprint": case.footprint}
+
+    def tie(self, cores: list[int]) -> dict[str, Any]:
+        """Use these cores for a while, with every thread that uses those of the process.
+
+        One that went elsewhere by itself is left alone, so that the question of trust can tell of it.
+        """
+        threads = tied_to(self.cores)
+        self.away, self.elsewhere = cores, tied_to(cores) - threads
+        tie(threads, cores)
+        return {}
+
+    def untie(self) -> dict[str, Any]:
+        """Use the cores that the process was given, with these threads and those that they started meanwhile."""
+        tie(tied_to(self.away) - self.elsewhere, self.cores)
+        return {}
+
+    def warm_up(self, key: str) -> dict[str, Any]:
+        """Ns of a call, once it has settled."""
+        assert self.backend is not None
+        call_ns = prepared.warm_up(self.cases[key])
+        self.settled[key] = dict(self.backend.compile_counters()) if self.counted[key] else {}
+        return {"call_ns": call_ns}
+
+    def block(self, key: str, calls: int) -> dict[str, Any]:
+        """Time one block."""
+        return prepared.block(self.cases[key], calls)
+
+    def finish(self, key: str, calls: int, outputs: list[tuple[str, list[int]]], path: str) -> dict[str, Any]:
+        """After the last block: write the outputs, and audit what was timed."""
+        assert self.backend is not None
+        case, before = self.cases[key], self.counted[key]
+        after = self.backend.compile_counters() if before else {}
+        return {
+            "counted": {name: count - before[name] for name, count in after.items()},
+            "counted_in_rounds": {name: count - self.settled[key][name] for name, count in after.items()},
+            **audit.save_outputs(case, outputs, Path(path)),
+            "audit": audit.audit(case, calls),
+            "overhead_ns": audit.overhead(case),
+        }
+
+    def device_times(self, key: str, calls: int) -> dict[str, Any]:
+        """By the device's own clock."""
+        return prepared.device_times(self.cases[key], calls)
+
+    def cold(self, key: str) -> dict[str, Any]:
+        """Latencies with cold caches."""
+        return {"latencies_ns": prepared.cold(self.cases[key])}
+
+    def memory(self, key: str) -> dict[str, Any]:
+        """The largest use of memory of a call."""
+        return prepared.memory(self.cases[key])
+
+    def release(self, key: str) -> dict[str, Any]:
+        """Forget a case."""
+        self.cases.pop(key, None)
+        return {}
+
+    def kernel(self, name: str, **arguments: Any) -> dict[str, Any]:
+        """Time a kernel of the suite's own."""
+        return kernels.KERNELS[name](**arguments)
+
+
+def _packages() -> dict[str, str]:
+    return {item.metadata["Name"]: item.version for item in importlib.metadata.distributions() if item.metadata["Name"]}
+
+
+def _status(error: BaseException) -> str:
+    if isinstance(error, Unsupported):
+        return "unsupported"
+    return "out_of_memory" if is_out_of_memory(error) else "error"
+
+
+def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
+    action: Callable[..., dict[str, Any]] = getattr(worker, request.pop("do"))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return action(**request)
+    except Exception as error:
+        # Whatever is raised later is the case's own fault, and costs no more than that.
+        status = "usage" if isinstance(error, UsageError) and action.__name__ == "hello" else _status(error)
+        return {"failed": status, "message": f"{type(error).__name__}: {error}"[:2000], "traceback": frames(error)}
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    worker = Worker()
+    for line in sys.stdin:
+        replies.write(json.dumps(_answer(worker, json.loads(line)), allow_nan=False) + "\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()

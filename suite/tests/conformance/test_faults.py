@@ -1,0 +1,78 @@
+"""The suite is tested by faults: what is planted in a backend is noticed, and an unbroken backend passes everything."""
+
+import pytest
+from faults import ALL, BEYOND
+from faulty import NOTICED, Fault, checks_of, first_notice, right_vjp
+from small_backend import SPECIFICATION, SmallBackend
+from write_fault_table import PAGE, named_in
+
+from tensorproof.conformance.cases import LARGE
+from tensorproof.conformance.checks import STATUSES, run_check
+from tensorproof_reference.networks.evaluation import parameter_count
+from tensorproof_reference.registry import basic_operations
+
+SMALL = [name for name, operation in SPECIFICATION.items() if not operation.model or parameter_count(operation.model) <= LARGE]
+"""All operations but the large models, whose checks would take minutes."""
+
+
+@pytest.mark.parametrize("key", ALL)
+def test_a_fault_is_noticed(key):
+    found = first_notice(ALL[key])
+    assert found is not None
+    # The faults in models are planted by hand, step by step: an exception would be a slip of the hand.
+    assert found.status == "failed" or not SPECIFICATION[ALL[key].operation].model
+
+
+@pytest.mark.parametrize("operation", SMALL)
+def test_an_unbroken_backend_passes(operation):
+    session, cases = checks_of(SmallBackend(), operation)
+    results = [run_check(session, case) for case in cases]
+    assert {result.case.mode for result in results} == {"none", "eager", "compiled"}
+    wrong = [f"{result.case.key}: {result.message}" for result in results if result.status not in ("passed", "not_meaningful")]
+    assert not wrong
+    assert sum(result.status == "not_meaningful" for result in results) <= len(results) / 25
+
+
+@pytest.mark.parametrize("key", BEYOND)
+def test_a_fault_beyond_the_suite_is_not_noticed(key):
+    found = first_notice(BEYOND[key])
+    assert found is None, f"noticed now: move it to the faults that have to be ({found.case.key}: {found.message})"
+
+
+def test_every_operation_has_faults_in_value_and_gradient():
+    for name in basic_operations():
+        operation = SPECIFICATION[name]
+        faults = [fault for fault in ALL.values() if fault.operation == name]
+        assert any(fault.function for fault in faults), name
+        assert not operation.vjp or any(fault.vjp or fault.backend is not SmallBackend for fault in faults), name
+
+
+@pytest.mark.parametrize("family", ["model", "training", "fitting"])
+def test_models_have_faults_in_output_training_and_fitting(family):
+    operations = [name for name, operation in SPECIFICATION.items() if operation.family == family]
+    planted = [fault for fault in ALL.values() if fault.operation in operations]
+    assert len(planted) >= 10
+    assert len({fault.operation for fault in planted}) >= 5
+
+
+def test_models_have_no_implementation_of_their_own_in_the_small_framework():
+    table = SmallBackend().operations.implementations
+    assert not [name for name in table if SPECIFICATION[name].model]
+
+
+@pytest.mark.parametrize("operation", ["feedforward", "feedforward_training", "feedforward_fitting"])
+def test_a_fault_in_an_operation_is_noticed_in_models_that_have_it_as_a_layer(operation):
+    def half_the_gradient(dy, x):
+        return {"x": 0.5 * right_vjp("sigmoid", dy, x)["x"]}
+
+    fault = Fault(name="half_the_gradient", operation="sigmoid", group="plain", vjp=half_the_gradient)
+    session, cases = checks_of(SmallBackend(fault), operation)
+    assert any(run_check(session, case).status == "failed" for case in cases if case.dtype == "float64")
+
+
+def test_every_status_that_notices_is_one_of_the_suite():
+    assert set(NOTICED) <= set(STATUSES)
+
+
+def test_the_page_names_the_faults_that_there_are():
+    assert named_in(PAGE.read_text(encoding="utf-8")) == [*ALL, *BEYOND], "out of date: python suite/tests/write_fault_table.py"
