@@ -53,6 +53,7 @@ import numpy as np
 import pluggy
 from numpy.typing import NDArray
 
+from tensorproof.instructions import highest_here
 from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.model import Model
 from tensorproof_reference.operation import Operation
@@ -212,6 +213,25 @@ class Backend:
     def arithmetic(self, device: str) -> Mapping[str, str]:
         """The settings of arithmetic in force on a device (TF32, precision, threads), for the header and the record."""
         return {}
+
+    def instructions(self, device: str) -> Mapping[str, str]:
+        """The highest instruction set that each kernel library may use on a device: ``{"onednn": "avx512_bf16"}``.
+
+        The words are those of ``tensorproof.instructions`` (``avx2``, ``avx512``, ``avx512_bf16``, ``amx``, ``neon``, …),
+        ``off`` for a library that is not used, and a device's own words elsewhere (``sm_90``). Ask the framework where it tells;
+        else take the processor's and what switches leave of it. The default is the processor's on ``cpu``.
+        """
+        return {"kernels": highest_here()} if device.partition(":")[0] == "cpu" else {}
+
+    def instruction_switches(self, level: str) -> Mapping[str, str]:
+        """The environment variables that keep kernels to an instruction set, to be set before the framework is imported.
+
+        ``instructions`` is asked afterwards whether they took.
+
+        Raises:
+            Unsupported: the framework has no such switch; the message says so.
+        """
+        raise Unsupported("it has no switch for instruction sets")
 
     def defaults(self) -> Mapping[str, Mapping[str, object]]:
         """What the framework's layers and optimizers do unless told otherwise, where frameworks differ: by operation, numbers

@@ -4,6 +4,7 @@ Loaded with ``-p tensorproof.pytest_plugin``, not as a ``pytest11`` plugin, so t
 The controller writes the record; a worker imports the framework, runs checks and sends each result back with its report.
 """
 
+import argparse
 import faulthandler
 import os
 import sys
@@ -23,8 +24,9 @@ from tensorproof.conformance.options import add_selection_options, command_for
 from tensorproof.conformance.plan import Plan
 from tensorproof.contract.backends import load
 from tensorproof.contract.compile_cache import programs_folder
-from tensorproof.contract.description import describe, describe_apart
+from tensorproof.contract.description import describe, describe_apart, switches_for
 from tensorproof.errors import UsageError
+from tensorproof.instructions import require_taken
 from tensorproof.runs.endings import end_of_worker
 from tensorproof.runs.run import Run, finish, result_to_record, start_run
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
@@ -112,9 +114,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def _configure(config: pytest.Config) -> None:
     option = config.option
     option.backend = option.backend or DEFAULT_BACKEND
-    apart = bool(getattr(option, "numprocesses", None)) and not hasattr(config, "workerinput")
+    modules = [name for name in option.plugins if not name.startswith("no:") and name != __name__]
+    is_worker = hasattr(config, "workerinput")
+    if option.instructions and not is_worker:
+        os.environ.update(switches_for(option.backend, option.instructions, modules))
+    apart = bool(getattr(option, "numprocesses", None)) and not is_worker
     if apart:
-        modules = [name for name in option.plugins if not name.startswith("no:") and name != __name__]
         plan = Plan(option, describe_apart(option.backend, option.device, modules))
     else:
         with warnings.catch_warnings():
@@ -123,7 +128,7 @@ def _configure(config: pytest.Config) -> None:
             backend = load(option.backend)
             plan = Plan(option, describe(backend, option.device))
             if option.compile_cache is not None:
-                backend.use_compile_cache(programs_folder(option.compile_cache, option.backend))
+                backend.use_compile_cache(programs_folder(option.compile_cache, option.backend, option.instructions))
         config.stash[SESSION] = Session(
             backend,
             plan.description.device,
@@ -132,6 +137,8 @@ def _configure(config: pytest.Config) -> None:
             option.seed,
             attempt_unsupported=option.strict_declarations,
         )
+    if option.instructions:
+        require_taken(option.backend, option.instructions, plan.description.kernels)
     config.stash[PLAN] = plan
     if not hasattr(config, "workerinput") and not option.collectonly:
         config.stash[RUN] = start_run(option, plan.description, plan.cases, plan.left_out, plan.declarations, plan.idle)
@@ -144,7 +151,8 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     description = config.stash[PLAN].description
     words = {**description.versions, **description.arithmetic}
     return [
-        f"tensorproof {tensorproof.__version__}: {description.backend} on {description.device}, seed {config.option.seed}, "
+        f"tensorproof {tensorproof.__version__}: {description.backend} on {description.device} ({description.instructions}), "
+        f"seed {config.option.seed}, "
         f"{len(config.stash[PLAN].cases)} checks",
         "  ".join(f"{name} {value}" for name, value in words.items()),
     ]
@@ -206,15 +214,15 @@ def judge(request: pytest.FixtureRequest) -> Judge:
         config = request.config
         result = run_check(config.stash[SESSION], case)
         request.node.stash[RESULT] = result
-        _raise_outcome(result, config.option.seed, config.option.strict_declarations)
+        _raise_outcome(result, config.option)
 
     return run
 
 
-def _raise_outcome(result: Result, seed: int, strict: bool) -> None:
-    if result.stale and strict:
+def _raise_outcome(result: Result, options: argparse.Namespace) -> None:
+    if result.stale and options.strict_declarations:
         pytest.fail(
-            f"the declaration {result.declaration} is stale: this check passes\nreproduce: {command_for(result.case, seed)}",
+            f"the declaration {result.declaration} is stale: this check passes\nreproduce: {command_for(result.case, options)}",
             pytrace=False,
         )
     if result.status in ("unsupported", "not_meaningful", "not_run"):
@@ -226,7 +234,7 @@ def _raise_outcome(result: Result, seed: int, strict: bool) -> None:
         lines += [item["line"] for item in result.findings if item.get("outcome") == "failed"][:6]
         if result.traceback:
             lines.append(result.traceback)
-        lines.append(f"reproduce: {command_for(result.case, seed)}")
+        lines.append(f"reproduce: {command_for(result.case, options)}")
         pytest.fail("\n".join(dict.fromkeys(lines)), pytrace=False)
 
 
@@ -266,7 +274,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if RESULT in item.stash and report.when == ("setup" if item.stash[RESULT].status == "not_run" else "call"):
         # xdist carries attributes of plain data from worker to controller.
-        report.tensorproof = result_to_record(item.stash[RESULT], item.config.option.seed)  # type: ignore[attr-defined]
+        report.tensorproof = result_to_record(item.stash[RESULT], item.config.option)  # type: ignore[attr-defined]
     return report
 
 
@@ -302,8 +310,8 @@ def pytest_handlecrashitem(crashitem: str, report: Any) -> None:
     elapsed = time.monotonic() - _Started.times.get(crashitem, time.monotonic())
     status, message = end_of_worker(report.node, elapsed, seconds_for(case, config.option.check_timeout))
     result = Result(case, status, message, duration_ns=int(elapsed * 1e9))
-    report.tensorproof = result_to_record(result, config.option.seed)
-    report.longrepr = f"{status.replace('_', ' ')}: {message}\nreproduce: {command_for(case, config.option.seed)}"
+    report.tensorproof = result_to_record(result, config.option)
+    report.longrepr = f"{status.replace('_', ' ')}: {message}\nreproduce: {command_for(case, config.option)}"
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:

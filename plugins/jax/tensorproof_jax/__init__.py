@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl
 from tensorproof.contract.models import implementation_of
+from tensorproof.instructions import of_xla, xla_flags
 from tensorproof_jax import (
     attention,
     data,
@@ -94,6 +95,14 @@ class JaxBackend(Backend):
             "xla_flags": os.environ.get("XLA_FLAGS", ""),
             "threads": os.environ.get("NPROC") or str(os.cpu_count()),
         }
+
+    def instructions(self, device: str) -> Mapping[str, str]:
+        """Of XLA's compiler on a CPU."""
+        return {"xla": of_xla(os.environ.get("XLA_FLAGS", ""))} if device.partition(":")[0] == "cpu" else {}
+
+    def instruction_switches(self, level: str) -> Mapping[str, str]:
+        """XLA's flag. It does not reach Eigen's products and XNNPACK, which XLA calls."""
+        return {"XLA_FLAGS": xla_flags(level, os.environ.get("XLA_FLAGS", ""))}
 
     def defaults(self) -> Mapping[str, Mapping[str, object]]:
         """Of Optax and ``flax.linen``."""

@@ -1,5 +1,6 @@
 """The reference's own formulas as a backend: NumPy in float64 and float32, and the example of a complete small plugin."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,13 @@ from tensorproof.backend import (
     ValueAndVjp,
     hookimpl,
 )
+from tensorproof.instructions import X86, highest_here
 from tensorproof_reference import trees
+
+OPENBLAS = {"sse2": "Nehalem", "avx": "Sandybridge", "avx2": "Haswell", "avx512": "SkylakeX", "avx512_bf16": "Cooperlake"}
+"""OpenBLAS's cores by instruction set."""
+DISPATCHED = {"X86_V3": "avx2", "X86_V4": "avx512", "AVX512_ICL": "avx512_bf16", "AVX512_SPR": "amx"}
+"""The kernels that NumPy chooses among, with the set from which on they are used."""
 
 operations = OperationTable()
 operations.implementations.update(
@@ -40,6 +47,24 @@ class NumpyBackend(Backend):
     def versions(self) -> Mapping[str, str]:
         """Versions of NumPy and SciPy."""
         return {"numpy": np.__version__, "scipy": scipy.__version__}
+
+    def instructions(self, device: str) -> Mapping[str, str]:
+        """Of NumPy's own kernels and of OpenBLAS, which does not tell: the processor's, or what its variable leaves of it."""
+        features: Mapping[str, bool] = np._core._multiarray_umath.__cpu_features__  # type: ignore[attr-defined]
+        on = [level for name, level in DISPATCHED.items() if features.get(name)]
+        limit = on[-1] if on and on[-1] != "avx512_bf16" else "" if on else "sse2"
+        cores = {name: level for level, name in OPENBLAS.items()}
+        return {
+            "numpy": highest_here(limit),
+            "openblas": highest_here(cores.get(os.environ.get("OPENBLAS_CORETYPE", ""), "")),
+        }
+
+    def instruction_switches(self, level: str) -> Mapping[str, str]:
+        """Those of NumPy and OpenBLAS. SciPy's special functions are compiled for one set, whatever the processor."""
+        limit = X86.index(level) if level in X86 else 0
+        above = [name for name, lowest in DISPATCHED.items() if X86.index(lowest) > limit]
+        disabled = {"NPY_DISABLE_CPU_FEATURES": " ".join(above)} if above else {}
+        return {**disabled, "OPENBLAS_CORETYPE": OPENBLAS[level]}
 
     def dtypes(self, device: str) -> Sequence[str]:
         """float64 and float32: NumPy has no bfloat16, and accumulates float16 in float16."""

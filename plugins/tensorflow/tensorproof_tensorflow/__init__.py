@@ -1,5 +1,6 @@
 """TensorFlow as a backend: eager, ``tf.function``, and XLA; Keras for what ``tf.nn`` lacks."""
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl
 from tensorproof.contract.models import implementation_of
+from tensorproof.instructions import OFF, ONEDNN_NAMES, X86, of_onednn, of_xla, xla_flags
 from tensorproof_reference.model import Model
 from tensorproof_tensorflow import (
     attention,
@@ -59,11 +61,10 @@ class TensorFlowBackend(Backend):
         self._in_loop = False
 
     def versions(self) -> Mapping[str, str]:
-        """Versions of TensorFlow and Keras, of CUDA and cuDNN where TensorFlow was built with them, and ``onednn``: 1 where
-        TensorFlow's CPU kernels are those of oneDNN, which it decides by the processor, and 0 where they are not."""
+        """Versions of TensorFlow and Keras, and of CUDA and cuDNN where TensorFlow was built with them."""
         build = tf.sysconfig.get_build_info()
         libraries = {key: str(build[f"{key}_version"]) for key in ("cuda", "cudnn") if build.get(f"{key}_version")}
-        return {"tensorflow": tf.__version__, "keras": keras.__version__, "onednn": str(int(uses_onednn())), **libraries}
+        return {"tensorflow": tf.__version__, "keras": keras.__version__, **libraries}
 
     def devices(self) -> Sequence[str]:
         """TensorFlow's logical devices: ``cpu``, ``gpu:0``, …"""
@@ -83,13 +84,28 @@ class TensorFlowBackend(Backend):
         tf.config.experimental.enable_tensor_float_32_execution(False)
 
     def arithmetic(self, device: str) -> Mapping[str, str]:
-        """TensorFloat-32, oneDNN and threads (0: as many as there are cores)."""
+        """TensorFloat-32 and threads (0: as many as there are cores)."""
         return {
             "tensor_float_32": str(tf.config.experimental.tensor_float_32_execution_enabled()),
-            "onednn": str(uses_onednn()),
             "threads_within": str(tf.config.threading.get_intra_op_parallelism_threads()),
             "threads_between": str(tf.config.threading.get_inter_op_parallelism_threads()),
         }
+
+    def instructions(self, device: str) -> Mapping[str, str]:
+        """Of oneDNN and XLA on a CPU."""
+        if device.partition(":")[0] != "cpu":
+            return {}
+        onednn = of_onednn(os.environ.get("ONEDNN_MAX_CPU_ISA", ""))
+        return {"onednn": onednn if uses_onednn() else OFF, "xla": of_xla(os.environ.get("XLA_FLAGS", ""))}
+
+    def instruction_switches(self, level: str) -> Mapping[str, str]:
+        """Those of oneDNN and XLA.
+
+        TensorFlow uses oneDNN from AVX-512 on, and asks the processor whether to: limited to less, oneDNN has to be off, since
+        TensorFlow would still ask it for what it then lacks, and abort. Eigen's kernels are of one set, whatever the processor.
+        """
+        limited = {"ONEDNN_MAX_CPU_ISA": ONEDNN_NAMES[level], "XLA_FLAGS": xla_flags(level, os.environ.get("XLA_FLAGS", ""))}
+        return limited if level in X86[3:] else {**limited, "TF_ENABLE_ONEDNN_OPTS": "0"}
 
     def defaults(self) -> Mapping[str, Mapping[str, object]]:
         """Of ``keras.optimizers`` and ``keras.layers``."""

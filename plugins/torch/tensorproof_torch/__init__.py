@@ -18,6 +18,7 @@ from tensorproof_torch import (
     data,
     elementwise,
     initializers,
+    instructions,
     lookup,
     losses,
     models,
@@ -131,6 +132,16 @@ class TorchBackend(Backend):
         if kind == "cpu":
             return {**settings, "vector_instructions": torch.backends.cpu.get_cpu_capability()}
         return {**settings, "cudnn_allow_tf32": str(torch.backends.cudnn.allow_tf32)} if kind == "cuda" else settings
+
+    def instructions(self, device: str) -> Mapping[str, str]:
+        """Of ATen, oneDNN and Inductor on a CPU; the compute capability of a CUDA device."""
+        if device.partition(":")[0] == "cuda":
+            return {"cuda": "sm_" + "".join(str(part) for part in torch.cuda.get_device_capability(device))}
+        return instructions.of_cpu() if device.partition(":")[0] == "cpu" else {}
+
+    def instruction_switches(self, level: str) -> Mapping[str, str]:
+        """Those of ATen (which Inductor follows), oneDNN and MKL, and a cache of Inductor's for each set."""
+        return instructions.switches(level)
 
     def defaults(self) -> Mapping[str, Mapping[str, object]]:
         """Of ``torch.optim`` and ``torch.nn``."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tensorproof.contract.declarations import Declaration, Situation, argument_names, in_force, matches
+from tensorproof.contract.declarations import Declaration, Situation, argument_names, in_force, matches, verified_on
 from tensorproof.contract.description import Description
 from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_reference.networks.evaluation import operations_of, parameter_count
@@ -220,7 +220,7 @@ class Declared:
     def __init__(
         self, declarations: Iterable[Declaration], description: Description, specification: Mapping[str, Operation], seed: int
     ) -> None:
-        self._declarations = [item for item in declarations if in_force(item, description.versions)]
+        self._declarations = [item for item in declarations if in_force(item, description.versions, description.kernels)]
         self._description = description
         self._specification = specification
         self._seed = seed
@@ -230,6 +230,10 @@ class Declared:
     def of_kind(self, kind: str) -> list[Declaration]:
         """The declarations of one kind that are in force."""
         return [item for item in self._declarations if item.kind == kind]
+
+    def verified(self, declaration: Declaration) -> bool:
+        """Whether a declaration was verified on this instruction set."""
+        return verified_on(declaration, self._description.instructions)
 
     def conventions(self, operation: str) -> dict[str, Any]:
         """The backend's conventions of an operation."""

@@ -58,6 +58,8 @@ class Result:
     """The declaration that speaks of the case, if one does."""
     stale: bool = False
     """Whether that declaration claims what is no longer so."""
+    unverified: bool = False
+    """Whether that declaration was never verified on this instruction set."""
     traceback: str = ""
     inputs: str = ""
     """Digest of the inputs."""
@@ -286,7 +288,8 @@ def run_check(session: Session, case: Case) -> Result:
     """Run one check under the declarations that speak of it.
 
     A declared-unsupported case is not run, unless the session attempts those: then the declaration is stale if the check
-    passes. A known failure excuses a wrong value only, and is stale if the check passes.
+    passes. A known failure excuses a wrong value only, and is stale if the check passes. On an instruction set on which a
+    declaration was never verified it is not stale but unverified.
     """
     start = time.perf_counter_ns()
     session.runs.clock.framework_ns = 0
@@ -300,15 +303,20 @@ def run_check(session: Session, case: Case) -> Result:
         result = Result(case, "unsupported", unsupported.text, declaration=unsupported.source)
     else:
         result = _attempt(session, case)
+        passed = result.status == "passed"
         if unsupported is not None:
-            stale = result.status == "passed"
-            result = replace(result, status="unsupported", message=unsupported.text, declaration=unsupported.source)
-            result.stale = stale
+            result.declaration = unsupported.source
+            result.stale = passed and session.declared.verified(unsupported)
+            # What works where nobody had tried it is a pass: the declaration says nothing about this instruction set yet.
+            if not passed or result.stale:
+                result.status, result.message = "unsupported", unsupported.text
         elif known is not None:
             result.declaration = known.source
-            result.stale = result.status == "passed"
+            result.stale = passed and session.declared.verified(known)
             if result.status == "failed":
                 result.status, result.message = "known_failure", f"{known.text} [{result.message}]"
+    declaration = unsupported or known
+    result.unverified = declaration is not None and not session.declared.verified(declaration)
     if case.check != "declared":
         if implementation is not None:
             result.source = implementation.source

@@ -28,6 +28,12 @@ def add_selection_options(add: Adder) -> None:
     """Add the options that say what is checked and how."""
     several = {"action": "append", "default": [], "metavar": "NAME"}
     add("--device", metavar="NAME", default=None, help="device, in the framework's words (default: the backend's first)")
+    add(
+        "--instructions",
+        metavar="SET",
+        default=None,
+        help="keep the framework's kernels to an instruction set, such as avx2 or avx512 (default: the processor's highest)",
+    )
     add("--op", dest="op", help="operation to check (repeat for several; default: all)", **several)
     add("--sample", help="sample to check (repeat for several), also outside the default scope", **several)
     add("--dtype", help="float64, float32, bfloat16 or float16 (repeat for several)", **several)
@@ -153,15 +159,17 @@ def selection_of(
     )
 
 
-def command_for(case: Case, seed: int) -> str:
-    """The command that reproduces just one check."""
+def command_for(case: Case, options: Any) -> str:
+    """The command that reproduces just one check, under the seed and the instruction set of a run's options."""
     parts = ["tensorproof", "check", case.backend, f"--op={case.operation}", f"--check={case.check}"]
     if case.device != "cpu":
         parts.append(f"--device={case.device}")
     if case.check != "declared":
         parts += [f"--sample={case.sample}", f"--dtype={case.dtype}", f"--mode={case.mode}"]
-    if seed:
-        parts.append(f"--seed={seed}")
+    if options.instructions:
+        parts.append(f"--instructions={options.instructions}")
+    if options.seed:
+        parts.append(f"--seed={options.seed}")
     return " ".join(parts)
 
 

@@ -7,13 +7,14 @@ from tensorproof.errors import UsageError
 COMPILE_CACHE = "--compile-cache"
 
 
-def programs_folder(place: Path, label: str) -> Path:
-    """The folder of a backend's compiled programs, made if it is not there.
+def programs_folder(place: Path, label: str, instructions: str | None = None) -> Path:
+    """The folder of a backend's compiled programs, made if it is not there; a limited instruction set has one of its own.
 
     Raises:
         UsageError: it cannot be made.
     """
-    folder = (place / label.replace(" ", "_")).absolute()
+    name = f"{label} {instructions}" if instructions else label
+    folder = (place / name.replace(" ", "_")).absolute()
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -11,6 +11,8 @@ A declaration is a table in a list named for its kind. The conditions narrow it 
     given = ["recurrent_bias"]               # array arguments given (absent = [...]: left out), by the last word of their path
     platform = "linux"                       # sys.platform
     versions = { tensorflow = "<2.22" }      # of what Backend.versions reports
+    instructions = ["avx512", "avx512_bf16"] # where it was seen; also by kernel library: { onednn = { not = "off" } }
+    verified = ["avx2"]                      # where a strict run found it so: tensorproof verified writes it
     reason = "CPU kernels for the gradient are missing"
 
     [[known_failure]]                        # accepts a numerical mismatch only
@@ -51,16 +53,17 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from tensorproof.backend import did_you_mean
+from tensorproof.instructions import level_of, name_of
 from tensorproof_reference import trees
 from tensorproof_reference.operation import DTYPES, Operation, Sample
 
 KINDS = ("unsupported", "known_failure", "convention", "precision", "device")
 EXPLANATION = {"unsupported": "reason", "known_failure": "explanation", "convention": "reason", "precision": "reason"}
 NAMES = ("operation", "sample", "dtype", "mode", "device", "check")
-CONDITIONS = (*NAMES, "keywords", "given", "absent", "platform", "versions")
+CONDITIONS = (*NAMES, "keywords", "given", "absent", "platform", "versions", "instructions")
 EXTRA = {
-    "unsupported": ("reason", "issue", "finding", "attempt"),
-    "known_failure": ("explanation", "issue", "finding"),
+    "unsupported": ("reason", "issue", "finding", "attempt", "verified"),
+    "known_failure": ("explanation", "issue", "finding", "verified"),
     "convention": ("operation", "keywords", "platform", "versions", "reason"),
     "precision": ("reason", "matmul_input_bits", "accumulate"),
     "device": ("name", "dtypes", "modes"),
@@ -172,6 +175,14 @@ def _check_table(
             SpecifierSet(specifier)
         except InvalidSpecifier:
             raise DeclarationError(f"{source}: versions: {name} = {specifier!r} is no version specifier") from None
+    _strings(table.get("verified", []), source, "verified")
+    instructions = table.get("instructions", [])
+    for library, wanted in (instructions if isinstance(instructions, Mapping) else {"instructions": instructions}).items():
+        _strings([] if isinstance(wanted, Mapping) else wanted, source, f"instructions: {library}")
+        if isinstance(wanted, Mapping) and not set(wanted) <= {"not", "any_of", "none_of"}:
+            raise DeclarationError(
+                f"{source}: instructions: {library}: expected a name, or not, any_of or none_of, got {wanted!r}"
+            )
     if table.get("matmul_input_bits", 24) not in (24, 16, 11, 8):
         raise DeclarationError(f"{source}: matmul_input_bits: expected 24, 16, 11 or 8, got {table['matmul_input_bits']!r}")
     if table.get("accumulate", "float32") not in ("float32", "same"):
@@ -214,10 +225,12 @@ def _keyword_matches(condition: Any, value: Any) -> bool:
     return bool(value == condition)
 
 
-def in_force(declaration: Declaration, versions: Mapping[str, str]) -> bool:
-    """Whether a declaration speaks of this platform and these versions."""
+def in_force(declaration: Declaration, versions: Mapping[str, str], kernels: Mapping[str, str]) -> bool:
+    """Whether a declaration speaks of this platform, these versions and these instruction sets (by kernel library)."""
     table = declaration.table
     if "platform" in table and sys.platform not in _strings(table["platform"], declaration.source, "platform"):
+        return False
+    if not _instructions_match(table.get("instructions"), kernels, declaration.source):
         return False
     for name, specifier in table.get("versions", {}).items():
         installed = versions.get(name, platform.python_version() if name == "python" else None)
@@ -227,6 +240,27 @@ def in_force(declaration: Declaration, versions: Mapping[str, str]) -> bool:
         except InvalidVersion:
             return False
     return True
+
+
+def _instructions_match(condition: Any, kernels: Mapping[str, str], source: str) -> bool:
+    if condition is None:
+        return True
+    if not isinstance(condition, Mapping):
+        return level_of(name_of(kernels)) in _strings(condition, source, "instructions")
+    return all(
+        library in kernels
+        and (
+            _keyword_matches(wanted, kernels[library])
+            if isinstance(wanted, Mapping)
+            else kernels[library] in _strings(wanted, source, library)
+        )
+        for library, wanted in condition.items()
+    )
+
+
+def verified_on(declaration: Declaration, instructions: str) -> bool:
+    """Whether a declaration was verified on an instruction set, or is not bound to any."""
+    return instructions in declaration.table.get("verified", [instructions])
 
 
 def matches(declaration: Declaration, situation: Situation) -> bool:

@@ -7,14 +7,15 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from tensorproof.backend import Backend, PluginError, did_you_mean
+from tensorproof.backend import Backend, PluginError, Unsupported, did_you_mean
 from tensorproof.contract.backends import installed, load
 from tensorproof.contract.declarations import Declaration
 from tensorproof.contract.models import implementation_of
 from tensorproof.errors import UsageError
+from tensorproof.instructions import name_of, require_known
 from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.operation import DTYPES
 
@@ -41,6 +42,13 @@ class Description:
     """What the framework does unless told otherwise, by operation."""
     declarations: str | None
     """Path of the plugin's declarations."""
+    kernels: dict[str, str] = field(default_factory=dict)
+    """The highest instruction set that each kernel library may use."""
+
+    @property
+    def instructions(self) -> str:
+        """The name of the instruction sets in use: part of the device's identity."""
+        return name_of(self.kernels)
 
 
 def describe(backend: Backend, device: str | None) -> Description:
@@ -76,6 +84,7 @@ def describe(backend: Backend, device: str | None) -> Description:
                 for operation, of_operation in backend.defaults().items()
             },
             declarations=str(backend.declarations) if backend.declarations else None,
+            kernels={library: str(level) for library, level in backend.instructions(chosen).items()},
         )
     except Exception as error:
         raise UsageError(f"backend {backend.name!r}: its plugin is broken: {type(error).__name__}: {error}") from error
@@ -100,9 +109,25 @@ def describe_apart(name: str, device: str | None, modules: Sequence[str] = ()) -
     Raises:
         UsageError: as ``load`` and ``describe``, and when the process dies or hangs.
     """
+    answer = _ask(name, {"device": device, "modules": list(modules)})
+    return Description(**{**answer, "dtypes": tuple(answer["dtypes"])})
+
+
+def switches_for(name: str, level: str, modules: Sequence[str] = ()) -> dict[str, str]:
+    """The environment variables that keep a backend's kernels to an instruction set, asked in a process of its own.
+
+    Raises:
+        UsageError: as ``describe_apart``, or the processor has no such set, or the backend no such switch.
+    """
+    require_known(level)
+    answer: dict[str, str] = _ask(name, {"switches": level, "modules": list(modules)})
+    return answer
+
+
+def _ask(name: str, question: dict[str, Any]) -> dict[str, Any]:
     if name not in installed():
         load(name)  # raises, without importing anything
-    request = json.dumps({"name": name, "device": device, "modules": list(modules), "path": sys.path})
+    request = json.dumps({**question, "name": name, "path": sys.path})
     command = [sys.executable, "-m", "tensorproof.contract.description"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     try:
@@ -116,7 +141,7 @@ def describe_apart(name: str, device: str | None, modules: Sequence[str] = ()) -
             answer: dict[str, Any] = json.loads(line.removeprefix(MARK))
             if "error" in answer:
                 raise UsageError(answer["error"])
-            return Description(**{**answer, "dtypes": tuple(answer["dtypes"])})
+            return answer
     detail = (done.stderr.strip().splitlines() or ["no output"])[-1]
     raise UsageError(f"backend {name!r}: importing it ended the process (exit code {done.returncode}): {detail}")
 
@@ -126,7 +151,12 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
     try:
         for module in request["modules"]:
             importlib.import_module(module)
-        return asdict(describe(load(request["name"]), request["device"]))
+        backend = load(request["name"])
+        if "switches" in request:
+            return dict(backend.instruction_switches(request["switches"]))
+        return asdict(describe(backend, request["device"]))
+    except Unsupported as error:
+        return {"error": f"--instructions: backend {request['name']!r}: {error}"}
     except UsageError as error:
         return {"error": str(error)}
 

@@ -59,8 +59,9 @@ def _default_path(backend: str, device: str) -> Path:
     return Path(".tensorproof") / f"{name}_{stamp}.ndjson"
 
 
-def _compiled_before(place: Path | None, backend: str) -> bool | None:
-    return None if place is None else has_programs(programs_folder(place, backend))
+def _compiled_before(options: Any, backend: str) -> bool | None:
+    place = options.compile_cache
+    return None if place is None else has_programs(programs_folder(place, backend, options.instructions))
 
 
 def start_run(
@@ -95,11 +96,12 @@ def start_run(
         "modes": description.modes,
         "versions": description.versions,
         "arithmetic": description.arithmetic,
+        "instructions": {"name": description.instructions, "kernels": description.kernels, "limit": options.instructions},
         "defaults": description.defaults,
         "sources": description.sources,
         "reasons": description.reasons,
         "machine": machine(),
-        "compiled_before": _compiled_before(options.compile_cache, description.backend),
+        "compiled_before": _compiled_before(options, description.backend),
         "options": {name: getattr(options, name) for name in RECORDED_OPTIONS},
         "shard": options.shard,
         "planned": len(cases),
@@ -118,7 +120,7 @@ def start_run(
         raise UsageError(f"--record: {path.name} cannot be written: {error.strerror}") from None
 
 
-def result_to_record(result: Result, seed: int) -> dict[str, Any]:
+def result_to_record(result: Result, options: Any) -> dict[str, Any]:
     """A check's line of the record."""
     case = result.case
     return {
@@ -136,13 +138,14 @@ def result_to_record(result: Result, seed: int) -> dict[str, Any]:
         "findings": result.findings,
         "declaration": result.declaration,
         "stale": result.stale,
+        "unverified": result.unverified,
         "traceback": scrubbed(result.traceback)[:8000],
         "inputs": result.inputs,
         "source": result.source,
         "placement": result.placement,
         "duration_ns": result.duration_ns,
         "framework_ns": result.framework_ns,
-        "command": command_for(case, seed),
+        "command": command_for(case, options),
     }
 
 

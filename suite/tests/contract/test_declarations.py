@@ -44,8 +44,8 @@ def test_all_conditions_must_hold_and_names_are_exact(conditions, expected):
     [({"torch": "<2.14"}, True), ({"torch": ">=2.14"}, False), ({"jax": "<9"}, False), ({"python": ">=3"}, True)],
 )
 def test_versions_and_platform_decide_whether_it_is_in_force(versions, expected):
-    assert in_force(Declaration("unsupported", {"versions": versions}, "test"), {"torch": "2.13.0+cpu"}) is expected
-    assert not in_force(Declaration("unsupported", {"platform": "nowhere"}, "test"), {})
+    assert in_force(Declaration("unsupported", {"versions": versions}, "test"), {"torch": "2.13.0+cpu"}, {}) is expected
+    assert not in_force(Declaration("unsupported", {"platform": "nowhere"}, "test"), {}, {})
 
 
 @pytest.mark.parametrize(
