@@ -20,6 +20,7 @@ from tensorproof.runs.baseline import compare
 from tensorproof.runs.merge import merge_records, write_record
 from tensorproof.runs.records import Record, read_record
 from tensorproof.runs.summary import summary_text
+from tensorproof.runs.verified import update_verified
 from tensorproof.timing.command import duel_command, time_command
 from tensorproof.timing.command import summary as timings_summary
 from tensorproof.timing.options import add_command_options
@@ -75,6 +76,14 @@ def _parser() -> argparse.ArgumentParser:
     merge = commands.add_parser("merge", help="merge the records of the shards of one run, of conformance or of timings")
     merge.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a shard (NDJSON)")
     merge.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help="the record to write")
+
+    verification = commands.add_parser(
+        "verified", help="write into a declarations file on which instruction sets strict runs bear it out"
+    )
+    verification.add_argument("declarations", metavar="FILE", type=Path, help="the plugin's declarations (TOML)")
+    verification.add_argument(
+        "runs", nargs="+", metavar="RUN", type=Path, help="record of a whole run with --strict-declarations"
+    )
 
     comparison = commands.add_parser("compare", help="compare two records of one backend: what is newly wrong")
     comparison.add_argument("old", metavar="OLD", type=Path)
@@ -163,6 +172,11 @@ def _compare(options: argparse.Namespace) -> int:
     return comparison.exit_code
 
 
+def _verified(options: argparse.Namespace) -> int:
+    print("\n".join(update_verified(options.declarations, [read_record(path) for path in options.runs])))
+    return 0
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the return value is the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
@@ -185,6 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "report": _report,
             "merge": _merge,
             "compare": _compare,
+            "verified": _verified,
         }
         return others[options.command](options)
     except UsageError as error:

@@ -62,9 +62,16 @@ class SeriesHistory:
     points: tuple[Point, ...]
 
 
+def instruction_sets(header: Mapping[str, Any]) -> dict[str, str]:
+    """The instruction sets that a record of timings says its backends use, by label; none in older records."""
+    backends = header.get("backends")
+    named = [item for item in backends if isinstance(item, Mapping)] if isinstance(backends, list) else []
+    return {str(item.get("label")): str(item["instructions"]) for item in named if "instructions" in item}
+
+
 def machine_class(header: Mapping[str, Any]) -> MachineClass:
-    """The class of machine of a record of timings: processor, cores, architecture, system, the workers' threads and affinity,
-    and the method of measuring.
+    """The class of machine of a record of timings: processor, cores, architecture, system, instruction sets, the workers' threads
+    and affinity, and the method of measuring.
 
     Whatever type a header's values have, two headers are of one class only if all of these are equal.
     """
@@ -80,10 +87,14 @@ def machine_class(header: Mapping[str, Any]) -> MachineClass:
         "affinity": len(affinity) if isinstance(affinity, list) else None,
         "method": header.get("method"),
     }
+    if instructions := instruction_sets(header):
+        facts["instructions"] = instructions  # records of before say none, and their classes stay as they are
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:10]
     pinned = "not pinned" if facts["affinity"] is None else f"pinned to {facts['affinity']}"
     words = (
         f"{facts['processor'] or 'unknown processor'}, {facts['cores']} cores, {facts['architecture']}, {facts['system']}, "
         f"{facts['threads']} threads, {pinned}, method {facts['method'] or 1}"
     )
+    if instructions:
+        words += f", {', '.join(sorted(set(instructions.values())))}"
     return MachineClass(digest, words[:300])

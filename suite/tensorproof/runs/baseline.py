@@ -55,6 +55,9 @@ def compare(old: Record, new: Record) -> Comparison:
     details += [f"missing: {key}: was {before[key]['status']}" for key in missing]
     if len(details) > SHOWN:
         details = [*details[:SHOWN], f"… and {len(details) - SHOWN} more"]
+    sets = [(record.header.get("instructions") or {}).get("name", "unknown") for record in (old, new)]
+    if sets[0] != sets[1]:
+        details.insert(0, f"the records are of different instruction sets: {sets[0]}, then {sets[1]}; kernels may differ")
     line = f"{_title(old, new)}: {len(new_failures)} new failures, {len(fixed)} fixed, {len(missing)} missing"
     return Comparison(tuple(new_failures), tuple(fixed), tuple(missing), tuple(details), line)
 

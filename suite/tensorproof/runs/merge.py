@@ -11,7 +11,7 @@ from tensorproof.runs.baseline import check_key
 from tensorproof.runs.records import Record, write_line
 from tensorproof.runs.summary import verdict
 
-SAME = ("format", "tensorproof", "specification", "backend", "device", "seed", "versions", "options")
+SAME = ("format", "tensorproof", "specification", "backend", "device", "seed", "versions", "instructions", "options")
 """What the headers of shards of one run agree on."""
 
 

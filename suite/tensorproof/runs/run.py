@@ -18,6 +18,7 @@ from tensorproof.errors import UsageError, scrubbed
 from tensorproof.runs.baseline import Comparison, check_key, compare
 from tensorproof.runs.records import FORMAT, Record, machine, read_record, write_line
 from tensorproof.runs.summary import summary_text, verdict
+from tensorproof.runs.verified import lines_about_instructions
 from tensorproof_reference.catalogue import specification_version
 
 RECORDED_OPTIONS = ("op", "sample", "dtype", "mode", "check", "profile", "shard", "thorough", "strict_declarations")
@@ -164,6 +165,7 @@ def finish(run: Run, exitstatus: int) -> int:
     lines += [f"idle declaration: {source} matches no case" for source in header["idle_declarations"]]
     if run.options.strict_declarations and (stale or header["idle_declarations"]):
         exitstatus = exitstatus or 1
+    lines += lines_about_instructions(run.record)
     lines.append(f"record: {run.path}")
     if run.baseline is not None:
         comparison: Comparison = compare(run.baseline, run.record)

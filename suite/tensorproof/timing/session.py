@@ -161,6 +161,7 @@ def _header(
                 "device": item.description.device,
                 "versions": item.description.versions,
                 "arithmetic": item.description.arithmetic,
+                "instructions": item.description.instructions,
                 "packages": crew.hello["packages"],
             }
             for crew, item in zip(crews, described, strict=True)

@@ -1,0 +1,113 @@
+"""On which instruction sets declarations were verified: what a run says of it, and how the lists in their files are kept.
+
+A declaration holds for the instruction sets on which a strict run of the whole backend found it so. ``verified`` in its table
+lists them. A run elsewhere takes it as it is, says that it was never verified there, and does not call it stale.
+"""
+
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from tensorproof.errors import UsageError
+from tensorproof.instructions import level_of
+from tensorproof.runs.baseline import BAD
+from tensorproof.runs.records import Record
+
+KINDS = ("unsupported", "known_failure")
+
+
+def instructions_of(record: Record) -> str:
+    """The name of the instruction sets of a record; ``unknown`` in older ones."""
+    return str((record.header.get("instructions") or {}).get("name", "unknown"))
+
+
+def verified_sets(record: Record) -> list[str]:
+    """The instruction sets on which any declaration of a record's backend was verified."""
+    lists = (table.get("verified", []) for table in record.header["declarations"])
+    return sorted({name for names in lists for name in names})
+
+
+def lines_about_instructions(record: Record) -> list[str]:
+    """What a person must know where a run's instruction set is not one of those on which declarations were verified."""
+    here, known = instructions_of(record), verified_sets(record)
+    if not known or here in known:
+        return []
+    wrong = [check for check in record.checks if check["status"] in BAD]
+    resting = sum(bool(check.get("unverified")) for check in record.checks)
+    lines = [f"this plugin's declarations were verified on {', '.join(known)} only, not on {here}; {resting} checks rest on them"]
+    if wrong:
+        operations = sorted({check["operation"] for check in wrong})
+        count = f"{len(operations)} operation{'s' * (len(operations) != 1)}"
+        lower = next((name for name in reversed(known) if level_of(name) != level_of(here)), known[0])
+        lines += [
+            f"{len(wrong)} failures in {count} may be new on {here}: {', '.join(operations[:8])}",
+            f"reproduce: {wrong[0]['command']}",
+            f"compare:   {wrong[0]['command']} --instructions={level_of(lower)}",
+        ]
+    return lines
+
+
+def _is_whole(record: Record) -> bool:
+    left_out = set(record.header["left_out"]) - {"scope", "profile"}
+    return bool(record.complete and record.header["options"].get("strict_declarations") and not left_out)
+
+
+def _bare(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in table.items() if key not in ("verified", "source", "kind")}
+
+
+def findings_by_declaration(record: Record) -> tuple[dict[str, int], dict[str, int]]:
+    """How many checks each declaration speaks of, by its source, and how many of them pass."""
+    matched: dict[str, int] = defaultdict(int)
+    passed: dict[str, int] = defaultdict(int)
+    for check in record.checks:
+        if check["declaration"]:
+            matched[check["declaration"]] += 1
+            passed[check["declaration"]] += bool(check.get("stale")) or check["status"] == "passed"
+    return dict(matched), dict(passed)
+
+
+def update_verified(path: Path, records: Iterable[Record]) -> list[str]:
+    """Write into a file of declarations on which instruction sets these records verify them; what was done, in lines.
+
+    A record verifies a declaration if it is of a strict run of the whole default scope with these very declarations, and the
+    declaration speaks of checks that ran, none of which passed.
+
+    Raises:
+        UsageError: the file cannot be read or written, or a record is not of such a run.
+    """
+    try:
+        document = tomlkit.parse(path.read_text(encoding="utf-8"))
+        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise UsageError(f"declarations file {path.name}: {error}") from None
+    lines = []
+    for record in records:
+        if not _is_whole(record):
+            raise UsageError(f"record {record.name}: not of a whole run; run pytest --backend=NAME --strict-declarations first")
+        here = instructions_of(record)
+        matched, passed = findings_by_declaration(record)
+        for kind in KINDS:
+            recorded = [item for item in record.header["declarations"] if str(item["source"]).startswith(f"{path.name}: {kind} ")]
+            if [_bare(item) for item in recorded] != [_bare(table) for table in plain.get(kind, [])]:
+                raise UsageError(f"record {record.name}: its {kind} declarations are not those of {path.name} today")
+            for item, table in zip(recorded, document.get(kind, []), strict=True):
+                source = item["source"]
+                if passed.get(source):
+                    lines.append(
+                        f"{source}: {passed[source]} of {matched[source]} checks pass on {here}; limit it with instructions"
+                    )
+                elif matched.get(source) and table.get("attempt", True):
+                    names = sorted({*table.get("verified", []), here})
+                    if names != table.get("verified"):
+                        table["verified"] = names
+        lines.append(f"{record.name}: {len(matched)} declarations speak of checks on {here}")
+    try:
+        path.write_text(tomlkit.dumps(document), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"declarations file {path.name}: cannot be written: {error.strerror}") from None
+    return lines
