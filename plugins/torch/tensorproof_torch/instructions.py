@@ -21,11 +21,15 @@ def of_cpu() -> dict[str, str]:
     mkldnn: Any = torch.backends.mkldnn
     limit = CAPABILITIES.get(os.environ.get("ATEN_CPU_CAPABILITY", ""), "")
     chosen = CAPABILITIES.get(torch.backends.cpu.get_cpu_capability().lower(), "")
+    onednn = of_onednn(os.environ.get("ONEDNN_MAX_CPU_ISA", ""))
+    if limit == "avx512" and onednn in X86[4:]:
+        # The kernels of ATen and Inductor for AVX-512 are those of every processor beyond, so oneDNN's limit is the limit.
+        limit = chosen = onednn
     return {
         # ATen chooses when it is imported; asked for less afterwards, it stays with what it chose.
         "aten": highest_here(limit if limit == chosen else ""),
         "inductor": highest_here(limit),
-        "onednn": of_onednn(os.environ.get("ONEDNN_MAX_CPU_ISA", "")) if mkldnn.is_available() and mkldnn.enabled else OFF,
+        "onednn": onednn if mkldnn.is_available() and mkldnn.enabled else OFF,
     }
 
 

@@ -21,7 +21,7 @@ from tensorproof.instructions import (
     xla_flags,
 )
 
-AVX512 = frozenset("avx avx2 fma avx512f avx512bw avx512dq avx512vl".split())
+AVX512 = frozenset(["avx", "avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"])
 HERE = sets_here()
 ROOT = Path(__file__).parents[3]
 
