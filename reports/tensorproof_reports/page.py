@@ -13,6 +13,7 @@ from tensorproof.conformance.checks import STATUSES
 from tensorproof.errors import UsageError
 from tensorproof.runs.records import Record
 from tensorproof.runs.summary import WRONG, left_out_text, verdict, verdict_text
+from tensorproof.runs.verified import instructions_of, lines_about_instructions
 from tensorproof_reports import duels, fields
 from tensorproof_reports import timings as timing_rows
 from tensorproof_reports.timing_page import TimingRecord, sections
@@ -106,6 +107,8 @@ def _runs(records: Sequence[Record]) -> list[dict[str, Any]]:
                 "complete": record.complete,
                 "notes": record.notes,
                 "left_out": left_out_text(record),
+                "instructions": instructions_of(record),
+                "about_instructions": lines_about_instructions(record),
             }
         )
     return runs

@@ -130,6 +130,8 @@ def _versions(header: Line) -> list[tuple[str, str]]:
         backend = fields.mapping({"backends": entry}, "backends")
         parts = [f"{name} {value}" for name, value in fields.words(backend, "versions").items()]
         parts += [f"{name}: {value or 'none'}" for name, value in fields.words(backend, "arithmetic").items()]
+        if "instructions" in backend:
+            parts.append(f"instruction set {fields.text(backend, 'instructions', 80)}")
         found.append((f"{fields.text(backend, 'label', 60)} on {fields.text(backend, 'device', 40)}", ", ".join(parts)))
     return found
 

@@ -72,6 +72,16 @@ def test_several_runs_stand_side_by_side():
     assert "jax cpu jit" in text
 
 
+def test_instruction_sets_are_shown_and_what_was_not_verified_on_them_is_said():
+    header = {"declarations": [{"kind": "unsupported", "source": "d", "verified": ["avx2"]}], "instructions": {"name": "<amx>"}}
+    one = Record({**HEADER, **header}, [CHECK], end={"kind": "end"}, name="one.ndjson")
+    text = page([one, record({})])
+    assert "instruction set &lt;amx&gt;" in text
+    assert "were verified on avx2 only, not on &lt;amx&gt;" in text
+    assert "These runs are of different instruction sets (&lt;amx&gt;; unknown)" in text
+    assert "different instruction sets" not in page([one])
+
+
 def test_malformed_record_is_a_usage_error(tmp_path: Path):
     broken = record({})
     del broken.header["machine"]
