@@ -1,6 +1,6 @@
 """Which backends a change touches: those whose whole conformance has to run. Prints their names.
 
-    python .ci/touched.py [BASE]      # BASE: the commit before the change (default: the newest that is a day older than HEAD)
+python .ci/touched.py [BASE]      # BASE: the commit before the change (default: the newest that is a day older than HEAD)
 """
 
 import subprocess

@@ -24,16 +24,21 @@ class Adder(Protocol):
         ...
 
 
-def add_selection_options(add: Adder) -> None:
-    """Add the options that say what is checked and how."""
-    several = {"action": "append", "default": [], "metavar": "NAME"}
-    add("--device", metavar="NAME", default=None, help="device, in the framework's words (default: the backend's first)")
+def add_instructions_option(add: Adder) -> None:
+    """Add the option that keeps kernels to an instruction set, which conformance and timings share."""
     add(
         "--instructions",
         metavar="SET",
         default=None,
         help="keep the framework's kernels to an instruction set, such as avx2 or avx512 (default: the processor's highest)",
     )
+
+
+def add_selection_options(add: Adder) -> None:
+    """Add the options that say what is checked and how."""
+    several = {"action": "append", "default": [], "metavar": "NAME"}
+    add("--device", metavar="NAME", default=None, help="device, in the framework's words (default: the backend's first)")
+    add_instructions_option(add)
     add("--op", dest="op", help="operation to check (repeat for several; default: all)", **several)
     add("--sample", help="sample to check (repeat for several), also outside the default scope", **several)
     add("--dtype", help="float64, float32, bfloat16 or float16 (repeat for several)", **several)

@@ -123,7 +123,7 @@ def summary(record: TimingRecord) -> str:
     doubted = sum(any(answer["ok"] is False for answer in line.get("trust", {}).values()) for line in record.timings)
     texts = [f"{count} {status.replace('_', ' ')}" for status, count in counts.items()]
     lines = [f"{len(record.timings)} series: {', '.join(texts)}; {doubted} not to be trusted in some respect"]
-    sets = {item["label"]: item["instructions"] for item in record.header["backends"] if "instructions" in item}
+    sets = {item["label"]: item["instructions"] for item in record.header.get("backends", []) if "instructions" in item}
     if len(set(sets.values())) > 1:
         words = ", ".join(f"{label} {name}" for label, name in sets.items())
         lines.insert(0, f"contenders use different instruction sets: {words}")

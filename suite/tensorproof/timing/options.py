@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.conformance.options import Adder, known_names
+from tensorproof.conformance.options import Adder, add_instructions_option, known_names
 from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.errors import UsageError
 from tensorproof.timing.crews import Origin, own_python
@@ -52,6 +52,7 @@ def add_command_options(parser: argparse.ArgumentParser) -> None:
     add("--dtype", metavar="NAME", help="dtype (repeat for several; default: float32)", **several)
     add("--mode", metavar="NAME", help="mode to time, such as eager (repeat for several; default: all)", **several)
     add("--device", metavar="NAME", default=None, help="device, in the framework's words (default: the backend's first)")
+    add_instructions_option(add)
     add("--declarations", metavar="FILE", help="further declarations (TOML; repeatable)", **several)
     add("--seed", type=int, default=0, help="seed of the inputs and cotangents (default: 0)")
     add("--request-timeout", type=float, default=300.0, metavar="SECONDS", help="end a worker that hangs (default: 300)")

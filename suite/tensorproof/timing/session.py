@@ -17,7 +17,9 @@ from tensorproof.conformance.cases import workload_of
 from tensorproof.conformance.options import shard_of
 from tensorproof.contract.backends import specification
 from tensorproof.contract.compile_cache import has_programs, programs_folder
+from tensorproof.contract.description import switches_for
 from tensorproof.errors import UsageError
+from tensorproof.instructions import require_taken
 from tensorproof.runs.records import machine, write_line
 from tensorproof.timing.crews import Crew, Described, anchor_crew, describe_crew
 from tensorproof.timing.engine import Engine
@@ -77,17 +79,23 @@ def opened(options: Any) -> Iterator[Session]:
     operations = specification()
     chosen_operations = selected_operations(options, operations)
     cores = worker_cores(options.threads)
+    if options.instructions:
+        for backend in options.backends:
+            os.environ.update(switches_for(backend, options.instructions))
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tensorproof_")))
         crews = []
         for number, origin in enumerate(origins_of(options.backends, options.env, options.device)):
             cache = folder / f"compiled_{number}"
             if options.compile_cache is not None:
-                cache = programs_folder(options.compile_cache, origin.label)
+                cache = programs_folder(options.compile_cache, origin.label, options.instructions)
             crew = Crew(origin, options.threads, cores, cache, began_cached=has_programs(cache))
             stack.callback(crew.close)
             crews.append(crew)
         described = [describe_crew(crew, operations, options.declarations, options.seed) for crew in crews]
+        if options.instructions:
+            for item in described:
+                require_taken(item.description.backend, options.instructions, item.description.kernels)
         anchors = anchor_crew(options.threads, cores, folder)
         stack.callback(anchors.close)
         modes = [mode for item in described for mode in item.description.modes]
@@ -177,7 +185,10 @@ def _header(
         "directions": list(chosen["direction"]),
         "dtypes": list(chosen["dtype"]),
         "planned": sum(len(group.contenders) for group in planned),
-        "options": {name: getattr(options, name) for name in ("op", "model", "workload", "direction", "dtype", "mode", "shard")},
+        "options": {
+            name: getattr(options, name)
+            for name in ("op", "model", "workload", "direction", "dtype", "mode", "shard", "instructions")
+        },
     }
 
 
