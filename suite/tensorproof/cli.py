@@ -12,6 +12,7 @@ import pytest
 import tensorproof
 from tensorproof.conformance.cases import all_cases
 from tensorproof.conformance.options import add_selection_options, selected, selection_of
+from tensorproof.conformance.quick import quick_cases, quick_set
 from tensorproof.contract.backends import installed, specification
 from tensorproof.contract.description import Description
 from tensorproof.errors import UsageError
@@ -113,7 +114,8 @@ def _specified(options: argparse.Namespace) -> Iterable[Any]:
     known = specification()
     everything = list(all_cases(description, known, max(options.seed, 0)))
     selection = selection_of(options, description, known, (case.sample for case in everything))
-    return [case for case, reason in selected(everything, selection, known) if not reason]
+    quick = quick_cases(everything, description, quick_set()) if options.quick else frozenset()
+    return [case for case, reason in selected(everything, selection, known, quick) if not reason]
 
 
 def _list(options: argparse.Namespace) -> int:

@@ -141,7 +141,7 @@ def _configure(config: pytest.Config) -> None:
         require_taken(option.backend, option.instructions, plan.description.kernels)
     config.stash[PLAN] = plan
     if not hasattr(config, "workerinput") and not option.collectonly:
-        config.stash[RUN] = start_run(option, plan.description, plan.cases, plan.left_out, plan.declarations, plan.idle)
+        config.stash[RUN] = start_run(option, plan)
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

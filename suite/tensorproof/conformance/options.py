@@ -47,6 +47,7 @@ def add_selection_options(add: Adder) -> None:
     add("--profile", default="core", metavar="NAME", help="profile of the specification (default: core)")
     add("--shard", default=None, metavar="I/N", help="run only part I of N")
     add("--seed", type=int, default=0, help="seed of the inputs and cotangents (default: 0)")
+    add("--quick", action="store_true", help="run the few checks that notice most faults: a first look in about a minute")
     add("--thorough", action="store_true", help="run every sample in every dtype and mode")
     add(
         "--strict-declarations",
@@ -86,9 +87,10 @@ class Selection:
     profile: str
     shard: tuple[int, int] | None
     thorough: bool
+    quick: bool
 
-    def reason_left_out(self, case: Case, specification: Mapping[str, Operation]) -> str:
-        """Why a case is not run, or an empty string if it is."""
+    def reason_left_out(self, case: Case, specification: Mapping[str, Operation], quick: frozenset[Case]) -> str:
+        """Why a case is not run, or an empty string if it is; ``quick`` are the cases of the quick set."""
         if specification[case.operation].profile != self.profile:
             return "profile"
         whole = case.check == "declared"
@@ -101,6 +103,8 @@ class Selection:
                 return "selection"
         if not (case.by_default or self.thorough or self.samples):
             return "scope"
+        if self.quick and case not in quick:
+            return "quick"
         if self.shard and not in_shard(case, *self.shard):
             return "shard"
         return ""
@@ -147,6 +151,9 @@ def selection_of(
             raise UsageError(f"--dtype: {description.backend} on {description.device} has no {dtype}; it declares {declared}")
     if options.seed < 0:
         raise UsageError(f"--seed: expected a number that is not negative, got {options.seed}")
+    if options.quick and (options.thorough or options.sample):
+        other = "--thorough" if options.thorough else "--sample"
+        raise UsageError(f"--quick: not together with {other}, which asks for more; leave one of them out")
     for name in ("time_budget", "check_timeout"):
         value = getattr(options, name)
         if value is not None and not value > 0:
@@ -161,6 +168,7 @@ def selection_of(
         profile=options.profile,
         shard=shard_of(options.shard),
         thorough=options.thorough,
+        quick=options.quick,
     )
 
 
@@ -178,7 +186,9 @@ def command_for(case: Case, options: Any) -> str:
     return " ".join(parts)
 
 
-def selected(cases: Iterable[Case], selection: Selection, specification: Mapping[str, Operation]) -> Iterator[tuple[Case, str]]:
-    """Each case with the reason why it is left out, or an empty string."""
+def selected(
+    cases: Iterable[Case], selection: Selection, specification: Mapping[str, Operation], quick: frozenset[Case]
+) -> Iterator[tuple[Case, str]]:
+    """Each case with the reason why it is left out, or an empty string; ``quick`` are the cases of the quick set."""
     for case in cases:
-        yield case, selection.reason_left_out(case, specification)
+        yield case, selection.reason_left_out(case, specification, quick)

@@ -6,6 +6,7 @@ from typing import Any
 
 from tensorproof.conformance.cases import Case, Declared, all_cases, samples_of
 from tensorproof.conformance.options import selected, selection_of
+from tensorproof.conformance.quick import quick_cases, quick_set
 from tensorproof.contract.backends import specification
 from tensorproof.contract.declarations import Declaration, DeclarationError, read_declarations
 from tensorproof.contract.description import Description, on_declared_device
@@ -27,9 +28,14 @@ class Plan:
         self.cases: list[Case] = []
         self.left_out: dict[str, int] = {}
         everything = list(all_cases(description, self.specification, options.seed))
-        for case, reason in selected(everything, self.selection, self.specification):
+        quick = quick_cases(everything, description, quick_set()) if options.quick else frozenset()
+        self.quick_left: dict[str, int] = {}
+        """How many cases of each mode ``--quick`` leaves out."""
+        for case, reason in selected(everything, self.selection, self.specification, quick):
             if reason:
                 self.left_out[reason] = self.left_out.get(reason, 0) + 1
+                if reason == "quick":
+                    self.quick_left[case.mode] = self.quick_left.get(case.mode, 0) + 1
             else:
                 self.cases.append(case)
         if not self.cases:

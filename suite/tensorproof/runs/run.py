@@ -3,17 +3,15 @@
 import datetime
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import tensorproof
-from tensorproof.conformance.cases import Case
 from tensorproof.conformance.checks import Result
 from tensorproof.conformance.options import command_for
+from tensorproof.conformance.plan import Plan
+from tensorproof.conformance.quick import estimated_seconds, quick_set, share_text
 from tensorproof.contract.compile_cache import has_programs, programs_folder
-from tensorproof.contract.declarations import Declaration
-from tensorproof.contract.description import Description
 from tensorproof.errors import UsageError, scrubbed
 from tensorproof.runs.baseline import Comparison, check_key, compare
 from tensorproof.runs.records import FORMAT, Record, machine, read_record, write_line
@@ -21,17 +19,19 @@ from tensorproof.runs.summary import summary_text, verdict
 from tensorproof.runs.verified import lines_about_instructions
 from tensorproof_reference.catalogue import specification_version
 
-RECORDED_OPTIONS = ("op", "sample", "dtype", "mode", "check", "profile", "shard", "thorough", "strict_declarations")
+RECORDED_OPTIONS = ("op", "sample", "dtype", "mode", "check", "profile", "shard", "quick", "thorough", "strict_declarations")
 
 
 class Run:
     """What the controller knows of the run in progress."""
 
-    def __init__(self, options: Any, path: Path, record: Record, cases: Iterable[Case], baseline: Record | None) -> None:
+    def __init__(self, options: Any, path: Path, record: Record, plan: Plan, baseline: Record | None) -> None:
         self.options = options
         self.path = path
         self.record = record
-        self.planned = {case.key for case in cases}
+        self.planned = {case.key for case in plan.cases}
+        self.quick_left = plan.quick_left
+        self.began = time.time()
         self.baseline = baseline
         self.deadline = time.time() + options.time_budget if options.time_budget else None
         self.text = ""
@@ -65,19 +65,13 @@ def _compiled_before(options: Any, backend: str) -> bool | None:
     return None if place is None else has_programs(programs_folder(place, backend, options.instructions))
 
 
-def start_run(
-    options: Any,
-    description: Description,
-    cases: list[Case],
-    left_out: Mapping[str, int],
-    declarations: Iterable[Declaration],
-    idle: Iterable[Declaration],
-) -> Run:
+def start_run(options: Any, plan: Plan) -> Run:
     """Open the record and write its header.
 
     Raises:
         UsageError: the record's file exists or cannot be made, the baseline cannot be read, or compiled programs cannot be kept.
     """
+    description = plan.description
     baseline = read_record(Path(options.baseline)) if options.baseline else None
     if baseline and baseline.header.get("backend") != description.backend:
         raise UsageError(
@@ -105,16 +99,16 @@ def start_run(
         "compiled_before": _compiled_before(options, description.backend),
         "options": {name: getattr(options, name) for name in RECORDED_OPTIONS},
         "shard": options.shard,
-        "planned": len(cases),
-        "left_out": dict(left_out),
-        "declarations": [{"kind": item.kind, "source": item.source, **item.table} for item in declarations],
-        "idle_declarations": [item.source for item in idle],
+        "planned": len(plan.cases),
+        "left_out": dict(plan.left_out),
+        "declarations": [{"kind": item.kind, "source": item.source, **item.table} for item in plan.declarations],
+        "idle_declarations": [item.source for item in plan.idle],
     }
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if options.record is None and path.parent.name == ".tensorproof":
             (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-        return Run(options, path, Record(header, []), cases, baseline)
+        return Run(options, path, Record(header, []), plan, baseline)
     except FileExistsError:
         raise UsageError(f"--record: {path.name} exists already; records are never overwritten") from None
     except OSError as error:
@@ -150,6 +144,21 @@ def result_to_record(result: Result, options: Any) -> dict[str, Any]:
     }
 
 
+def _quick_text(run: Run) -> str:
+    """What a quick run was, and what a full one adds."""
+    durations: dict[str, list[float]] = {}
+    for check in run.record.checks:
+        if check["duration_ns"]:
+            durations.setdefault(check["mode"], []).append(check["duration_ns"] / 1e9)
+    seconds = estimated_seconds(durations, run.quick_left, time.time() - run.began)
+    more = sum(run.quick_left.values())
+    minutes = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
+    return (
+        f"quick: {len(run.record.checks)} checks; this set {share_text(quick_set())}; "
+        f"a full run has {more} more and takes about {minutes} here: leave out --quick"
+    )
+
+
 def finish(run: Run, exitstatus: int) -> int:
     """Write the closing line, compare with the baseline, and make the text for the terminal; the exit code."""
     header, checks = run.record.header, run.record.checks
@@ -165,6 +174,8 @@ def finish(run: Run, exitstatus: int) -> int:
     lines += [f"idle declaration: {source} matches no case" for source in header["idle_declarations"]]
     if run.options.strict_declarations and (stale or header["idle_declarations"]):
         exitstatus = exitstatus or 1
+    if run.options.quick:
+        lines.append(_quick_text(run))
     lines += lines_about_instructions(run.record)
     lines.append(f"record: {run.path}")
     if run.baseline is not None:

@@ -79,7 +79,7 @@ def verdict(record: Record) -> dict[str, Any]:
     unsupported = sum(check["status"] == "unsupported" and index not in excuses for index, check in required)
     passed = sum(check["status"] == "passed" for _, check in required)
     left_out = record.header["left_out"]
-    not_run = sum(left_out.get(reason, 0) for reason in ("selection", "shard"))
+    not_run = sum(left_out.get(reason, 0) for reason in ("selection", "shard", "quick"))
     not_run += max(0, int(record.header["planned"]) - len(record.checks)) + sum(c["status"] == "not_run" for c in record.checks)
     bad = sum(wrong.values()) + unsupported
     word = "does not conform" if bad else "incomplete" if not_run else "conforms"
@@ -109,6 +109,7 @@ def verdict_text(judged: Mapping[str, Any]) -> str:
 LEFT_OUT = {
     "scope": "outside the default scope (--thorough runs them)",
     "selection": "not selected",
+    "quick": "outside the quick set (a full run has them)",
     "shard": "in other shards",
     "profile": "of other profiles",
 }
