@@ -22,7 +22,9 @@ def drawing(text: str, title: str) -> bytes:
             for match in re.finditer(pattern, line):
                 shown.stylize(colour, *match.span())
         console.print(shown, soft_wrap=False)
-    svg = re.sub(r"@font-face \{.*?\}", "", console.export_svg(title=title), flags=re.DOTALL).replace("Fira Code", "DejaVu Sans Mono")
+    svg = re.sub(r"@font-face \{.*?\}", "", console.export_svg(title=title), flags=re.DOTALL).replace(
+        "Fira Code", "DejaVu Sans Mono"
+    )
     png: bytes = vl_convert.svg_to_png(svg, scale=1.0)
     return png
 
