@@ -95,7 +95,7 @@ def _facts(operation: Operation) -> list[str]:
         f"- Convention `{name}`: {', '.join(f'`{value!r}`' for value in values)}; a backend must offer at least one."
         for name, values in operation.conventions.items()
     ]
-    facts += [f"- Axes of `{name}`: `{axes}`." for name, axes in operation.axes.items()]
+    facts += [f"- Axes of `{name}`: {f'`{axes}`' if axes else 'none'}." for name, axes in operation.axes.items()]
     facts += [f"- Order of axis `{axis}`: `{order}`." for axis, order in operation.orders.items()]
     if operation.documents:
         facts.append(f"- In [the source texts](index.md#source-texts): {linked(', '.join(operation.documents))}.")

@@ -1,7 +1,8 @@
 """Documents name what exists: files and modules in backticks, relative links, and formulas that GitHub can show."""
 
-import importlib.util
+import importlib
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -109,13 +110,29 @@ def test_a_link_to_nowhere_is_noticed():
     assert broken_links(ROOT / "README.md", text) == ["docs/nothing.md", "docs/accuracy.md#nothing"]
 
 
-@pytest.fixture(scope="module")
-def rst() -> ModuleType:
-    """The script ``docs/rst.py``, which is no module of a package."""
-    spec = importlib.util.spec_from_file_location("rst", ROOT / "docs/rst.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def script(monkeypatch) -> Callable[[str], ModuleType]:
+    """Imports a script of ``docs``, which is no package."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    return importlib.import_module
+
+
+@pytest.fixture
+def rst(script) -> ModuleType:
+    """What turns docstrings into Markdown."""
+    return script("rst")
+
+
+def test_counts_in_readme_are_those_of_today(script):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "<!-- count: faults -->" in text
+    assert script("generate").counted(text) == text
+
+
+def test_a_count_of_yesterday_is_mended(script):
+    generate = script("generate")
+    text = "all <!-- count: models -->0<!-- /count --> models"
+    assert generate.counted(text) == f"all <!-- count: models -->{generate.counts()['models']}<!-- /count --> models"
 
 
 def test_formulas_become_what_github_shows(rst):
