@@ -1,13 +1,16 @@
-"""Write a page for each operation and model from the specification: ``python docs/generate.py``.
+"""Write a page for each operation and model from the specification, and the counts in README: ``python docs/generate.py``.
 
-``--check`` only says which pages are stale.
+``--check`` only says which files are stale.
 """
 
 import inspect
 import math
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+
+from rst import first_sentence, linked, markdown
 
 from tensorproof_reference import trees
 from tensorproof_reference.catalogue import all_models, all_operations
@@ -20,7 +23,56 @@ from tensorproof_reference.registry import basic_operations
 from tensorproof_reference.sample_classes import CLASSES, class_of
 from tensorproof_reference.stream import Stream
 
-FOLDER = Path(__file__).parent / "operations"
+DOCUMENTS = Path(__file__).parent
+FOLDER = DOCUMENTS / "operations"
+README = DOCUMENTS.parent / "README.md"
+
+KINDS = {
+    "operations": "Operations",
+    "losses": "Losses",
+    "optimizers": "Optimizers, schedules and clipping",
+    "data": "Data preparation and accuracy",
+    "initializers": "Initialisers and random operations",
+}
+"""Headings of the index by the folder that an operation is in."""
+
+INTRODUCTION = """\
+# Operations and models
+
+Each page says what one operation must compute: the formula, shapes, special values, errors, and the samples that check it.
+This index is generated from the docstrings of `reference/tensorproof_reference`.
+"""
+
+SOURCE_TEXTS = """\
+## Source texts
+
+The specification covers what five texts describe. They are tutorials on deep learning, written in Chinese, with formulas and
+code examples. They carry no title, author or date, so pages cite them by number: *001 §4.2* is section 4.2 of text 001.
+Text 004 numbers its sections anew in each part: *004 §4.2* is section 2 of part 4.
+
+### Text 000
+
+An introduction to Python's deep-learning libraries: convolutional and recurrent networks, with both as examples in Keras.
+
+### Text 001
+
+An introduction to TensorFlow and PyTorch: linear, logistic and softmax regression, convolutional and recurrent networks.
+Examples in TensorFlow and Keras. Appendix B (*App. B*) lists key techniques.
+
+### Text 002
+
+A short introduction to Python's deep-learning libraries: forward and backward propagation, gradient descent, losses and
+activation functions. One example in Keras.
+
+### Text 003
+
+A chapter on deep learning in Python: convolutional and recurrent networks. Examples in Keras and in PyTorch.
+
+### Text 004
+
+An introduction to the mathematics of deep learning in Python: gradient descent, activation functions, losses, convolution,
+pooling, recurrent layers and gates. Four examples, from linear regression to a generative adversarial network.
+"""
 
 
 def _signature(operation: Operation) -> str:
@@ -43,10 +95,10 @@ def _facts(operation: Operation) -> list[str]:
         f"- Convention `{name}`: {', '.join(f'`{value!r}`' for value in values)}; a backend must offer at least one."
         for name, values in operation.conventions.items()
     ]
-    facts += [f"- Axes of `{name}`: `{axes}`." for name, axes in operation.axes.items()]
+    facts += [f"- Axes of `{name}`: {f'`{axes}`' if axes else 'none'}." for name, axes in operation.axes.items()]
     facts += [f"- Order of axis `{axis}`: `{order}`." for axis, order in operation.orders.items()]
     if operation.documents:
-        facts.append(f"- In the texts: {', '.join(operation.documents)}.")
+        facts.append(f"- In [the source texts](index.md#source-texts): {linked(', '.join(operation.documents))}.")
     return facts
 
 
@@ -111,7 +163,7 @@ def page(operation: Operation) -> str:
             _signature(operation),
             "```",
             "",
-            documentation,
+            markdown(documentation),
             "",
             *_facts(operation),
             "",
@@ -127,13 +179,18 @@ def page(operation: Operation) -> str:
 
 
 def index() -> str:
-    """The list of all operations, in Markdown."""
-    rows = [
-        f"- [{name}]({name}.md): {(inspect.getdoc(operation.function) or '').splitlines()[0]}"
-        for name, operation in basic_operations().items()
-    ]
-    models = [f"- [{name}]({name}.md): {model.text.strip().splitlines()[0]}" for name, model in all_models().items()]
-    return "\n".join(["# Operations, losses, optimizers, data and initialisers", "", *rows, "", "# Models", "", *models, ""])
+    """The list of all operations by kind, of the models, and of the texts that pages cite, in Markdown."""
+    lines = [INTRODUCTION]
+    for folder, heading in KINDS.items():
+        lines += [f"## {heading}", ""]
+        lines += [
+            f"- [{name}]({name}.md): {first_sentence(inspect.getdoc(operation.function) or '')}"
+            for name, operation in basic_operations().items()
+            if operation.function.__module__.split(".")[1] == folder
+        ]
+        lines.append("")
+    models = [f"- [{name}]({name}.md): {first_sentence(inspect.cleandoc(model.text))}" for name, model in all_models().items()]
+    return "\n".join([*lines, "## Models", "", *models, "", SOURCE_TEXTS])
 
 
 def _shapes(layer: Layer) -> str:
@@ -142,6 +199,11 @@ def _shapes(layer: Layer) -> str:
 
 def _keywords(keywords: Mapping[str, object]) -> str:
     return ", ".join(f"{name}={value!r}" for name, value in keywords.items())
+
+
+def _linked_call(name: str, keywords: Mapping[str, object]) -> str:
+    link = f"[{name}]({name}.md)"
+    return f"{link} with `{_keywords(keywords)}`" if keywords else link
 
 
 def _model_workloads(model: Model) -> list[str]:
@@ -178,20 +240,22 @@ def model_page(model: Model) -> str:
         for name, layer in model.layers.items()
     ]
     penalties = [f"- Penalty: `{name}`, strength {strength}, of every `weight`." for name, strength in model.penalties.items()]
+    fit = {"epochs": 2, "batch": 10, **model.fit}
+    fitting = [] if isinstance(model, Adversaries) else [f"- Fitted with `{_keywords(fit)}`."]
     return "\n".join(
         [
             f"# {model.name}",
             "",
             f"<!-- written by docs/generate.py from reference/tensorproof_reference/models/{model.name}.py; edit that -->",
             "",
-            inspect.cleandoc(model.text),
+            markdown(inspect.cleandoc(model.text)),
             "",
             f"- {parameter_count(model):,} trainable weights.",
-            f"- Loss: [{model.loss}]({model.loss}.md) {_keywords(model.loss_keywords)}",
+            f"- Loss: {_linked_call(model.loss, model.loss_keywords)}.",
             *penalties,
-            f"- Optimizer: [{model.optimizer}]({model.optimizer}.md) {_keywords(model.optimizer_keywords)}",
+            f"- Optimizer: {_linked_call(model.optimizer, model.optimizer_keywords)}.",
             f"- Checked on {model.batch} examples at a time.",
-            *([] if isinstance(model, Adversaries) else [f"- Fitted with {_keywords({'epochs': 2, 'batch': 10, **model.fit})}."]),
+            *fitting,
             "",
             "| layer | operation | keywords | weights |",
             "|---|---|---|---|",
@@ -202,20 +266,50 @@ def model_page(model: Model) -> str:
     )
 
 
-def main() -> int:
-    """Write the pages, or with ``--check`` return 1 if one is stale."""
+def counts() -> dict[str, int]:
+    """How many there are of what README counts."""
+    faults = re.search(r"(\d+) deliberate faults", (DOCUMENTS / "faults.md").read_text(encoding="utf-8"))
+    assert faults, "docs/faults.md begins with the number of faults"
+    return {
+        "operations": len(basic_operations()),
+        "models": len(all_models()),
+        "faults": int(faults[1]),
+        "findings": len(re.findall(r"^### ", (DOCUMENTS / "findings.md").read_text(encoding="utf-8"), re.MULTILINE)),
+    }
+
+
+def counted(text: str) -> str:
+    """A text whose counts, between ``<!-- count: … -->`` and ``<!-- /count -->``, are those of today."""
+    numbers = counts()
+    return re.sub(
+        r"<!-- count: (\w+) -->[^<]*<!-- /count -->",
+        lambda match: f"<!-- count: {match[1]} -->{numbers[match[1]]}<!-- /count -->",
+        text,
+    )
+
+
+def files() -> dict[Path, str]:
+    """What each file that is written here should hold."""
     pages = {f"{name}.md": page(operation) for name, operation in basic_operations().items()} | {"index.md": index()}
     pages |= {f"{name}.md": model_page(model) for name, model in all_models().items()}
-    present = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("*.md")}
+    return {FOLDER / name: text for name, text in pages.items()} | {README: counted(README.read_text(encoding="utf-8"))}
+
+
+def main() -> int:
+    """Write the files, or with ``--check`` return 1 if one is stale."""
+    wanted = files()
+    present = {path: path.read_text(encoding="utf-8") for path in [*FOLDER.glob("*.md"), README]}
+    stale = sorted(path for path in wanted.keys() | present.keys() if wanted.get(path) != present.get(path))
     if sys.argv[1:] == ["--check"]:
-        stale = sorted(name for name in pages.keys() | present.keys() if pages.get(name) != present.get(name))
-        print("\n".join(f"stale: docs/operations/{name}" for name in stale) or "all pages are up to date")
+        names = [path.relative_to(README.parent).as_posix() for path in stale]
+        print("\n".join(f"stale: {name}" for name in names) or "all files are up to date")
         return 1 if stale else 0
     FOLDER.mkdir(exist_ok=True)
-    for name in present.keys() - pages.keys():
-        (FOLDER / name).unlink()
-    for name, text in pages.items():
-        (FOLDER / name).write_text(text, encoding="utf-8")
+    for path in stale:
+        if path in wanted:
+            path.write_text(wanted[path], encoding="utf-8")
+        else:
+            path.unlink()
     return 0
 
 

@@ -87,8 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     )
 
     comparison = commands.add_parser("compare", help="compare two records of one backend: what is newly wrong")
-    comparison.add_argument("old", metavar="OLD", type=Path)
-    comparison.add_argument("new", metavar="NEW", type=Path)
+    comparison.add_argument("old", metavar="OLD", type=Path, help="the earlier record (NDJSON)")
+    comparison.add_argument("new", metavar="NEW", type=Path, help="the later record (NDJSON)")
     return parser
 
 

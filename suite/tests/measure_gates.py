@@ -1,6 +1,6 @@
 """Measure the gates on simulated histories: false candidates without a change, and how soon changes of 5, 10 and 20 % are found.
 
-``python suite/tests/measure_gates.py [--nights 60] [--series 200] [--histories 20]`` prints the tables of ``docs/nightly.md``.
+``python suite/tests/measure_gates.py [--nights 60] [--series 200] [--histories 20]`` prints tables of ``docs/measurements.md``.
 The noise is that of ``nightly_records.noise``; *together* adds 1 % that all series of a night share: what the anchor did not
 take out.
 """

@@ -35,14 +35,21 @@ def rotate(
     :math:`r = r_0 + (i - r_0) \cos θ + (j - c_0) \sin θ`, :math:`c = c_0 + (j - c_0) \cos θ - (i - r_0) \sin θ` and the centre
     :math:`r_0 = (H - 1)/2`, :math:`c_0 = (W - 1)/2`. Rows are counted from the top.
 
-    Between pixels ``x`` is interpolated linearly in both directions (``interpolation="bilinear"``) or is that of the nearest
-    pixel, the one after where two are equally near (``"nearest"``). Beyond the image there are pixels as ``fill`` says, between
-    which and those of the edge is interpolated too: ``fill_value`` (``"constant"``); the edge (``"nearest"``, a a a | a b c |
-    c c c); the image reflected about the edge of its last pixel (``"reflect"``, c b a | a b c | c b a) or about its centre
-    (``"mirror"``, . c b | a b c | b a .); or the image again (``"wrap"``, a b c | a b c | a b c).
+    Between pixels, ``interpolation`` chooses how x is found:
+
+    - ``"bilinear"``: linearly in both directions;
+    - ``"nearest"``: that of the nearest pixel, the one after where two are equally near.
+
+    Beyond the image, ``fill`` chooses the pixels. Interpolation also happens between these and the edge:
+
+    - ``"constant"``: ``fill_value``;
+    - ``"nearest"``: the edge, a a a | a b c | c c c;
+    - ``"reflect"``: the image reflected about the edge of its last pixel, c b a | a b c | c b a;
+    - ``"mirror"``: the image reflected about the centre of its last pixel, . c b | a b c | b a .;
+    - ``"wrap"``: the image again, a b c | a b c | a b c.
 
     Shapes: ``x`` and the result (N, C, H, W); ``degrees`` is a single number.
-    Special values: what is not finite spreads to all places that it is one of the four pixels around.
+    Special values: NaN and infinity spread to each place that has them among its four surrounding pixels.
     Raises: ``ValueError`` if ``x`` has not four axes, ``degrees`` is not a single number or a convention is unknown.
     Source: Simard, Steinkraus & Platt (2003), §2 (affine distortions, bilinear interpolation); the texts, 000 §4.1.1.
     """

@@ -36,14 +36,23 @@ def shift(
     r"""Images moved by a number of pixels, which need not be whole, down and to the right:
     :math:`y_{ij} = x(i - v, j - h)`.
 
-    Interpolation and fill are those of ``rotate``: between pixels ``x`` is interpolated linearly in both directions
-    (``interpolation="bilinear"``) or is that of the nearest pixel, the one after where two are equally near (``"nearest"``), and
-    beyond the image there are pixels as ``fill`` says: ``fill_value`` (``"constant"``); the edge (``"nearest"``,
-    a a a | a b c | c c c); the image reflected about the edge of its last pixel (``"reflect"``, c b a | a b c | c b a) or about
-    its centre (``"mirror"``, . c b | a b c | b a .); or the image again (``"wrap"``, a b c | a b c | a b c).
+    Interpolation and fill are those of ``rotate``.
+
+    Between pixels, ``interpolation`` chooses how x is found:
+
+    - ``"bilinear"``: linearly in both directions;
+    - ``"nearest"``: that of the nearest pixel, the one after where two are equally near.
+
+    Beyond the image, ``fill`` chooses the pixels:
+
+    - ``"constant"``: ``fill_value``;
+    - ``"nearest"``: the edge, a a a | a b c | c c c;
+    - ``"reflect"``: the image reflected about the edge of its last pixel, c b a | a b c | c b a;
+    - ``"mirror"``: the image reflected about the centre of its last pixel, . c b | a b c | b a .;
+    - ``"wrap"``: the image again, a b c | a b c | a b c.
 
     Shapes: ``x`` and the result (N, C, H, W); ``vertical`` and ``horizontal`` are single numbers.
-    Special values: what is not finite spreads to all places that it is one of the four pixels around.
+    Special values: NaN and infinity spread to each place that has them among its four surrounding pixels.
     Raises: ``ValueError`` if ``x`` has not four axes, ``vertical`` or ``horizontal`` is not a single number or moves the images
     by more than twice their height or width, or a convention is unknown.
     Source: Simard, Steinkraus & Platt (2003), §2 (translations, bilinear interpolation); the texts, 000 §4.1.1.

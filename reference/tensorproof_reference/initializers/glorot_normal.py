@@ -24,8 +24,8 @@ def glorot_normal(like: Array, *, gain: float = 1.0, distribution: str = "normal
     The convention ``distribution`` is ``normal``, or ``truncated_normal``: cut at two deviations of the normal distribution
     that, once cut, has this variance.
 
-    The fan-in n_in is the number of inputs times the size of the kernel of a convolution; the fan-out n_out has the outputs for
-    the inputs.
+    The fan-in :math:`n_{in}` is the number of inputs times the size of the kernel of a convolution. The fan-out
+    :math:`n_{out}` has the outputs for the inputs.
     Only the shape and dtype of ``like`` matter. The same seed draws the same numbers; the draw itself is free, and judged as a
     distribution.
 

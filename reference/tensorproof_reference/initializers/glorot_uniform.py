@@ -15,8 +15,8 @@ def glorot_uniform(like: Array, *, gain: float = 1.0, seed: int = 0) -> Array:
     :math:`v = 2 g^2 / (n_{in} + n_{out})`, which keeps the variance of values and of
     gradients about the same from layer to layer: the mean of what either asks for.
 
-    The fan-in n_in is the number of inputs times the size of the kernel of a convolution; the fan-out n_out has the outputs for
-    the inputs.
+    The fan-in :math:`n_{in}` is the number of inputs times the size of the kernel of a convolution. The fan-out
+    :math:`n_{out}` has the outputs for the inputs.
     Only the shape and dtype of ``like`` matter. The same seed draws the same numbers; the draw itself is free, and judged as a
     distribution.
 

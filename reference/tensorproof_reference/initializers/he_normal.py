@@ -17,13 +17,13 @@ from tensorproof_reference.trees import Array
 
 
 def he_normal(like: Array, *, negative_slope: float = 0.0, distribution: str = "normal", seed: int = 0) -> Array:
-    r"""He's normal initialiser: independent normal numbers of mean 0 and variance :math:`2 / ((1 + a^2) n_{in})`, which
-    keeps the variance of values the same through layers of rectified units, whose slope below zero is a (``negative_slope``).
+    r"""He's normal initialiser: independent normal numbers of mean 0 and variance :math:`2 / ((1 + a^2) n_{in})`.
+    It keeps the variance of values the same through layers of rectified units, whose slope below zero is a (``negative_slope``).
 
     The convention ``distribution`` is ``normal``, or ``truncated_normal``: cut at two deviations of the normal distribution
     that, once cut, has this variance.
 
-    The fan-in n_in is the number of inputs times the size of the kernel of a convolution.
+    The fan-in :math:`n_{in}` is the number of inputs times the size of the kernel of a convolution.
     Only the shape and dtype of ``like`` matter. The same seed draws the same numbers; the draw itself is free, and judged as a
     distribution.
 

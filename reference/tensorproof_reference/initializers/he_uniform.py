@@ -11,10 +11,10 @@ from tensorproof_reference.trees import Array
 
 def he_uniform(like: Array, *, negative_slope: float = 0.0, seed: int = 0) -> Array:
     r"""He's uniform initialiser: independent numbers uniform between :math:`\pm\sqrt{3 v}`, so of variance
-    :math:`v = 2 / ((1 + a^2) n_{in})`, which keeps the variance of values the same through
-    layers of rectified units, whose slope below zero is a (``negative_slope``).
+    :math:`v = 2 / ((1 + a^2) n_{in})`.
+    It keeps the variance of values the same through layers of rectified units, whose slope below zero is a (``negative_slope``).
 
-    The fan-in n_in is the number of inputs times the size of the kernel of a convolution.
+    The fan-in :math:`n_{in}` is the number of inputs times the size of the kernel of a convolution.
     Only the shape and dtype of ``like`` matter. The same seed draws the same numbers; the draw itself is free, and judged as a
     distribution.
 

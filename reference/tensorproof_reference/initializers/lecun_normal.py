@@ -23,7 +23,7 @@ def lecun_normal(like: Array, *, distribution: str = "normal", seed: int = 0) ->
     The convention ``distribution`` is ``normal``, or ``truncated_normal``: cut at two deviations of the normal distribution
     that, once cut, has this variance.
 
-    The fan-in n_in is the number of inputs times the size of the kernel of a convolution.
+    The fan-in :math:`n_{in}` is the number of inputs times the size of the kernel of a convolution.
     Only the shape and dtype of ``like`` matter. The same seed draws the same numbers; the draw itself is free, and judged as a
     distribution.
 

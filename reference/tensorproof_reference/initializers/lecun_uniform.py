@@ -13,7 +13,7 @@ def lecun_uniform(like: Array, *, seed: int = 0) -> Array:
     r"""LeCun's uniform initialiser: independent numbers uniform between :math:`\pm\sqrt{3 v}`, so of variance
     :math:`v = 1 / n_{in}`, which keeps the variance of values the same through linear layers.
 
-    The fan-in n_in is the number of inputs times the size of the kernel of a convolution.
+    The fan-in :math:`n_{in}` is the number of inputs times the size of the kernel of a convolution.
     Only the shape and dtype of ``like`` matter. The same seed draws the same numbers; the draw itself is free, and judged as a
     distribution.
 

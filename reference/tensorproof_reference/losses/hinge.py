@@ -15,10 +15,10 @@ from tensorproof_reference.trees import Array, Gradients
 
 
 def hinge(scores: Array, labels: Array, *, reduction: str = "mean") -> Array:
-    r"""What the margin lacks to one: :math:`y = \max(0, 1 - l h)` for scores h and labels l = ±1, averaged over elements.
+    r"""How much the margin is below one: :math:`y = \max(0, 1 - l h)` for scores h and labels l = ±1, averaged over elements.
 
     Shapes: ``scores`` and ``labels`` have the same shape, of any rank; labels are -1.0 and 1.0, in the scores' dtype. The result
-    is a scalar, or of that shape for ``reduction="none"``; the texts' sum is ``"sum"``.
+    is a scalar, or of that shape for ``reduction="none"``; the source texts' sum is ``"sum"``.
     Special values: NaN gives NaN; an infinite score gives 0 on the label's side and +∞ on the other.
     Raises: ``ValueError`` if the shapes differ, or if ``reduction`` is unknown.
     Source: Bishop (2006), eq. 7.44; the texts, 004 §3.3 (where it is called 动量误差).

@@ -24,7 +24,8 @@ def average_pool2d(
     ceil_mode: bool = False,
     count_padding: bool = False,
 ) -> Array:
-    r"""The mean of each window: :math:`y_{ncpq} = \frac{1}{m_{pq}} \sum_{i,j} x_{n,\,c,\,s_h p + i - top,\,s_w q + j - left}`.
+    r"""The mean of each window:
+    :math:`y_{ncpq} = \frac{1}{m_{pq}} \sum_{i,j} x_{n,\,c,\,s_h p + i - \mathrm{top},\,s_w q + j - \mathrm{left}}`.
 
     The sum is over the pixels of the input in the window, and :math:`m` is their number; with ``count_padding`` padded zeros
     count as well. ``stride``, ``padding`` and ``ceil_mode`` are those of ``max_pool2d``. What hangs over the end of the padded

@@ -27,7 +27,7 @@ def conv2d(
 ) -> Array:
     r"""Cross-correlation of images with kernels, which are not flipped.
 
-    .. math:: y_{nopq} = b_o + \sum_{c,i,j} w_{ocij}\, x_{n,\,c,\,s_h p + d_h i - top,\,s_w q + d_w j - left}
+    .. math:: y_{nopq} = b_o + \sum_{c,i,j} w_{ocij}\, x_{n,\,c,\,s_h p + d_h i - \mathrm{top},\,s_w q + d_w j - \mathrm{left}}
 
     where :math:`s` is the stride, :math:`d` the dilation, and ``x`` is zero outside. With ``groups`` > 1 the channels and the
     filters fall into as many equal runs, and the filters of a run see the channels of that run only.

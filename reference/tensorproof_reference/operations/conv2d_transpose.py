@@ -29,7 +29,7 @@ def conv2d_transpose(
     r"""The adjoint of ``conv2d`` with the same weight: each input pixel paints the kernel, scaled, onto the output.
 
     .. math:: y_{nohw} = b_o + \sum_{c,p,q,i,j} w_{coij}\, x_{ncpq}
-              \quad\text{over}\quad s_h p + d_h i = h + top,\; s_w q + d_w j = w + left
+              \quad\text{over}\quad s_h p + d_h i = h + \mathrm{top},\; s_w q + d_w j = w + \mathrm{left}
 
     where :math:`s` is the stride and :math:`d` the dilation. The paint covers full = (size - 1)·stride + dilation·(kernel - 1)
     + 1 rows. ``output_padding`` appends unpainted rows and columns at the end, and then ``padding`` is cropped from the sides: so

@@ -15,8 +15,9 @@ def dropout(x: Array, *, rate: float = 0.5, training: bool = True, seed: int = 0
     :math:`y = m x / (1 - p)` with :math:`m = 0` with probability p and 1 otherwise, drawn for each element on its own.
 
     At inference (``training=False``) and at rate 0 the result is ``x``. At rate 1 it is zero everywhere. The same seed draws
-    the same mask. The draw itself is free: a backend's mask is not the reference's, so in training at a rate between 0 and 1 the
-    result is judged as a distribution (samples of class ``statistics``, whose ``x`` is nowhere 0), and by value otherwise.
+    the same mask. The draw itself is free: a backend's mask is not the reference's. So in training at a rate between 0 and 1
+    the result is judged as a distribution, by samples of class ``statistics``, whose ``x`` is nowhere 0. Otherwise it is judged
+    by value.
 
     Shapes: ``x`` and the result are any shape.
     Special values: where the result is ``x``, NaN, ±∞ and the sign of zero stay.

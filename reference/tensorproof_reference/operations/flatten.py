@@ -18,8 +18,8 @@ ORDERS = ("channels_first", "channels_last")
 def flatten(x: Array, *, order: str = "channels_first") -> Array:
     """Each example's numbers in one row: the batch axis is kept, the others are joined.
 
-    The order of the numbers, on which the weights of a dense layer after it depend, is that of the axes N, C, … with
-    ``order="channels_first"``, and that of N, …, C (axis 1 moved to the end first) with ``order="channels_last"``.
+    The weights of a dense layer after it depend on the order of the numbers. With ``order="channels_first"`` it is that of the
+    axes N, C, …. With ``order="channels_last"`` it is that of N, …, C: axis 1 moves to the end first.
 
     Shapes: ``x`` (N, C, …), rank ≥ 2; result (N, C · …).
     Special values: all numbers are copied, NaN, infinities and the sign of zero too.

@@ -18,7 +18,8 @@ from tensorproof_reference.trees import Array, Gradients
 def max_pool2d(
     x: Array, *, window: Pair = (2, 2), stride: Pair | None = None, padding: Padding = "valid", ceil_mode: bool = False
 ) -> Array:
-    r"""The maximum of each window: :math:`y_{ncpq} = \max_{i<k_h,\,j<k_w} x_{n,\,c,\,s_h p + i - top,\,s_w q + j - left}`.
+    r"""The maximum of each window:
+    :math:`y_{ncpq} = \max_{i<k_h,\,j<k_w} x_{n,\,c,\,s_h p + i - \mathrm{top},\,s_w q + j - \mathrm{left}}`.
 
     ``stride`` :math:`s` is the window unless given. ``padding`` is ``"valid"``, ``"same"`` or ``((top, bottom), (left, right))``
     as in ``conv2d``; what is padded never is the maximum (it is -∞). With ``ceil_mode`` the last window may hang over the end,

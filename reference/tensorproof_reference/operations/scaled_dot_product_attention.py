@@ -29,9 +29,13 @@ def scaled_dot_product_attention(
     :math:`y = \mathrm{softmax}(s\, Q K^\top) V`, with :math:`s = 1/\sqrt{E}` unless ``scale`` is given.
 
     Where ``mask`` is false the score is -∞, and the weight so 0. ``causal=True`` lets query l see keys 0 to l only, whatever the
-    number of keys (aligned at the top left); together with a mask, both must allow. A query that no key is allowed for gives NaN
-    (``fully_masked_rows="nan"``, the formula's own result), zero (``"zero"``), or the plain mean of all values (``"uniform"``,
-    as from a large negative number in place of -∞); with the last two its scores have no gradient.
+    number of keys (aligned at the top left); together with a mask, both must allow.
+
+    If no key is allowed for a query, ``fully_masked_rows`` chooses the result:
+
+    - ``"nan"``: NaN, the formula's own result;
+    - ``"zero"``: zero, and its scores have no gradient;
+    - ``"uniform"``: the plain mean of all values, as from a large negative number in place of -∞. Its scores have no gradient.
 
     Shapes: ``query`` (…, L, E), ``key`` (…, S, E), ``value`` (…, S, V), the result (…, L, V), with the same leading axes
     or none; ``mask`` is boolean and broadcasts to (…, L, S).

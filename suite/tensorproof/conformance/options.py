@@ -71,7 +71,7 @@ def add_selection_options(add: Adder) -> None:
         type=float,
         default=120.0,
         metavar="SECONDS",
-        help="end a check that hangs (default: 120; training: five times)",
+        help="end a check that hangs (default: 120; training: five times as long)",
     )
 
 

@@ -30,18 +30,18 @@ def add_series_options(add: Adder, launches: int) -> None:
     add("--direction", metavar="NAME", help=f"{' or '.join(DIRECTIONS)} (repeat for both; default: both)", **several)
     add("--model", metavar="NAME", help="model to time, with its training step (repeat for several)", **several)
     add("--threads", type=int, default=1, metavar="N", help="threads of every worker (default: 1)")
-    spread = f"processes of each backend that rounds are spread over (default: {launches})"
+    spread = f"processes of each backend; rounds are divided among them (default: {launches})"
     add("--launches", type=int, default=launches, metavar="N", help=spread)
-    limit = "rounds of a series end after this time, for each contender (default: 6)"
+    limit = "seconds of rounds for each contender of a series, at most (default: 6)"
     add("--series-seconds", type=float, default=6.0, metavar="SECONDS", help=limit)
-    add("--rounds", type=int, default=31, metavar="N", help="blocks of each series, more while unclear (default: 31)")
+    add("--rounds", type=int, default=31, metavar="N", help="blocks of each series; more while unclear (default: 31)")
 
 
 def add_command_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``time`` and ``duel``."""
     add = parser.add_argument
     several: dict[str, Any] = {"action": "append", "default": []}
-    add("backends", nargs="+", metavar="BACKEND", help="backends to time; the first is what others are compared with")
+    add("backends", nargs="+", metavar="BACKEND", help="backends to time; the others are compared with the first")
     add(
         "--env",
         metavar="LABEL=PATH",
@@ -56,9 +56,9 @@ def add_command_options(parser: argparse.ArgumentParser) -> None:
     add("--declarations", metavar="FILE", help="further declarations (TOML; repeatable)", **several)
     add("--seed", type=int, default=0, help="seed of the inputs and cotangents (default: 0)")
     add("--request-timeout", type=float, default=300.0, metavar="SECONDS", help="end a worker that hangs (default: 300)")
-    add("--shard", default=None, metavar="I/N", help="time only part I of N of the groups")
+    add("--shard", default=None, metavar="I/N", help="time only part I of N")
     add("--record", default=None, metavar="FILE", help="where to write the record (NDJSON; default: under .tensorproof)")
-    add("--resume", action="store_true", help="go on with the record of --record, if it is there")
+    add("--resume", action="store_true", help="continue the record of --record, if it exists")
     add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")
     kept = "keep compiled programs here for later runs (default: each run begins with none, and measures compiling them)"
     add(COMPILE_CACHE, type=Path, default=None, metavar="DIR", help=kept)
