@@ -16,9 +16,9 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 import torch  # noqa: E402  (after the number of threads is set)
 
-from tensorproof.conformance.cases import samples_of  # noqa: E402
 from tensorproof.conformance.execution import Clock, Run  # noqa: E402
 from tensorproof.conformance.expectation import Expectation  # noqa: E402
+from tensorproof.conformance.selection.cases import samples_of  # noqa: E402
 from tensorproof.conformance.training import run_in_mode  # noqa: E402
 from tensorproof.contract.backends import load  # noqa: E402
 from tensorproof_reference.catalogue import all_operations  # noqa: E402

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 import tensorproof
-from tensorproof.conformance.cases import all_cases
-from tensorproof.conformance.options import add_selection_options, selected, selection_of
-from tensorproof.conformance.quick import quick_cases, quick_set
+from tensorproof.conformance.selection.cases import all_cases
+from tensorproof.conformance.selection.options import add_selection_options, selected, selection_of
+from tensorproof.conformance.selection.quick import quick_cases, quick_set
 from tensorproof.contract.backends import installed, specification
 from tensorproof.contract.description import Description
 from tensorproof.errors import UsageError

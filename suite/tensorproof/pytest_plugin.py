@@ -17,11 +17,11 @@ from typing import Any
 import pytest
 
 import tensorproof
-from tensorproof.conformance.cases import Case, seconds_for
 from tensorproof.conformance.checks import Judge, Result, run_check
 from tensorproof.conformance.findings import Session
-from tensorproof.conformance.options import add_selection_options, command_for
-from tensorproof.conformance.plan import Plan
+from tensorproof.conformance.selection.cases import Case, seconds_for
+from tensorproof.conformance.selection.options import add_selection_options, command_for
+from tensorproof.conformance.selection.plan import Plan
 from tensorproof.contract.backends import load
 from tensorproof.contract.compile_cache import programs_folder
 from tensorproof.contract.description import describe, describe_apart, switches_for

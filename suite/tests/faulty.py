@@ -7,9 +7,9 @@ from typing import Any
 from small_backend import OPERATIONS, SPECIFICATION, Nodes, SmallBackend
 
 from tensorproof.backend import Backend
-from tensorproof.conformance.cases import Case, Declared, all_cases
 from tensorproof.conformance.checks import Result, run_check
 from tensorproof.conformance.findings import Session
+from tensorproof.conformance.selection.cases import Case, Declared, all_cases
 from tensorproof.contract.description import describe
 
 SEED = 0

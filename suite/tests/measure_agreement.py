@@ -81,8 +81,8 @@ def main() -> None:
     if wanted != dict(os.environ):  # the allocator reads its settings when a process starts
         os.execve(sys.executable, [sys.executable, *sys.argv], wanted)
 
-    from tensorproof.conformance.cases import workload_of
     from tensorproof.conformance.expectation import Expectation
+    from tensorproof.conformance.selection.cases import workload_of
     from tensorproof.contract.backends import load, specification
     from tensorproof.timing.arrays import save_arguments
     from tensorproof.timing.results.statistics import compare

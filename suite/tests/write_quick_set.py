@@ -1,4 +1,4 @@
-"""Writes ``suite/tensorproof/conformance/quick.tsv``: the quick set, chosen greedily from measurements.
+"""Writes ``suite/tensorproof/conformance/selection/quick.tsv``: the quick set, chosen greedily from measurements.
 
 ::
 
@@ -20,11 +20,11 @@ from pathlib import Path
 
 from faults import ALL
 
-from tensorproof.conformance.cases import samples_of
-from tensorproof.conformance.quick import FILE, Row
+from tensorproof.conformance.selection.cases import samples_of
+from tensorproof.conformance.selection.quick import FILE, Row
 from tensorproof_reference.catalogue import all_operations, specification_version
 
-PAGE = Path(__file__).parents[2] / "suite" / "tensorproof" / "conformance" / FILE
+PAGE = Path(__file__).parents[2] / "suite" / "tensorproof" / "conformance" / "selection" / FILE
 BUDGET = 100.0
 """Seconds of one core for first modes, and ``COMPILED`` for others, by the mean of the records given."""
 COMPILED = 25.0

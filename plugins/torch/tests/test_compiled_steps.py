@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from tensorproof.conformance.cases import workload_of
 from tensorproof.conformance.expectation import Expectation
+from tensorproof.conformance.selection.cases import workload_of
 from tensorproof.contract.backends import specification
 from tensorproof.timing.arrays import ROTATED, save_arguments
 from tensorproof.timing.worker.prepared import prepare

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Unsupported
-from tensorproof.conformance.cases import Case
 from tensorproof.conformance.execution import Answers, Run, is_out_of_memory
 from tensorproof.conformance.expectation import Expectation, is_floating
 from tensorproof.conformance.findings import (
@@ -22,6 +21,7 @@ from tensorproof.conformance.findings import (
     unless_near_a_branch,
 )
 from tensorproof.conformance.randomness import random_findings
+from tensorproof.conformance.selection.cases import Case
 from tensorproof.conformance.training import check_fitting, check_training
 from tensorproof.contract.models import implementation_of
 from tensorproof.errors import frames

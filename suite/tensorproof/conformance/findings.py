@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from tensorproof.backend import Backend
-from tensorproof.conformance.cases import Case, Declared
 from tensorproof.conformance.execution import Answer, Answers, Run, Runs
 from tensorproof.conformance.expectation import Expectation, Expected, expectation_of
+from tensorproof.conformance.selection.cases import Case, Declared
 from tensorproof.conformance.verdict import Judgement, judge
 from tensorproof_reference.errorbars.rules import Precision, precision_of
 from tensorproof_reference.operation import Operation

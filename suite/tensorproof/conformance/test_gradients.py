@@ -1,7 +1,7 @@
 """Vector-Jacobian products with random cotangents."""
 
-from tensorproof.conformance.cases import Case
 from tensorproof.conformance.checks import Judge
+from tensorproof.conformance.selection.cases import Case
 
 
 def test_gradient(case: Case, judge: Judge) -> None:

@@ -1,7 +1,7 @@
 """Training runs of models; their outputs and gradients are checked as those of operations are."""
 
-from tensorproof.conformance.cases import Case
 from tensorproof.conformance.checks import Judge
+from tensorproof.conformance.selection.cases import Case
 
 
 def test_training(case: Case, judge: Judge) -> None:

@@ -1,7 +1,7 @@
 """Operations: declared, right in value, pure, and right beside a neighbour."""
 
-from tensorproof.conformance.cases import Case
 from tensorproof.conformance.checks import Judge
+from tensorproof.conformance.selection.cases import Case
 
 
 def test_declared(case: Case, judge: Judge) -> None:

@@ -1,7 +1,7 @@
 """Random operations as distributions."""
 
-from tensorproof.conformance.cases import Case
 from tensorproof.conformance.checks import Judge
+from tensorproof.conformance.selection.cases import Case
 
 
 def test_randomness(case: Case, judge: Judge) -> None:

@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend
-from tensorproof.conformance.cases import Case
 from tensorproof.conformance.execution import Answers, Clock, OperationFunction, Run
 from tensorproof.conformance.expectation import Expectation
 from tensorproof.conformance.findings import Finding, Session, judged_outputs, most, placed, unless_near_a_branch, worst_of
+from tensorproof.conformance.selection.cases import Case
 from tensorproof.conformance.verdict import plain
 from tensorproof_reference import trees
 from tensorproof_reference.model import Model

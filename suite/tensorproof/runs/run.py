@@ -8,9 +8,9 @@ from typing import Any
 
 import tensorproof
 from tensorproof.conformance.checks import Result
-from tensorproof.conformance.options import command_for
-from tensorproof.conformance.plan import Plan
-from tensorproof.conformance.quick import estimated_seconds, quick_set, share_text
+from tensorproof.conformance.selection.options import command_for
+from tensorproof.conformance.selection.plan import Plan
+from tensorproof.conformance.selection.quick import estimated_seconds, quick_set, share_text
 from tensorproof.contract.compile_cache import has_programs, programs_folder
 from tensorproof.errors import UsageError, scrubbed
 from tensorproof.runs.baseline import Comparison, check_key, compare

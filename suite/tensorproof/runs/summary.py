@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tensorproof.conformance.cases import conventions_of, samples_of, with_conventions
 from tensorproof.conformance.checks import STATUSES
+from tensorproof.conformance.selection.cases import conventions_of, samples_of, with_conventions
 from tensorproof.contract.backends import specification
 from tensorproof.runs.records import Record
 from tensorproof_reference.operation import Operation

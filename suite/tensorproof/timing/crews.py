@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tensorproof.conformance.cases import Declared, samples_of
+from tensorproof.conformance.selection.cases import Declared, samples_of
 from tensorproof.contract.declarations import Declaration, DeclarationError, read_declarations
 from tensorproof.contract.description import Description, on_declared_device
 from tensorproof.errors import UsageError

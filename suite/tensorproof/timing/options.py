@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.conformance.options import Adder, add_instructions_option, known_names
+from tensorproof.conformance.selection.options import Adder, add_instructions_option, known_names
 from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.errors import UsageError
 from tensorproof.timing.crews import Origin, own_python

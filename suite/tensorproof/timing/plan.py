@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from tensorproof.conformance.cases import Case
+from tensorproof.conformance.selection.cases import Case
 from tensorproof_reference.operation import Operation
 
 DIRECTIONS = ("forward", "forward+backward")

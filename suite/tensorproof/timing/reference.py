@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof.conformance.cases import Case, Declared
 from tensorproof.conformance.execution import Answer, Answers
 from tensorproof.conformance.expectation import Expectation
 from tensorproof.conformance.findings import (
@@ -19,6 +18,7 @@ from tensorproof.conformance.findings import (
     unless_near_a_branch,
     worst_of,
 )
+from tensorproof.conformance.selection.cases import Case, Declared
 from tensorproof.timing.arrays import save_arguments
 from tensorproof_reference.operation import Operation, Work
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import tensorproof
-from tensorproof.conformance.cases import workload_of
-from tensorproof.conformance.options import shard_of
+from tensorproof.conformance.selection.cases import workload_of
+from tensorproof.conformance.selection.options import shard_of
 from tensorproof.contract.backends import specification
 from tensorproof.contract.compile_cache import has_programs, programs_folder
 from tensorproof.contract.description import switches_for

@@ -6,8 +6,8 @@ from faulty import NOTICED, Fault, checks_of, first_notice, right_vjp
 from small_backend import SPECIFICATION, SmallBackend
 from write_fault_table import PAGE, named_in
 
-from tensorproof.conformance.cases import LARGE
 from tensorproof.conformance.checks import STATUSES, run_check
+from tensorproof.conformance.selection.cases import LARGE
 from tensorproof_reference.networks.evaluation import parameter_count
 from tensorproof_reference.registry import basic_operations
 

@@ -12,9 +12,9 @@ import pytest
 from small_backend import SPECIFICATION, SmallBackend
 
 from tensorproof.backend import Backend, Implementation, Unsupported
-from tensorproof.conformance.cases import Case, Declared, all_cases
 from tensorproof.conformance.checks import Result, run_check
 from tensorproof.conformance.findings import Session
+from tensorproof.conformance.selection.cases import Case, Declared, all_cases
 from tensorproof.contract.description import describe
 from tensorproof.contract.models import composed_fit, composed_model, composed_training_step
 from tensorproof.runs.run import result_to_record

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tensorproof.conformance.cases import samples_of
+from tensorproof.conformance.selection.cases import samples_of
 from tensorproof.contract.backends import specification
 from tensorproof.runs.records import Record
 from tensorproof.runs.summary import verdict

@@ -2,8 +2,8 @@
 
 import time
 
-from tensorproof.conformance.cases import workload_of
 from tensorproof.conformance.expectation import Expectation
+from tensorproof.conformance.selection.cases import workload_of
 from tensorproof.contract.backends import specification
 from tensorproof.timing.arrays import save_arguments
 from tensorproof.timing.worker import prepared

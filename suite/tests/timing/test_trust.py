@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tensorproof.conformance.cases import Case
+from tensorproof.conformance.selection.cases import Case
 from tensorproof.timing.reference import _placed_elsewhere
 from tensorproof.timing.results import trust
 from tensorproof.timing.results.limits import bandwidth_at, measured_bandwidth, measured_gemm, rates, work_done

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
-from tensorproof.conformance.cases import Case
+from tensorproof.conformance.selection.cases import Case
 from tensorproof.contract.description import Description
 
 FILE = "quick.tsv"
@@ -64,7 +64,7 @@ def parsed(text: str) -> QuickSet:
 @functools.cache
 def quick_set() -> QuickSet:
     """The set that comes with tensorproof."""
-    return parsed((files("tensorproof.conformance") / FILE).read_text(encoding="utf-8"))
+    return parsed((files("tensorproof.conformance.selection") / FILE).read_text(encoding="utf-8"))
 
 
 def quick_cases(cases: Iterable[Case], description: Description, chosen: QuickSet) -> frozenset[Case]:

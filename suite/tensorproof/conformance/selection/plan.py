@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.conformance.cases import Case, Declared, all_cases, samples_of
-from tensorproof.conformance.options import selected, selection_of
-from tensorproof.conformance.quick import quick_cases, quick_set
+from tensorproof.conformance.selection.cases import Case, Declared, all_cases, samples_of
+from tensorproof.conformance.selection.options import selected, selection_of
+from tensorproof.conformance.selection.quick import quick_cases, quick_set
 from tensorproof.contract.backends import specification
 from tensorproof.contract.declarations import Declaration, DeclarationError, read_declarations
 from tensorproof.contract.description import Description, on_declared_device

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tensorproof.backend import did_you_mean
-from tensorproof.conformance.cases import Case, in_shard
+from tensorproof.conformance.selection.cases import Case, in_shard
 from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.contract.declarations import CHECKS
 from tensorproof.contract.description import Description
