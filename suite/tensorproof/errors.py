@@ -4,6 +4,7 @@ import re
 import traceback
 from pathlib import Path
 
+CONFORMANCE = Path(__file__).with_name("conformance")
 _PATH = re.compile(r"""(?<![\w.:/])(?:[A-Za-z]:)?[\\/](?:[^\s'"\\/:<>|]+[\\/])+""")
 
 
@@ -20,10 +21,24 @@ def scrubbed(text: str) -> str:
     return _PATH.sub("", text)
 
 
+def printable(text: str) -> str:
+    """``text`` on one line, with a question mark for each control character: what others supply must not steer a terminal.
+
+    >>> printable("wrong \\x1b[31m value")
+    'wrong ?[31m value'
+    """
+    return "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text)
+
+
 def frames(error: BaseException, limit: int = 12) -> str:
-    """The last frames of a traceback, each as ``package/file.py:line in function``, without folders of this machine."""
+    """The last frames of a traceback, each as ``package/file.py:line in function``, without folders of this machine.
+
+    The suite's own frames on the way to a plugin are left out.
+    """
     lines = []
-    for frame in traceback.extract_tb(error.__traceback__)[-limit:]:
+    found = list(traceback.extract_tb(error.__traceback__))
+    theirs = [frame for frame in found if not Path(frame.filename).is_relative_to(CONFORMANCE)]
+    for frame in (theirs or found)[-limit:]:
         path = Path(frame.filename)
         lines.append(f"  {path.parent.name}/{path.name}:{frame.lineno} in {frame.name}")
-    return scrubbed("\n".join([*lines, f"{type(error).__name__}: {error}"]))
+    return scrubbed("\n".join([*lines, printable(f"{type(error).__name__}: {error}")]))

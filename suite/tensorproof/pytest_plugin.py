@@ -7,12 +7,12 @@ The controller writes the record; a worker imports the framework, runs checks an
 import argparse
 import faulthandler
 import os
-import sys
+import tempfile
 import time
 import warnings
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 
@@ -27,8 +27,9 @@ from tensorproof.contract.compile_cache import programs_folder
 from tensorproof.contract.description import describe, describe_apart, switches_for
 from tensorproof.errors import UsageError
 from tensorproof.instructions import require_taken
-from tensorproof.runs.endings import end_of_worker
+from tensorproof.runs.endings import end_of_worker, frames_of_dump
 from tensorproof.runs.run import Run, finish, result_to_record, start_run
+from tensorproof.terminal import TerminalPlugin
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
 
@@ -39,6 +40,9 @@ RUN = pytest.StashKey[Run]()
 PLAN = pytest.StashKey[Plan]()
 SESSION = pytest.StashKey[Session]()
 RESULT = pytest.StashKey[Result]()
+DUMP = pytest.StashKey[TextIO]()
+"""Where a worker's frames go if it crashes or hangs."""
+FOLDER = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -111,8 +115,25 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
+def _require_own_checks(config: pytest.Config) -> None:
+    """Refuse checks of another checkout than the package that is imported: their modules would be taken for tests of a stranger.
+
+    Raises:
+        UsageError: an argument is such a folder, or in one.
+    """
+    for name in config.args:
+        path = (config.invocation_params.dir / name.partition("::")[0]).resolve()
+        folder = next((item for item in (path, *path.parents) if item.parts[-2:] == CONFORMANCE.parts[-2:]), None)
+        if folder is not None and folder != CONFORMANCE:
+            raise UsageError(
+                f"the checks in {folder} are not those of the installed tensorproof, which is {CONFORMANCE.parent}: "
+                "install this checkout (pip install -e .), or run tensorproof check"
+            )
+
+
 def _configure(config: pytest.Config) -> None:
     option = config.option
+    _require_own_checks(config)
     option.backend = option.backend or DEFAULT_BACKEND
     modules = [name for name in option.plugins if not name.startswith("no:") and name != __name__]
     is_worker = hasattr(config, "workerinput")
@@ -142,6 +163,9 @@ def _configure(config: pytest.Config) -> None:
     config.stash[PLAN] = plan
     if not hasattr(config, "workerinput") and not option.collectonly:
         config.stash[RUN] = start_run(option, plan)
+        config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="tensorproof_", ignore_cleanup_errors=True)
+        config.add_cleanup(config.stash[FOLDER].cleanup)
+        config.pluginmanager.register(TerminalPlugin(config, config.stash[RUN]), "tensorproof terminal")
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -230,8 +254,10 @@ def _raise_outcome(result: Result, options: argparse.Namespace) -> None:
     if result.status == "known_failure":
         pytest.xfail(result.message)
     if result.status != "passed":
-        lines = [f"{result.status.replace('_', ' ')}: {result.message}"]
-        lines += [item["line"] for item in result.findings if item.get("outcome") == "failed"][:6]
+        kind = "" if result.status == "failed" else f"{result.status.replace('_', ' ')}: "
+        lines = [f"{kind}{result.message}"]
+        wrong = [item["line"] for item in result.findings if item.get("outcome") == "failed"][:6]
+        lines += [line for line in wrong if line != result.message]
         if result.traceback:
             lines.append(result.traceback)
         lines.append(f"reproduce: {command_for(result.case, options)}")
@@ -244,7 +270,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     case = _case(item) if hasattr(item.config, "workerinput") else None
     if case is not None:
         seconds = seconds_for(case, item.config.option.check_timeout)
-        faulthandler.dump_traceback_later(seconds, exit=True, file=sys.__stderr__ or 2)
+        faulthandler.dump_traceback_later(seconds, exit=True, file=item.config.stash[DUMP])
     try:
         return (yield)
     finally:
@@ -280,9 +306,14 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker when the time budget ends."""
+    """Tell a worker when the time budget ends, and where it leaves the frames of a crash."""
     run = node.config.stash.get(RUN, None)
     node.workerinput["tensorproof_deadline"] = run.deadline if run else None
+    node.workerinput["tensorproof_dump"] = str(_dump_of(node)) if run else None
+
+
+def _dump_of(node: Any) -> Path:
+    return Path(node.config.stash[FOLDER].name) / f"{node.gateway.id}.txt"
 
 
 class _Started:
@@ -309,9 +340,12 @@ def pytest_handlecrashitem(crashitem: str, report: Any) -> None:
         return
     elapsed = time.monotonic() - _Started.times.get(crashitem, time.monotonic())
     status, message = end_of_worker(report.node, elapsed, seconds_for(case, config.option.check_timeout))
-    result = Result(case, status, message, duration_ns=int(elapsed * 1e9))
+    dump = _dump_of(report.node)
+    where = frames_of_dump(dump.read_text(encoding="utf-8", errors="replace")) if dump.exists() else ""
+    result = Result(case, status, message, traceback=where, duration_ns=int(elapsed * 1e9))
     report.tensorproof = result_to_record(result, config.option)
-    report.longrepr = f"{status.replace('_', ' ')}: {message}\nreproduce: {command_for(case, config.option)}"
+    lines = [f"{status.replace('_', ' ')}: {message}", where, f"reproduce: {command_for(case, config.option)}"]
+    report.longrepr = "\n".join(line for line in lines if line)
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -332,6 +366,16 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     _Current.run = session.config.stash.get(RUN, None)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection(session: pytest.Session) -> None:
+    """In a worker, leave the frames of a crash where the controller finds them: pytest itself has set up its own by now."""
+    config = session.config
+    place = getattr(config, "workerinput", {}).get("tensorproof_dump")
+    if place:
+        config.stash[DUMP] = file = Path(place).open("w", encoding="utf-8")  # noqa: SIM115 - open for as long as the process lives
+        faulthandler.enable(file=file)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Close the record, compare with a baseline, write the page, and decide the exit code."""
@@ -344,11 +388,4 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         from tensorproof_reports.page import write_page
 
         write_page([run.record], Path(run.options.report))
-        run.text += f"\nreport: {run.options.report}"
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The table of outcomes, the verdict, and where the record is."""
-    if RUN in config.stash and config.stash[RUN].text:
-        terminalreporter.section("tensorproof")
-        terminalreporter.write_line(config.stash[RUN].text)
+        run.lines.append(f"report: {run.options.report}")

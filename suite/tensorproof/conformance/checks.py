@@ -24,7 +24,7 @@ from tensorproof.conformance.randomness import random_findings
 from tensorproof.conformance.selection.cases import Case
 from tensorproof.conformance.training import check_fitting, check_training
 from tensorproof.contract.models import implementation_of
-from tensorproof.errors import frames
+from tensorproof.errors import frames, printable
 from tensorproof_reference import trees
 from tensorproof_reference.sample_classes import class_of
 
@@ -268,11 +268,11 @@ def _attempt(session: Session, case: Case) -> Result:
     try:
         findings = CHECK_FUNCTIONS[case.check](session, case)
     except Unsupported as error:
-        return Result(case, "unsupported", str(error))
+        return Result(case, "unsupported", printable(str(error)))
     except Exception as error:
         status = "out_of_memory" if is_out_of_memory(error) else "error"
         text = f"{type(error).__name__}: {error}".strip()
-        return Result(case, status, text.splitlines()[0][:500], traceback=frames(error))
+        return Result(case, status, printable(text.splitlines()[0])[:500], traceback=frames(error))
     status, message = _worst(findings, case.device)
     placements = sorted({finding.placement for finding in findings if finding.placement})
     return Result(

@@ -1,7 +1,30 @@
 """What ended a worker process that was to make a check: a hang, want of memory, or a crash."""
 
+import re
 import subprocess
+from pathlib import Path
 from typing import Any
+
+OURS = ("tensorproof/conformance/", "tensorproof/contract/")
+"""What called the plugin; the frames beyond it are of no use to the plugin's author."""
+_FRAME = re.compile(r'  File "(?P<path>[^"]*)", line (?P<line>\d+) in (?P<name>.*)')
+SHOWN = 12
+
+
+def frames_of_dump(text: str) -> str:
+    """The frames of the plugin and its framework in what ``faulthandler`` wrote, the innermost first; empty if there are none.
+
+    Of several threads it takes the one that was at a check.
+    """
+    threads = re.split(r"(?m)^(?:Current thread|Thread) .*$", text)[1:]
+    at_check = next((thread for thread in threads if any(name in thread for name in OURS)), threads[0] if threads else "")
+    lines = []
+    for found in _FRAME.finditer(at_check):
+        path = Path(found["path"])
+        if any(name in path.as_posix() for name in OURS):
+            break
+        lines.append(f"  {path.parent.name}/{path.name}:{found['line']} in {found['name']}")
+    return "\n".join(lines[:SHOWN])
 
 
 def end_of_worker(node: Any, elapsed: float, timeout: float) -> tuple[str, str]:

@@ -15,7 +15,7 @@ from tensorproof.contract.compile_cache import has_programs, programs_folder
 from tensorproof.errors import UsageError, scrubbed
 from tensorproof.runs.baseline import Comparison, check_key, compare
 from tensorproof.runs.records import FORMAT, Record, machine, read_record, write_line
-from tensorproof.runs.summary import summary_text, verdict
+from tensorproof.runs.summary import table_text, verdict, verdict_text
 from tensorproof.runs.verified import lines_about_instructions
 from tensorproof_reference.catalogue import specification_version
 
@@ -34,7 +34,10 @@ class Run:
         self.began = time.time()
         self.baseline = baseline
         self.deadline = time.time() + options.time_budget if options.time_budget else None
-        self.text = ""
+        self.lines: list[str] = []
+        """What the terminal shows at the end."""
+        self.verdict = ""
+        """Its last line."""
         self._file = path.open("x", encoding="utf-8", newline="\n")
         write_line(self._file, record.header)
 
@@ -160,7 +163,7 @@ def _quick_text(run: Run) -> str:
 
 
 def finish(run: Run, exitstatus: int) -> int:
-    """Write the closing line, compare with the baseline, and make the text for the terminal; the exit code."""
+    """Write the closing line, compare with the baseline, and say in lines what came of it; the exit code."""
     header, checks = run.record.header, run.record.checks
     counts = Counter(check["status"] for check in checks)
     missing = len(run.planned) - len(checks)
@@ -168,7 +171,7 @@ def finish(run: Run, exitstatus: int) -> int:
         counts["not_run"] += missing
     judged = verdict(run.record)
     run.close({"kind": "end", "finished": _now(), "counts": dict(counts), "verdict": judged})
-    lines = [summary_text(run.record)]
+    lines = [table_text(run.record)]
     stale = [check for check in checks if check["stale"]]
     lines += [f"stale declaration: {check['declaration']}: {check_key(check)} passes" for check in stale]
     lines += [f"idle declaration: {source} matches no case" for source in header["idle_declarations"]]
@@ -182,5 +185,5 @@ def finish(run: Run, exitstatus: int) -> int:
         comparison: Comparison = compare(run.baseline, run.record)
         lines += [*comparison.details, comparison.line]
         exitstatus = comparison.exit_code
-    run.text = "\n".join(lines)
+    run.lines, run.verdict = lines, verdict_text(judged)
     return exitstatus

@@ -122,7 +122,12 @@ def left_out_text(record: Record) -> str:
 
 
 def summary_text(record: Record) -> str:
-    """The table of a run for the terminal, a row for each mode, with what was left out and the verdict."""
+    """The table of a run and the verdict."""
+    return f"{table_text(record)}\n{verdict_text(verdict(record))}"
+
+
+def table_text(record: Record) -> str:
+    """The table of a run for the terminal, a row for each mode, with what was left out and where the time went."""
     header = record.header
     counts = counts_by_mode(record.checks)
     total: Counter[str] = sum(counts.values(), Counter())
@@ -145,12 +150,15 @@ def summary_text(record: Record) -> str:
     if left:
         lines.append(f"not run: {left}")
     lines.append(_time_text(record.checks))
-    lines.append(verdict_text(verdict(record)))
     return "\n".join(lines)
 
 
+UNTIMED = ("unsupported", "not_run", "timed_out", "crashed", "out_of_memory")
+"""Checks that did not run to their end: how long they took is not the suite's own time."""
+
+
 def _time_text(checks: Iterable[Mapping[str, Any]]) -> str:
-    ran = [check for check in checks if check["status"] != "unsupported"]
+    ran = [check for check in checks if check["status"] not in UNTIMED]
     framework = sum(check["framework_ns"] for check in ran)
     own = sum(check["duration_ns"] for check in ran) - framework
     each = own / max(1, len(ran)) / 1e6
