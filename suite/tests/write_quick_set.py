@@ -1,166 +1,276 @@
-"""Writes ``suite/tensorproof/conformance/selection/quick.tsv``: the quick set, chosen greedily from measurements.
+"""Writes ``selection/quick.tsv``, the quick set, chosen greedily from measurements, and ``quick_notices.tsv``, what it notices.
 
 ::
 
     python suite/tests/noticed.py noticed.json
     pytest --backend=torch --record=torch.ndjson        # and other backends: what each check costs
-    python suite/tests/write_quick_set.py noticed.json torch.ndjson jax.ndjson tensorflow.ndjson
+    python suite/tests/write_quick_set.py noticed.json torch.ndjson tensorflow.ndjson jax.ndjson
 
-A check is worth the faults that it notices and that no chosen one noticed yet; each fault counts twice, so that most are noticed
-by two checks. The next check is always that of the greatest worth for its cost, until the budget is spent. Then the set is tried
-on faults that it was not chosen from: the choice is made anew from seven tenths of them, in ten draws, and the others counted.
+First comes the plain sample of every operation. Then come the checks that notice the most faults for their time, until each
+fault is noticed once, then twice. Then come a sample of each class of each operation, and others, the cheapest first, while time
+is left. Backends that compile every call set the limit for what all get; eager ones get more. Then the set is tried on faults
+that it was not chosen from: the choice is made anew from seven tenths of them, in five draws, and the others counted.
 """
 
 import json
 import random
+import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from faults import ALL
+from noticed import FIRST_MODE, all_candidates
+from small_backend import SPECIFICATION
 
-from tensorproof.conformance.selection.cases import samples_of
-from tensorproof.conformance.selection.quick import FILE, Row
-from tensorproof_reference.catalogue import all_operations, specification_version
+from tensorproof.conformance.selection import quick
+from tensorproof.runs.records import Record, read_record
+from tensorproof_reference.catalogue import specification_version
 
-PAGE = Path(__file__).parents[2] / "suite" / "tensorproof" / "conformance" / "selection" / FILE
-BUDGET = 100.0
-"""Seconds of one core for first modes, and ``COMPILED`` for others, by the mean of the records given."""
-COMPILED = 25.0
-TIMES = 2
-"""How many chosen checks are to notice each fault."""
-MISSING = 1.0
-"""The cost in seconds of a check that no record has."""
+PAGE = Path(quick.__file__).with_name(quick.FILE)
+NOTICES = Path(__file__).with_name("quick_notices.tsv")
+BUDGET = {"eager": 70.0, "compiled": 110.0}
+"""Processor seconds by first mode: two processors for 60 or 90 s, less what imports and collection take in each."""
+DEAR = 4.0
+"""Seconds from which on, on any backend, a check is too dear to be in for its operation's sake alone."""
+OVERHEAD = 0.004
+"""Seconds that pytest and the workers take for each check."""
+TOGETHER = ("forward", "gradient", "purity")
+"""The checks that share one run of a sample."""
 
-Noticed = Mapping[str, Collection[Row]]
+
+class Check(NamedTuple):
+    """A check without its backend."""
+
+    first: bool
+    """Whether it is made in the backend's first mode, or in its others."""
+    operation: str
+    sample: str
+    dtype: str
+    check: str
+
+
+Bundle = tuple[Check, ...]
+"""Checks that are made together, and cost what one run costs."""
+Matrix = dict[str, frozenset[Check]]
 """By fault, the checks that notice it."""
+Costs = Mapping[str, Mapping[Bundle, float]]
+"""By backend, what bundles take, in processor seconds."""
 
 
-def noticed_rows(path: Path, compiled: bool) -> dict[str, set[Row]]:
-    """What the file of ``noticed.py`` says of eager checks, or of compiled ones."""
+def bundles() -> list[Bundle]:
+    """All that can be chosen, in order."""
+    found: dict[tuple[object, ...], list[Check]] = defaultdict(list)
+    for case in all_candidates():
+        check = Check(case.mode == FIRST_MODE, case.operation, case.sample, case.dtype, case.check)
+        found[*check[:4], "run" if check.check in TOGETHER else check.check].append(check)
+    return [tuple(checks) for checks in found.values()]
+
+
+def matrix_of(path: Path) -> Matrix:
+    """What ``noticed.py`` measured."""
     table = json.loads(path.read_text(encoding="utf-8"))
-    found = {}
-    for key, checks in table.items():
-        operation = ALL[key].operation
-        found[key] = {
-            (operation, sample, dtype, check)
-            for mode, sample, dtype, check in checks
-            if (mode == "compiled") == compiled and check != "declared"
-        }
-    return found
+    return {
+        key: frozenset(Check(mode == FIRST_MODE, ALL[key].operation, *names) for mode, *names in checks)
+        for key, checks in table.items()
+    }
 
 
-def costs_of(paths: Iterable[Path], compiled: bool) -> dict[Row, float]:
-    """The mean over records of what a check costs in seconds, in first modes or in others."""
-    found: dict[Row, list[float]] = defaultdict(list)
-    for path in paths:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line]
-        first = next(iter(lines[0]["modes"]))
-        for line in lines:
-            if line["kind"] == "check" and line["duration_ns"] and (line["mode"] != first) == compiled:
-                row = (line["operation"], line["sample"], line["dtype"], line["check"])
-                found[row].append(line["duration_ns"] / 1e9)
-    return {row: sum(values) / len(values) for row, values in found.items()}
+def costs_of(records: Iterable[Record], everything: Iterable[Bundle]) -> dict[Bundle, float]:
+    """What each bundle takes on a backend, in all modes that it is for: the least of several records, since others may disturb.
 
-
-def chosen(noticed: Noticed, costs: Mapping[Row, float], start: Collection[Row], budget: float) -> list[Row]:
-    """Greedy cover: ``start``, and then checks in the order of their worth for their cost, within the budget.
-
-    A program is compiled or traced once for all checks of a sample in a dtype, so only the first of them pays for it: as much as
-    the dearest of them.
+    What no record has is taken to cost the median of its kind in its family, or in all.
     """
-    by_check: dict[Row, list[str]] = defaultdict(list)
-    for key, rows in noticed.items():
-        for row in rows:
-            by_check[row].append(key)
-    wanted = {key: min(TIMES, len(rows)) for key, rows in noticed.items()}
-    whole: dict[tuple[str, str, str], float] = defaultdict(float)
-    for row, seconds in costs.items():
-        whole[row[:3]] = max(whole[row[:3]], seconds)
-    begun: set[tuple[str, str, str]] = set()
-    taken: list[Row] = []
-    spent = 0.0
+    times: dict[Check, float] = {}
+    for record in records:
+        first = next(iter(record.header["modes"]))
+        found: dict[Check, float] = defaultdict(float)
+        for item in record.checks:
+            if item["mode"] != "none" and item["status"] != "unsupported" and item["operation"] in SPECIFICATION:
+                names = (item[key] for key in ("operation", "sample", "dtype", "check"))
+                found[Check(item["mode"] == first, *names)] += item["duration_ns"] / 1e9
+        times |= {check: min(taken, times.get(check, taken)) for check, taken in found.items()}
+    kinds: dict[tuple[object, ...], list[float]] = defaultdict(list)
+    for check, taken in times.items():
+        kinds[check.first, check.check].append(taken)
+        kinds[check.first, check.check, SPECIFICATION[check.operation].family].append(taken)
+    typical = {kind: statistics.median(values) for kind, values in kinds.items()}
 
-    def cost(row: Row) -> float:
-        return costs.get(row, MISSING) if row[:3] in begun else whole.get(row[:3], MISSING)
+    def cost(check: Check) -> float:
+        kind = (check.first, check.check)
+        return times.get(check, typical.get((*kind, SPECIFICATION[check.operation].family), typical.get(kind, 0.0)))
 
-    def take(row: Row) -> None:
-        nonlocal spent
-        taken.append(row)
-        spent += cost(row)
-        begun.add(row[:3])
-        for key in by_check[row]:
-            wanted[key] = max(0, wanted[key] - 1)
-
-    for row in start:
-        take(row)
-    while True:
-        # A fault that nothing has noticed yet is worth ten times one that a second check would notice.
-        worth = {
-            row: sum(10 if wanted[key] == TIMES else 1 for key in keys if wanted[key]) / (0.01 + cost(row))
-            for row, keys in by_check.items()
-        }
-        best = max(sorted(worth), key=worth.__getitem__, default=None)
-        if best is None or worth[best] <= 0 or spent + cost(best) > budget:
-            return taken
-        take(best)
+    return {bundle: sum(cost(check) + OVERHEAD for check in bundle) for bundle in everything}
 
 
-def plain_rows(operations: Iterable[str]) -> list[Row]:
-    """The first sample of every operation in float32, with its gradient if it has one: what every run looks at."""
-    rows = []
-    for name in operations:
-        operation = all_operations()[name]
-        if operation.model is not None or operation.random:
-            continue
-        sample = next(iter(samples_of(operation, 0).values()))
-        gradient = sample.gradient and operation.vjp is not None and not sample.raises
-        if "float32" in sample.dtypes:
-            rows.append((name, sample.name, "float32", "gradient" if gradient else "forward"))
-    return rows
+def noticed_by(matrix: Matrix, everything: Iterable[Bundle]) -> dict[Bundle, set[str]]:
+    """The faults that each bundle notices."""
+    whose = {check: bundle for bundle in everything for check in bundle}
+    found: dict[Bundle, set[str]] = {bundle: set() for bundle in everything}
+    for fault, checks in matrix.items():
+        for check in checks & whose.keys():
+            found[whose[check]].add(fault)
+    return {bundle: faults for bundle, faults in found.items() if faults}
 
 
-def share(noticed: Noticed, rows: Collection[Row]) -> int:
-    """How many faults a set notices."""
-    return sum(not set(rows).isdisjoint(found) for found in noticed.values())
+class Choice:
+    """The bundles chosen so far, and what is left of each backend's time."""
+
+    def __init__(self, costs: Costs, budget: float, start: Iterable[Bundle] = ()) -> None:
+        self.costs = costs
+        self.budget = budget
+        self.left = dict.fromkeys(costs, budget)
+        self.chosen: dict[Bundle, None] = {}
+        for bundle in start:
+            self.take(bundle)
+
+    def price(self, bundle: Bundle) -> float:
+        """The greatest share of the time that a bundle takes on a backend; never 0."""
+        return max(table[bundle] for table in self.costs.values()) / self.budget + 1e-6
+
+    def fits(self, bundle: Bundle) -> bool:
+        """Whether there is time for a bundle on every backend."""
+        return all(table[bundle] <= self.left[name] for name, table in self.costs.items())
+
+    def take(self, bundle: Bundle) -> None:
+        """Choose a bundle, once."""
+        if bundle not in self.chosen:
+            self.chosen[bundle] = None
+            for name, table in self.costs.items():
+                self.left[name] -= table[bundle]
+
+    def cover(self, found: Mapping[Bundle, set[str]], times: int) -> None:
+        """Choose what notices the most faults for its time, again and again, until each is noticed ``times`` times."""
+        seen: dict[str, int] = defaultdict(int)
+        for bundle in self.chosen:
+            for fault in found.get(bundle, ()):
+                seen[fault] += 1
+        waiting = {bundle: faults for bundle, faults in found.items() if bundle not in self.chosen}
+        while True:
+            waiting = {b: left for b, faults in waiting.items() if (left := {f for f in faults if seen[f] < times})}
+            gains = {bundle: len(faults) / self.price(bundle) for bundle, faults in waiting.items() if self.fits(bundle)}
+            if not gains:
+                return
+            best = max(gains, key=gains.__getitem__)
+            self.take(best)
+            for fault in waiting.pop(best):
+                seen[fault] += 1
+
+    def fill(self, matrix: Matrix, everything: list[Bundle], basis: Iterable[Bundle]) -> None:
+        """Choose the basis, then for faults, then for classes of samples."""
+        for bundle in basis:
+            if max(table[bundle] for table in self.costs.values()) <= DEAR and self.fits(bundle):
+                self.take(bundle)
+        found = noticed_by(matrix, everything)
+        self.cover(found, 1)
+        self.cover(found, 2)
+        present = {_class_of(bundle) for bundle in self.chosen}
+        missing: dict[object, Bundle] = {}
+        for bundle in everything:
+            if bundle[0].first and bundle[0].dtype == "float32" and _class_of(bundle) not in present:
+                missing.setdefault(_class_of(bundle), bundle)
+        rest = [bundle for bundle in everything if bundle[0].first]
+        # Time that is left goes to breadth, which finds the faults that nobody has planted.
+        for group in (missing.values(), (b for b in rest if b[0].dtype == "float32"), rest):
+            for bundle in sorted(group, key=self.price):
+                if self.fits(bundle):
+                    self.take(bundle)
 
 
-def held_out(noticed: Noticed, costs: Mapping[Row, float], start: Collection[Row], budget: float) -> float:
-    """The share of faults that a set notices which was chosen without them: the mean of ten draws."""
+def _class_of(bundle: Bundle) -> tuple[bool, str, str]:
+    return bundle[0].first, bundle[0].operation, bundle[0].sample.partition("_")[0]
+
+
+def plain(everything: Iterable[Bundle]) -> list[Bundle]:
+    """The first sample of every operation in the first mode, in float32 or the only dtype that it is checked in."""
+    found: dict[str, Bundle] = {}
+    for bundle in everything:
+        check = bundle[0]
+        if check.first:
+            held = found.setdefault(check.operation, bundle)[0]
+            if check.sample == held.sample and check.dtype == "float32" != held.dtype:
+                found[check.operation] = bundle
+    return list(found.values())
+
+
+def choose(matrix: Matrix, everything: list[Bundle], costs: Costs, compiling: frozenset[str]) -> tuple[Choice, Choice]:
+    """The quick set, learnt from the faults in ``matrix``: for backends that compile every call, and for eager ones."""
+    basic = [bundle for bundle in plain(everything) if SPECIFICATION[bundle[0].operation].model is None]
+    every = Choice({name: table for name, table in costs.items() if name in compiling}, BUDGET["compiled"])
+    every.fill(matrix, everything, basic)
+    eager = Choice({name: table for name, table in costs.items() if name not in compiling}, BUDGET["eager"], every.chosen)
+    # What compiling backends get of other modes is all: there are few faults of compilers, and seconds for each.
+    first = [bundle for bundle in everything if bundle[0].first or bundle in every.chosen]
+    eager.fill(matrix, first, plain(everything))
+    return every, eager
+
+
+def noticed(matrix: Matrix, chosen: Iterable[Bundle]) -> dict[str, frozenset[Check]]:
+    """For each fault that the chosen bundles notice, the checks of them that do."""
+    checks = frozenset(check for bundle in chosen for check in bundle)
+    return {fault: found & checks for fault, found in matrix.items() if found & checks}
+
+
+def held_out(matrix: Matrix, everything: list[Bundle], costs: Costs, compiling: frozenset[str]) -> list[tuple[float, float]]:
+    """The shares of faults noticed that the set was not learnt from, on compiling and on eager backends, in five draws."""
     shares = []
-    for seed in range(10):
-        keys = sorted(noticed)
+    for seed in range(5):
+        keys = sorted(matrix)
         random.Random(seed).shuffle(keys)
         cut = 7 * len(keys) // 10
-        rows = chosen({key: noticed[key] for key in keys[:cut]}, costs, start, budget)
-        others = {key: noticed[key] for key in keys[cut:]}
-        shares.append(share(others, rows) / len(others))
-    return sum(shares) / len(shares)
+        both = choose({key: matrix[key] for key in keys[:cut]}, everything, costs, compiling)
+        others = {key: matrix[key] for key in keys[cut:]}
+        compiled, eager = (len(noticed(others, choice.chosen)) / len(others) for choice in both)
+        shares.append((compiled, eager))
+    return shares
 
 
-def text_of(first: Collection[Row], compiled: Collection[Row], noticed: int) -> str:
-    """The file's text."""
-    lines = [f"# faults {len(ALL)}", f"# noticed {noticed}", f"# specification {specification_version()}"]
-    lines += ["\t".join(("first", *row)) for row in sorted(first)]
-    lines += ["\t".join(("compiled", *row)) for row in sorted(compiled)]
+def text_of(every: Choice, eager: Choice, counts: tuple[int, int]) -> str:
+    """The quick set's file."""
+    lines = [f"# faults {len(ALL)}", f"# noticed {counts[1]}", f"# noticed_compiled {counts[0]}"]
+    lines.append(f"# specification {specification_version()}")
+    known = {bundle[0].operation for bundle in eager.chosen}
+    lines += [f"large\t{name}" for name in sorted(SPECIFICATION) if name not in known]
+    rows = []
+    for bundle in eager.chosen:
+        word = "eager" if bundle not in every.chosen else "first" if bundle[0].first else "compiled"
+        rows += ["\t".join((word, *check[1:])) for check in bundle]
+    order = ("first", "eager", "compiled")
+    return "\n".join([*lines, *sorted(rows, key=lambda row: (order.index(row.partition("\t")[0]), row))]) + "\n"
+
+
+def notices_text(compiled: Mapping[str, frozenset[Check]], eager: Mapping[str, frozenset[Check]]) -> str:
+    """A line for each fault: how many checks notice it, on compiling and eager backends, and one of them: mode to check."""
+    lines = []
+    for key in ALL:
+        found = sorted(compiled.get(key, ())) or sorted(eager.get(key, ()))
+        words = ["first" if found[-1].first else "compiled", *found[-1][2:]] if found else []
+        lines.append("\t".join([key, str(len(compiled.get(key, ()))), str(len(eager.get(key, ()))), *words]))
     return "\n".join(lines) + "\n"
 
 
-def main(measured: Path, records: list[Path]) -> None:
+def main(measured: Path, paths: list[Path]) -> None:
     """Choose, write, and say what was chosen."""
-    eager, compiled = noticed_rows(measured, False), noticed_rows(measured, True)
-    costs, dear = costs_of(records, False), costs_of(records, True)
-    formulas = {key: rows for key, rows in eager.items() if rows}
-    others = {key: {row for row in rows if row in dear} for key, rows in compiled.items() if not eager[key]}
-    start = plain_rows(all_operations())
-    first = chosen(formulas, costs, start, BUDGET)
-    second = chosen({key: rows for key, rows in others.items() if rows}, dear, [], COMPILED)
-    noticed = share(formulas, first) + share(others, second)
-    PAGE.write_text(text_of(set(first), set(second), noticed), encoding="utf-8")
-    spent = sum(costs.get(row, MISSING) for row in set(first)), sum(dear.get(row, MISSING) for row in set(second))
-    print(f"{len(set(first))} checks of {spent[0]:.0f} s in first modes, {len(set(second))} of {spent[1]:.0f} s in others")
-    print(f"notice {noticed} of {len(ALL)} faults; of faults not chosen from: {held_out(formulas, costs, start, BUDGET):.1%}")
+    matrix, everything = matrix_of(measured), bundles()
+    records: dict[str, list[Record]] = defaultdict(list)
+    for record in map(read_record, paths):
+        records[record.header["backend"]].append(record)
+    costs = {name: costs_of(group, everything) for name, group in records.items()}
+    compiling = frozenset(name for name, group in records.items() if next(iter(group[0].header["modes"])) != "eager")
+    every, eager = choose(matrix, everything, costs, compiling)
+    found = noticed(matrix, every.chosen), noticed(matrix, eager.chosen)
+    PAGE.write_text(text_of(every, eager, (len(found[0]), len(found[1]))), encoding="utf-8")
+    NOTICES.write_text(notices_text(*found), encoding="utf-8")
+    for word, choice, keys in (("compiling", every, found[0]), ("eager", eager, found[1])):
+        seconds = ", ".join(f"{name} {choice.budget - left:.0f} s" for name, left in choice.left.items())
+        twice = sum(len(checks) > 1 for checks in keys.values())
+        checks = sum(map(len, choice.chosen))
+        print(f"{word}: {checks} checks ({seconds}) notice {len(keys)} of {len(ALL)} faults, {twice} of them twice")
+    shares = held_out(matrix, everything, costs, compiling)
+    for word, values in zip(("compiling", "eager"), zip(*shares, strict=True), strict=True):
+        print(f"{word}: of faults not chosen from: {statistics.mean(values):.1%}, at least {min(values):.1%}")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """The upgrade question: what is newly wrong since an earlier run."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tensorproof.conformance.selection.quick import quick_set
 from tensorproof.runs.records import Record
 
 FINE = ("passed", "known_failure", "unsupported", "not_meaningful")
@@ -37,9 +38,17 @@ def compare(old: Record, new: Record) -> Comparison:
 
     A check fails newly if it is wrong now and was not (a known failure that fails stays known), or if it passed and is now
     unsupported or no longer meaningful. It is missing if it passed and was not run now.
+
+    Of a quick run and a full one, only what the quick one planned is compared.
     """
     before = {check_key(check): check for check in old.checks}
     after = {check_key(check): check for check in new.checks if check["status"] != "not_run"}
+    quick = [_is_quick(record) for record in (old, new)]
+    if quick == [True, False]:
+        after = {key: check for key, check in after.items() if key in before}
+    elif quick == [False, True]:
+        planned = _planned_by(new)
+        before = {key: check for key, check in before.items() if key in after or planned(check)}
     new_failures, fixed, details = [], [], []
     for key, check in after.items():
         was = before.get(key, {}).get("status", "absent")
@@ -59,6 +68,9 @@ def compare(old: Record, new: Record) -> Comparison:
     if sets[0] != sets[1]:
         details.insert(0, f"the records are of different instruction sets: {sets[0]}, then {sets[1]}; kernels may differ")
     line = f"{_title(old, new)}: {len(new_failures)} new failures, {len(fixed)} fixed, {len(missing)} missing"
+    if quick[0] != quick[1]:
+        which, one = ("earlier", old) if quick[0] else ("later", new)
+        line += f"; the {which} run was made with --quick: only its {len(one.checks)} checks are compared"
     return Comparison(tuple(new_failures), tuple(fixed), tuple(missing), tuple(details), line)
 
 
@@ -66,3 +78,20 @@ def _title(old: Record, new: Record) -> str:
     name = str(new.header["backend"])
     before, after = (str(record.header["versions"].get(name, "?")) for record in (old, new))
     return f"{name} {before} → {after}"
+
+
+def _is_quick(record: Record) -> bool:
+    return bool(record.header.get("options", {}).get("quick"))
+
+
+def _planned_by(record: Record) -> Callable[[Mapping[str, Any]], bool]:
+    """Whether a quick run planned a check: one that it did not get to is missing, one that it left out is not."""
+    started = {check_key(check) for check in record.checks}
+    first_mode = next(iter(record.header["modes"]))
+    first, others = quick_set().in_first_mode(first_mode), quick_set().compiled
+
+    def planned(check: Mapping[str, Any]) -> bool:
+        row = (check["operation"], check["sample"], check["dtype"], check["check"])
+        return check_key(check) in started or row in (first if check["mode"] == first_mode else others)
+
+    return planned

@@ -157,7 +157,7 @@ def _quick_text(run: Run) -> str:
     more = sum(run.quick_left.values())
     minutes = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
     return (
-        f"quick: {len(run.record.checks)} checks; this set {share_text(quick_set())}; "
+        f"quick: {len(run.record.checks)} checks; this set {share_text(quick_set(), next(iter(run.record.header['modes'])))}; "
         f"a full run has {more} more and takes about {minutes} here: leave out --quick"
     )
 

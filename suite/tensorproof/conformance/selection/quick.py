@@ -2,7 +2,8 @@
 
 ``quick.tsv`` lists them. ``suite/tests/write_quick_set.py`` writes it from measurements: which check notices which of the faults
 in ``suite/tests/faults``, and what each check costs. Its rows are independent of a backend: *first* ones run in a backend's
-first mode, *compiled* ones in its other modes.
+first mode, *eager* ones too, but only if that mode is ``eager``, where a call costs no compilation, and *compiled* ones in its
+other modes. *Large* names a model of which one check takes longer than all others together: it is left to full runs.
 """
 
 import functools
@@ -25,39 +26,58 @@ class QuickSet:
     faults: int
     """How many faults were planted."""
     noticed: int
-    """How many of them the set notices."""
+    """How many of them the set notices on a backend whose first mode is ``eager``."""
+    noticed_compiled: int
+    """How many of them it notices on one that compiles every call."""
     specification: str
     """Version of the specification that it was chosen for."""
     first: frozenset[Row]
+    eager: frozenset[Row]
     compiled: frozenset[Row]
+    large: frozenset[str]
 
     @property
     def operations(self) -> frozenset[str]:
         """The operations that were considered."""
-        return frozenset(row[0] for row in self.first)
+        return frozenset(row[0] for row in self.first | self.eager) | self.large
+
+    def in_first_mode(self, mode: str) -> frozenset[Row]:
+        """The rows for a backend's first mode."""
+        return self.first | self.eager if mode == "eager" else self.first
+
+    def noticed_by(self, mode: str) -> int:
+        """How many faults the set notices on a backend with this first mode."""
+        return self.noticed if mode == "eager" else self.noticed_compiled
 
 
 def parsed(text: str) -> QuickSet:
-    """The set that a file's text describes: three header lines ``# name value``, then rows ``first|compiled`` and four words.
+    """The set that a file's text describes: header lines ``# name value``, lines ``large`` and a name,
+    and rows ``first``, ``eager`` or ``compiled`` and four words.
 
     Raises:
         ValueError: it is malformed.
     """
     header: dict[str, str] = {}
-    rows: dict[str, set[Row]] = {"first": set(), "compiled": set()}
+    rows: dict[str, set[Row]] = {"first": set(), "eager": set(), "compiled": set()}
+    large: set[str] = set()
     for line in text.splitlines():
         if line.startswith("# "):
             name, _, value = line.removeprefix("# ").partition(" ")
             header[name] = value
+        elif line.startswith("large\t"):
+            large.add(line.split("\t")[1])
         elif line:
             kind, operation, sample, dtype, check = line.split("\t")
             rows[kind].add((operation, sample, dtype, check))
     return QuickSet(
         int(header["faults"]),
         int(header["noticed"]),
+        int(header["noticed_compiled"]),
         header["specification"],
         frozenset(rows["first"]),
+        frozenset(rows["eager"]),
         frozenset(rows["compiled"]),
+        frozenset(large),
     )
 
 
@@ -82,7 +102,7 @@ def quick_cases(cases: Iterable[Case], description: Description, chosen: QuickSe
             return False
         if case.operation not in chosen.operations:
             return case.mode == first_mode and case.dtype == "float32" and case.sample.startswith("plain")
-        rows = chosen.first if case.mode == first_mode else chosen.compiled
+        rows = chosen.in_first_mode(first_mode) if case.mode == first_mode else chosen.compiled
         dtypes = [case.dtype, *(lacking if case.dtype == "float32" else [])]
         return any((case.operation, case.sample, dtype, case.check) in rows for dtype in dtypes)
 
@@ -90,9 +110,10 @@ def quick_cases(cases: Iterable[Case], description: Description, chosen: QuickSe
     return frozenset(case for case in cases if asked(case))
 
 
-def share_text(chosen: QuickSet) -> str:
-    """What the set notices, in words."""
-    return f"notices {chosen.noticed} of {chosen.faults} planted faults ({100 * chosen.noticed / chosen.faults:.0f} %)"
+def share_text(chosen: QuickSet, first_mode: str) -> str:
+    """What the set notices, in words; the percentage is rounded down."""
+    noticed = chosen.noticed_by(first_mode)
+    return f"notices {noticed} of {chosen.faults} planted faults ({100 * noticed // chosen.faults} %)"
 
 
 def estimated_seconds(durations: Mapping[str, list[float]], left: Mapping[str, int], wall: float) -> float:
