@@ -1,0 +1,130 @@
+"""``--quick``: its set is fresh and notices what it claims, and a quick run says what it is."""
+
+import random
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from faults import ALL
+from faulty import NOTICED, checks_of
+from small_backend import SPECIFICATION, SmallBackend
+from write_quick_set import NOTICES, PAGE
+
+from tensorproof.conformance.checks import run_check
+from tensorproof.conformance.selection.cases import all_cases
+from tensorproof.conformance.selection.options import selection_of
+from tensorproof.conformance.selection.quick import parsed, quick_cases, quick_set
+from tensorproof.contract.description import describe
+from tensorproof.errors import UsageError
+from tensorproof.runs.baseline import compare
+from tensorproof.runs.records import Record
+from tensorproof_reference.catalogue import specification_version
+
+NOTICED_LINES = [line.split("\t") for line in NOTICES.read_text(encoding="utf-8").splitlines()]
+"""Fault, how many checks of the set notice it on compiling and on eager backends, and one of them."""
+SAMPLE = random.Random(0).sample([line for line in NOTICED_LINES if len(line) > 3], 40)
+DESCRIPTION = describe(SmallBackend(), None)
+EVERYTHING = list(all_cases(DESCRIPTION, SPECIFICATION, 0))
+
+
+def test_the_set_is_of_the_faults_and_the_specification_that_there_are():
+    chosen = quick_set()
+    assert [line[0] for line in NOTICED_LINES] == list(ALL), "out of date: python suite/tests/write_quick_set.py"
+    assert (chosen.faults, chosen.specification) == (len(ALL), specification_version())
+
+
+def test_the_share_claimed_is_that_of_the_faults_listed():
+    chosen = quick_set()
+    assert chosen.noticed == sum(int(line[2]) > 0 for line in NOTICED_LINES)
+    assert chosen.noticed_compiled == sum(int(line[1]) > 0 for line in NOTICED_LINES)
+
+
+def test_a_set_for_eager_backends_notices_19_of_20_faults():
+    assert quick_set().noticed >= 0.95 * len(ALL)
+
+
+def test_every_row_is_a_check_of_the_specification():
+    known = {(case.operation, case.sample, case.dtype, case.check) for case in EVERYTHING}
+    chosen = quick_set()
+    assert not (chosen.first | chosen.eager | chosen.compiled) - known
+    assert chosen.operations == set(SPECIFICATION)
+
+
+@pytest.mark.parametrize("line", SAMPLE, ids=lambda line: line[0])
+def test_a_fault_is_noticed_by_the_check_that_is_said_to(line):
+    fault = ALL[line[0]]
+    session, cases = checks_of(fault.backend(fault), fault.operation)
+    first = line[3] == "first"
+    named = [c for c in cases if [c.sample, c.dtype] == line[4:6] and (c.mode == "eager") == first]
+    # What purity looks at depends on the checks of the same sample before it.
+    statuses = {case.check: run_check(session, case).status for case in named}
+    assert statuses[line[6]] in NOTICED
+
+
+def test_an_operation_of_a_third_party_runs_its_plain_samples():
+    others = [replace(case, operation="third_party") for case in EVERYTHING if case.operation == "relu"]
+    found = quick_cases(others, DESCRIPTION, quick_set())
+    assert {(case.mode, case.dtype) for case in found} == {("eager", "float32"), ("none", "none")}
+    assert {case.sample.split("_")[0] for case in found} == {"plain", "none"}
+
+
+def test_a_backend_that_compiles_every_call_runs_fewer():
+    chosen = parsed(PAGE.read_text(encoding="utf-8"))
+    assert chosen.in_first_mode("jit") < chosen.in_first_mode("eager")
+
+
+def test_quick_and_thorough_exclude_each_other():
+    options = SimpleNamespace(
+        **{name: [] for name in ("op", "sample", "dtype", "mode", "check")},
+        seed=0,
+        time_budget=None,
+        check_timeout=1.0,
+        profile="core",
+        shard=None,
+        quick=True,
+        thorough=True,
+    )
+    with pytest.raises(UsageError, match="--quick: not together with --thorough"):
+        selection_of(options, DESCRIPTION, SPECIFICATION, [])
+
+
+def test_quick_runs_and_its_verdict_is_incomplete(tensorproof):
+    done = tensorproof("check", "numpy", "--quick", "--op=relu", "-n0")
+    assert done.code == 0, done.text
+    assert "outside the quick set" in done.text
+    assert "profile core: incomplete" in done.text
+    assert f"of {len(ALL)} planted faults" in done.text
+
+
+def _record(quick: bool, checks: dict[str, str]) -> Record:
+    lines = [
+        {
+            "check": "forward",
+            "mode": "eager",
+            "operation": "relu",
+            "sample": name,
+            "dtype": "float32",
+            "status": status,
+            "message": "",
+        }
+        for name, status in checks.items()
+    ]
+    header = {"backend": "numpy", "versions": {}, "modes": {"eager": "all"}, "options": {"quick": quick}, "planned": len(lines)}
+    return Record(header, lines)
+
+
+def test_a_quick_run_is_compared_with_a_full_one_only_in_what_it_planned():
+    row = next(row for row in sorted(quick_set().first) if row[0] == "relu" and row[2:] == ("float32", "forward"))
+    full = _record(False, {row[1]: "passed", "left_out_by_quick": "passed"})
+    comparison = compare(full, _record(True, {row[1]: "passed"}))
+    assert (comparison.missing, comparison.exit_code) == ((), 0)
+    assert "--quick: only its 1 checks are compared" in comparison.line
+    assert len(compare(full, _record(True, {})).missing) == 1
+    later = _record(False, {row[1]: "failed", "left_out_by_quick": "failed"})
+    assert len(compare(_record(True, {row[1]: "passed"}), later).new_failures) == 1
+
+
+def test_a_malformed_file_is_an_error():
+    with pytest.raises(ValueError, match="unpack"):
+        parsed(f"{Path(PAGE).read_text(encoding='utf-8')}first\trelu\n")
