@@ -1,13 +1,12 @@
 """The upgrade question: what is newly wrong since an earlier run."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from tensorproof.runs.records import Record
+from tensorproof.runs.causes.cause import compared_causes
+from tensorproof.runs.causes.symptoms import BAD
+from tensorproof.runs.records import Record, check_key
 
 FINE = ("passed", "known_failure", "unsupported", "not_meaningful")
-BAD = ("failed", "error", "crashed", "timed_out", "out_of_memory", "fell_back")
 SHOWN = 40
 
 
@@ -18,6 +17,8 @@ class Comparison:
     new_failures: tuple[str, ...]
     fixed: tuple[str, ...]
     missing: tuple[str, ...]
+    causes: tuple[str, ...]
+    """The causes that are new, fixed or changed, in a line each."""
     details: tuple[str, ...]
     line: str
 
@@ -25,11 +26,6 @@ class Comparison:
     def exit_code(self) -> int:
         """0 if nothing is newly failing, missing or crashed, else 1."""
         return 1 if self.new_failures or self.missing else 0
-
-
-def check_key(check: Mapping[str, Any]) -> str:
-    """A check's identity across runs: ``forward[eager-softmax-plain_rows-float32]``."""
-    return f"{check['check']}[{check['mode']}-{check['operation']}-{check['sample']}-{check['dtype']}]"
 
 
 def compare(old: Record, new: Record) -> Comparison:
@@ -59,7 +55,8 @@ def compare(old: Record, new: Record) -> Comparison:
     if sets[0] != sets[1]:
         details.insert(0, f"the records are of different instruction sets: {sets[0]}, then {sets[1]}; kernels may differ")
     line = f"{_title(old, new)}: {len(new_failures)} new failures, {len(fixed)} fixed, {len(missing)} missing"
-    return Comparison(tuple(new_failures), tuple(fixed), tuple(missing), tuple(details), line)
+    causes = compared_causes(old, new)
+    return Comparison(tuple(new_failures), tuple(fixed), tuple(missing), tuple(causes), tuple(details), line)
 
 
 def _title(old: Record, new: Record) -> str:
