@@ -11,6 +11,7 @@ import jinja2
 
 from tensorproof.conformance.checks import STATUSES
 from tensorproof.errors import UsageError
+from tensorproof.runs.causes.cause import causes_of, consequences_text
 from tensorproof.runs.records import Record
 from tensorproof.runs.summary import WRONG, left_out_text, verdict, verdict_text
 from tensorproof.runs.verified import instructions_of, lines_about_instructions
@@ -154,6 +155,16 @@ def _cases(records: Sequence[Record]) -> list[dict[str, Any]]:
     return sorted(found, key=lambda check: SEVERITY.index(check["status"]) if check["status"] in SEVERITY else -1)
 
 
+def _causes(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """The causes, run by run; known failures last."""
+    found = [
+        {**cause, "backend": record.header["backend"], "anchor": f"cause-{run}-{number}", "so_also": consequences_text(cause)}
+        for run, record in enumerate(records)
+        for number, cause in enumerate(causes_of(record))
+    ]
+    return sorted(found, key=lambda cause: bool(cause["known"]))
+
+
 def _unsupported(records: Sequence[Record]) -> dict[str, list[tuple[str, str, int]]]:
     """Reasons of what is unsupported, by backend: (operation, reason, number of checks)."""
     found: dict[str, list[tuple[str, str, int]]] = {}
@@ -208,6 +219,7 @@ def page(records: Sequence[Record], timings: Sequence[TimingRecord] = ()) -> str
             runs=_runs(records),
             columns=columns,
             rows=rows,
+            causes=_causes(records),
             cases=_cases(records),
             unsupported=_unsupported(records),
             statuses=STATUSES,

@@ -44,6 +44,14 @@ def test_failing_case_shows_its_command():
     assert "tensorproof check torch --op=softmax" in text
 
 
+def test_causes_stand_above_the_matrix_with_anchors():
+    finding = {"output": "y", "outcome": "failed", "reason": "nan", "got": 0.0, "expected": "nan", "line": "y: NaN", "size": 4}
+    text = page([record({"status": "failed", "sample": "nan_each_lane", "findings": [finding]}, {})])
+    assert text.index('id="causes"') < text.index('id="matrix"')
+    assert '<details id="cause-0-0">' in text
+    assert "softmax: NaN becomes 0; 1 check" in text
+
+
 def test_failing_training_shows_its_findings_beside_its_curves():
     judged = {"output": "loss", "outcome": "failed", "line": "loss: 12 bars", "largest_z": 12.0, "rms_z": None}
     curve = {"output": "loss", "got": [1.0, "nan"], "expected": [1.0, 0.5]}

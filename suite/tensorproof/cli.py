@@ -18,6 +18,7 @@ from tensorproof.contract.description import Description
 from tensorproof.errors import UsageError
 from tensorproof.nightly import command as nightly
 from tensorproof.runs.baseline import compare
+from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.merge import merge_records, write_record
 from tensorproof.runs.records import Record, read_record
 from tensorproof.runs.summary import summary_text
@@ -162,7 +163,8 @@ def _merge(options: argparse.Namespace) -> int:
         lines, complete = [timings_summary(timed)], timed.complete
     else:
         merged = merge_records([read_record(path) for path in options.runs])
-        write_record([merged.header, *merged.checks, *([merged.end] if merged.end else [])], options.output)
+        ending = [*causes_of(merged), merged.end] if merged.end else []
+        write_record([merged.header, *merged.checks, *ending], options.output)
         lines, complete = [summary_text(merged), *merged.notes], merged.complete
     print(*lines, f"record: {options.output}", sep="\n")
     return 0 if complete else 1
@@ -170,7 +172,7 @@ def _merge(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     comparison = compare(read_record(options.old), read_record(options.new))
-    print("\n".join([*comparison.details, comparison.line]))
+    print("\n".join([*comparison.causes, *comparison.details, comparison.line]))
     return comparison.exit_code
 
 

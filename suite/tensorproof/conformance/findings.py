@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from tensorproof.backend import Backend
+from tensorproof.conformance.diagnosis import fits
 from tensorproof.conformance.execution import Answer, Answers, Run, Runs
 from tensorproof.conformance.expectation import Expectation, Expected, expectation_of
 from tensorproof.conformance.selection.cases import Case, Declared
-from tensorproof.conformance.verdict import Judgement, judge
+from tensorproof.conformance.verdict import Judgement, judge, plain
 from tensorproof_reference.errorbars.rules import Precision, precision_of
 from tensorproof_reference.operation import Operation
 
@@ -71,7 +72,9 @@ class Session:
         return self.runs.of(expectation, case.mode, expectation.arguments.primal_paths)
 
 
-def _judged(case: Case, expectation: Expectation, name: str, answer: Answer | None, expected: Expected) -> Finding:
+def _judged(
+    case: Case, expectation: Expectation, name: str, answer: Answer | None, expected: Expected, together: Mapping[str, Any]
+) -> Finding:
     value, bar = expected
     operation, sample = expectation.operation, expectation.sample
     integer = not np.issubdtype(value.dtype, np.floating)
@@ -90,17 +93,47 @@ def _judged(case: Case, expectation: Expectation, name: str, answer: Answer | No
     )
     placement = "" if answer is None else answer.device or "unverified"
     record = {"output": name, **judgement.to_record()}
-    return Finding(judgement.outcome, judgement.line, record, placement)
+    if judgement.outcome == "failed":
+        record |= _of_the_failure(case, expectation, record, together, expected)
+    return Finding(judgement.outcome, record["line"], record, placement)
+
+
+def _of_the_failure(
+    case: Case, expectation: Expectation, record: Mapping[str, Any], together: Mapping[str, Any], expected: Expected
+) -> Any:
+    """What is recorded of a failure beside the judgement: its input, shapes and keywords, and the mistakes that fit."""
+    leaves, index = expectation.arguments.leaves, record["index"]
+    # The input at the worst index, where inputs have the shape of the output.
+    there = {path: leaf[tuple(index)].item() for path, leaf in leaves.items() if index and leaf.shape == expected[0].shape}
+    shown = "".join(f"; {path} = {value:.17g}" for path, value in there.items())
+    return {
+        "line": f"{record['line']}{shown}",
+        "input": {path: plain(value) for path, value in there.items()},
+        "shapes": {path: list(leaf.shape) for path, leaf in leaves.items()},
+        "keywords": {name: repr(value) for name, value in expectation.sample.keywords.items()},
+        "fits": [] if case.check == "fused" else fits(expectation, record["output"], together, expected),
+    }
+
+
+def _values(answers: Mapping[str, Answer | None], expected: Mapping[str, Expected]) -> dict[str, Any]:
+    """The arrays of some answers; a gradient that is missing is zero."""
+    return {
+        name: np.zeros_like(expected[name][0]) if answer is None else np.asarray(answer.value) for name, answer in answers.items()
+    }
 
 
 def judged_outputs(case: Case, expectation: Expectation, answers: Answers, expected: Mapping[str, Expected]) -> list[Finding]:
     """What is found of each output."""
-    return [_judged(case, expectation, name, answers.outputs[name], expected[name]) for name in answers.outputs]
+    together = _values(answers.outputs, expected)
+    return [_judged(case, expectation, name, answers.outputs[name], expected[name], together) for name in answers.outputs]
 
 
 def judged_gradients(case: Case, expectation: Expectation, answers: Answers, expected: Mapping[str, Expected]) -> list[Finding]:
     """What is found of the gradient of each primal."""
-    return [_judged(case, expectation, f"d_{path}", answer, expected[path]) for path, answer in answers.gradients.items()]
+    together = {f"d_{path}": value for path, value in _values(answers.gradients, expected).items()}
+    return [
+        _judged(case, expectation, f"d_{path}", answer, expected[path], together) for path, answer in answers.gradients.items()
+    ]
 
 
 def unless_near_a_branch(case: Case, findings: list[Finding], expectation: Expectation) -> list[Finding]:

@@ -11,6 +11,7 @@ from tensorproof.nightly.accepted import Accepted, begun_anew, idle_entries
 from tensorproof.nightly.gates import RECENT, Gated, gate
 from tensorproof.nightly.history import NIGHTS, Measured, json_lines, nights, read_history, timing_header, timing_records
 from tensorproof.runs.baseline import compare
+from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.records import Record, read_record
 
 LOST = ("error", "crashed", "timed_out", "out_of_memory", "unsupported", "not_run", "absent")
@@ -40,6 +41,10 @@ class Backend:
     verdict: str = ""
     compared: str = ""
     """The line of the comparison with the night before."""
+    causes: list[str] = field(default_factory=list)
+    """The causes of tonight's bad checks, a line each."""
+    changes: list[str] = field(default_factory=list)
+    """The causes that are new, fixed or changed since the night before."""
     measured: int = 0
     """Series measured."""
     machine: str = ""
@@ -103,6 +108,7 @@ def _conformance(backend: Backend, night: Path, earlier: Sequence[Path], judgeme
         backend.versions = ", ".join(f"{key} {value}" for key, value in sorted(record.header["versions"].items()))
         if record.end:
             backend.verdict = str(record.end["verdict"]["word"])
+        backend.causes = [f"{cause['name']}: {cause['headline']}" for cause in causes_of(record) if not cause["known"]]
     except (KeyError, TypeError, AttributeError, ValueError):
         judgement.alarms.append(Alarm("missing", backend.name, "conformance: the record lacks what a record has"))
         return
@@ -118,6 +124,7 @@ def _conformance(backend: Backend, night: Path, earlier: Sequence[Path], judgeme
         except (KeyError, TypeError, AttributeError):
             continue
         backend.compared = f"{comparison.line} (since {folder.name})"
+        backend.changes = list(comparison.causes)
         judgement.alarms += [Alarm("new failure", backend.name, text) for text in comparison.details if text.startswith("new: ")]
         hidden = len(comparison.new_failures) - sum(text.startswith("new: ") for text in comparison.details)
         if hidden > 0:

@@ -65,6 +65,7 @@ def summary(judgement: Judgement) -> str:
     if judgement.alarms:
         rows = [(alarm.kind, alarm.subject, alarm.message) for alarm in judgement.alarms]
         lines += ["## Alarms", "", *_table(("kind", "of", "what"), rows)]
+    lines += _causes(judgement)
     lines += ["## Conformance and timings", "", *_backends(judgement)]
     for state, title, words in TABLES:
         chosen = [line for line in judgement.findings if line["state"] == state]
@@ -73,6 +74,13 @@ def summary(judgement: Judgement) -> str:
             if state == "slower":
                 lines += _how_to_accept(chosen[0])
     return "\n".join([*lines, *_method(judgement)]).rstrip() + "\n"
+
+
+def _causes(judgement: Judgement) -> list[str]:
+    """What is wrong by cause, and what became of the causes of the night before."""
+    rows = [(backend.name, "changed" if line in backend.changes else "tonight", line)
+            for backend in judgement.backends for line in (*backend.changes, *backend.causes)]  # fmt: skip
+    return ["## Causes", "", *_table(("backend", "", "cause"), rows)] if rows else []
 
 
 def _backends(judgement: Judgement) -> list[str]:

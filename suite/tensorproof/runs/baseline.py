@@ -1,14 +1,21 @@
 """The upgrade question: what is newly wrong since an earlier run."""
 
+<<<<<<< HEAD
 from collections.abc import Callable, Mapping
+=======
+>>>>>>> causes
 from dataclasses import dataclass
-from typing import Any
 
+<<<<<<< HEAD
 from tensorproof.conformance.selection.quick import quick_set
 from tensorproof.runs.records import Record
+=======
+from tensorproof.runs.causes.cause import compared_causes
+from tensorproof.runs.causes.symptoms import BAD
+from tensorproof.runs.records import Record, check_key
+>>>>>>> causes
 
 FINE = ("passed", "known_failure", "unsupported", "not_meaningful")
-BAD = ("failed", "error", "crashed", "timed_out", "out_of_memory", "fell_back")
 SHOWN = 40
 
 
@@ -19,6 +26,8 @@ class Comparison:
     new_failures: tuple[str, ...]
     fixed: tuple[str, ...]
     missing: tuple[str, ...]
+    causes: tuple[str, ...]
+    """The causes that are new, fixed or changed, in a line each."""
     details: tuple[str, ...]
     line: str
 
@@ -26,11 +35,6 @@ class Comparison:
     def exit_code(self) -> int:
         """0 if nothing is newly failing, missing or crashed, else 1."""
         return 1 if self.new_failures or self.missing else 0
-
-
-def check_key(check: Mapping[str, Any]) -> str:
-    """A check's identity across runs: ``forward[eager-softmax-plain_rows-float32]``."""
-    return f"{check['check']}[{check['mode']}-{check['operation']}-{check['sample']}-{check['dtype']}]"
 
 
 def compare(old: Record, new: Record) -> Comparison:
@@ -71,7 +75,9 @@ def compare(old: Record, new: Record) -> Comparison:
     if quick[0] != quick[1]:
         which, one = ("earlier", old) if quick[0] else ("later", new)
         line += f"; the {which} run was made with --quick: only its {len(one.checks)} checks are compared"
-    return Comparison(tuple(new_failures), tuple(fixed), tuple(missing), tuple(details), line)
+    # Of runs that checked different things, a cause may be missing only for want of looking.
+    causes = compared_causes(old, new) if quick[0] == quick[1] else []
+    return Comparison(tuple(new_failures), tuple(fixed), tuple(missing), tuple(causes), tuple(details), line)
 
 
 def _title(old: Record, new: Record) -> str:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tensorproof.errors import UsageError
-from tensorproof.runs.baseline import check_key
-from tensorproof.runs.records import Record, write_line
+from tensorproof.runs.records import Record, check_key, write_line
 from tensorproof.runs.summary import verdict
 
 SAME = ("format", "tensorproof", "specification", "backend", "device", "seed", "versions", "instructions", "options")

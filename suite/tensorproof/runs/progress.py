@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tensorproof.errors import printable
-from tensorproof.runs.baseline import BAD
+from tensorproof.runs.causes.symptoms import BAD
 
 SECONDS_BETWEEN = 0.2
 """How often the line is written anew at most."""

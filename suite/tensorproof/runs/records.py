@@ -62,6 +62,11 @@ class Record:
         return self.end is not None and len(self.checks) >= int(self.header.get("planned", 0))
 
 
+def check_key(check: Mapping[str, Any]) -> str:
+    """A check's identity across runs: ``forward[eager-softmax-plain_rows-float32]``."""
+    return f"{check['check']}[{check['mode']}-{check['operation']}-{check['sample']}-{check['dtype']}]"
+
+
 def write_line(file: Any, line: Mapping[str, Any]) -> None:
     """Append one line and hand it to the system, so that a kill of this process loses nothing."""
     file.write(json.dumps(line, allow_nan=False, separators=(",", ":"), ensure_ascii=False) + "\n")

@@ -13,8 +13,9 @@ from tensorproof.conformance.selection.plan import Plan
 from tensorproof.conformance.selection.quick import estimated_seconds, quick_set, share_text
 from tensorproof.contract.compile_cache import has_programs, programs_folder
 from tensorproof.errors import UsageError, scrubbed
-from tensorproof.runs.baseline import Comparison, check_key, compare
-from tensorproof.runs.records import FORMAT, Record, machine, read_record, write_line
+from tensorproof.runs.baseline import Comparison, compare
+from tensorproof.runs.causes.cause import causes_of
+from tensorproof.runs.records import FORMAT, Record, check_key, machine, read_record, write_line
 from tensorproof.runs.summary import table_text, verdict, verdict_text
 from tensorproof.runs.verified import lines_about_instructions
 from tensorproof_reference.catalogue import specification_version
@@ -47,9 +48,10 @@ class Run:
         write_line(self._file, check)
 
     def close(self, end: dict[str, Any]) -> None:
-        """Append the closing line."""
+        """Append the causes and the closing line."""
         self.record.end = end
-        write_line(self._file, end)
+        for line in (*causes_of(self.record), end):
+            write_line(self._file, line)
         self._file.close()
 
 
@@ -183,7 +185,7 @@ def finish(run: Run, exitstatus: int) -> int:
     lines.append(f"record: {run.path}")
     if run.baseline is not None:
         comparison: Comparison = compare(run.baseline, run.record)
-        lines += [*comparison.details, comparison.line]
+        lines += [*comparison.causes, *comparison.details, comparison.line]
         exitstatus = comparison.exit_code
     run.lines, run.verdict = lines, verdict_text(judged)
     return exitstatus

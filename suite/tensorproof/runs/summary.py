@@ -7,6 +7,7 @@ from typing import Any
 from tensorproof.conformance.checks import STATUSES
 from tensorproof.conformance.selection.cases import conventions_of, samples_of, with_conventions
 from tensorproof.contract.backends import specification
+from tensorproof.runs.causes.cause import causes_text
 from tensorproof.runs.records import Record
 from tensorproof_reference.operation import Operation
 
@@ -127,7 +128,7 @@ def summary_text(record: Record) -> str:
 
 
 def table_text(record: Record) -> str:
-    """The table of a run for the terminal, a row for each mode, with what was left out and where the time went."""
+    """Causes, the table of a run with a row for each mode, what was left out, and where the time went."""
     header = record.header
     counts = counts_by_mode(record.checks)
     total: Counter[str] = sum(counts.values(), Counter())
@@ -139,7 +140,8 @@ def table_text(record: Record) -> str:
         rows.append([header["backend"], header["device"], name, *(str(count[status]) for status in shown)])
     rows.append(["total", "", "", *(str(total[status]) for status in shown)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = [
+    lines = causes_text(record)
+    lines += [
         "  ".join(
             cell.ljust(width) if column < 3 else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))

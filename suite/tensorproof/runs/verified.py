@@ -14,7 +14,7 @@ import tomlkit
 
 from tensorproof.errors import UsageError
 from tensorproof.instructions import level_of
-from tensorproof.runs.baseline import BAD
+from tensorproof.runs.causes.symptoms import BAD
 from tensorproof.runs.records import Record
 
 KINDS = ("unsupported", "known_failure")

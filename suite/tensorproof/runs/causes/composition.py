@@ -1,0 +1,48 @@
+"""What an operation is made of, so that a wrong part explains a wrong whole."""
+
+import functools
+from collections.abc import Mapping
+
+from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.networks.adversaries import Adversaries
+from tensorproof_reference.networks.evaluation import operations_of
+from tensorproof_reference.networks.fitting import FITTING
+from tensorproof_reference.networks.operations import TRAINING
+
+FORMULAS: Mapping[str, tuple[str, ...]] = {
+    "silu": ("sigmoid",),
+    "log_softmax": ("softmax",),
+    "simple_rnn": ("tanh", "matmul"),
+    "lstm": ("tanh", "sigmoid", "lstm_gates", "matmul"),
+    "lstm_gates": ("tanh", "sigmoid"),
+    "gru": ("tanh", "sigmoid", "gru_gates", "matmul"),
+    "gru_gates": ("tanh", "sigmoid"),
+    "dense": ("matmul",),
+    "linear_regression": ("dense", "matmul"),
+    "logistic_regression": ("dense", "matmul", "sigmoid"),
+    "scaled_dot_product_attention": ("softmax", "matmul"),
+    "softmax_cross_entropy": ("log_softmax", "softmax"),
+    "sparse_categorical_cross_entropy": ("log_softmax", "softmax"),
+    "binary_cross_entropy_with_logits": ("sigmoid", "softplus"),
+}
+"""The operations that the formula of a basic operation holds."""
+
+
+@functools.cache
+def parts_of(name: str) -> frozenset[str]:
+    """The names of all operations that an operation is made of, and those of its parts; none if it is unknown.
+
+    >>> sorted(parts_of("logistic_regression"))
+    ['dense', 'matmul', 'sigmoid']
+    """
+    direct = set(FORMULAS.get(name, ()))
+    operation = all_operations().get(name)
+    model = operation.model if operation else None
+    if isinstance(model, Adversaries):
+        players = model.players().values()
+        direct |= {player.name for player in players}.union(*(operations_of(player) for player in players))
+    elif model is not None:
+        direct |= {model.name, f"{model.name}{TRAINING}"} if name.endswith(FITTING) else {model.name}
+        direct |= set(operations_of(model))
+    found = (direct - {name}).union(*(parts_of(part) for part in direct - {name}))
+    return frozenset(found - {name})

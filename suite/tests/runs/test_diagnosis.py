@@ -1,0 +1,77 @@
+"""Diagnoses: what is said of a planted fault is right, and nothing is said where no known mistake fits, or several do."""
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faults import ALL
+from faulty import checks_of
+
+from tensorproof.conformance.checks import run_check
+from tensorproof.runs.causes.cause import causes_of
+from tensorproof.runs.records import Record
+from tensorproof.runs.run import result_to_record
+
+OPTIONS = SimpleNamespace(seed=0, instructions=None)
+
+EXPECTED = {
+    "adadelta-weight_decay_ignored": "weight_decay is ignored",
+    "adam-no_bias_correction": "no bias correction",
+    "average_pool2d-count_padding_ignored": "count_padding=False in place of True",
+    "average_pool2d-padding_always_counted": "count_padding=True in place of False",
+    "batch_norm-epsilon_ignored": "epsilon is ignored",
+    "batch_norm-epsilon_added_to_the_deviation": "",
+    "conv2d-kernel_flipped": "kernel flipped",
+    "conv2d-missing_bias_is_one": "",
+    "conv2d-padding_sides_exchanged": "sides of padding exchanged",
+    "conv2d-stride_axes_exchanged": "axes of stride exchanged",
+    "max_pool2d-ceil_mode_ignored": "ceil_mode is ignored",
+    "relu-nan_becomes_zero": "NaN taken for 0, as by max(x, 0)",
+    "sigmoid-one_percent_too_large": "",
+    "softmax-axis_ignored": "axis is ignored",
+}
+"""What is said of faults; nothing of those that no known mistake explains."""
+
+
+def record_of(key: str, dtypes: tuple[str, ...]) -> Record:
+    fault = ALL[key]
+    session, cases = checks_of(fault.backend(fault), fault.operation)
+    chosen = [case for case in cases if case.mode == "eager" and case.dtype in dtypes and case.check == "forward"]
+    return Record({}, [result_to_record(run_check(session, case), OPTIONS) for case in chosen])
+
+
+@pytest.mark.parametrize("key", EXPECTED)
+def test_a_diagnosis_is_right_or_silent(key):
+    found = {cause["diagnosis"] for cause in causes_of(record_of(key, ("float64",)))}
+    assert found - {""} == {EXPECTED[key]} - {""}
+
+
+def failed(record: Record) -> list[dict[str, Any]]:
+    return [item for check in record.checks for item in check["findings"] if item.get("outcome") == "failed"]
+
+
+def test_a_failure_shows_its_input_shapes_and_keywords():
+    findings = failed(record_of("sigmoid-input_clamped_to_15", ("float64",)))
+    assert findings
+    for finding in findings:
+        assert finding["line"].endswith(f"; x = {float(finding['input']['x']):.17g}")
+        assert list(finding["shapes"]) == ["x"]
+        assert finding["keywords"] == {}
+
+
+def test_a_diagnosis_of_nan_and_infinity_raises_nothing():
+    record = record_of("sigmoid-float64_computed_in_float32", ("float64",))
+    assert {check["status"] for check in record.checks} <= {"passed", "failed", "not_meaningful"}
+
+
+def test_one_sample_is_not_enough():
+    record = record_of("adam-no_bias_correction", ("float64",))
+    first = next(check for check in record.checks if check["status"] == "failed")
+    assert all(not cause["diagnosis"] for cause in causes_of(Record({}, [first])))
+
+
+def test_two_mistakes_that_fit_are_none():
+    record = record_of("adam-no_bias_correction", ("float64",))
+    for finding in failed(record):
+        finding["fits"] = [*finding["fits"], "another"]
+    assert all(not cause["diagnosis"] for cause in causes_of(record))
