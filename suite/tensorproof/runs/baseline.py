@@ -1,19 +1,13 @@
 """The upgrade question: what is newly wrong since an earlier run."""
 
-<<<<<<< HEAD
 from collections.abc import Callable, Mapping
-=======
->>>>>>> causes
 from dataclasses import dataclass
+from typing import Any
 
-<<<<<<< HEAD
 from tensorproof.conformance.selection.quick import quick_set
-from tensorproof.runs.records import Record
-=======
 from tensorproof.runs.causes.cause import compared_causes
 from tensorproof.runs.causes.symptoms import BAD
 from tensorproof.runs.records import Record, check_key
->>>>>>> causes
 
 FINE = ("passed", "known_failure", "unsupported", "not_meaningful")
 SHOWN = 40
