@@ -135,6 +135,11 @@ def write_conformance(
             "dtype": "float32",
             "status": status,
             "message": "off by | 3 bars" if status == "failed" else "",
+            "findings": [],
+            "declaration": "",
+            "placement": "",
+            "traceback": "",
+            "command": "",
         }
         for number, status in enumerate(statuses)
     ]

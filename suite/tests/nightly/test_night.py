@@ -139,6 +139,7 @@ def test_an_idle_entry_is_told(place):
 def test_a_new_failure_ends_with_1(place):
     assert place.run(StubRunner(place.ratios, statuses=["passed", "failed"])) == 1
     assert "new failure" in place.summary()
+    assert "new cause: op1-wrong" in place.summary()
     assert "1 new failures" in place.summary()
 
 
