@@ -172,7 +172,7 @@ def _merge(options: argparse.Namespace) -> int:
 
 def _compare(options: argparse.Namespace) -> int:
     comparison = compare(read_record(options.old), read_record(options.new))
-    print("\n".join([*comparison.causes, *comparison.details, comparison.line]))
+    print("\n".join([*comparison.notes, *comparison.causes, *comparison.details, comparison.line]))
     return comparison.exit_code
 
 

@@ -124,7 +124,7 @@ def _conformance(backend: Backend, night: Path, earlier: Sequence[Path], judgeme
         except (KeyError, TypeError, AttributeError):
             continue
         backend.compared = f"{comparison.line} (since {folder.name})"
-        backend.changes = list(comparison.causes)
+        backend.changes = [*comparison.notes, *comparison.causes]
         judgement.alarms += [Alarm("new failure", backend.name, text) for text in comparison.details if text.startswith("new: ")]
         hidden = len(comparison.new_failures) - sum(text.startswith("new: ") for text in comparison.details)
         if hidden > 0:

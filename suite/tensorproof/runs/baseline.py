@@ -20,6 +20,8 @@ class Comparison:
     new_failures: tuple[str, ...]
     fixed: tuple[str, ...]
     missing: tuple[str, ...]
+    notes: tuple[str, ...]
+    """What a person must know before the rest: that instruction sets differ."""
     causes: tuple[str, ...]
     """The causes that are new, fixed or changed, in a line each."""
     details: tuple[str, ...]
@@ -47,7 +49,7 @@ def compare(old: Record, new: Record) -> Comparison:
     elif quick == [False, True]:
         planned = _planned_by(new)
         before = {key: check for key, check in before.items() if key in after or planned(check)}
-    new_failures, fixed, details = [], [], []
+    new_failures, fixed, details, notes = [], [], [], []
     for key, check in after.items():
         was = before.get(key, {}).get("status", "absent")
         now = check["status"]
@@ -64,14 +66,14 @@ def compare(old: Record, new: Record) -> Comparison:
         details = [*details[:SHOWN], f"… and {len(details) - SHOWN} more"]
     sets = [(record.header.get("instructions") or {}).get("name", "unknown") for record in (old, new)]
     if sets[0] != sets[1]:
-        details.insert(0, f"the records are of different instruction sets: {sets[0]}, then {sets[1]}; kernels may differ")
+        notes.append(f"the records are of different instruction sets: {sets[0]}, then {sets[1]}; kernels may differ")
     line = f"{_title(old, new)}: {len(new_failures)} new failures, {len(fixed)} fixed, {len(missing)} missing"
     if quick[0] != quick[1]:
         which, one = ("earlier", old) if quick[0] else ("later", new)
         line += f"; the {which} run was made with --quick: only its {len(one.checks)} checks are compared"
     # Of runs that checked different things, a cause may be missing only for want of looking.
     causes = compared_causes(old, new) if quick[0] == quick[1] else []
-    return Comparison(tuple(new_failures), tuple(fixed), tuple(missing), tuple(causes), tuple(details), line)
+    return Comparison(tuple(new_failures), tuple(fixed), tuple(missing), tuple(notes), tuple(causes), tuple(details), line)
 
 
 def _title(old: Record, new: Record) -> str:

@@ -185,7 +185,7 @@ def finish(run: Run, exitstatus: int) -> int:
     lines.append(f"record: {run.path}")
     if run.baseline is not None:
         comparison: Comparison = compare(run.baseline, run.record)
-        lines += [*comparison.causes, *comparison.details, comparison.line]
+        lines += [*comparison.notes, *comparison.causes, *comparison.details, comparison.line]
         exitstatus = comparison.exit_code
     run.lines, run.verdict = lines, verdict_text(judged)
     return exitstatus

@@ -4,13 +4,12 @@ A declaration holds for the instruction sets on which a strict run of the whole 
 lists them. A run elsewhere takes it as it is, says that it was never verified there, and does not call it stale.
 """
 
+import re
 import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
-
-import tomlkit
 
 from tensorproof.errors import UsageError
 from tensorproof.instructions import level_of
@@ -71,6 +70,28 @@ def findings_by_declaration(record: Record) -> tuple[dict[str, int], dict[str, i
     return dict(matched), dict(passed)
 
 
+def with_lists(text: str, verified: Mapping[str, list[list[str]]]) -> str:
+    """The text of a file of declarations with these lists at the ends of its tables; all else stays where it is.
+
+    It is done by lines, since the libraries that keep comments put tables of one kind together.
+    """
+    numbers = dict.fromkeys(verified, 0)
+    parts = re.split(r"(?m)^(?=\[\[)", text)
+    for index, part in enumerate(parts):
+        found = re.match(r"\[\[(\w+)\]\]", part)
+        if found is None or found[1] not in verified:
+            continue
+        names = verified[found[1]][numbers[found[1]]]
+        numbers[found[1]] += 1
+        if names:
+            table = re.match(r"(?:.+\n)+", part)  # up to the first empty line; comments of the next section follow it
+            assert table is not None
+            bare = re.sub(r"(?m)^verified = .*\n", "", table[0])
+            line = ", ".join(f'"{name}"' for name in names)
+            parts[index] = f"{bare}verified = [{line}]\n{part[table.end() :]}"
+    return "".join(parts)
+
+
 def update_verified(path: Path, records: Iterable[Record]) -> list[str]:
     """Write into a file of declarations on which instruction sets these records verify them; what was done, in lines.
 
@@ -81,10 +102,11 @@ def update_verified(path: Path, records: Iterable[Record]) -> list[str]:
         UsageError: the file cannot be read or written, or a record is not of such a run.
     """
     try:
-        document = tomlkit.parse(path.read_text(encoding="utf-8"))
-        plain = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        tables = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise UsageError(f"declarations file {path.name}: {error}") from None
+    verified = {kind: [list(table.get("verified", [])) for table in tables.get(kind, [])] for kind in KINDS}
     lines = []
     for record in records:
         if not _is_whole(record):
@@ -93,7 +115,7 @@ def update_verified(path: Path, records: Iterable[Record]) -> list[str]:
         matched, passed = findings_by_declaration(record)
         recorded = [item for item in record.header["declarations"] if str(item["source"]).startswith(f"{path.name}: ")]
         for kind in KINDS:
-            for number, table in enumerate(plain.get(kind, [])):
+            for number, table in enumerate(tables.get(kind, [])):
                 # By content, since a table may have moved since.
                 item = next((item for item in recorded if item["kind"] == kind and _bare(item) == _bare(table)), None)
                 source = item["source"] if item else ""
@@ -102,11 +124,10 @@ def update_verified(path: Path, records: Iterable[Record]) -> list[str]:
                         f"{source}: {passed[source]} of {matched[source]} checks pass on {here}; limit it with instructions"
                     )
                 elif matched.get(source) and table.get("attempt", True):
-                    kept = document[kind][number]
-                    kept["verified"] = sorted({*kept.get("verified", []), here})
+                    verified[kind][number] = sorted({*verified[kind][number], here})
         lines.append(f"{record.name}: {len(matched)} declarations speak of checks on {here}")
     try:
-        path.write_text(tomlkit.dumps(document), encoding="utf-8")
+        path.write_text(with_lists(text, verified), encoding="utf-8")
     except OSError as error:
         raise UsageError(f"declarations file {path.name}: cannot be written: {error.strerror}") from None
     return lines
