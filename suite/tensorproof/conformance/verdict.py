@@ -146,16 +146,16 @@ class _Comparison:
     def verdict(self, exact_zero: bool, sign_of_zero: bool) -> Judgement:
         """Rules 2 to 5 in order."""
         if not self.e.any() and not self.equal.all():
-            return self._wrong("exact", "not equal, and the result is exact,", ~self.equal)
+            return self._wrong("exact", ~self.equal)
         signs = (self.r == 0) & (self.y == 0) & (self.e == 0) & (np.signbit(self.r) != np.signbit(self.y))
         if sign_of_zero and signs.any():
-            return self._wrong("sign of zero", "the sign of zero differs", signs)
+            return self._wrong("sign of zero", signs)
         nan = self.bounded & (np.isnan(self.y) != np.isnan(self.r))
         if nan.any():
-            return self._wrong("nan", "NaN in one of output and reference only", nan)
+            return self._wrong("nan", nan)
         overflow = self._overflow()
         if overflow.any():
-            return self._wrong("overflow", "infinite or finite, and should not be,", overflow)
+            return self._wrong("overflow", overflow)
         return self._in_bars(exact_zero)
 
     def _overflow(self) -> NDArray[np.bool_]:
@@ -210,12 +210,16 @@ class _Comparison:
             return "blurred", f"not meaningful in {self.dtype}, 10 bars are {width}; "
         return None
 
-    def _wrong(self, reason: str, text: str, wrong: NDArray[np.bool_]) -> Judgement:
+    def _wrong(self, reason: str, wrong: NDArray[np.bool_]) -> Judgement:
         """A failure other than by distance, told by its first element."""
         index = _first(wrong)
         outside = int(np.count_nonzero(wrong))
-        ulp = float(ulp_distance(self.y[index], self.r[index], self.dtype))
-        line = f"{self.label}: {text} at {list(index)}: {self._values(index)}; {outside} of {self.r.size} outside; {ulp:.2g} ulp"
+        y, r = float(self.y[index]), float(self.r[index])
+        ulp = float(ulp_distance(y, r, self.dtype))
+        fact = deviation_text(y, r, self.dtype)
+        line = f"{self.label}: {fact} at {list(index)}: {self._values(index)}; {outside} of {self.r.size} outside"
+        # No count of ulp leads from a finite value to NaN or infinity.
+        line += f"; {ulp:.2g} ulp" if math.isfinite(ulp) else ""
         return self._judgement(FAILED, reason, line, outside, index)
 
     def _values(self, index: tuple[int, ...]) -> str:
@@ -237,6 +241,34 @@ class _Comparison:
             ulp=float(ulp_distance(self.y[index], self.r[index], self.dtype)),
             **numbers,
         )
+
+
+def deviation_text(got: float, expected: float, dtype: str) -> str:
+    """What is wrong with a value that must not differ from the reference at all, or only if both are finite.
+
+    >>> deviation_text(0.0, math.nan, "float32")
+    'finite where the reference is NaN'
+    >>> deviation_text(math.inf, 3e38, "float32")
+    'overflowed to inf where the reference is finite'
+    >>> deviation_text(3e38, 4e38, "float32")
+    'finite where the reference exceeds the largest float32'
+    """
+    kind, other = _kind(got), _kind(expected)
+    exceeds = other == "finite" and abs(expected) > format_of(dtype).fmax
+    if got == expected == 0:
+        return f"{got:g} where the reference is {expected:g}"
+    if kind in ("inf", "-inf") and other == "finite" and not exceeds:
+        return f"overflowed to {kind} where the reference is finite"
+    if exceeds:
+        side = "is below the lowest" if expected < 0 else "exceeds the largest"
+        return f"{kind} where the reference {side} {dtype}"
+    return f"{kind} where the reference is {other}" if kind != other else "differs from the exact reference"
+
+
+def _kind(value: float) -> str:
+    if math.isfinite(value):
+        return "finite"
+    return "NaN" if math.isnan(value) else f"{value:g}"
 
 
 def _first(mask: Any) -> tuple[int, ...]:

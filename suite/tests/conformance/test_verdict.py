@@ -87,6 +87,35 @@ def test_overflow(sign):
     assert one(-np.inf, FMAX - margin, margin) == (FAILED, "overflow")
 
 
+@pytest.mark.parametrize(
+    ("y", "r", "e", "fact"),
+    [
+        (np.nan, 1.0, 1e-7, "NaN where the reference is finite"),
+        (np.nan, -np.inf, 0.0, "NaN where the reference is -inf"),
+        (1.0, np.nan, 0.0, "finite where the reference is NaN"),
+        (np.inf, np.nan, 0.0, "inf where the reference is NaN"),
+        (np.inf, 3e38, 1e30, "overflowed to inf where the reference is finite"),
+        (FMAX, -np.inf, 0.0, "finite where the reference is -inf"),
+        (-np.inf, np.inf, 0.0, "-inf where the reference is inf"),
+        (FMAX, 2 * FMAX, 1e30, "finite where the reference exceeds the largest float32"),
+        (np.inf, -2 * FMAX, 1e30, "inf where the reference is below the lowest float32"),
+    ],
+)
+def test_a_message_names_the_fact(y, r, e, fact):
+    line = judged(np.append(ONES, y), np.append(ONES, r), np.append(1e-7 * ONES, e)).line
+    assert line.startswith(f"op sample float32 y: {fact} at [20]: got ")
+    assert "inf ulp" not in line
+
+
+def test_a_message_of_an_exact_result_names_the_fact():
+    assert (
+        ": differs from the exact reference at [1]: got 1, expected 2 ± 0; 1 of 2 outside; "
+        in judged([1.0, 1.0], [1.0, 2.0], 0.0).line
+    )
+    assert ": finite where the reference is NaN at [0]: got 0" in judged([0.0, 1.0], [np.nan, 1.0], 0.0).line
+    assert ": 0 where the reference is -0 at [0]: got 0, expected -0" in judged([0.0], [-0.0], 0.0, sign_of_zero=True).line
+
+
 def test_the_largest_distance():
     y = np.ones((10, 10))
     y[2, 3] = 1 + 9.9e-6
