@@ -259,7 +259,8 @@ def _raise_outcome(result: Result, options: argparse.Namespace) -> None:
         wrong = [item["line"] for item in result.findings if item.get("outcome") == "failed"][:6]
         lines += [line for line in wrong if line != result.message]
         if result.traceback:
-            lines.append(result.traceback)
+            # Its last line is the message again, unless that was cut.
+            lines += [line for line in result.traceback.splitlines() if line != result.message]
         lines.append(f"reproduce: {command_for(result.case, options)}")
         pytest.fail("\n".join(dict.fromkeys(lines)), pytrace=False)
 
@@ -344,6 +345,7 @@ def pytest_handlecrashitem(crashitem: str, report: Any) -> None:
     where = frames_of_dump(dump.read_text(encoding="utf-8", errors="replace")) if dump.exists() else ""
     result = Result(case, status, message, traceback=where, duration_ns=int(elapsed * 1e9))
     report.tensorproof = result_to_record(result, config.option)
+    report.location = (*report.location[:2], crashitem.rpartition("::")[2])  # the heading; xdist names the file only
     lines = [f"{status.replace('_', ' ')}: {message}", where, f"reproduce: {command_for(case, config.option)}"]
     report.longrepr = "\n".join(line for line in lines if line)
 

@@ -30,6 +30,7 @@ class TerminalPlugin:
 
         live = bool(reporter.isatty) and reporter.verbosity == 0
         self.progress = Progress(write, len(self.run.planned), writer.fullwidth, live)
+        reporter.showfspath = False  # else the name of the file stands before the line
         reporter._show_progress_info = False  # pytest's own percentages; it has no option that can be set from here
 
     @pytest.hookimpl(wrapper=True)
@@ -43,6 +44,12 @@ class TerminalPlugin:
         check = getattr(report, "tensorproof", None)
         if self.progress is not None and check is not None:
             self.progress.add(check)
+
+    @pytest.hookimpl(tryfirst=True, optionalhook=True)
+    def pytest_testnodedown(self) -> None:
+        """Make room for what xdist says of a worker that ended."""
+        if self.progress is not None:
+            self.progress.clear()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self) -> None:

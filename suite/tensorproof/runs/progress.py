@@ -1,6 +1,7 @@
 """Progress of a conformance run: one line with the time left in a terminal, a line for each tenth of the run elsewhere.
 
-A failure is named when it happens. What checks say is cut to the terminal's width and holds no control characters.
+A failure is named when it happens, without control characters, and cut to the width of a terminal. A log holds all of it: it
+has no width, and whoever reads it cannot ask again.
 """
 
 import time
@@ -12,6 +13,8 @@ from tensorproof.runs.causes.symptoms import BAD
 
 SECONDS_BETWEEN = 0.2
 """How often the line is written anew at most."""
+ENDED = ("crashed", "timed_out", "out_of_memory")
+"""After these xdist says that it starts another worker; the line waits for the next check."""
 
 
 def duration_text(seconds: float) -> str:
@@ -63,11 +66,13 @@ class Progress:
         if check["status"] in BAD:
             self.failed += 1
             self.clear()
-            self._write(failure_text(check)[: self._width] + "\n")
+            self._write(failure_text(check)[: self._width if self._live else None] + "\n")
+        if check["status"] in ENDED:
+            return
         now = time.monotonic()
         text = progress_text(self.done, self._planned, self.failed, now - self._began)
         tenth = 10 * self.done // max(1, self._planned)
-        if self._live and now - self._shown >= SECONDS_BETWEEN:
+        if self._live and (not self._length or now - self._shown >= SECONDS_BETWEEN):
             self._shown = now
             text = text[: self._width]
             self._write("\r" + text.ljust(self._length))

@@ -66,10 +66,21 @@ def test_what_a_person_reads_of_a_broken_backend(output):
     assert any("in tanh" in line for line in output[crash : crash + 5])
     assert not any("xdist" in line or "_pytest" in line or "conformance/" in line for line in output[crash : crash + 5])
 
+    assert any(line.startswith("_") and " test_forward[mine:cpu-eager-tanh" in line for line in output), "its heading is its name"
+
     error = next(index for index, line in enumerate(output) if line.startswith("error: RuntimeError"))
-    assert "in sigmoid" in "\n".join(output[error : error + 4])
+    end = next(index for index in range(error, len(output)) if output[index].startswith("reproduce: "))
+    assert "in sigmoid" in "\n".join(output[error:end])
+    assert sum("RuntimeError" in line for line in output[error:end]) == 1
     assert "\x1b" not in text
     assert not any(line.endswith("%]") for line in output)
+
+
+def test_without_workers_each_line_of_progress_stands_alone(tensorproof):
+    output = tensorproof("check", "numpy", "--check=forward", "--op=relu", "--dtype=float32", "-n0").text.splitlines()
+    progress = [line for line in output if " checks (" in line]
+    assert 5 < len(progress) <= 10
+    assert all(line[0].isdigit() for line in progress)
 
 
 def test_checks_of_another_checkout_are_refused(tmp_path):

@@ -37,6 +37,24 @@ def test_a_failure_is_named_when_it_happens_cut_to_the_width():
     assert first.rpartition("\r")[2] == "FAILED relu nan_each_lane float32 eager forward: y: ?[31mwrong"[:59]
 
 
+def test_a_log_holds_the_whole_message():
+    long = {**FAILED, "message": "relu nan_each_lane float32 y: " + "wrong " * 40 + "end"}
+    assert "wrong end\n" in shown(False, [long])
+
+
+def test_the_line_stands_below_a_failure_whatever_the_time():
+    texts: list[str] = []
+    progress = Progress(texts.append, 20, 60, True)
+    progress.add(PASSED)
+    progress.add(FAILED)
+    assert texts[-1].startswith("\r2 of 20 checks (10 %), 1 failed")
+
+
+def test_the_line_waits_after_a_check_that_ended_its_worker():
+    crashed = {**CHECK, "status": "crashed", "message": "the process ended (signal 11)"}
+    assert shown(True, [PASSED, crashed]).endswith("\n"), "what xdist says of its workers follows"
+
+
 def test_a_check_that_ended_its_process_is_named_by_its_kind():
     assert failure_text({**CHECK, "status": "timed_out", "message": "still running after 2 s"}).startswith("TIMED OUT relu")
 

@@ -5,7 +5,7 @@ import pytest
 from tensorproof.conformance.selection.cases import samples_of
 from tensorproof.contract.backends import specification
 from tensorproof.runs.records import Record
-from tensorproof.runs.summary import verdict
+from tensorproof.runs.summary import table_text, verdict
 
 HEADER = {"seed": 0, "declarations": [], "left_out": {}, "planned": 0, "options": {"profile": "core"}}
 
@@ -83,3 +83,29 @@ def test_a_limit_within_a_convention_that_is_offered_counts():
     )
     assert verdict(run)["word"] == "does not conform"
     assert verdict(run)["excused"] == 0
+
+
+def test_the_suites_own_time_is_that_of_checks_that_ran_to_their_end():
+    times = {
+        "passed": 5,
+        "failed": 7,
+        "unsupported": 90,
+        "not_run": 90,
+        "timed_out": 90_000,
+        "crashed": 90_000,
+        "out_of_memory": 90_000,
+    }
+    run = record(*(("tanh", "size_large", status) for status in times))
+    for check, milliseconds in zip(run.checks, times.values(), strict=True):
+        check.update(
+            duration_ns=milliseconds * 1_000_000,
+            framework_ns=1_000_000,
+            dtype="float32",
+            message="",
+            findings=[],
+            command="",
+            declaration="",
+            traceback="",
+        )
+    run.header.update(backend="made_up", device="cpu")
+    assert "time: framework and compilers 0.0 s, reference and verdict 0.0 s (5.00 ms a check)" in table_text(run)
