@@ -56,8 +56,8 @@ def tensorproof(tmp_path: Path) -> Runner:
     def run(*arguments: str, path: Path | None = None, environment: dict[str, str] | None = None) -> Outcome:
         variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         if path:
-            # What is tested stays in front: another checkout may be the one that is installed.
-            variables["PYTHONPATH"] = os.pathsep.join([*filter(None, [variables.get("PYTHONPATH")]), str(path)])
+            # What is tested may be another checkout than the one that is installed.
+            variables["PYTHONPATH"] = os.pathsep.join([str(path), *filter(None, [variables.get("PYTHONPATH")])])
         command = [sys.executable, "-c", "import sys; from tensorproof.cli import main; sys.exit(main())", *arguments]
         done = subprocess.run(
             command,
