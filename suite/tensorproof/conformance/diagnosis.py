@@ -23,6 +23,9 @@ from tensorproof_reference.rounding import format_of, round_to
 LARGEST = 50_000
 """Elements of all inputs beyond which no mistake is computed: the smaller samples tell enough."""
 
+MANY = 100_000
+"""Steps after which 1 - 0.999ᵗ is 1 in float64; NAdam's product has as many factors, so more would fill the memory."""
+
 GEOMETRY = ("stride", "dilation", "padding", "window", "output_padding")
 """Keywords with an entry for each of two axes."""
 
@@ -46,7 +49,7 @@ def _keywords(expectation: Expectation) -> Iterator[Alternative]:
         if name == "epsilon":
             others["no epsilon"] = 0.0
         if name == "taken":
-            others["no bias correction"] = 10**9
+            others["no bias correction"] = MANY
         if name in GEOMETRY and isinstance(value, tuple) and len(value) == 2:
             if all(isinstance(item, tuple) for item in value):
                 others[f"sides of {name} exchanged"] = tuple(tuple(reversed(item)) for item in value)
