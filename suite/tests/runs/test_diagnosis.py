@@ -75,3 +75,14 @@ def test_two_mistakes_that_fit_are_none():
     for finding in failed(record):
         finding["fits"] = [*finding["fits"], "another"]
     assert all(not cause["diagnosis"] for cause in causes_of(record))
+
+
+def test_a_mistake_that_cannot_be_computed_changes_no_verdict():
+    from tensorproof.conformance import diagnosis
+
+    class Broken:
+        @property
+        def outputs(self):
+            raise IndexError("no formula was written for this")
+
+    assert diagnosis._expected_of(Broken(), "y") == {}
