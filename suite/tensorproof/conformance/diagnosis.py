@@ -149,7 +149,7 @@ def _alternatives(expectation: Expectation) -> tuple[tuple[str, Expectation], ..
 def _expected_of(alternative: Expectation, name: str) -> Mapping[str, Expected]:
     """Outputs, or gradients with ``d_`` before their paths; none where the reference cannot compute the mistake.
 
-    A mistake may give arguments that no formula was written for. Whatever that raises, the failure itself stands as it was judged.
+    A mistake may give arguments that no formula was written for. Whatever that raises, the failure stands as it was judged.
     """
     try:
         if not name.startswith("d_"):
