@@ -19,10 +19,12 @@ import pytest
 import tensorproof
 from tensorproof.conformance.checks import Judge, Result, run_check
 from tensorproof.conformance.findings import Session
-from tensorproof.conformance.selection.cases import Case, seconds_for
+from tensorproof.conformance.reference_process.client import ReferenceProcess
+from tensorproof.conformance.reference_process.store import default_folder
+from tensorproof.conformance.selection.cases import Case, samples_of, seconds_for
 from tensorproof.conformance.selection.options import add_selection_options, command_for
 from tensorproof.conformance.selection.plan import Plan
-from tensorproof.contract.backends import load
+from tensorproof.contract.backends import load, specification
 from tensorproof.contract.compile_cache import programs_folder
 from tensorproof.contract.description import describe, describe_apart, switches_for
 from tensorproof.errors import UsageError
@@ -146,6 +148,7 @@ def _configure(config: pytest.Config) -> None:
         with warnings.catch_warnings():
             # Other people's frameworks may warn as they please; that is no failure of conformance.
             warnings.simplefilter("ignore")
+            source = _reference(config)
             backend = load(option.backend)
             plan = Plan(option, describe(backend, option.device))
             if option.compile_cache is not None:
@@ -157,6 +160,7 @@ def _configure(config: pytest.Config) -> None:
             plan.declared,
             option.seed,
             attempt_unsupported=option.strict_declarations,
+            source=source,
         )
     if option.instructions:
         require_taken(option.backend, option.instructions, plan.description.kernels)
@@ -166,6 +170,16 @@ def _configure(config: pytest.Config) -> None:
         config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="tensorproof_", ignore_cleanup_errors=True)
         config.add_cleanup(config.stash[FOLDER].cleanup)
         config.pluginmanager.register(TerminalPlugin(config, config.stash[RUN]), "tensorproof terminal")
+
+
+def _reference(config: pytest.Config) -> ReferenceProcess:
+    """The source of expectations. It is made, as all samples are, before a plugin is imported that could change NumPy."""
+    option = config.option
+    for operation in specification().values():
+        samples_of(operation, option.seed)
+    source = ReferenceProcess(None if option.no_reference_cache else option.reference_cache or default_folder())
+    config.add_cleanup(source.close)
+    return source
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

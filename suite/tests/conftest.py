@@ -62,7 +62,7 @@ def tensorproof(tmp_path: Path) -> Runner:
         done = subprocess.run(
             command,
             cwd=tmp_path,
-            env={**variables, **(environment or {})},
+            env={**variables, "XDG_CACHE_HOME": str(tmp_path / "cache"), **(environment or {})},
             capture_output=True,
             text=True,
             timeout=300,

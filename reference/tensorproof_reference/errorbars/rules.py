@@ -114,13 +114,16 @@ def finish(precision: Precision, value: Floats, bar: Floats) -> tuple[Floats, Fl
 
 def rounded(precision: Precision, value: Floats, carried: Sequence[Floats], roundings: float = 1.0) -> tuple[Floats, Floats]:
     """A result of one step: its operands' shares of the error, and ``roundings`` roundings of its own."""
-    own = (roundings * precision.u) * value
-    squares = np.square(own)
+    squares = np.asarray((roundings * precision.u) * value)
+    np.square(squares, out=squares)
+    scratch = np.empty_like(squares)  # large arrays are dear to allocate
     for share in carried:
-        squares += np.square(share)
+        squares += np.square(share, out=scratch) if share.shape == scratch.shape else np.square(share)
     if np.add.reduce(squares, axis=None) < np.inf and not (precision.wide and _least(squares) < 1e-280):
-        return value, np.sqrt(squares) + precision.tiny * (value != 0)  # finite bars: the value is finite too
-    return finish(precision, value, rss([own, *carried]))
+        bar = np.sqrt(squares, out=squares)  # finite bars: the value is finite too
+        bar += np.multiply(precision.tiny, value != 0, out=scratch)
+        return value, bar
+    return finish(precision, value, rss([(roundings * precision.u) * value, *carried]))
 
 
 def _least(array: Floats) -> float:

@@ -24,6 +24,7 @@ from tensorproof.conformance.randomness import random_findings
 from tensorproof.conformance.selection.cases import Case
 from tensorproof.conformance.training import check_fitting, check_training
 from tensorproof.contract.models import implementation_of
+from tensorproof.contract.untouched import message_of_replaced, replaced
 from tensorproof.errors import frames, printable
 from tensorproof_reference import trees
 from tensorproof_reference.sample_classes import class_of
@@ -176,15 +177,12 @@ def _after_other_values(case: Case, expectation: Expectation, run: Run, first: A
     """A call with halved arrays gives something else, wherever the reference does: results are not kept."""
     leaves = expectation.arguments.leaves
     chosen = run.function.primal_paths or [path for path, leaf in leaves.items() if is_floating(leaf)]
-    halved = {path: leaves[path] * 0.5 for path in chosen}
-    inputs = trees.replace_leaves(expectation.arguments.inputs, lambda path, leaf: halved.get(path, leaf))
-    operation, sample = expectation.operation, expectation.sample
-    with np.errstate(all="ignore"):
-        results = operation.function(**inputs, **sample.keywords)
+    inputs = trees.replace_leaves(expectation.arguments.inputs, lambda path, leaf: leaf * 0.5 if path in chosen else leaf)
+    halved = expectation.of(replace(expectation.sample, inputs=inputs))
     cotangents = run.native_cotangents() if first.gradients else None
-    other = run.run(run.native_arguments(halved), cotangents)
+    other = run.run(run.native_arguments({path: halved.arguments.leaves[path] for path in chosen}), cotangents)
     findings = []
-    for name, value in trees.leaves_by_name(operation.outputs, results).items():
+    for name, (value, _) in halved.outputs.items():
         before, _ = expectation.outputs[name]
         change = np.abs(value - before) > 0.01 * np.abs(before)
         if name in other.outputs and np.any(change) and _same(other.outputs[name].value, first.outputs[name].value):
@@ -227,7 +225,7 @@ def check_randomness(session: Session, case: Case) -> list[Finding]:
 
     def draw(seed: int) -> Answers:
         sample = replace(expectation.sample, keywords={**expectation.sample.keywords, "seed": seed})
-        seeded = Expectation(expectation.operation, sample, case.dtype, session.seed, expectation.precision)
+        seeded = expectation.of(sample)
         answers = session.runs.of(seeded, case.mode, expectation.arguments.primal_paths).first(gradient)
         placements.update(answer.device or "unverified" for answer in answers.outputs.values())
         return answers
@@ -303,6 +301,8 @@ def run_check(session: Session, case: Case) -> Result:
         result = Result(case, "unsupported", unsupported.text, declaration=unsupported.source)
     else:
         result = _attempt(session, case)
+        if changed := replaced(session.judging):
+            result = Result(case, "error", message_of_replaced(changed))
         passed = result.status == "passed"
         if unsupported is not None:
             result.declaration = unsupported.source

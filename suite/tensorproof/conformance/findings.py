@@ -9,9 +9,10 @@ import numpy as np
 from tensorproof.backend import Backend
 from tensorproof.conformance.diagnosis import fits
 from tensorproof.conformance.execution import Answer, Answers, Run, Runs
-from tensorproof.conformance.expectation import Expectation, Expected, expectation_of
+from tensorproof.conformance.expectation import Expectation, Expected, Source, computed, expectation_of
 from tensorproof.conformance.selection.cases import Case, Declared
 from tensorproof.conformance.verdict import Judgement, judge, plain
+from tensorproof.contract.untouched import judging_functions
 from tensorproof_reference.errorbars.rules import Precision, precision_of
 from tensorproof_reference.operation import Operation
 
@@ -48,6 +49,7 @@ class Session:
         declared: Declared,
         seed: int,
         attempt_unsupported: bool = False,
+        source: Source = computed,
     ) -> None:
         self.backend = backend
         self.device = device
@@ -55,7 +57,9 @@ class Session:
         self.declared = declared
         self.seed = seed
         self.attempt_unsupported = attempt_unsupported
+        self.source = source
         self.runs = Runs(backend, device)
+        self.judging = judging_functions()
 
     def precision(self, case: Case) -> Precision:
         """The arithmetic that the backend is held to."""
@@ -64,7 +68,7 @@ class Session:
     def expectation(self, case: Case) -> Expectation:
         """What the reference expects."""
         operation, sample = self.specification[case.operation], self.declared.sample(case)
-        return expectation_of(operation, sample, case.dtype, self.seed, self.precision(case))
+        return expectation_of(operation, sample, case.dtype, self.seed, self.precision(case), self.source)
 
     def run(self, case: Case) -> Run:
         """The run that the checks of this case's sample, dtype and mode share."""

@@ -42,11 +42,11 @@ def training_steps(expectation: Expectation, backend: Backend, device: str, mode
     for number in range(STEPS):
         inputs |= {**training_batch(model, stream, number), "taken": np.asarray(number, np.int64)}
         given = replace(sample, inputs=inputs)
-        current = Expectation(operation, given, expectation.dtype, expectation.seed, expectation.precision)
+        current = expectation.of(given)
         answers = run.run(run.native_arguments(current.arguments.leaves), None)
         if dropout_layers(model):
             told = replace(given, keywords={**given.keywords, "drawn": drawn_by(model, current, answers)})
-            current = Expectation(operation, told, expectation.dtype, expectation.seed, expectation.precision)
+            current = expectation.of(told)
         yield Step(number, current, answers)
         values = {path: value for path, (value, _) in current.outputs.items()}
         inputs |= {name: _rebuilt(inputs[name], values, name) for name in ("parameters", "state", "slots")}

@@ -9,6 +9,7 @@ import pluggy
 
 from tensorproof.backend import PROJECT, Backend, PluginError, did_you_mean
 from tensorproof.contract import hookspecs
+from tensorproof.contract.untouched import judging_functions, message_of_replaced, replaced
 from tensorproof.errors import UsageError
 from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.operation import Operation
@@ -32,16 +33,21 @@ def load(name: str) -> Backend:
     """Import the backend's plugin and return the backend.
 
     Raises:
-        UsageError: there is no backend of that name, or its plugin is broken (the message shows its error).
+        UsageError: there is no backend of that name, or its plugin is broken (the message shows its error), or replaces
+            functions that verdicts are computed with.
     """
     points = installed()
     if name not in points:
         raise UsageError(f"no backend is called {name!r}{did_you_mean(name, points)}; installed: {', '.join(points) or 'none'}")
+    before = judging_functions()
     try:
         module = points[name].load()
     except Exception as error:
         raise UsageError(_broken(name, points[name], error)) from error
-    return backend_of(module, name)
+    backend = backend_of(module, name)
+    if changed := replaced(before):
+        raise UsageError(f"backend {name!r}: {message_of_replaced(changed)}")
+    return backend
 
 
 def backend_of(module: ModuleType | object, name: str) -> Backend:

@@ -64,6 +64,14 @@ def add_selection_options(add: Adder) -> None:
     add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")
     kept = "keep compiled programs here for later runs (default: where the framework keeps them, if it does)"
     add(COMPILE_CACHE, type=Path, default=None, metavar="DIR", help=kept)
+    add(
+        "--reference-cache",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="keep what the reference computes here for later runs (default: the user's folder for caches)",
+    )
+    add("--no-reference-cache", action="store_true", help="keep nothing of what the reference computes")
     add("--baseline", default=None, metavar="RUN", help="compare with an earlier record; exit 1 only for what is newly wrong")
     add("--time-budget", type=float, default=None, metavar="SECONDS", help="start no further check after this time")
     add(
