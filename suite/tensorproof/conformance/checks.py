@@ -5,12 +5,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tensorproof.backend import Unsupported
+from tensorproof.conformance.compiled import compiled_in
 from tensorproof.conformance.execution import Answers, Run, is_out_of_memory
-from tensorproof.conformance.expectation import Expectation, is_floating
+from tensorproof.conformance.expectation import Expectation
 from tensorproof.conformance.findings import (
     Finding,
     Session,
@@ -20,12 +18,12 @@ from tensorproof.conformance.findings import (
     placed,
     unless_near_a_branch,
 )
+from tensorproof.conformance.purity import purity_findings
 from tensorproof.conformance.randomness import random_findings
 from tensorproof.conformance.selection.cases import Case
 from tensorproof.conformance.training import check_fitting, check_training
 from tensorproof.contract.models import implementation_of
 from tensorproof.errors import frames, printable
-from tensorproof_reference import trees
 from tensorproof_reference.sample_classes import class_of
 
 STATUSES = (
@@ -42,7 +40,8 @@ STATUSES = (
     "not_run",
 )
 """What can become of a check. ``failed`` is a wrong value, ``error`` an exception; ``crashed``, ``timed_out`` and
-``out_of_memory`` ended the process or the call; ``fell_back`` was computed on another device than asked."""
+``out_of_memory`` ended the process or the call; ``fell_back`` was computed on another device than asked, or eagerly in a
+compiled mode."""
 
 
 @dataclass
@@ -66,6 +65,8 @@ class Result:
     source: str = ""
     placement: str = ""
     """Where the results were computed, or ``unverified``."""
+    compiled: dict[str, int] = field(default_factory=dict)
+    """What compiling did, by ``Backend.compile_counters``; nothing in eager mode, and where the framework does not tell."""
     duration_ns: int = 0
     framework_ns: int = 0
 
@@ -168,55 +169,9 @@ def check_fused(session: Session, case: Case) -> list[Finding]:
     return [*judged_outputs(case, expectation, answers, outputs), *judged_gradients(case, expectation, answers, gradients)]
 
 
-def _same(first: NDArray[Any], second: NDArray[Any]) -> bool:
-    return first.shape == second.shape and bool(np.array_equal(first, second, equal_nan=first.dtype.kind == "f"))
-
-
-def _after_other_values(case: Case, expectation: Expectation, run: Run, first: Answers) -> list[Finding]:
-    """A call with halved arrays gives something else, wherever the reference does: results are not kept."""
-    leaves = expectation.arguments.leaves
-    chosen = run.function.primal_paths or [path for path, leaf in leaves.items() if is_floating(leaf)]
-    halved = {path: leaves[path] * 0.5 for path in chosen}
-    inputs = trees.replace_leaves(expectation.arguments.inputs, lambda path, leaf: halved.get(path, leaf))
-    operation, sample = expectation.operation, expectation.sample
-    with np.errstate(all="ignore"):
-        results = operation.function(**inputs, **sample.keywords)
-    cotangents = run.native_cotangents() if first.gradients else None
-    other = run.run(run.native_arguments(halved), cotangents)
-    findings = []
-    for name, value in trees.leaves_by_name(operation.outputs, results).items():
-        before, _ = expectation.outputs[name]
-        change = np.abs(value - before) > 0.01 * np.abs(before)
-        if name in other.outputs and np.any(change) and _same(other.outputs[name].value, first.outputs[name].value):
-            findings.append(Finding("failed", f"{case.operation} {case.sample} {name}: other inputs gave the same result"))
-    return findings
-
-
 def check_purity(session: Session, case: Case) -> list[Finding]:
-    """The call leaves its inputs and cotangents as they were, and gives the same again."""
-    expectation = session.expectation(case)
-    run = session.run(case)
-    gradient = _runs_with_gradient(session, case, run)
-    first = run.first(gradient)
-    primals, constants, cotangents = run.given[gradient]
-    findings = []
-    second = run.run((primals, constants), cotangents)
-    for before, after in ((first.outputs, second.outputs), (first.gradients, second.gradients)):
-        for name, answer in before.items():
-            again = after[name]
-            if answer is not None and again is not None and not _same(answer.value, again.value):
-                findings.append(Finding("failed", f"{case.operation} {case.sample} {name}: the same call gave two results"))
-    if class_of(expectation.sample) == "plain":
-        findings += _after_other_values(case, expectation, run, first)
-    leaves = expectation.arguments.leaves
-    paths = (*run.function.primal_paths, *run.function.constant_paths)
-    for path, value in zip(paths, (*primals, *constants), strict=True):
-        if not _same(run.answer(path, value, leaves[path].shape).value, leaves[path]):
-            findings.append(Finding("failed", f"{case.operation} {case.sample}: the call changed its input {path}"))
-    for name, value in zip(expectation.cotangents, cotangents or (), strict=False):
-        if not _same(run.answer(name, value, expectation.cotangents[name].shape).value, expectation.cotangents[name]):
-            findings.append(Finding("failed", f"{case.operation} {case.sample}: the call changed the cotangent of {name}"))
-    return findings or [Finding("passed", "inputs unchanged, results repeat")]
+    """The call leaves its inputs and cotangents as they were, gives the same again, and later calls do not change its results."""
+    return purity_findings(session, case, _runs_with_gradient(session, case, session.run(case)))
 
 
 def check_randomness(session: Session, case: Case) -> list[Finding]:
@@ -274,6 +229,9 @@ def _attempt(session: Session, case: Case) -> Result:
         text = f"{type(error).__name__}: {error}".strip()
         return Result(case, status, printable(text.splitlines()[0])[:500], traceback=frames(error))
     status, message = _worst(findings, case.device)
+    compiled, fallback = compiled_in(session, case)
+    if fallback and status in ("passed", "not_meaningful"):
+        status, message = "fell_back", fallback
     placements = sorted({finding.placement for finding in findings if finding.placement})
     return Result(
         case,
@@ -281,6 +239,7 @@ def _attempt(session: Session, case: Case) -> Result:
         message,
         findings=[dict(finding.record) for finding in findings if finding.record],
         placement=", ".join(placements),
+        compiled=compiled,
     )
 
 
@@ -292,7 +251,7 @@ def run_check(session: Session, case: Case) -> Result:
     declaration was never verified it is not stale but unverified.
     """
     start = time.perf_counter_ns()
-    session.runs.clock.framework_ns = 0
+    session.runs.clock.begin()
     table = session.backend.operations
     unsupported = session.declared.first("unsupported", case)
     known = session.declared.first("known_failure", case)
