@@ -92,7 +92,7 @@ def check_forward(session: Session, case: Case) -> list[Finding]:
     expectation = session.expectation(case)
     run = session.run(case)
     if expectation.sample.raises:
-        return _raises(run, case)
+        return _raises(session, run, case)
     together = case.mode != "eager" and _runs_with_gradient(session, case, run)
     findings = judged_outputs(case, expectation, run.first(together), expectation.outputs)
     alone = class_of(expectation.sample) == "plain" and case.dtype == "float32" and expectation.operation.model is None
@@ -119,7 +119,8 @@ def _runs_with_gradient(session: Session, case: Case, run: Run) -> bool:
     return True
 
 
-def _raises(run: Run, case: Case) -> list[Finding]:
+def _raises(session: Session, run: Run, case: Case) -> list[Finding]:
+    """An error, unless the backend declares another convention than the one by which there is an error."""
     arguments = run.native_arguments()
     try:
         # Only the backend's own error counts, so nothing here asks the reference, which raises too.
@@ -131,6 +132,10 @@ def _raises(run: Run, case: Case) -> list[Finding]:
         if is_out_of_memory(error):
             raise
         return [Finding("passed", f"raised {type(error).__name__}, as it should")]
+    asked = run.expectation.sample.keywords
+    for name, value in session.declared.conventions(case.operation).items():
+        if asked.get(name, value) != value:
+            raise Unsupported(f"its convention is {name} = {value!r}, by which there is no error")
     shown = ", ".join(str(value.ravel()[:4]) for value in values)
     return [Finding("failed", f"{case.operation} {case.sample}: expected an error, got {shown}")]
 
@@ -243,6 +248,17 @@ def _attempt(session: Session, case: Case) -> Result:
     )
 
 
+def left_out(session: Session, case: Case) -> Result | None:
+    """The result of a case that is unsupported without being tried: there is no such operation, or a declaration says so."""
+    if case.check != "declared" and implementation_of(session.backend, case.operation) is None:
+        reasons = session.backend.operations.reasons
+        return Result(case, "unsupported", reasons.get(case.operation, "not implemented, and not declared"))
+    declaration = session.declared.first("unsupported", case)
+    if declaration is None or (session.attempt_unsupported and declaration.table.get("attempt", True)):
+        return None
+    return Result(case, "unsupported", declaration.text, declaration=declaration.source)
+
+
 def run_check(session: Session, case: Case) -> Result:
     """Run one check under the declarations that speak of it.
 
@@ -252,15 +268,11 @@ def run_check(session: Session, case: Case) -> Result:
     """
     start = time.perf_counter_ns()
     session.runs.clock.begin()
-    table = session.backend.operations
     unsupported = session.declared.first("unsupported", case)
     known = session.declared.first("known_failure", case)
     implementation = implementation_of(session.backend, case.operation)
-    if case.check != "declared" and implementation is None:
-        result = Result(case, "unsupported", table.reasons.get(case.operation, "not implemented, and not declared"))
-    elif unsupported is not None and not (session.attempt_unsupported and unsupported.table.get("attempt", True)):
-        result = Result(case, "unsupported", unsupported.text, declaration=unsupported.source)
-    else:
+    result = left_out(session, case)
+    if result is None:
         result = _attempt(session, case)
         passed = result.status == "passed"
         if unsupported is not None:
