@@ -261,17 +261,21 @@ class Engine:
         if entry.contender.device != "cpu":
             entry.device = self._ask(entry, launch, "device_times", calls=DEVICE_CALLS)
         entry.memory = self._ask(entry, launch, "memory")
-        # What the system did in between has passed: a second look now, before anything is accused.
-        if accuses(entry.finish["audit"], entry.prepared[0]["footprint"]):
-            again = self._ask(entry, launch, "audit", calls=entry.calls)["audit"]
-            if not accuses(again, entry.prepared[0]["footprint"]):
-                entry.finish["audit"] = again
+        self._look_again(entry, launch)
         self.seconds.preparing += time.perf_counter() - start
         start = time.perf_counter()
         case = group.case(entry.contender, self.operations[group.operation])
         entry.error = judged(case, entry.expected, path, entry.finish["described"])
         path.unlink()
         self.seconds.reference += time.perf_counter() - start
+
+    def _look_again(self, entry: Entry, launch: int) -> None:
+        """Before anything is accused, look a second time: what the system did the first time has passed by now."""
+        footprint = entry.prepared[0]["footprint"]
+        if accuses(entry.finish["audit"], footprint):
+            again = self._ask(entry, launch, "audit", calls=entry.calls)["audit"]
+            if not accuses(again, footprint):
+                entry.finish["audit"] = again
 
     def _release(self, entries: Sequence[Entry]) -> None:
         for entry in entries:
