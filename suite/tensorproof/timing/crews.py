@@ -144,15 +144,15 @@ def require_own_files(crews: Sequence[Crew]) -> None:
     seen: dict[tuple[str, str], str] = {}
     for crew in crews:
         label, backend = crew.origin.environment, crew.origin.backend
-        told = crew.hello.get("loaded", {})
-        names = ", ".join(told.get("files", {}))
-        if told.get("place") == CURRENT_FOLDER:
+        told = crew.hello["loaded"]
+        names = ", ".join(told["files"])
+        if told["place"] == CURRENT_FOLDER:
             raise UsageError(
                 f"--env: {crew.origin.label} loads {names} from the current folder, not from its environment; "
                 "run the command in another folder, and look at PYTHONPATH"
             )
-        key = backend, repr(sorted(told.get("files", {}).items()))
-        if names and key in seen:
+        key = backend, repr(sorted(told["files"].items()))
+        if key in seen:
             raise UsageError(
                 f"--env: {seen[key]} and {label} load the same files of {names} (in {told['place']}); "
                 "give each an environment with a build of its own"

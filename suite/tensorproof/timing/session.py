@@ -172,7 +172,7 @@ def _header(
                 "versions": item.description.versions,
                 "arithmetic": item.description.arithmetic,
                 "instructions": item.description.instructions,
-                "place": crew.hello.get("loaded", {}).get("place", "unknown"),
+                "place": crew.hello["loaded"]["place"],
                 "packages": crew.hello["packages"],
             }
             for crew, item in zip(crews, described, strict=True)

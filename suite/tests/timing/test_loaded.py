@@ -104,12 +104,8 @@ def test_a_checkout_in_the_current_folder_does_not_stand_in_for_what_is_installe
 
 def crew(label: str, **told: object) -> Crew:
     found = Crew(Origin("torch", label, own_python(), None), 1, None, Path())
-    found.hello = {"loaded": told} if told else {}
+    found.hello = {"loaded": told}
     return found
-
-
-def test_an_older_worker_that_does_not_tell_is_not_refused():
-    require_own_files([crew("old"), crew("new")])
 
 
 def test_files_that_differ_in_one_module_are_two_builds():
