@@ -24,8 +24,7 @@ def compiled_in(session: Session, case: Case) -> tuple[dict[str, int], str]:
         return {}, ""
     known = session.backend.breaks_graph(case.operation, case.mode)
     texts = [text for count in told if (text := _fallback(count, known))]
-    where = f"{case.operation} {case.sample}: ran eagerly in mode {case.mode}"
-    return {name: int(number) for name, number in total.items()}, f"{where}: {texts[0]}" if texts else ""
+    return {name: int(number) for name, number in total.items()}, f"ran eagerly in mode {case.mode}: {texts[0]}" if texts else ""
 
 
 def _counts(session: Session, run: Run) -> Mapping[str, int]:
