@@ -13,7 +13,7 @@ from tensorproof.conformance.checks import STATUSES
 from tensorproof.errors import UsageError
 from tensorproof.runs.causes.cause import causes_of, consequences_text
 from tensorproof.runs.records import Record
-from tensorproof.runs.summary import WRONG, left_out_text, verdict, verdict_text
+from tensorproof.runs.summary import WRONG, compiled_in_part_text, left_out_text, verdict, verdict_text
 from tensorproof.runs.verified import instructions_of, lines_about_instructions
 from tensorproof_reports import duels, fields
 from tensorproof_reports import timings as timing_rows
@@ -44,7 +44,7 @@ MEANINGS = {
     "crashed": "the process ended",
     "timed_out": "did not end in time",
     "out_of_memory": "memory ran out",
-    "fell_back": "computed on another device than asked",
+    "fell_back": "computed on another device than asked, or eagerly in a compiled mode",
     "not_run": "planned, but not run",
 }
 
@@ -108,6 +108,7 @@ def _runs(records: Sequence[Record]) -> list[dict[str, Any]]:
                 "complete": record.complete,
                 "notes": record.notes,
                 "left_out": left_out_text(record),
+                "compiled_in_part": compiled_in_part_text(record),
                 "instructions": instructions_of(record),
                 "about_instructions": lines_about_instructions(record),
             }

@@ -318,7 +318,7 @@ def with_verdicts(rows: list[Row], duels: list[Duel]) -> list[Row]:
             mark = " ⚠" if duel.untrusted or duel.doubt else ""
             doubts = [f"not trusted: {', '.join(duel.untrusted)}"] if duel.untrusted else []
             title = "; ".join([f"against {duel.reference}", *doubts, *([duel.doubt] if duel.doubt else [])])
-            cell = Cell(f"{symbol} {word} {units.ratio(duel.ratio)}×{mark}", title, f"duel-{duel.verdict}")
+            cell = Cell(f"{symbol} {word}{duel.factor_text}{mark}", title, f"duel-{duel.verdict}")
         elif row.measured and key in references:
             cell = Cell("reference", "the others are compared with it")
         else:

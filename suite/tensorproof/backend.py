@@ -316,6 +316,24 @@ class Backend:
         """
         return None
 
+    def shares_memory(self, one: Native, other: Native) -> bool | None:
+        """Whether writing to one array changes the other. ``None`` (the default) where no program can write to an array."""
+        return None
+
+    def compile_counters(self) -> Mapping[str, int]:
+        """What compiling did so far in this process, as far as the framework tells: functions that were ``compiled`` and that
+        were ``left_eager`` (a compiler gave them up), ``graph_breaks``, and ``recompiles``.
+
+        A check in a compiled mode during which nothing was compiled, or something left eager, is *fell back*. Without
+        ``compiled`` it is taken on trust.
+        """
+        return {}
+
+    def breaks_graph(self, operation: str, mode: str) -> bool:
+        """Whether a compiler is known to leave a part of an operation eager. Its checks are held to be compiled in part only, and
+        the record says how much was."""
+        return False
+
     # What follows is for timing only.
 
     def set_threads(self, count: int) -> None:
@@ -334,10 +352,6 @@ class Backend:
     def compile_stages(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Mapping[str, int]:
         """Compile what ``forward`` or ``value_and_vjp`` returned, for these arguments: ns by stage (``trace``, ``lower``,
         ``compile``), as far as the framework tells them apart. What is left happens in the first call."""
-        return {}
-
-    def compile_counters(self) -> Mapping[str, int]:
-        """How often, in this process, compiling broke a graph (``graph_breaks``) and was done anew (``recompiles``)."""
         return {}
 
     def reset_peak_memory(self, device: str) -> bool:

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 import pytest
 
 import tensorproof
-from tensorproof.conformance.checks import Judge, Result, run_check
+from tensorproof.conformance.checks import Judge, Result, left_out, run_check
 from tensorproof.conformance.findings import Session
 from tensorproof.conformance.reference_process.client import ReferenceProcess
 from tensorproof.conformance.reference_process.store import default_folder
@@ -294,10 +294,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Start nothing once the time budget is spent."""
+    """Start nothing once the time budget is spent. What is declared unsupported takes no time, and stays that."""
     case = _case(item)
     deadline = _deadline(item.config)
-    if case is not None and deadline is not None and time.time() > deadline:
+    if case is None or deadline is None or time.time() <= deadline or case.check == "declared":
+        return
+    if left_out(item.config.stash[SESSION], case) is None:
         item.stash[RESULT] = Result(case, "not_run", "the time budget was spent")
         pytest.skip("not run: the time budget was spent")
 
@@ -354,9 +356,10 @@ def pytest_handlecrashitem(crashitem: str, report: Any) -> None:
     if case is None:
         return
     elapsed = time.monotonic() - _Started.times.get(crashitem, time.monotonic())
-    status, message = end_of_worker(report.node, elapsed, seconds_for(case, config.option.check_timeout))
-    dump = _dump_of(report.node)
-    where = frames_of_dump(dump.read_text(encoding="utf-8", errors="replace")) if dump.exists() else ""
+    file = _dump_of(report.node)
+    dump = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+    status, message = end_of_worker(report.node, elapsed, seconds_for(case, config.option.check_timeout), dump)
+    where = frames_of_dump(dump)
     result = Result(case, status, message, traceback=where, duration_ns=int(elapsed * 1e9))
     report.tensorproof = result_to_record(result, config.option)
     report.location = (*report.location[:2], crashitem.rpartition("::")[2])  # the heading; xdist names the file only

@@ -142,6 +142,7 @@ class SmallBackend(Backend):
     def __init__(self, fault: "Fault | None" = None) -> None:
         self.fault = fault
         self.mode = "eager"
+        self.counted = {"compiled": 0, "left_eager": 0}
         self.operations = OperationTable(SPECIFICATION)
         for name, operation in SPECIFICATION.items():
             if operation.model is None:
@@ -165,6 +166,12 @@ class SmallBackend(Backend):
 
     def device_of(self, value: Value) -> str:
         return value.device
+
+    def shares_memory(self, one: Value, other: Value) -> bool:
+        return np.may_share_memory(one.array, other.array)
+
+    def compile_counters(self) -> Mapping[str, int]:
+        return self.counted
 
     def _replaced(self, operation: str, part: str) -> Any:
         fault = self.fault
@@ -289,6 +296,7 @@ class Program:
 
     def __call__(self, primals: Sequence[Value], constants: Sequence[Value]) -> Wrapped:
         if self.nodes is None:
+            self.backend.counted["compiled"] += 1
             self.arguments = (*primals, *constants)
             with self.backend.tape() as tape:
                 self.results = self.function(primals, constants)

@@ -235,7 +235,15 @@ def samples(stream: Stream) -> Iterator[Sample]:
     rows = logits("bounds", 5, 7)
     for word, labels in (("above", above), ("below", below)):
         inputs = {**rows, "target": labels}
-        yield Sample(name=f"bounds_error_{word}", inputs=inputs, required=False, gradient=False, raises=True)
+        yield Sample(
+            name=f"bounds_error_{word}",
+            inputs=inputs,
+            keywords={"out_of_range": "error"},
+            required=False,
+            gradient=False,
+            raises=True,
+            version=2,
+        )
         keywords = {"out_of_range": "nan", "reduction": "none"}
         yield Sample(name=f"bounds_nan_{word}", inputs=inputs, keywords=keywords, required=False, gradient=False)
     for convention in ("zeros", "clamp"):

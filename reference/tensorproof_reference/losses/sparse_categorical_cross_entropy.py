@@ -130,7 +130,15 @@ def samples(stream: Stream) -> Iterator[Sample]:
     rows = pair("bounds", 5, 7)["probabilities"]
     for word, labels in (("above", above), ("below", below)):
         inputs = {"probabilities": rows, "labels": labels}
-        yield Sample(name=f"bounds_error_{word}", inputs=inputs, required=False, gradient=False, raises=True)
+        yield Sample(
+            name=f"bounds_error_{word}",
+            inputs=inputs,
+            keywords={"out_of_range": "error"},
+            required=False,
+            gradient=False,
+            raises=True,
+            version=2,
+        )
         keywords = {"out_of_range": "nan", "reduction": "none"}
         yield Sample(name=f"bounds_nan_{word}", inputs=inputs, keywords=keywords, required=False, gradient=False)
     for convention in ("zeros", "clamp"):

@@ -108,7 +108,15 @@ def samples(stream: Stream) -> Iterator[Sample]:
     beyond = {"beyond_end": [[0, 10, 3, 2, 12]] * 3, "negative": [[0, -1, 3, 2, -10]] * 3}
     for where, indices in beyond.items():
         name = f"bounds_error_{where}"
-        yield Sample(name=name, inputs=table(name, asarray(indices)), required=False, raises=True, gradient=False)
+        yield Sample(
+            name=name,
+            inputs=table(name, asarray(indices)),
+            keywords={"out_of_range": "error"},
+            required=False,
+            raises=True,
+            gradient=False,
+            version=2,
+        )
         for convention in OUT_OF_RANGE[1:]:
             name = f"bounds_{convention}_{where}"
             keywords = {"out_of_range": convention}

@@ -17,8 +17,8 @@ def leaky_relu(x: Array, *, negative_slope: float = 0.2) -> Array:
     α is ``negative_slope``; it may exceed 1, where :math:`\max(x, αx)` would be another function.
 
     Shapes: any; the result has that of ``x``.
-    Special values: NaN gives NaN, ±∞ gives ±∞ for α > 0, ±0 gives ±0. The derivative at 0 and at NaN is α; frameworks that test
-    x ≥ 0 have 1 at 0, so no required sample asks.
+    Special values: NaN gives NaN, ±∞ gives ±∞ for α > 0, ±0 gives ±0. The derivative at NaN is α. It is α at 0 too; frameworks
+    that test x ≥ 0 have 1 there, so no required sample asks.
     Raises: nothing.
     Source: Maas, Hannun & Ng (2013); the texts, 004 §4.4.
     """

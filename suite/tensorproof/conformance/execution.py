@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -170,10 +170,16 @@ class FusedFunction:
 
 
 class Clock:
-    """Nanoseconds spent in the framework and its compilers."""
+    """What a check took of the framework and its compilers: nanoseconds, and how much was compiled."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the check before."""
         self.framework_ns = 0
+        self.runs: dict[Run, None] = {}
+        """The runs that the check used."""
 
     def __enter__(self) -> None:
         self._start = time.perf_counter_ns()
@@ -203,7 +209,12 @@ def from_backend(backend: Backend, operation: Operation, path: str, value: Nativ
     array = np.asarray(backend.to_numpy(value))
     dtype, device = backend.dtype_of(value), backend.device_of(value)
     array = layouts.from_native(array, *lies(backend, operation, path), shape)
-    return Answer(array.astype(np.float64) if is_floating(array) else array, dtype, device)
+    # A copy in any case: what the framework gives may lie in memory that it uses again.
+    return Answer(array.astype(np.float64) if is_floating(array) else array.copy(), dtype, device)
+
+
+Natives = tuple[Sequence[Native], Sequence[Native], Sequence[Native | None]]
+"""What a call gave: outputs, other outputs, and gradients, of which there are none of the value alone."""
 
 
 class Run:
@@ -217,10 +228,15 @@ class Run:
         expectation: Expectation,
         function: Function,
         clock: Clock,
+        compiled_mode: str = "",
     ) -> None:
         self.backend = backend
         self.device = device
         self.mode = mode
+        self.compiled_mode = compiled_mode or (mode if mode != "eager" else "")
+        """The compiled mode, also where the function compiles by itself; or nothing."""
+        self.compiled: Counter[str] = Counter()
+        """What compiling did in this run's calls, by ``Backend.compile_counters``."""
         self.expectation = expectation
         self.function = function
         self.clock = clock
@@ -261,34 +277,57 @@ class Run:
         with self.clock:
             return from_backend(self.backend, self.expectation.operation, path, value, shape)
 
-    def _named(self, outputs: Sequence[Native], others: Sequence[Native]) -> dict[str, Answer]:
-        operation, expected = self.expectation.operation, self.expectation.outputs
-        named = list(zip(operation.cotangents, outputs, strict=True))
-        if others:
-            rest = [path for path in expected if path.split(".")[0] not in operation.cotangents]
-            named += zip(rest, others, strict=True)
-        return {name: self.answer(name, value, expected[name][0].shape) for name, value in named}
+    def names(self, outputs: Sequence[Native], others: Sequence[Native]) -> list[str]:
+        """The names of the results of a call, outputs before others.
 
-    def run(self, arguments: tuple[Sequence[Native], Sequence[Native]], cotangents: Sequence[Native] | None) -> Answers:
+        Raises:
+            ValueError: there are more or fewer than the operation has.
+        """
+        operation = self.expectation.operation
+        rest = [path for path in self.expectation.outputs if path.split(".")[0] not in operation.cotangents] if others else []
+        for expected, given in ((operation.cotangents, outputs), (rest, others)):
+            if len(expected) != len(given):
+                raise ValueError(f"expected {len(expected)} results ({', '.join(expected)}), got {len(given)}")
+        return [*operation.cotangents, *rest]
+
+    def _named(self, outputs: Sequence[Native], others: Sequence[Native]) -> dict[str, Answer]:
+        expected = self.expectation.outputs
+        paired = zip(self.names(outputs, others), (*outputs, *others), strict=True)
+        return {name: self.answer(name, value, expected[name][0].shape) for name, value in paired}
+
+    def _counters(self) -> Mapping[str, int]:
+        return dict(self.backend.compile_counters()) if self.compiled_mode else {}
+
+    def call(self, arguments: tuple[Sequence[Native], Sequence[Native]], cotangents: Sequence[Native] | None) -> Natives:
         """Run once: the value alone without cotangents, value and vector-Jacobian product with them."""
-        if cotangents is None:
-            with self.clock:
+        before = self._counters()
+        with self.clock:
+            if cotangents is None:
                 if self._forward is None:
                     self._forward = self.backend.forward(self.function, self.mode)
-                outputs, others = self._forward(*arguments)
-                self.backend.wait((outputs, others), self.device)
-            return Answers(self._named(outputs, others))
-        with self.clock:
-            if self._value_and_vjp is None:
-                self._value_and_vjp = self.backend.value_and_vjp(self.function, self.mode)
-            outputs, others, gradients = self._value_and_vjp(*arguments, cotangents)
-            self.backend.wait((outputs, others, gradients), self.device)
+                results = (*self._forward(*arguments), ())
+            else:
+                if self._value_and_vjp is None:
+                    self._value_and_vjp = self.backend.value_and_vjp(self.function, self.mode)
+                results = self._value_and_vjp(*arguments, cotangents)
+            self.backend.wait(results, self.device)
+        self.compiled.update({name: count - before.get(name, 0) for name, count in self._counters().items()})
+        self.clock.runs[self] = None
+        return results
+
+    def read(self, results: Natives) -> Answers:
+        """The results of a call as NumPy arrays of their own, by name."""
+        outputs, others, gradients = results
         shapes = self.expectation.arguments.leaves
-        paired = zip(self.function.primal_paths, gradients, strict=True)
+        paired = zip(self.function.primal_paths, gradients, strict=True) if gradients else ()
         return Answers(
             self._named(outputs, others),
             {path: None if value is None else self.answer(path, value, shapes[path].shape) for path, value in paired},
         )
+
+    def run(self, arguments: tuple[Sequence[Native], Sequence[Native]], cotangents: Sequence[Native] | None) -> Answers:
+        """Call once, and read the results."""
+        return self.read(self.call(arguments, cotangents))
 
     def first(self, gradient: bool) -> Answers:
         """The answers of the first run, with or without the vector-Jacobian product, kept for other checks."""
@@ -297,6 +336,7 @@ class Run:
             arguments = self.native_arguments()
             self._first[gradient] = self.run(arguments, cotangents)
             self.given[gradient] = (*arguments, cotangents)
+        self.clock.runs[self] = None
         return self._first[gradient]
 
 

@@ -1,5 +1,6 @@
 """What a check knows of the backend (``Session``) and what it finds out (``Finding``)."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -60,6 +61,8 @@ class Session:
         self.source = source
         self.runs = Runs(backend, device)
         self.judging = judging_functions()
+        self.compiled: dict[tuple[str, str], Counter[str]] = {}
+        """What compiling did for the training of a model in a mode, in this process."""
 
     def precision(self, case: Case) -> Precision:
         """The arithmetic that the backend is held to."""

@@ -164,7 +164,7 @@ def test_arrays_come_back_from_bytes_as_they_were_and_cannot_be_written_to(array
 
 @pytest.mark.parametrize("data", [b"", b"\xff" * 8, to_bytes({"y": (np.ones(4),)})[:-1], to_bytes({"y": (np.ones(4),)}) + b"."])
 def test_bytes_of_another_form_are_refused(data):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"bytes|header|JSON|decode|Expecting|buffer"):
         from_bytes(data)
 
 

@@ -89,7 +89,7 @@ TEN = {
     "embedding-gradient_of_zeroed_rows_goes_to_a_neighbour": "embedding-d_weight-wrong",
     "flatten-axes_of_size_one_squeezed_away": "flatten-shape",
     "gelu-gradient_of_the_approximation": "gelu-d_x-wrong",
-    "adagrad-parameters_modified_in_place": "adagrad-not-repeatable",
+    "adagrad-parameters_modified_in_place": "adagrad-input-changed",
 }
 """Faults of ten operations, with the name of the cause of each."""
 

@@ -79,6 +79,7 @@ def _what(checks: Checks, cause: Found) -> str:
         "precision": f"less exact in {cause.subject} than its bars allow",
         "dtype": cause.subject,
         "fell_back": f"computed on {cause.subject}, not on the device asked for",
+        "ran_eagerly": f"ran eagerly in mode {cause.subject}",
         "crashed": "the process ended",
         "timed_out": "did not end in time",
         "out_of_memory": "memory ran out",

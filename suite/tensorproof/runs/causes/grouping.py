@@ -136,12 +136,13 @@ def _exceptions(checks: Checks, left: set[int]) -> list[Found]:
 
 
 def _endings(checks: Checks, left: set[int]) -> list[Found]:
-    """The end of a process, by operation; a fallback, by the place that it fell back to."""
+    """The end of a process, by operation; a fallback, by the place that it fell back to, or by the mode that was eager."""
     found: dict[tuple[str, str], set[int]] = defaultdict(set)
     for index in left:
         check = checks[index]
         if check["status"] == "fell_back":
-            found["fell_back", check["placement"]].add(index)
+            eager = "ran eagerly in mode" in check["message"]
+            found["ran_eagerly" if eager else "fell_back", check["mode" if eager else "placement"]].add(index)
         elif check["status"] != "failed":
             found[check["status"], check["operation"]].add(index)
     return [Found(status, indices, subject=subject) for (status, subject), indices in found.items()]
