@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Unsupported
+from tensorproof.conformance.attribution.adapter import check_adapter
 from tensorproof.conformance.execution import Answers, Run, is_out_of_memory
 from tensorproof.conformance.expectation import Expectation, is_floating
 from tensorproof.conformance.findings import (
@@ -21,7 +22,7 @@ from tensorproof.conformance.findings import (
     unless_near_a_branch,
 )
 from tensorproof.conformance.randomness import random_findings
-from tensorproof.conformance.selection.cases import Case
+from tensorproof.conformance.selection.cases import ADAPTER, Case
 from tensorproof.conformance.training import check_fitting, check_training
 from tensorproof.contract.models import implementation_of
 from tensorproof.errors import frames, printable
@@ -240,6 +241,7 @@ def check_randomness(session: Session, case: Case) -> list[Finding]:
 
 
 CHECK_FUNCTIONS: Mapping[str, Callable[[Session, Case], list[Finding]]] = {
+    ADAPTER: check_adapter,
     "declared": check_declared,
     "forward": check_forward,
     "gradient": check_gradient,
@@ -293,6 +295,11 @@ def run_check(session: Session, case: Case) -> Result:
     """
     start = time.perf_counter_ns()
     session.runs.clock.framework_ns = 0
+    if case.check == ADAPTER:
+        # It is about no operation, so no declaration speaks of it.
+        result = _attempt(session, case)
+        result.duration_ns = time.perf_counter_ns() - start
+        return result
     table = session.backend.operations
     unsupported = session.declared.first("unsupported", case)
     known = session.declared.first("known_failure", case)

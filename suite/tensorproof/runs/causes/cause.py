@@ -1,6 +1,7 @@
 """A cause as people read it: name, headline, evidence, smallest failing case, consequences."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tensorproof.errors import printable
@@ -47,7 +48,12 @@ def _name(checks: Checks, cause: Found) -> str:
     if cause.group is None:
         subject = _slug(cause.subject)
         first = operations[0] if len(operations) == 1 or cause.kind == "exception" else ""
-        parts = {"not-declared": ("operations-not-declared",), "exception": (first, subject), "mode": (subject, "mode-wrong")}
+        parts = {
+            "adapter": ("adapter", subject),
+            "not-declared": ("operations-not-declared",),
+            "exception": (first, subject),
+            "mode": (subject, "mode-wrong"),
+        }
         words = parts.get(cause.kind, (first if first != subject else "", subject, cause.kind.replace("_", "-")))
         return "-".join(word for word in words if word)
     output = cause.group.keys[0][0]
@@ -74,6 +80,7 @@ def _what(checks: Checks, cause: Found) -> str:
         return f"{group.operation}{fused}: {'; '.join([words, *others])}{place}"
     named = ", ".join(operations[:4]) + (f" and {len(operations) - 4} more" if len(operations) > 4 else "")
     texts = {
+        "adapter": f"{cause.subject} come back otherwise than they were sent, before any operation",
         "exception": cause.evidence[0] if cause.evidence else "",
         "mode": f"wrong in mode {cause.subject} only",
         "precision": f"less exact in {cause.subject} than its bars allow",
@@ -112,31 +119,59 @@ def _smallest(checks: Checks, indices: Iterable[int]) -> Mapping[str, Any]:
 
 
 def diagnosis(checks: Checks, cause: Found) -> str:
-    """The only mistake that fits every failure that was compared with any, on two samples at least, or nothing."""
-    fitting: dict[str, set[str]] = {}
-    everywhere: set[str] | None = None
-    for check in (checks[index] for index in cause.checks):
-        for finding in check["findings"]:
-            key = (named(str(finding.get("output"))), deviation(finding)) if finding.get("outcome") == "failed" else None
-            if "fits" not in finding or cause.group is None or key not in cause.group.keys:
-                continue
-            names = set(map(str, finding["fits"]))
-            everywhere = names if everywhere is None else everywhere & names
-            for name in names:
-                fitting.setdefault(name, set()).add(check["sample"])
-    alone = [name for name in everywhere or () if len(fitting[name]) >= 2]
-    return alone[0] if len(alone) == 1 else ""
+    """The only mistake that fits every failure that was compared with any, on two samples at least, or nothing.
+
+    Where values are wrong, these tell, since wrong gradients follow from them. A known mistake comes before a mere likeness of
+    the result, which it may imply.
+    """
+    compared = [
+        (check["sample"], finding)
+        for check in (checks[index] for index in sorted(cause.checks))
+        for finding in check["findings"]
+        if "fits" in finding and cause.group and (named(str(finding["output"])), deviation(finding)) in cause.group.keys
+    ]
+    values = [item for item in compared if not str(item[1]["output"]).startswith("d_")]
+    for kind, reading in (("fits", str), ("fits", _either_way), ("likenesses", str)):
+        found = _fits_everywhere(values or compared, kind, reading)
+        if found:
+            return found[0] if len(found) == 1 else ""
+    return ""
+
+
+def _either_way(mistake: str) -> str:
+    """A mistake in the choice of a value, whatever the values: a backend may take each for the other.
+
+    >>> _either_way("reset=after in place of before"), _either_way("mean in place of sum")
+    ('another value of reset', 'sum and mean exchanged')
+    """
+    if mistake in ("sum in place of mean", "mean in place of sum"):
+        return "sum and mean exchanged"
+    return re.sub(r"^(\w+)=\S+ in place of \S+$", r"another value of \1", mistake)
+
+
+def _fits_everywhere(compared: Sequence[tuple[str, Mapping[str, Any]]], kind: str, reading: Callable[[str], str]) -> list[str]:
+    """What fits all findings, and is shown by two samples at least; older records lack likenesses."""
+    everywhere: list[str] | None = None
+    shown: dict[str, set[str]] = {}
+    for sample, finding in compared:
+        names = list(dict.fromkeys(reading(str(name)) for name in finding.get(kind, ())))
+        for name in names:
+            shown.setdefault(name, set()).add(sample)
+        names += [reading(str(name)) for name in finding.get("consistent", ())]
+        everywhere = names if everywhere is None else [name for name in everywhere if name in names]
+    return [name for name in dict.fromkeys(everywhere or ()) if len(shown.get(name, ())) >= 2]
 
 
 def _line(checks: Checks, cause: Found) -> dict[str, Any]:
     operations = _values(checks, cause.checks, "operation")
-    same = [check for check in checks if check["operation"] in set(operations) and check["mode"] != "none"]
+    same = [check for check in checks if check["operation"] in set(operations) and check["dtype"] != "none"]
     ran = {name: list(dict.fromkeys(str(c[name]) for c in same if c["status"] != "unsupported")) for name in ("dtype", "mode")}
     dtypes, modes, samples = (_values(checks, cause.checks, name) for name in ("dtype", "mode", "sample"))
     passing = [check for check in same if check["status"] == "passed"]
     what = _what(checks, cause)
     everything = f"{len(cause.checks)} check{'s' if len(cause.checks) > 1 else ''}"
     where = [_of_all(dtypes, ran["dtype"], "dtypes"), _of_all(modes, ran["mode"], "modes")] if modes != ["none"] else []
+    where = [_of_all(dtypes, ran["dtype"], "dtypes")] if cause.kind == "adapter" else where
     smallest = _smallest(checks, sorted(cause.checks))
     return {
         "kind": "cause",

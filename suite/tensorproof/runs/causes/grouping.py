@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tensorproof.runs.causes.adapters import Blame, adapter_blames
 from tensorproof.runs.causes.composition import parts_of
 from tensorproof.runs.causes.symptoms import BAD, deviation, exception_of
 from tensorproof.runs.causes.values import Checks, Group, groups_of
@@ -32,15 +33,27 @@ def found_causes(checks: Checks) -> list[Found]:
     """The causes of the bad checks, by number of checks. Each bad check is in one of them at least."""
     left = {index for index, check in enumerate(checks) if check["status"] in BAD}
     causes: list[Found] = []
-    for rule in (_wide_modes, _wide_dtypes, _wrong_dtypes, _exceptions, _endings, _undeclared):
+    for rule in (_adapters, _wide_modes, _wide_dtypes, _wrong_dtypes, _exceptions, _endings, _undeclared):
         for cause in rule(checks, left):
             causes.append(cause)
-            left = left - cause.checks
+            left = left.difference(cause.checks, *cause.consequences.values())
     values = _values(checks, left)
     fused = _fused(checks, left)
     alone = _explained(checks, _fused_neighbours(checks, fused, values), [*values, *causes])
     causes += _explained(checks, values, [*values, *causes]) + alone
     return sorted(causes, key=lambda cause: -len(cause.checks) - sum(map(len, cause.consequences.values())))
+
+
+def _adapters(checks: Checks, left: set[int]) -> list[Found]:
+    """Arrays that do not come back from the framework as they were: whatever needs them fails too."""
+    return [_blamed(checks, blame) for blame in adapter_blames(checks, left)]
+
+
+def _blamed(checks: Checks, blame: Blame) -> Found:
+    found = Found("adapter", blame.checks, blame.evidence, subject=", ".join(sorted(blame.kinds)))
+    for index in blame.consequences:
+        found.consequences.setdefault(checks[index]["operation"], set()).add(index)
+    return found
 
 
 def known_causes(checks: Checks) -> list[Found]:
