@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tensorproof.backend import Unsupported
 from tensorproof.conformance.attribution.adapter import check_adapter
+from tensorproof.conformance.attribution.neighbour import check_fused
 from tensorproof.conformance.execution import Answers, Run, is_out_of_memory
 from tensorproof.conformance.expectation import Expectation, is_floating
 from tensorproof.conformance.findings import (
@@ -158,15 +159,6 @@ def check_subset(session: Session, case: Case) -> list[Finding]:
         answers = session.runs.of(expectation, case.mode, paths).first(gradient=True)
         findings += judged_gradients(case, expectation, answers, expectation.gradients)
     return findings
-
-
-def check_fused(session: Session, case: Case) -> list[Finding]:
-    """``tanh(op(a·x))`` and its gradient conform, with bars by composition."""
-    expectation = session.expectation(case)
-    run = session.runs.of(expectation, case.mode, expectation.arguments.primal_paths, fused=True)
-    answers = run.first(gradient=True)
-    outputs, gradients = expectation.fused
-    return [*judged_outputs(case, expectation, answers, outputs), *judged_gradients(case, expectation, answers, gradients)]
 
 
 def _same(first: NDArray[Any], second: NDArray[Any]) -> bool:

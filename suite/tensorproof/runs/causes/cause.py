@@ -1,12 +1,12 @@
 """A cause as people read it: name, headline, evidence, smallest failing case, consequences."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tensorproof.errors import printable
+from tensorproof.runs.causes.diagnoses import diagnosis
 from tensorproof.runs.causes.grouping import Found, found_causes, known_causes
-from tensorproof.runs.causes.symptoms import DEVIATIONS, deviation, named
+from tensorproof.runs.causes.symptoms import DEVIATIONS
 from tensorproof.runs.causes.values import Checks
 from tensorproof.runs.records import Record, check_key
 
@@ -53,6 +53,7 @@ def _name(checks: Checks, cause: Found) -> str:
             "not-declared": ("operations-not-declared",),
             "exception": (first, subject),
             "mode": (subject, "mode-wrong"),
+            "neighbour": (subject, "wrong-when-fused"),
         }
         words = parts.get(cause.kind, (first if first != subject else "", subject, cause.kind.replace("_", "-")))
         return "-".join(word for word in words if word)
@@ -81,6 +82,7 @@ def _what(checks: Checks, cause: Found) -> str:
     named = ", ".join(operations[:4]) + (f" and {len(operations) - 4} more" if len(operations) > 4 else "")
     texts = {
         "adapter": f"{cause.subject} come back otherwise than they were sent, before any operation",
+        "neighbour": f"fused with {cause.subject}, which is wrong alone",
         "exception": cause.evidence[0] if cause.evidence else "",
         "mode": f"wrong in mode {cause.subject} only",
         "precision": f"less exact in {cause.subject} than its bars allow",
@@ -118,50 +120,6 @@ def _smallest(checks: Checks, indices: Iterable[int]) -> Mapping[str, Any]:
     return min(judged or [checks[index] for index in indices], key=order)
 
 
-def diagnosis(checks: Checks, cause: Found) -> str:
-    """The only mistake that fits every failure that was compared with any, on two samples at least, or nothing.
-
-    Where values are wrong, these tell, since wrong gradients follow from them. A known mistake comes before a mere likeness of
-    the result, which it may imply.
-    """
-    compared = [
-        (check["sample"], finding)
-        for check in (checks[index] for index in sorted(cause.checks))
-        for finding in check["findings"]
-        if "fits" in finding and cause.group and (named(str(finding["output"])), deviation(finding)) in cause.group.keys
-    ]
-    values = [item for item in compared if not str(item[1]["output"]).startswith("d_")]
-    for kind, reading in (("fits", str), ("fits", _either_way), ("likenesses", str)):
-        found = _fits_everywhere(values or compared, kind, reading)
-        if found:
-            return found[0] if len(found) == 1 else ""
-    return ""
-
-
-def _either_way(mistake: str) -> str:
-    """A mistake in the choice of a value, whatever the values: a backend may take each for the other.
-
-    >>> _either_way("reset=after in place of before"), _either_way("mean in place of sum")
-    ('another value of reset', 'sum and mean exchanged')
-    """
-    if mistake in ("sum in place of mean", "mean in place of sum"):
-        return "sum and mean exchanged"
-    return re.sub(r"^(\w+)=\S+ in place of \S+$", r"another value of \1", mistake)
-
-
-def _fits_everywhere(compared: Sequence[tuple[str, Mapping[str, Any]]], kind: str, reading: Callable[[str], str]) -> list[str]:
-    """What fits all findings, and is shown by two samples at least; older records lack likenesses."""
-    everywhere: list[str] | None = None
-    shown: dict[str, set[str]] = {}
-    for sample, finding in compared:
-        names = list(dict.fromkeys(reading(str(name)) for name in finding.get(kind, ())))
-        for name in names:
-            shown.setdefault(name, set()).add(sample)
-        names += [reading(str(name)) for name in finding.get("consistent", ())]
-        everywhere = names if everywhere is None else [name for name in everywhere if name in names]
-    return [name for name in dict.fromkeys(everywhere or ()) if len(shown.get(name, ())) >= 2]
-
-
 def _line(checks: Checks, cause: Found) -> dict[str, Any]:
     operations = _values(checks, cause.checks, "operation")
     same = [check for check in checks if check["operation"] in set(operations) and check["dtype"] != "none"]
@@ -179,7 +137,7 @@ def _line(checks: Checks, cause: Found) -> dict[str, Any]:
         "deviation": cause.kind,
         "known": cause.kind == "known",
         "headline": printable(f"{what}; {', '.join([everything, *where])}"),
-        "diagnosis": diagnosis(checks, cause),
+        "diagnosis": diagnosis(checks, cause.group) if cause.group else "",
         "evidence": cause.evidence[:8],
         "operations": operations[:LISTED],
         "outputs": list(dict.fromkeys(output for output, _ in cause.group.keys)) if cause.group else [],
