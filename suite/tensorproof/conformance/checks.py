@@ -6,6 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from tensorproof.backend import Unsupported
+from tensorproof.conformance.attribution.adapter import check_adapter
+from tensorproof.conformance.attribution.neighbour import check_fused
 from tensorproof.conformance.compiled import compiled_in
 from tensorproof.conformance.execution import Answers, Run, is_out_of_memory
 from tensorproof.conformance.findings import (
@@ -19,7 +21,7 @@ from tensorproof.conformance.findings import (
 )
 from tensorproof.conformance.purity import purity_findings
 from tensorproof.conformance.randomness import random_findings
-from tensorproof.conformance.selection.cases import Case
+from tensorproof.conformance.selection.cases import ADAPTER, Case
 from tensorproof.conformance.training import check_fitting, check_training
 from tensorproof.contract.models import implementation_of
 from tensorproof.contract.untouched import message_of_replaced, replaced
@@ -165,15 +167,6 @@ def check_subset(session: Session, case: Case) -> list[Finding]:
     return findings
 
 
-def check_fused(session: Session, case: Case) -> list[Finding]:
-    """``tanh(op(a·x))`` and its gradient conform, with bars by composition."""
-    expectation = session.expectation(case)
-    run = session.runs.of(expectation, case.mode, expectation.arguments.primal_paths, fused=True)
-    answers = run.first(gradient=True)
-    outputs, gradients = expectation.fused
-    return [*judged_outputs(case, expectation, answers, outputs), *judged_gradients(case, expectation, answers, gradients)]
-
-
 def check_purity(session: Session, case: Case) -> list[Finding]:
     """The call leaves its inputs and cotangents as they were, gives the same again, and later calls do not change its results."""
     return purity_findings(session, case, _runs_with_gradient(session, case, session.run(case)))
@@ -200,6 +193,7 @@ def check_randomness(session: Session, case: Case) -> list[Finding]:
 
 
 CHECK_FUNCTIONS: Mapping[str, Callable[[Session, Case], list[Finding]]] = {
+    ADAPTER: check_adapter,
     "declared": check_declared,
     "forward": check_forward,
     "gradient": check_gradient,
@@ -268,6 +262,11 @@ def run_check(session: Session, case: Case) -> Result:
     """
     start = time.perf_counter_ns()
     session.runs.clock.begin()
+    if case.check == ADAPTER:
+        # It is about no operation, so no declaration speaks of it.
+        told = _attempt(session, case)
+        told.duration_ns = time.perf_counter_ns() - start
+        return told
     unsupported = session.declared.first("unsupported", case)
     known = session.declared.first("known_failure", case)
     implementation = implementation_of(session.backend, case.operation)

@@ -68,7 +68,7 @@ EXTRA = {
     "precision": ("reason", "matmul_input_bits", "accumulate"),
     "device": ("name", "dtypes", "modes"),
 }
-CHECKS = ("forward", "gradient", "subset", "purity", "fused", "randomness", "training", "fitting", "declared")
+CHECKS = ("forward", "gradient", "subset", "purity", "fused", "randomness", "training", "fitting", "declared", "adapter")
 
 
 class DeclarationError(ValueError):

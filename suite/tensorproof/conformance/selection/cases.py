@@ -21,6 +21,8 @@ LARGE = 50_000
 """The number of weights from which on a model's training runs in one mode and dtype only, without ``--thorough``."""
 NONE = "none"
 """The sample, dtype and mode of a check that is about an operation as a whole."""
+ADAPTER = "adapter"
+"""The operation and check of what is about arrays on their way to the framework and back."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Case:
         """What stands in a test's brackets: ``torch:cpu-eager-softmax-plain_rows-float32``."""
         if self.check == "declared":
             return f"{self.backend}:{self.device}-{self.operation}"
+        if self.check == ADAPTER:
+            return f"{self.backend}:{self.device}-{self.operation}-{self.dtype}"
         return f"{self.backend}:{self.device}-{self.mode}-{self.operation}-{self.sample}-{self.dtype}"
 
     @property
@@ -171,6 +175,12 @@ def all_cases(description: Description, specification: Mapping[str, Operation], 
                             *(backend, device, mode, operation.name, sample.name, dtype, check, required, default),
                             versions=(version, sample.version),
                         )
+
+
+def adapter_cases(description: Description) -> Iterator[Case]:
+    """The checks that arrays come back from the framework as they were, one for each dtype; all other checks rest on them."""
+    for dtype in (*description.dtypes, "int64", "bool"):
+        yield Case(description.backend, description.device, NONE, ADAPTER, NONE, dtype, ADAPTER, True, True, (1, 1))
 
 
 def seconds_for(case: Case, timeout: float) -> float:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tensorproof.backend import did_you_mean
-from tensorproof.conformance.selection.cases import Case, in_shard
+from tensorproof.conformance.selection.cases import ADAPTER, Case, in_shard
 from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.contract.declarations import CHECKS
 from tensorproof.contract.description import Description
@@ -99,6 +99,8 @@ class Selection:
 
     def reason_left_out(self, case: Case, specification: Mapping[str, Operation], quick: frozenset[Case]) -> str:
         """Why a case is not run, or an empty string if it is; ``quick`` are the cases of the quick set."""
+        if case.check == ADAPTER:
+            return self._adapter_left_out(case)
         if specification[case.operation].profile != self.profile:
             return "profile"
         whole = case.check == "declared"
@@ -116,6 +118,18 @@ class Selection:
         if self.shard and not in_shard(case, *self.shard):
             return "shard"
         return ""
+
+    def _adapter_left_out(self, case: Case) -> str:
+        """Why a check of the adapter is not run. It runs whatever operations are asked for, since all rest on it.
+
+        Integers and booleans come with every dtype.
+        """
+        dtypes = self.dtypes if ADAPTER in self.checks else (*self.dtypes, "int64", "bool")
+        if (self.checks or self.samples or self.modes) and ADAPTER not in self.checks:
+            return "selection"
+        if self.dtypes and case.dtype not in dtypes:
+            return "selection"
+        return "shard" if self.shard and not in_shard(case, *self.shard) else ""
 
 
 def shard_of(text: str | None) -> tuple[int, int] | None:
@@ -182,10 +196,13 @@ def selection_of(
 
 def command_for(case: Case, options: Any) -> str:
     """The command that reproduces just one check, under the seed and the instruction set of a run's options."""
-    parts = ["tensorproof", "check", case.backend, f"--op={case.operation}", f"--check={case.check}"]
+    about = [] if case.check == ADAPTER else [f"--op={case.operation}"]
+    parts = ["tensorproof", "check", case.backend, *about, f"--check={case.check}"]
     if case.device != "cpu":
         parts.append(f"--device={case.device}")
-    if case.check != "declared":
+    if case.check == ADAPTER and case.dtype in DTYPES:
+        parts.append(f"--dtype={case.dtype}")
+    if case.check not in ("declared", ADAPTER):
         parts += [f"--sample={case.sample}", f"--dtype={case.dtype}", f"--mode={case.mode}"]
     if options.instructions:
         parts.append(f"--instructions={options.instructions}")

@@ -143,4 +143,4 @@ def exception_of(check: Mapping[str, Any]) -> tuple[str, str, str] | None:
     written = [frame for frame in frames if not _GENERATED.search(frame)]
     # A compiler numbers what it makes, and messages hold shapes and addresses.
     numbers = re.sub(r"-?(0x[0-9a-f]+|\d+(\.\d+)?(e[+-]?\d+)?)", "#", text.strip())
-    return kind, written[-1] if written else "", re.sub(r"#(, ?#)+", "#", numbers)
+    return kind, written[-1] if written else "", re.sub(r"#(, ?#)+|#,(?=\))", "#", numbers)
