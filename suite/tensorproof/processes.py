@@ -12,6 +12,7 @@ import secrets
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -138,6 +139,68 @@ def _tell_guard(line: str) -> None:
         run.guard.stdin.flush()
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A process that was asked one thing."""
+
+    code: int | None
+    """Its exit code, negative for a signal; ``None`` if it took too long and was ended."""
+    output: str
+    errors: str
+
+    @property
+    def ending(self) -> str:
+        """How it ended: ``exit code 3`` or ``signal 11``."""
+        return f"signal {-self.code}" if self.code is not None and self.code < 0 else f"exit code {self.code}"
+
+    @property
+    def last_line(self) -> str:
+        """The last line of what it complained of."""
+        return (self.errors.strip().splitlines() or ["no output"])[-1]
+
+
+def run_apart(module: str, request: str, seconds: float) -> Ended:
+    """Run a module in a process of its own, with the search path of this one, and wait for its answer to a request.
+
+    Files take what it prints: a pipe would stay open in a child that it leaves behind.
+    """
+    with guarded(), contextlib.ExitStack() as stack:
+        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+        given, output, errors = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
+        given.write(request.encode())
+        given.seek(0)
+        process = subprocess.Popen(
+            [sys.executable, "-m", module],
+            stdin=given,
+            stdout=output,
+            stderr=errors,
+            env=environment,
+            process_group=own_group(),
+        )
+        watch(process.pid)
+        code: int | None = None
+        try:
+            code = process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+            end_group(process.pid)
+            end_orphans()
+        texts = []
+        for file in (output, errors):
+            file.seek(0)
+            texts.append(file.read().decode(errors="replace"))
+        return Ended(code, *texts)
+
+
+def own_group() -> int | None:
+    """What ``subprocess.Popen`` takes as ``process_group`` for a group of its own: Ctrl-C in a terminal is for the run alone."""
+    return 0 if os.name == "posix" else None
+
+
 def end_all() -> None:
     """End all that this run started and that is still there."""
     if _Current.run is not None:
@@ -203,7 +266,7 @@ def _guard(mark: str) -> None:
     """Wait for the run to be gone, then ask what it left to end, and end it."""
     for name in SIGNALS:
         signal.signal(getattr(signal, name), signal.SIG_IGN)
-    groups = set()
+    groups: set[int] = set()
     for line in sys.stdin.buffer:
         (groups.add if line.startswith(b"+") else groups.discard)(int(line[1:]))
     # A command of a night ends its own workers, and writes how it ended.

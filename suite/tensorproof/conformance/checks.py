@@ -1,5 +1,6 @@
 """The checks: plain functions from a case to findings, and from findings to one result with a status."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -24,7 +25,8 @@ from tensorproof.conformance.randomness import random_findings
 from tensorproof.conformance.selection.cases import Case
 from tensorproof.conformance.training import check_fitting, check_training
 from tensorproof.contract.models import implementation_of
-from tensorproof.errors import frames, printable
+from tensorproof.errors import frames, printable, sentence
+from tensorproof.processes import interruption
 from tensorproof_reference import trees
 from tensorproof_reference.sample_classes import class_of
 
@@ -264,15 +266,25 @@ def _worst(findings: list[Finding], device: str) -> tuple[str, str]:
     return "passed", findings[0].message if findings else ""
 
 
+def _of_exception(case: Case, error: BaseException) -> Result:
+    """What an exception makes of a check, whatever it is: a plugin may raise ``SystemExit``, or a panic of a Rust extension.
+
+    Raises:
+        KeyboardInterrupt: a signal ends the run; one that the plugin raises itself is an exception like others.
+    """
+    if interruption():
+        raise KeyboardInterrupt from None
+    status = "out_of_memory" if is_out_of_memory(error) else "error"
+    return Result(case, status, sentence(error)[:500], traceback=frames(error))
+
+
 def _attempt(session: Session, case: Case) -> Result:
     try:
         findings = CHECK_FUNCTIONS[case.check](session, case)
     except Unsupported as error:
         return Result(case, "unsupported", printable(str(error)))
-    except Exception as error:
-        status = "out_of_memory" if is_out_of_memory(error) else "error"
-        text = f"{type(error).__name__}: {error}".strip()
-        return Result(case, status, printable(text.splitlines()[0])[:500], traceback=frames(error))
+    except BaseException as error:
+        return _of_exception(case, error)
     status, message = _worst(findings, case.device)
     placements = sorted({finding.placement for finding in findings if finding.placement})
     return Result(
@@ -285,14 +297,27 @@ def _attempt(session: Session, case: Case) -> Result:
 
 
 def run_check(session: Session, case: Case) -> Result:
-    """Run one check under the declarations that speak of it.
+    """Run one check under the declarations that speak of it; there is a result whatever is raised.
 
     A declared-unsupported case is not run, unless the session attempts those: then the declaration is stale if the check
     passes. A known failure excuses a wrong value only, and is stale if the check passes. On an instruction set on which a
     declaration was never verified it is not stale but unverified.
     """
     start = time.perf_counter_ns()
+    process = os.getpid()
     session.runs.clock.framework_ns = 0
+    try:
+        result = _under_declarations(session, case)
+    except BaseException as error:
+        result = _of_exception(case, error)
+    if os.getpid() != process:
+        os._exit(1)  # a child that the operation forked, and let go on: its parent answers
+    result.framework_ns = session.runs.clock.framework_ns
+    result.duration_ns = time.perf_counter_ns() - start
+    return result
+
+
+def _under_declarations(session: Session, case: Case) -> Result:
     table = session.backend.operations
     unsupported = session.declared.first("unsupported", case)
     known = session.declared.first("known_failure", case)
@@ -322,6 +347,4 @@ def run_check(session: Session, case: Case) -> Result:
             result.source = implementation.source
         if result.status != "unsupported":
             result.inputs = session.expectation(case).arguments.digest
-    result.framework_ns = session.runs.clock.framework_ns
-    result.duration_ns = time.perf_counter_ns() - start
     return result

@@ -9,7 +9,8 @@ import pluggy
 
 from tensorproof.backend import PROJECT, Backend, PluginError, did_you_mean
 from tensorproof.contract import hookspecs
-from tensorproof.errors import UsageError
+from tensorproof.errors import UsageError, sentence
+from tensorproof.processes import interruption
 from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.operation import Operation
 
@@ -39,7 +40,9 @@ def load(name: str) -> Backend:
         raise UsageError(f"no backend is called {name!r}{did_you_mean(name, points)}; installed: {', '.join(points) or 'none'}")
     try:
         module = points[name].load()
-    except Exception as error:
+    except BaseException as error:
+        if interruption():
+            raise KeyboardInterrupt from None
         raise UsageError(_broken(name, points[name], error)) from error
     return backend_of(module, name)
 
@@ -54,8 +57,10 @@ def backend_of(module: ModuleType | object, name: str) -> Backend:
     try:
         manager.register(module)
         backend = manager.hook.tensorproof_backend()
-    except Exception as error:
-        raise UsageError(f"backend {name!r}: its plugin is broken: {type(error).__name__}: {error}") from error
+    except BaseException as error:
+        if interruption():
+            raise KeyboardInterrupt from None
+        raise UsageError(f"backend {name!r}: its plugin is broken: {sentence(error)}") from error
     if not isinstance(backend, Backend):
         raise UsageError(
             f"backend {name!r}: its plugin is broken: tensorproof_backend returned {type(backend).__name__}, not a Backend"
@@ -65,10 +70,10 @@ def backend_of(module: ModuleType | object, name: str) -> Backend:
     return backend
 
 
-def _broken(name: str, point: EntryPoint, error: Exception) -> str:
+def _broken(name: str, point: EntryPoint, error: BaseException) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = "" if isinstance(error, PluginError | ImportError) else f" (line {last.lineno} of {last.name})"
-    return f"backend {name!r}: its plugin {point.value} cannot be imported: {type(error).__name__}: {error}{where}"
+    return f"backend {name!r}: its plugin {point.value} cannot be imported: {sentence(error)}{where}"
 
 
 def specification() -> dict[str, Operation]:
