@@ -1,5 +1,6 @@
 """The checks: plain functions from a case to findings, and from findings to one result with a status."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -25,7 +26,8 @@ from tensorproof.conformance.selection.cases import ADAPTER, Case
 from tensorproof.conformance.training import check_fitting, check_training
 from tensorproof.contract.models import implementation_of
 from tensorproof.contract.untouched import message_of_replaced, replaced
-from tensorproof.errors import frames, printable
+from tensorproof.errors import frames, printable, sentence
+from tensorproof.processes import interruption
 from tensorproof_reference.sample_classes import class_of
 
 STATUSES = (
@@ -218,15 +220,25 @@ def _worst(findings: list[Finding], device: str) -> tuple[str, str]:
     return "passed", findings[0].message if findings else ""
 
 
+def _of_exception(case: Case, error: BaseException) -> Result:
+    """What an exception makes of a check, whatever it is: a plugin may raise ``SystemExit``, or a panic of a Rust extension.
+
+    Raises:
+        KeyboardInterrupt: a signal ends the run; one that the plugin raises itself is an exception like others.
+    """
+    if interruption():
+        raise KeyboardInterrupt from None
+    status = "out_of_memory" if is_out_of_memory(error) else "error"
+    return Result(case, status, sentence(error)[:500], traceback=frames(error))
+
+
 def _attempt(session: Session, case: Case) -> Result:
     try:
         findings = CHECK_FUNCTIONS[case.check](session, case)
     except Unsupported as error:
         return Result(case, "unsupported", printable(str(error)))
-    except Exception as error:
-        status = "out_of_memory" if is_out_of_memory(error) else "error"
-        text = f"{type(error).__name__}: {error}".strip()
-        return Result(case, status, printable(text.splitlines()[0])[:500], traceback=frames(error))
+    except BaseException as error:
+        return _of_exception(case, error)
     status, message = _worst(findings, case.device)
     compiled, fallback = compiled_in(session, case)
     if fallback and status in ("passed", "not_meaningful"):
@@ -254,19 +266,28 @@ def left_out(session: Session, case: Case) -> Result | None:
 
 
 def run_check(session: Session, case: Case) -> Result:
-    """Run one check under the declarations that speak of it.
+    """Run one check under the declarations that speak of it; there is a result whatever is raised.
 
     A declared-unsupported case is not run, unless the session attempts those: then the declaration is stale if the check
     passes. A known failure excuses a wrong value only, and is stale if the check passes. On an instruction set on which a
     declaration was never verified it is not stale but unverified.
     """
     start = time.perf_counter_ns()
+    process = os.getpid()
     session.runs.clock.begin()
-    if case.check == ADAPTER:
-        # It is about no operation, so no declaration speaks of it.
-        told = _attempt(session, case)
-        told.duration_ns = time.perf_counter_ns() - start
-        return told
+    try:
+        # The adapter is no operation, so no declaration speaks of it.
+        result = _attempt(session, case) if case.check == ADAPTER else _under_declarations(session, case)
+    except BaseException as error:
+        result = _of_exception(case, error)
+    if os.getpid() != process:
+        os._exit(1)  # a child that the operation forked, and let go on: its parent answers
+    result.framework_ns = session.runs.clock.framework_ns
+    result.duration_ns = time.perf_counter_ns() - start
+    return result
+
+
+def _under_declarations(session: Session, case: Case) -> Result:
     unsupported = session.declared.first("unsupported", case)
     known = session.declared.first("known_failure", case)
     implementation = implementation_of(session.backend, case.operation)
@@ -294,6 +315,4 @@ def run_check(session: Session, case: Case) -> Result:
             result.source = implementation.source
         if result.status != "unsupported":
             result.inputs = session.expectation(case).arguments.digest
-    result.framework_ns = session.runs.clock.framework_ns
-    result.duration_ns = time.perf_counter_ns() - start
     return result

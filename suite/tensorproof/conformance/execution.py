@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Function, Native, Unsupported, numpy_dtype
+from tensorproof.backend import Backend, Function, Native, PluginError, Unsupported, numpy_dtype
 from tensorproof.conformance.expectation import FUSED_SCALE, Arguments, Expectation, is_floating
 from tensorproof.contract import layouts
 from tensorproof.contract.models import implementation_of
+from tensorproof.errors import sentence
 from tensorproof_reference import trees
 from tensorproof_reference.operation import Operation, Sample, place_of
 
@@ -208,6 +209,11 @@ def from_backend(backend: Backend, operation: Operation, path: str, value: Nativ
     """A backend's array as NumPy, in the reference's layout; ``shape`` is the expected one there."""
     array = np.asarray(backend.to_numpy(value))
     dtype, device = backend.dtype_of(value), backend.device_of(value)
+    if array.dtype.kind in "OSUMm":
+        raise PluginError(f"to_numpy: expected an array of numbers, got dtype {array.dtype}")
+    for name, answer in (("dtype_of", dtype), ("device_of", device)):
+        if not isinstance(answer, str) and (answer is not None or name == "dtype_of"):
+            raise PluginError(f"{name}: expected a text, got {type(answer).__name__}")
     array = layouts.from_native(array, *lies(backend, operation, path), shape)
     # A copy in any case: what the framework gives may lie in memory that it uses again.
     return Answer(array.astype(np.float64) if is_floating(array) else array.copy(), dtype, device)
@@ -371,6 +377,6 @@ class Runs:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the host or on a device."""
-    text = f"{type(error).__name__}: {error}"
+    text = sentence(error)
     signs = ("OutOfMemory", "RESOURCE_EXHAUSTED", "ResourceExhausted", "out of memory", "can't allocate memory")
     return isinstance(error, MemoryError) or any(sign in text for sign in signs)

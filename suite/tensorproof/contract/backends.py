@@ -10,7 +10,8 @@ import pluggy
 from tensorproof.backend import PROJECT, Backend, PluginError, did_you_mean
 from tensorproof.contract import hookspecs
 from tensorproof.contract.untouched import judging_functions, message_of_replaced, replaced
-from tensorproof.errors import UsageError
+from tensorproof.errors import UsageError, sentence
+from tensorproof.processes import interruption
 from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.operation import Operation
 
@@ -42,7 +43,9 @@ def load(name: str) -> Backend:
     before = judging_functions()
     try:
         module = points[name].load()
-    except Exception as error:
+    except BaseException as error:
+        if interruption():
+            raise KeyboardInterrupt from None
         raise UsageError(_broken(name, points[name], error)) from error
     backend = backend_of(module, name)
     if changed := replaced(before):
@@ -60,8 +63,10 @@ def backend_of(module: ModuleType | object, name: str) -> Backend:
     try:
         manager.register(module)
         backend = manager.hook.tensorproof_backend()
-    except Exception as error:
-        raise UsageError(f"backend {name!r}: its plugin is broken: {type(error).__name__}: {error}") from error
+    except BaseException as error:
+        if interruption():
+            raise KeyboardInterrupt from None
+        raise UsageError(f"backend {name!r}: its plugin is broken: {sentence(error)}") from error
     if not isinstance(backend, Backend):
         raise UsageError(
             f"backend {name!r}: its plugin is broken: tensorproof_backend returned {type(backend).__name__}, not a Backend"
@@ -71,10 +76,10 @@ def backend_of(module: ModuleType | object, name: str) -> Backend:
     return backend
 
 
-def _broken(name: str, point: EntryPoint, error: Exception) -> str:
+def _broken(name: str, point: EntryPoint, error: BaseException) -> str:
     last = traceback.extract_tb(error.__traceback__)[-1]
     where = "" if isinstance(error, PluginError | ImportError) else f" (line {last.lineno} of {last.name})"
-    return f"backend {name!r}: its plugin {point.value} cannot be imported: {type(error).__name__}: {error}{where}"
+    return f"backend {name!r}: its plugin {point.value} cannot be imported: {sentence(error)}{where}"
 
 
 def specification() -> dict[str, Operation]:

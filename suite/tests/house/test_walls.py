@@ -19,7 +19,7 @@ FLOORS = [
     ["reference.networks", "reference.models"],
     ["reference.catalogue"],
     # the suite
-    ["suite.errors", "suite.instructions", "suite.backend"],
+    ["suite.errors", "suite.instructions", "suite.processes", "suite.backend"],
     ["suite.contract"],
     ["suite.conformance"],
     ["suite.runs"],
