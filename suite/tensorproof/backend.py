@@ -69,6 +69,10 @@ SOURCES = ("native", "library", "composed")
 plugin from primitives, as a user would have to."""
 
 
+UNWRITTEN = "not written yet"
+"""The reason of an operation whose function in the plugin is a stub."""
+
+
 class Unsupported(Exception):
     """Raised by a plugin for what its framework does not offer; the message is the reason that people read."""
 
@@ -124,12 +128,23 @@ class OperationTable:
         """Register a function that the plugin composes from primitives (decorator)."""
         return self._register(function, "composed")
 
+    def unwritten(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Register a stub (decorator): an operation that the plugin is yet to write. It counts as unsupported."""
+        self._require_signature(function)
+        self.reasons[function.__name__] = UNWRITTEN
+        return function
+
     def unsupported(self, name: str, reason: str) -> None:
         """Say that the framework has no such operation, and why."""
         self._require_known(name)
         self.reasons[name] = reason
 
     def _register(self, function: Callable[..., Any], source: str) -> Callable[..., Any]:
+        self._require_signature(function)
+        self.implementations[function.__name__] = Implementation(function, source)
+        return function
+
+    def _require_signature(self, function: Callable[..., Any]) -> None:
         name = function.__name__
         self._require_known(name)
         expected = _signature(self.specification[name].function)
@@ -138,8 +153,6 @@ class OperationTable:
             bare = [item.replace(annotation=item.empty) for item in wanted.parameters.values()]
             shown = inspect.Signature(bare)
             raise PluginError(f"{name}: the parameters must be those of the specification: {name}{shown}")
-        self.implementations[name] = Implementation(function, source)
-        return function
 
     def _require_known(self, name: str) -> None:
         if name not in self.specification:
