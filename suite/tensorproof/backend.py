@@ -278,13 +278,21 @@ class Backend:
         return None
 
     def wait(self, results: Any, device: str) -> None:
-        """Return when ``results`` (tuples of arrays, ``None`` among them) are computed, and all work before them on the device.
+        """Return when ``results`` are computed, and all work before them on the device.
+
+        ``results`` is what ``forward`` or ``value_and_vjp`` returned: a tuple of two or three tuples of arrays, with ``None``
+        among the gradients. From ``cache_flusher`` it is a tuple of one array. A backend may walk any depth of tuples.
 
         Needed wherever a call may return before its work is done: without it, what is timed is the asking.
         """
 
     def forward(self, function: Function, mode: str) -> Forward:
-        """The function in a mode. Compile here or at the first call; all arrays are arguments, none is a constant."""
+        """The function in a mode. Compile here or at the first call; all arrays are arguments, none is a constant.
+
+        ``eager`` is what a user gets who asks for no compiler. A framework that only records calls (a lazy one) computes the
+        outputs before the call returns, all at once, with what it fuses by default: ``myframework.realize(*outputs, *others)``.
+        Otherwise an error shows in ``to_numpy`` only, and the time of a call is that of recording it.
+        """
         if mode == "eager":
             return function
         raise Unsupported(f"mode {mode} has no implementation")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Function, Native, Unsupported, numpy_dtype
+from tensorproof.backend import Backend, Function, Native, PluginError, Unsupported, numpy_dtype
 from tensorproof.conformance.expectation import FUSED_SCALE, Arguments, Expectation, is_floating
 from tensorproof.contract import layouts
 from tensorproof.contract.models import implementation_of
@@ -134,6 +134,8 @@ class OperationFunction:
         return self._filled(*arrays) if self._is_flat else self._filled(**self._inputs(arrays))
 
     def _arranged(self, result: Any) -> Results:
+        if result is None:
+            raise PluginError(f"{self.operation} returned None, expected {', '.join(self._outputs)}: its function lacks a return")
         named = trees.by_name(self._outputs, result)
         others = [leaf for name in self._others for _, leaf in trees.leaves(named[name])]
         return tuple([named[name] for name in self._cotangents]), tuple(others)
@@ -206,6 +208,19 @@ def from_backend(backend: Backend, operation: Operation, path: str, value: Nativ
     return Answer(array.astype(np.float64) if is_floating(array) else array, dtype, device)
 
 
+def _unpacked(method: str, results: Any, count: int) -> Sequence[Any]:
+    """What the function that a backend's method made has returned, if it has as many parts as it must.
+
+    Raises:
+        PluginError: it returned nothing, or something else.
+    """
+    parts = ("outputs", "other outputs", "gradients")[:count]
+    if not isinstance(results, tuple | list) or len(results) != count:
+        got = f"{len(results)} parts" if isinstance(results, tuple | list) else type(results).__name__
+        raise PluginError(f"the function that {method} made returned {got}; it must return a tuple ({', '.join(parts)})")
+    return results
+
+
 class Run:
     """One function of one sample in one dtype, device and mode: made once, and then run for each check that asks."""
 
@@ -275,13 +290,13 @@ class Run:
             with self.clock:
                 if self._forward is None:
                     self._forward = self.backend.forward(self.function, self.mode)
-                outputs, others = self._forward(*arguments)
+                outputs, others = _unpacked("forward", self._forward(*arguments), 2)
                 self.backend.wait((outputs, others), self.device)
             return Answers(self._named(outputs, others))
         with self.clock:
             if self._value_and_vjp is None:
                 self._value_and_vjp = self.backend.value_and_vjp(self.function, self.mode)
-            outputs, others, gradients = self._value_and_vjp(*arguments, cotangents)
+            outputs, others, gradients = _unpacked("value_and_vjp", self._value_and_vjp(*arguments, cotangents), 3)
             self.backend.wait((outputs, others, gradients), self.device)
         shapes = self.expectation.arguments.leaves
         paired = zip(self.function.primal_paths, gradients, strict=True)

@@ -1,5 +1,6 @@
 """Finding backends: only the one asked for is imported, and a broken one harms no other."""
 
+import difflib
 import importlib
 import traceback
 from importlib.metadata import EntryPoint, entry_points
@@ -14,6 +15,10 @@ from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.operation import Operation
 
 GROUP = "tensorproof.backends"
+OPERATIONS = "tensorproof.operations"
+"""The groups of entry points: of backends, and of operations that third parties bring."""
+HOOK = "tensorproof_backend"
+EXAMPLE = "@hookimpl def tensorproof_backend(): return MyBackend()"
 
 
 def installed() -> dict[str, EntryPoint]:
@@ -36,7 +41,8 @@ def load(name: str) -> Backend:
     """
     points = installed()
     if name not in points:
-        raise UsageError(f"no backend is called {name!r}{did_you_mean(name, points)}; installed: {', '.join(points) or 'none'}")
+        known = ", ".join(points) or "none"
+        raise UsageError(f"no backend is called {name!r}{did_you_mean(name, points)}; installed: {known}{_misspelt_group()}")
     try:
         module = points[name].load()
     except Exception as error:
@@ -50,19 +56,45 @@ def backend_of(module: ModuleType | object, name: str) -> Backend:
     Raises:
         UsageError: the hook is missing, fails, or returns something else than a backend of that name.
     """
+    broken = f"backend {name!r}: its plugin is broken:"
     manager = plugin_manager()
+    where = getattr(module, "__name__", type(module).__name__)
+    if not hasattr(module, HOOK):
+        raise UsageError(f"{broken} {where} has no function {HOOK}; end it with {EXAMPLE}")
+    if manager.parse_hookimpl_opts(module, HOOK) is None:
+        raise UsageError(f"{broken} {HOOK} in {where} is not marked as a hook; write @hookimpl above it: {EXAMPLE}")
     try:
         manager.register(module)
         backend = manager.hook.tensorproof_backend()
     except Exception as error:
-        raise UsageError(f"backend {name!r}: its plugin is broken: {type(error).__name__}: {error}") from error
+        raise UsageError(f"{broken} {type(error).__name__}: {error}") from error
     if not isinstance(backend, Backend):
-        raise UsageError(
-            f"backend {name!r}: its plugin is broken: tensorproof_backend returned {type(backend).__name__}, not a Backend"
-        )
+        raise UsageError(f"{broken} {_not_a_backend(backend)}")
     if backend.name != name:
-        raise UsageError(f"backend {name!r}: its plugin is broken: the backend calls itself {backend.name!r}")
+        raise UsageError(
+            f"{broken} the entry point is called {name!r}, the backend calls itself {backend.name!r}; "
+            f"write name = {name!r} in {type(backend).__name__}, or rename the entry point in pyproject.toml and install again"
+        )
     return backend
+
+
+def _not_a_backend(value: object) -> str:
+    """What is wrong with what the hook returned, and what it should."""
+    if value is None:
+        return f"{HOOK} returned None; it must return the backend: return MyBackend()"
+    if isinstance(value, type):
+        return f"{HOOK} returned the class {value.__name__}; it must return an object of it: return {value.__name__}()"
+    return f"{HOOK} returned {type(value).__name__}, not a Backend; derive its class from tensorproof.backend.Backend"
+
+
+def _misspelt_group() -> str:
+    """Where the backend may be instead: the groups of entry points that look like the right one, and what is in them."""
+    points = entry_points()
+    alike = difflib.get_close_matches(GROUP, sorted(points.groups - {GROUP, OPERATIONS}), n=3, cutoff=0.75)
+    if not alike:
+        return ""
+    found = "; ".join(f"{group!r} holds {', '.join(sorted(points.select(group=group).names))}" for group in alike)
+    return f". The group of entry points is {GROUP!r}, but {found}: correct it in pyproject.toml and install again"
 
 
 def _broken(name: str, point: EntryPoint, error: Exception) -> str:
@@ -78,7 +110,7 @@ def specification() -> dict[str, Operation]:
         UsageError: a distribution's operations cannot be imported, or one has a name that is taken.
     """
     found = dict(all_operations())
-    for point in sorted(entry_points(group="tensorproof.operations"), key=lambda point: point.name):
+    for point in sorted(entry_points(group=OPERATIONS), key=lambda point: point.name):
         manager = plugin_manager()
         try:
             manager.register(importlib.import_module(point.value))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tensorproof.backend import did_you_mean
-from tensorproof.conformance.selection.cases import Case, in_shard
+from tensorproof.conformance.selection.cases import Case, in_shard, samples_of
 from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.contract.declarations import CHECKS
 from tensorproof.contract.description import Description
@@ -137,6 +137,27 @@ def known_names(option: str, names: Sequence[str], known: Iterable[str]) -> tupl
     return tuple(dict.fromkeys(names))
 
 
+def _known_samples(options: Any, specification: Mapping[str, Operation], samples: Iterable[str]) -> tuple[str, ...]:
+    """The samples that are asked for, each once.
+
+    Raises:
+        UsageError: none of the operations that are asked for has one of them.
+    """
+    operations = list(dict.fromkeys(options.op))
+    if operations:
+        known = {name for operation in operations for name in samples_of(specification[operation], options.seed)}
+    else:
+        known = set(samples)
+    for name in options.sample:
+        if name not in known:
+            whose = " and ".join(operations) if len(operations) < 3 else "any of these operations"
+            there = f"there are: {', '.join(sorted(known))}" if len(operations) == 1 else "tensorproof list --samples prints all"
+            raise UsageError(
+                f"--sample: no sample{whose and f' of {whose}'} is called {name!r}{did_you_mean(name, known)}; {there}"
+            )
+    return tuple(dict.fromkeys(options.sample))
+
+
 def selection_of(
     options: Any, description: Description, specification: Mapping[str, Operation], samples: Iterable[str]
 ) -> Selection:
@@ -161,7 +182,7 @@ def selection_of(
     known_names("profile", [options.profile], PROFILES)
     return Selection(
         operations=known_names("op", options.op, specification),
-        samples=known_names("sample", options.sample, sorted(set(samples))),
+        samples=_known_samples(options, specification, samples),
         dtypes=tuple(options.dtype),
         modes=known_names("mode", options.mode, description.modes),
         checks=known_names("check", options.check, CHECKS),
