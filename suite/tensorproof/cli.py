@@ -21,6 +21,7 @@ from tensorproof.runs.merge import merge_records, write_record
 from tensorproof.runs.records import Record, read_record
 from tensorproof.runs.summary import summary_text
 from tensorproof.runs.verified import update_verified
+from tensorproof.statements import command as statements
 from tensorproof.timing.command import duel_command, time_command
 from tensorproof.timing.command import summary as timings_summary
 from tensorproof.timing.options import add_command_options
@@ -70,6 +71,10 @@ def _parser() -> argparse.ArgumentParser:
     add_command_options(timing)
     duel = commands.add_parser("duel", help="compare the speed of backends, or of two builds of one, in the same rounds")
     add_command_options(duel)
+
+    statements.add_statement(commands.add_parser("statement", help="write what a run says of a backend, as a file to publish"))
+    statements.add_verify(commands.add_parser("verify", help="run a random part of a statement again, and say whether it agrees"))
+    statements.add_specification(commands.add_parser("spec", help="freeze a dated version of the specification, or list them"))
 
     night = commands.add_parser("nightly", help="one night: conformance, timings, history, gates, confirmation, page and summary")
     nightly.add_arguments(night)
@@ -127,6 +132,12 @@ def _write_page(checks: Sequence[Record], path: Path, timings: Sequence[TimingRe
     write_page(checks, path, timings)
 
 
+def _state(options: argparse.Namespace) -> int:
+    from tensorproof_reports.statement_page import statement_badge, statement_page
+
+    return statements.state(options, statement_page, statement_badge)
+
+
 def _report(options: argparse.Namespace) -> int:
     timings = [path for path in options.runs if is_timing_record(path)]
     checks = [read_record(path) for path in options.runs if path not in timings]
@@ -181,6 +192,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         others = {
             "time": lambda chosen: time_command(chosen, _write_page),
             "duel": lambda chosen: duel_command(chosen, _write_page),
+            "statement": _state,
+            "verify": statements.check,
+            "spec": statements.specify,
             "nightly": nightly.run,
             "report": _report,
             "merge": _merge,

@@ -17,7 +17,7 @@ FLOORS = [
     # the reference
     ["reference", "reference.errorbars", *(f"reference.{folder}" for folder in PAGES if folder != "models")],
     ["reference.networks", "reference.models"],
-    ["reference.catalogue", "reference.manual"],
+    ["reference.catalogue", "reference.frozen", "reference.manual"],
     # the suite
     ["suite.errors", "suite.instructions", "suite.backend"],
     ["suite.contract"],
