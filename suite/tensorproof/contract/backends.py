@@ -1,22 +1,18 @@
 """Finding backends: only the one asked for is imported, and a broken one harms no other."""
 
 import difflib
-import importlib
 import traceback
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
-import pluggy
-
-from tensorproof.backend import PROJECT, Backend, PluginError, did_you_mean
-from tensorproof.contract import hookspecs
+from tensorproof.backend import Backend, PluginError, did_you_mean
+from tensorproof.contract import outside
+from tensorproof.contract.hookspecs import plugin_manager
 from tensorproof.errors import UsageError
 from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.operation import Operation
 
 GROUP = "tensorproof.backends"
-OPERATIONS = "tensorproof.operations"
-"""The groups of entry points: of backends, and of operations that third parties bring."""
 HOOK = "tensorproof_backend"
 EXAMPLE = "@hookimpl def tensorproof_backend(): return MyBackend()"
 
@@ -24,13 +20,6 @@ EXAMPLE = "@hookimpl def tensorproof_backend(): return MyBackend()"
 def installed() -> dict[str, EntryPoint]:
     """The entry points of the backends that are installed, by backend name."""
     return {point.name: point for point in sorted(entry_points(group=GROUP), key=lambda point: point.name)}
-
-
-def plugin_manager() -> pluggy.PluginManager:
-    """A plugin manager that knows the hooks of this project and nothing else yet."""
-    manager = pluggy.PluginManager(PROJECT)
-    manager.add_hookspecs(hookspecs)
-    return manager
 
 
 def load(name: str) -> Backend:
@@ -47,7 +36,9 @@ def load(name: str) -> Backend:
         module = points[name].load()
     except Exception as error:
         raise UsageError(_broken(name, points[name], error)) from error
-    return backend_of(module, name)
+    backend = backend_of(module, name)
+    outside.implement(backend)
+    return backend
 
 
 def backend_of(module: ModuleType | object, name: str) -> Backend:
@@ -90,7 +81,7 @@ def _not_a_backend(value: object) -> str:
 def _misspelt_group() -> str:
     """Where the backend may be instead: the groups of entry points that look like the right one, and what is in them."""
     points = entry_points()
-    alike = difflib.get_close_matches(GROUP, sorted(points.groups - {GROUP, OPERATIONS}), n=3, cutoff=0.75)
+    alike = difflib.get_close_matches(GROUP, sorted(points.groups - {GROUP, outside.GROUP}), n=3, cutoff=0.75)
     if not alike:
         return ""
     found = "; ".join(f"{group!r} holds {', '.join(sorted(points.select(group=group).names))}" for group in alike)
@@ -104,21 +95,9 @@ def _broken(name: str, point: EntryPoint, error: Exception) -> str:
 
 
 def specification() -> dict[str, Operation]:
-    """The specification's operations and those that third parties bring through ``tensorproof_operations``.
+    """The specification's operations, and those that other distributions bring (``tensorproof.contract.outside``).
 
     Raises:
-        UsageError: a distribution's operations cannot be imported, or one has a name that is taken.
+        UsageError: they cannot be imported, or one has a name or a profile that is taken.
     """
-    found = dict(all_operations())
-    for point in sorted(entry_points(group=OPERATIONS), key=lambda point: point.name):
-        manager = plugin_manager()
-        try:
-            manager.register(importlib.import_module(point.value))
-            brought = [operation for group in manager.hook.tensorproof_operations() for operation in group]
-        except Exception as error:
-            raise UsageError(f"operations of {point.name!r} cannot be imported: {type(error).__name__}: {error}") from error
-        for operation in brought:
-            if operation.name in found:
-                raise UsageError(f"operations of {point.name!r}: {operation.name} exists already")
-            found[operation.name] = operation
-    return found
+    return {**all_operations(), **outside.operations()}

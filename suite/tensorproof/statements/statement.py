@@ -120,6 +120,12 @@ def _of_operations(operations: Mapping[str, Mapping[str, Any]], need: str) -> di
     return dict(total)
 
 
+def frozen_for(profile: str, seed: int) -> str:
+    """The frozen version that a run was about: those of other profiles and with other seeds have other inputs."""
+    name = frozen_name()
+    return name if seed == 0 and name.startswith(f"{profile} ") else ""
+
+
 def statement_of(record: Record) -> dict[str, Any]:
     """The statement that a record of a whole run makes.
 
@@ -139,7 +145,7 @@ def statement_of(record: Record) -> dict[str, Any]:
         "kind": "statement",
         "format": FORMAT,
         "tensorproof": header["tensorproof"],
-        "specification": {"version": header["specification"], "frozen": frozen_name() if not header["seed"] else ""},
+        "specification": {"version": header["specification"], "frozen": frozen_for(header["options"]["profile"], header["seed"])},
         "profile": header["options"]["profile"],
         "backend": header["backend"],
         "versions": {_word(name): _word(version) for name, version in header["versions"].items()},

@@ -16,9 +16,8 @@ from tensorproof.contract.description import Description, describe_apart
 from tensorproof.errors import UsageError, printable
 from tensorproof.runs.records import read_record
 from tensorproof.statements.known_faults import noticed_by
-from tensorproof.statements.statement import UNTRIED, operations_in, wrong_of
+from tensorproof.statements.statement import UNTRIED, frozen_for, operations_in, wrong_of
 from tensorproof_reference.catalogue import specification_version
-from tensorproof_reference.frozen.freezing import frozen_name
 
 
 def contradictions(statement: Mapping[str, Any]) -> list[str]:
@@ -47,7 +46,7 @@ def differences_from_here(statement: Mapping[str, Any], description: Description
     """Where the statement is about something else than what is installed here."""
     here = {
         "tensorproof": tensorproof.__version__,
-        "specification": {"version": specification_version(), "frozen": "" if statement["seed"] else frozen_name()},
+        "specification": {"version": specification_version(), "frozen": frozen_for(statement["profile"], statement["seed"])},
         "device": description.device,
         "instructions": description.instructions,
         "dtypes": list(description.dtypes),
@@ -112,7 +111,7 @@ def run_again(
     """
     command = [sys.executable, "-m", "tensorproof", "check", statement["backend"], f"--device={statement['device']}"]
     command += [f"--op={name}" for name in operations] + [f"--seed={statement['seed']}"]
-    command += ["--thorough"] if statement["thorough"] else []
+    command += [f"--profile={statement['profile']}"] + (["--thorough"] if statement["thorough"] else [])
     with tempfile.TemporaryDirectory(prefix="tensorproof_") as folder:
         path = Path(folder) / "again.ndjson"
         done = subprocess.run([*command, f"--record={path}", *arguments], capture_output=True, text=True, check=False)

@@ -13,8 +13,6 @@ from tensorproof.contract.description import Description
 from tensorproof.errors import UsageError
 from tensorproof_reference.operation import DTYPES, Operation
 
-PROFILES = ("core",)
-
 
 class Adder(Protocol):
     """What adds an option: ``argparse.ArgumentParser`` and pytest's option groups have the method under two names."""
@@ -179,7 +177,7 @@ def selection_of(
         value = getattr(options, name)
         if value is not None and not value > 0:
             raise UsageError(f"--{name.replace('_', '-')}: expected a positive number of seconds, got {value}")
-    known_names("profile", [options.profile], PROFILES)
+    known_names("profile", [options.profile], dict.fromkeys(operation.profile for operation in specification.values()))
     return Selection(
         operations=known_names("op", options.op, specification),
         samples=_known_samples(options, specification, samples),
