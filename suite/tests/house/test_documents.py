@@ -16,7 +16,7 @@ GENERATED = sorted((ROOT / "docs/operations").glob("*.md"))
 PACKAGES = ("reference", "suite", "reports", *(f"plugins/{path.name}" for path in (ROOT / "plugins").iterdir()))
 FOLDERS = (".", *PACKAGES)
 """Where a path may begin: at the root, or beside a package."""
-EXAMPLES = {"tensorproof_mine.py", "summary.md"}
+EXAMPLES = {"tensorproof_mine.py", "tensorproof_mine/adapter.py", "summary.md"}
 """Files that a reader or a run makes."""
 
 
