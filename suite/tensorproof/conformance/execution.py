@@ -135,6 +135,8 @@ class OperationFunction:
         return self._filled(*arrays) if self._is_flat else self._filled(**self._inputs(arrays))
 
     def _arranged(self, result: Any) -> Results:
+        if result is None:
+            raise PluginError(f"{self.operation} returned None, expected {', '.join(self._outputs)}: its function lacks a return")
         named = trees.by_name(self._outputs, result)
         others = [leaf for name in self._others for _, leaf in trees.leaves(named[name])]
         return tuple([named[name] for name in self._cotangents]), tuple(others)
@@ -221,6 +223,19 @@ def from_backend(backend: Backend, operation: Operation, path: str, value: Nativ
 
 Natives = tuple[Sequence[Native], Sequence[Native], Sequence[Native | None]]
 """What a call gave: outputs, other outputs, and gradients, of which there are none of the value alone."""
+
+
+def _unpacked(method: str, results: Any, count: int) -> Sequence[Any]:
+    """What the function that a backend's method made has returned, if it has as many parts as it must.
+
+    Raises:
+        PluginError: it returned nothing, or something else.
+    """
+    parts = ("outputs", "other outputs", "gradients")[:count]
+    if not isinstance(results, tuple | list) or len(results) != count:
+        got = f"{len(results)} parts" if isinstance(results, tuple | list) else type(results).__name__
+        raise PluginError(f"the function that {method} made returned {got}; it must return a tuple ({', '.join(parts)})")
+    return results
 
 
 class Run:
@@ -311,11 +326,11 @@ class Run:
             if cotangents is None:
                 if self._forward is None:
                     self._forward = self.backend.forward(self.function, self.mode)
-                results = (*self._forward(*arguments), ())
+                results = (*_unpacked("forward", self._forward(*arguments), 2), ())
             else:
                 if self._value_and_vjp is None:
                     self._value_and_vjp = self.backend.value_and_vjp(self.function, self.mode)
-                results = self._value_and_vjp(*arguments, cotangents)
+                results = (*_unpacked("value_and_vjp", self._value_and_vjp(*arguments, cotangents), 3),)
             self.backend.wait(results, self.device)
         self.compiled.update({name: count - before.get(name, 0) for name, count in self._counters().items()})
         self.clock.runs[self] = None

@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tensorproof.backend import Backend, PluginError, Unsupported, did_you_mean
-from tensorproof.contract.backends import installed, load
+from tensorproof.contract import outside
+from tensorproof.contract.backends import installed, load, specification
 from tensorproof.contract.declarations import Declaration
 from tensorproof.contract.models import implementation_of
 from tensorproof.errors import UsageError, printable, sentence
 from tensorproof.instructions import name_of, require_known
 from tensorproof.processes import interruption, run_apart
-from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.operation import DTYPES
 
 SCOPES = ("all", "float32", "spread")
@@ -74,9 +74,9 @@ def describe(backend: Backend, device: str | None) -> Description:
             device=chosen,
             dtypes=dtypes,
             modes=dict(backend.modes),
-            sources={name: item.source for name in all_operations() if (item := implementation_of(backend, name))},
+            sources={name: item.source for name in specification() if (item := implementation_of(backend, name))},
             reasons=dict(backend.operations.reasons),
-            versions={name: str(version) for name, version in backend.versions().items()},
+            versions={name: str(version) for name, version in {**backend.versions(), **outside.versions()}.items()},
             arithmetic={name: str(value) for name, value in backend.arithmetic(chosen).items()},
             defaults={
                 operation: {name: str(value) for name, value in of_operation.items()}

@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tensorproof.backend import did_you_mean
-from tensorproof.conformance.selection.cases import ADAPTER, Case, in_shard
+from tensorproof.conformance.selection.cases import ADAPTER, Case, in_shard, samples_of
 from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.contract.declarations import CHECKS
 from tensorproof.contract.description import Description
 from tensorproof.errors import UsageError
 from tensorproof_reference.operation import DTYPES, Operation
-
-PROFILES = ("core",)
 
 
 class Adder(Protocol):
@@ -159,6 +157,27 @@ def known_names(option: str, names: Sequence[str], known: Iterable[str]) -> tupl
     return tuple(dict.fromkeys(names))
 
 
+def _known_samples(options: Any, specification: Mapping[str, Operation], samples: Iterable[str]) -> tuple[str, ...]:
+    """The samples that are asked for, each once.
+
+    Raises:
+        UsageError: none of the operations that are asked for has one of them.
+    """
+    operations = list(dict.fromkeys(options.op))
+    if operations:
+        known = {name for operation in operations for name in samples_of(specification[operation], options.seed)}
+    else:
+        known = set(samples)
+    for name in options.sample:
+        if name not in known:
+            whose = " and ".join(operations) if len(operations) < 3 else "any of these operations"
+            there = f"there are: {', '.join(sorted(known))}" if len(operations) == 1 else "tensorproof list --samples prints all"
+            raise UsageError(
+                f"--sample: no sample{whose and f' of {whose}'} is called {name!r}{did_you_mean(name, known)}; {there}"
+            )
+    return tuple(dict.fromkeys(options.sample))
+
+
 def selection_of(
     options: Any, description: Description, specification: Mapping[str, Operation], samples: Iterable[str]
 ) -> Selection:
@@ -180,10 +199,10 @@ def selection_of(
         value = getattr(options, name)
         if value is not None and not value > 0:
             raise UsageError(f"--{name.replace('_', '-')}: expected a positive number of seconds, got {value}")
-    known_names("profile", [options.profile], PROFILES)
+    known_names("profile", [options.profile], dict.fromkeys(operation.profile for operation in specification.values()))
     return Selection(
         operations=known_names("op", options.op, specification),
-        samples=known_names("sample", options.sample, sorted(set(samples))),
+        samples=_known_samples(options, specification, samples),
         dtypes=tuple(options.dtype),
         modes=known_names("mode", options.mode, description.modes),
         checks=known_names("check", options.check, CHECKS),
