@@ -207,6 +207,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="long_classes", inputs=many, keywords=none)
     yield from long_samples(lambda name, length: integer(name, length, 3), "rows")
     yield from long_samples(lambda name, length: integer(name, 2, length), "classes", keywords=none)
+    equal = {"logits": np.full((2, 131_072), 0.5), "target": np.asarray([131_071, 65_536])}
+    yield Sample(name="long_classes_equal_131072", inputs=equal, keywords=none, dtypes=("bfloat16", "float16"))
     yield Sample(name="rank_three", inputs=integer("rank_three", 3, 4, 5))
     yield Sample(name="rank_three_none", inputs=integer("rank_three_none", 3, 4, 5), keywords=none)
     yield Sample(name="rank_three_soft", inputs=soft("rank_three_soft", 3, 4, 5))

@@ -69,6 +69,9 @@ def axis_samples(
     yield Sample(name="axis_farthest", inputs=normal("axis_farthest", 3, 5, 4), keywords={"axis": -3})
     yield Sample(name="long_axis", inputs=normal("long_axis", 2, 8192))
     yield from long_samples(lambda name, length: normal(name, 2, length), "axis")
+    # The sum of as many exponentials is beyond the largest number of float16.
+    equal = {"x": np.full((2, 131_072), 0.5)}
+    yield Sample(name="long_equal_131072", inputs=equal, dtypes=("bfloat16", "float16"))
 
     moderate = scaled_rows(stream("magnitude_moderate"), (10.0, 30.0, 88.7, 104.0, 300.0, 1e3, 1e4))
     yield Sample(name="magnitude_moderate", inputs={"x": moderate})

@@ -52,8 +52,9 @@ def momentum(
       :math:`\theta \leftarrow \theta + \mu v - \alpha g`.
 
     A parameter that has no velocity yet starts with :math:`v = g` (or :math:`-\alpha g`), not dampened; with
-    ``first_step="dampened"`` it starts from zero. With :math:`\mu = 0` nothing of a velocity is kept, and it comes back as zero. Weight decay :math:`\lambda` adds :math:`\lambda\theta` to the gradient
-    (``decay="coupled"``), or subtracts :math:`\alpha\lambda\theta` from the parameter beside the step (``"decoupled"``).
+    ``first_step="dampened"`` it starts from zero. With :math:`\mu = 0` nothing of a velocity is kept, and it comes back as zero.
+    Weight decay :math:`\lambda` adds :math:`\lambda\theta` to the gradient (``decay="coupled"``), or subtracts
+    :math:`\alpha\lambda\theta` from the parameter beside the step (``"decoupled"``).
 
     Shapes: ``parameters`` and ``velocity`` are lists of arrays of any shape; ``gradients`` is a list over steps of lists over
     parameters, or ``None`` where a parameter has no gradient in a step: it stays as it is, and so does its velocity.
