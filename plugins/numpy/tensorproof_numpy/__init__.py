@@ -61,7 +61,9 @@ class NumpyBackend(Backend):
 
     def instruction_switches(self, level: str) -> Mapping[str, str]:
         """Those of NumPy and OpenBLAS. SciPy's special functions are compiled for one set, whatever the processor."""
-        limit = X86.index(level) if level in X86 else 0
+        if level not in X86:
+            raise Unsupported("it has switches for the sets of x86-64 only")
+        limit = X86.index(level)
         above = [name for name, lowest in DISPATCHED.items() if X86.index(lowest) > limit]
         disabled = {"NPY_DISABLE_CPU_FEATURES": " ".join(above)} if above else {}
         return {**disabled, "OPENBLAS_CORETYPE": OPENBLAS[level]}
