@@ -23,7 +23,7 @@ def test_the_spread_meets_every_class_keyword_and_optional_array(operation):
 
 def test_expensive_samples_are_run_by_thorough_runs_only():
     operation = SPECIFICATION["softmax"]
-    cases = [case for case in all_cases(describe(SmallBackend(), None), {"softmax": operation}, 0)]
+    cases = list(all_cases(describe(SmallBackend(), None), {"softmax": operation}, 0))
     expensive = [case for case in cases if case.sample.startswith(EXPENSIVE)]
     assert expensive
     assert not any(case.by_default for case in expensive)
