@@ -81,9 +81,9 @@ class TestTable:
     @pytest.mark.parametrize(
         "name", ["operation", "workload", "direction", "dtype", "clock", "reference", "contender", "verdict"]
     )
-    def test_what_a_duel_says_is_escaped(self, make, name):
+    def test_what_a_duel_says_is_escaped(self, make, name, foreign):
         text = page([], [make.record([make.timing()], [make.duel(**{name: SCRIPT})])])
-        assert "<script" not in text
+        assert foreign(text) == []
         assert "&lt;script&gt;" in text
 
     @pytest.mark.parametrize(
