@@ -4,8 +4,7 @@ import base64
 import gzip
 import json
 import zlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,9 +15,6 @@ from tensorproof_reports.conformance.runs import Run
 
 TEXT_COLUMNS = ("operation", "sample", "dtype", "mode", "check", "status", "note", "command")
 NUMBER_COLUMNS = ("flags", "bars", "rms", "milliseconds", "cause")
-
-FIRST_OF_A_CAUSE = 5
-"""Checks of a cause whose details go before those of all others."""
 
 CHUNK = 200
 """Checks that are compressed together before their size is looked at."""
@@ -104,7 +100,7 @@ def details_of(runs: Sequence[Run], room: int) -> Details:
     """Details of checks within ``room`` characters: first a few of each cause, then what is wrong, then the rest."""
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
     compressed, kept = b"", 0
-    waiting = list(_by_need(runs))
+    waiting = _by_need(runs)
     for start in range(0, len(waiting), CHUNK):
         chunk = waiting[start : start + CHUNK]
         trial = packer.copy()
@@ -120,31 +116,14 @@ def details_of(runs: Sequence[Run], room: int) -> Details:
     return Details(base64.b64encode(compressed).decode(), kept, folded, wrong)
 
 
-def _by_need(runs: Sequence[Run]) -> Iterator[tuple[int, str, bool]]:
-    """Number on the page, details and whether it is wrong, of each check that has details; the most wanted first."""
-    first: list[tuple[int, str, bool]] = []
-    second: list[tuple[int, str, bool]] = []
-    third: list[tuple[int, str, bool]] = []
+def _by_need(runs: Sequence[Run]) -> list[tuple[int, str, bool]]:
+    """Number on the page, details and whether it is wrong, of each check that has details; the most needed first."""
+    found: list[tuple[int, int, str, bool]] = []
     offset = 0
     for run in runs:
         rows = run.rows
-        told: dict[int, int] = defaultdict(int)
-        smallest = {cause["smallest"]["check"] for cause in run.causes}
         for index, details in enumerate(rows.details):
-            if not details:
-                continue
-            wrong = is_wrong(rows.status[index])
-            item = (offset + index, details, wrong)
-            if wrong and (any(told[cause] < FIRST_OF_A_CAUSE for cause in rows.cause[index]) or rows.key(index) in smallest):
-                first.append(item)
-                for cause in rows.cause[index]:
-                    told[cause] += 1
-            else:
-                (second if wrong else third).append(item)
+            if details:
+                found.append((rows.need[index], offset + index, details, is_wrong(rows.status[index])))
         offset += len(rows)
-    return _chained(first, second, third)
-
-
-def _chained(*lists: Iterable[tuple[int, str, bool]]) -> Iterator[tuple[int, str, bool]]:
-    for items in lists:
-        yield from items
+    return [(number, details, wrong) for _, number, details, wrong in sorted(found, key=lambda item: item[:2])]

@@ -1,7 +1,8 @@
 """A run's checks as columns, small enough for tens of thousands of them, and the details of those that have any."""
 
 import json
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,8 +17,14 @@ REQUIRED, STALE, UNVERIFIED, NEW, FIXED = 1, 2, 4, 8, 16
 PLACES = ("op", "sample", "dtype", "mode", "check")
 """Options of a command that name its check: they are left out of the command's text, and put in again by the page."""
 
-DETAILS_OF_A_RUN = 24_000_000
-"""Characters of details that are kept of one run; a page has no room for more in any case."""
+DETAILS_OF_A_RUN = 6_000_000
+"""Characters of details that are kept of one run, the most needed first; a page has no room for more in any case."""
+
+FIRST_OF_A_CAUSE = 5
+"""Checks of a cause whose details go before those of all others."""
+
+SILENT = ("unsupported", "not_run")
+"""Statuses of checks that gave nothing to look at: their rows say why."""
 
 DEEPEST, LONGEST_LIST, LONGEST_TEXT = 6, 400, 8000
 """What a page keeps of a value of a record: records come from other people."""
@@ -44,6 +51,8 @@ class Rows:
     """The command, with the name of an option and ``=`` alone where the row's own value stands."""
     cause: list[list[int]] = field(default_factory=list)
     """Positions in the run's list of causes."""
+    need: list[int] = field(default_factory=list)
+    """How much a row's details are needed: 0 most."""
     details: list[str] = field(default_factory=list, repr=False)
     """JSON; empty where there is nothing to say or no room."""
     folded: int = 0
@@ -59,12 +68,13 @@ class Rows:
         return f"{self.check[index]}[{'-'.join(place)}]"
 
 
-def rows_of(record: Record, causes: list[frozenset[int]], changed: Mapping[str, int] = {}) -> Rows:
+def rows_of(record: Record, causes: Sequence[frozenset[int]], smallest: Collection[str], changed: Mapping[str, int] = {}) -> Rows:
     """The rows of a record.
 
     Args:
         record: the record as read.
         causes: by cause, the positions of its checks in the record.
+        smallest: keys of the checks that are easiest to look at.
         changed: flags to add, by key of a check.
     """
     of_check: dict[int, list[int]] = {}
@@ -72,12 +82,23 @@ def rows_of(record: Record, causes: list[frozenset[int]], changed: Mapping[str, 
         for index in members:
             of_check.setdefault(index, []).append(number)
     rows = Rows()
-    room = DETAILS_OF_A_RUN
     order = sorted(range(len(record.checks)), key=lambda index: _order(record.checks[index]))
     for index in order:
-        check = record.checks[index]
         with fields.part_of(record.name, f"check {index + 1}"):
-            room -= _add(rows, check, of_check.get(index, []), changed, room)
+            _add(rows, record.checks[index], of_check.get(index, []), changed)
+    rows.need = _needs(rows, smallest)
+    rows.details = [""] * len(rows)
+    room = DETAILS_OF_A_RUN
+    for row in sorted(range(len(rows)), key=rows.need.__getitem__):
+        if rows.status[row] in SILENT:
+            continue
+        with fields.part_of(record.name, f"check {order[row] + 1}"):
+            details = _details(record.checks[order[row]]) if room > 0 else ""
+        room -= len(details)
+        rows.details[row] = details if room > 0 else ""
+        if room <= 0:
+            rows.folded += 1
+            rows.folded_wrong += is_wrong(rows.status[row])
     return rows
 
 
@@ -85,32 +106,42 @@ def _order(check: Line) -> tuple[str, ...]:
     return tuple(str(check.get(name)) for name in ("operation", "sample", "dtype", "check", "mode"))
 
 
-def _add(rows: Rows, check: Line, causes: list[int], changed: Mapping[str, int], room: int) -> int:
-    """Append a row; the characters that its details take."""
+def _add(rows: Rows, check: Line, causes: list[int], changed: Mapping[str, int]) -> None:
+    """Append a row."""
     place = {name: fields.name_of(check, name) for name in ("operation", "sample", "dtype", "mode", "check")}
     for name, value in place.items():
         getattr(rows, name).append(value)
-    status = fields.name_of(check, "status")
-    key = f"{place['check']}[{place['mode']}-{place['operation']}-{place['sample']}-{place['dtype']}]"
-    flags = REQUIRED * bool(check.get("required")) + STALE * bool(check.get("stale"))
-    rows.flags.append(flags + UNVERIFIED * bool(check.get("unverified")) + changed.get(key, 0))
-    rows.status.append(status)
-    findings = [fields.mapping({"findings": item}, "findings") for item in fields.sequence(check, "findings")]
+    rows.status.append(fields.name_of(check, "status"))
+    flags = REQUIRED * bool(check.get("required")) + STALE * bool(check.get("stale")) + UNVERIFIED * bool(check.get("unverified"))
+    rows.flags.append(flags + changed.get(rows.key(-1), 0))
+    findings = findings_of(check)
     rows.bars.append(_largest(findings, "largest_z"))
     rows.rms.append(_largest(findings, "rms_z"))
     nanoseconds = fields.number(check, "duration_ns")
     rows.milliseconds.append(None if nanoseconds is None else float(f"{nanoseconds / 1e6:.2g}"))
-    silent = status in ("unsupported", "not_run")
-    rows.note.append(fields.text(check, "message", LONGEST_TEXT) if silent else "")
+    rows.note.append(fields.text(check, "message", LONGEST_TEXT) if rows.status[-1] in SILENT else "")
     rows.command.append(_general(fields.text(check, "command", 1000), {**place, "op": place["operation"]}))
     rows.cause.append(causes)
-    details = "" if silent else _details(check, findings, status)
-    if len(details) > room:
-        rows.folded += 1
-        rows.folded_wrong += is_wrong(status)
-        details = ""
-    rows.details.append(details)
-    return len(details)
+
+
+def findings_of(check: Line) -> list[Line]:
+    """The findings of a check."""
+    return [fields.mapping({"findings": item}, "findings") for item in fields.sequence(check, "findings")]
+
+
+def _needs(rows: Rows, smallest: Collection[str]) -> list[int]:
+    """By row how much its details are needed: 0 for a few of each cause, 1 for what else is wrong, 2 for the rest."""
+    told: Counter[int] = Counter()
+    needs = []
+    for row, (status, causes) in enumerate(zip(rows.status, rows.cause, strict=True)):
+        if not is_wrong(status):
+            needs.append(2)
+        elif any(told[cause] < FIRST_OF_A_CAUSE for cause in causes) or rows.key(row) in smallest:
+            told.update(causes)
+            needs.append(0)
+        else:
+            needs.append(1)
+    return needs
 
 
 def _largest(findings: list[Line], name: str) -> float | str | None:
@@ -144,10 +175,10 @@ def _general(command: str, place: Mapping[str, str]) -> str:
     return " ".join(own.get(word, word) for word in words)
 
 
-def _details(check: Line, findings: list[Line], status: str) -> str:
+def _details(check: Line) -> str:
     """What a page shows of one check beyond its row, as JSON."""
-    told: dict[str, Any] = {}
-    if status == "passed":
+    findings, told = findings_of(check), dict[str, Any]()
+    if check["status"] == "passed":
         told["f"] = [
             {"output": finding.get("output"), "got": finding.get("got"), "expected": finding.get("expected")}
             if "largest_z" not in finding and "got" in finding
@@ -161,7 +192,16 @@ def _details(check: Line, findings: list[Line], status: str) -> str:
         told["message"] = check.get("message")
         told.update({name: check[name] for name in ("traceback", "placement") if check.get(name)})
     told.update({name: check[name] for name in ("declaration", "inputs") if check.get(name)})
-    return json.dumps(cleaned(told), allow_nan=False, separators=(",", ":"), ensure_ascii=False)
+    try:
+        text = _json(told)
+    except ValueError:
+        return _json(cleaned(told))
+    # Most details are short and plain; others are looked through.
+    return text if len(text) <= LONGEST_TEXT and text.isprintable() else _json(cleaned(told))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
 
 
 def _short(value: Any) -> Any:

@@ -98,7 +98,7 @@ def _run(record: Record, changed: Mapping[str, int]) -> Run:
         left_out_text(record),
         lines_about_instructions(record),
         [{**line, "so_also": consequences_text(line), **_declared(record, line, members)} for line, members in found],
-        rows_of(record, [members for _, members in found], changed),
+        rows_of(record, [members for _, members in found], {line["smallest"]["check"] for line, _ in found}, changed),
     )
 
 

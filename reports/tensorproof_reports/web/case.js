@@ -53,7 +53,7 @@ function drawnDetails(details) {
     judged.length ? tableOf("Outputs and gradients", ["output", "outcome", "largest error, bars", "rms, bars", ...used.map(([, head]) => head)],
       judged.map((item) => [String(item.output ?? ""), { text: `${SYMBOLS[item.outcome] ?? ""} ${item.outcome ?? ""}`, class: item.outcome },
         { text: short(item.largest_z), class: "number" }, { text: short(item.rms_z), class: "number" },
-        ...used.map(([name]) => ({ text: told(item[name]), class: "number" }))])) : null,
+        ...used.map(([name]) => ({ text: exactly(item[name]), class: "number" }))])) : null,
     curves.map(drawnCurve),
     judged.filter((item) => item.outcome === "failed").slice(0, 8).map(drawnFailure),
     details.traceback ? codeBlock(details.traceback, "traceback") : null,
@@ -63,7 +63,7 @@ function drawnDetails(details) {
 }
 
 /** A value of a record as text: numbers with all their digits. */
-function told(value) {
+function exactly(value) {
   if (value === null || value === undefined) return "–";
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
@@ -72,7 +72,7 @@ const SHOWN_ELSEWHERE = new Set(["output", "outcome", "line", "largest_z", "rms_
 
 /** What made an output fail: the inputs where it is worst, shapes, keywords, and whatever else the record holds. */
 function drawnFailure(item) {
-  const rest = Object.entries(item).filter(([name, value]) => !SHOWN_ELSEWHERE.has(name) && value !== null && told(value) !== "{}" && told(value) !== "[]");
+  const rest = Object.entries(item).filter(([name, value]) => !SHOWN_ELSEWHERE.has(name) && value !== null && exactly(value) !== "{}" && exactly(value) !== "[]");
   const names = { input: "input there", fits: "as if" };
   return [
     el("h3", {}, String(item.output ?? "output")),
@@ -80,7 +80,7 @@ function drawnFailure(item) {
     el("dl", { class: "facts" }, rest.map(([name, value]) => [
       el("dt", {}, names[name] ?? name.replaceAll("_", " ")),
       el("dd", {}, value !== null && typeof value === "object" && !Array.isArray(value)
-        ? Object.entries(value).map(([key, one]) => el("div", {}, `${key} = ${told(one)}`)) : told(value)),
+        ? Object.entries(value).map(([key, one]) => el("div", {}, `${key} = ${exactly(one)}`)) : exactly(value)),
     ])),
   ];
 }
@@ -122,8 +122,8 @@ function issueText(data, row, details, command) {
     "", "To reproduce:", "", `    ${command}`,
   ];
   for (const item of (details?.f ?? []).filter((one) => one.outcome === "failed").slice(0, 3)) {
-    lines.push("", `${item.output}: got ${told(item.got)}, expected ${told(item.expected)} ± ${told(item.bar)} at ${told(item.index)}`);
-    if (item.input && Object.keys(item.input).length) lines.push(`Input there: ${told(item.input)}; shapes: ${told(item.shapes)}; keywords: ${told(item.keywords)}`);
+    lines.push("", `${item.output}: got ${exactly(item.got)}, expected ${exactly(item.expected)} ± ${exactly(item.bar)} at ${exactly(item.index)}`);
+    if (item.input && Object.keys(item.input).length) lines.push(`Input there: ${exactly(item.input)}; shapes: ${exactly(item.shapes)}; keywords: ${exactly(item.keywords)}`);
   }
   return lines.join("\n");
 }

@@ -19,7 +19,7 @@ function addressOf(more = {}) {
 }
 
 /** Show a section that was chosen, and move the reader there. */
-function show(id, heading) {
+function showSection(id, heading) {
   byId(id).hidden = false;
   reveal(byId(heading));
   byId(heading).focus({ preventScroll: true });
@@ -81,11 +81,11 @@ async function follow(data) {
     } else {
       await drawCase(data, row);
     }
-    show("case-section", "case");
+    showSection("case-section", "case");
   } else if (parts.has("operation")) {
     const cell = parts.has("run") ? { run: data.runs.findIndex((run) => run.key === parts.get("run")), view: parts.get("view") === "dtype" ? "dtype" : "mode", value: parts.get("value"), part: parts.get("part") } : null;
     drawOperation(data, parts.get("operation"), cell && cell.run >= 0 ? cell : null);
-    show("operation-section", "operation");
+    showSection("operation-section", "operation");
   } else if (parts.has("at")) {
     const target = byId(parts.get("at"));
     if (target) reveal(target);
@@ -146,7 +146,7 @@ function addCopyButtons() {
 function watchPrint() {
   let opened = [];
   addEventListener("beforeprint", () => {
-    opened = [...document.querySelectorAll("details.cause:not([open])")];
+    opened = [...document.querySelectorAll("details.cause:not([open]), details.known-causes:not([open])")];
     for (const one of opened) one.open = true;
   });
   addEventListener("afterprint", () => { for (const one of opened) one.open = false; });

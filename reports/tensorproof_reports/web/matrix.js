@@ -50,8 +50,8 @@ function cellOf(counts, start) {
 
 const folded = new Set();
 
-/** Draw the matrix; `open(cell)` is called with an operation, and a column and part if a cell was chosen. */
-function drawMatrix(data, mask, { view, order, titles, open }) {
+/** Draw the matrix; the number of operations in it. */
+function drawMatrix(data, mask, { view, order, titles }) {
   const table = byId("matrix-table");
   const columns = columnsOf(data, view);
   const counts = countsOf(data, mask, view, columns);
@@ -66,7 +66,7 @@ function drawMatrix(data, mask, { view, order, titles, open }) {
     el("thead", {},
       el("tr", {}, el("th", { scope: "col", rowspan: 2 }, "operation"),
         columns.map(({ run, value }) => el("th", { scope: "colgroup", colspan: 2 }, data.runs[run].key, el("br"), data.words[value]))),
-      el("tr", {}, columns.map(() => PARTS.map((part) => el("th", { scope: "col" }, part))))),
+      el("tr", {}, columns.map(() => ["value", "grad."].map((part) => el("th", { scope: "col" }, part))))),
     order === "worst"
       ? el("tbody", {}, [...lines].sort((a, b) => a.rank - b.rank || b.wrong - a.wrong).map(lineOf))
       : [...titles].map(([group, title]) => groupOf(group, title, lines.filter((line) => line.group === group))));

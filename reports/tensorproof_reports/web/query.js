@@ -52,14 +52,14 @@ function testOf(data, term) {
   }
   if (name === "is") return isTest(data, value);
   if (name === "status") {
-    const hit = among(data, known(value));
+    const hit = among(data, namedStatuses(value));
     return (row) => hit[rows.status[row]];
   }
-  return backendTest(data, name, known(value));
+  return backendTest(data, name, namedStatuses(value));
 }
 
 /** The statuses that a word names; throws where it names none. */
-function known(value) {
+function namedStatuses(value) {
   const statuses = statusesOf(value);
   if (!statuses) throw new Error(`"${value}" is no status; try ${Object.keys(ALIASES).join(", ")} or ${SEVERITY.join(", ")}`);
   return statuses;
