@@ -116,7 +116,7 @@ def page(records: Iterable[Record], timings: Sequence[TimingRecord] = ()) -> str
     runs = runs_of(records)
     operations = described(name for run in runs for name in run.rows.operation)
     columns, groups = matrix_of(runs, operations)
-    timing_sections, no_charts = sections(timings)
+    timing_sections = sections(timings)
     data = packed(data_of(runs, operations)) if runs else ""
     told: dict[str, Any] = {
         "runs": runs,
@@ -138,8 +138,9 @@ def page(records: Iterable[Record], timings: Sequence[TimingRecord] = ()) -> str
         "subjects": _subjects(runs, timings),
         "made_by": _made_by([*((run.key, run.header) for run in runs), *((record.name, record.header) for record in timings)]),
         "timing_sections": timing_sections,
-        "no_charts": no_charts,
+        "timing_data": packed([section.chart_data for section in timing_sections]) if timings else "",
         "timing_columns": timing_rows.COLUMNS,
+        "trust_column": timing_rows.TRUST,
         "timing_statuses": timing_rows.STATUSES,
         "verdicts": duels.VERDICTS,
         "verdict_meanings": duels.VERDICT_MEANINGS,

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tensorproof_reports import assets, charts
+from tensorproof_reports import assets
 
 CONTENDERS = ("torch eager", "torch compile", "jax jit", "tensorflow eager", "tensorflow function", "new torch eager")
 OPERATIONS = (
@@ -253,12 +253,6 @@ def make_fixture() -> Any:
     return Make
 
 
-@pytest.fixture
-def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes a second, and most tests look at tables."""
-    monkeypatch.setattr(charts, "available", lambda: False)
-
-
 class Foreign(HTMLParser):
     """Collects what of a page may run or load and is not the page's own."""
 
@@ -274,7 +268,7 @@ class Foreign(HTMLParser):
         if tag in self.LOADING:
             self.found.append(tag)
         for name, value in attrs:
-            if name.startswith("on") or (name in ("src", "href", "action") and not re.match(r"#|data:image/svg", value or "")):
+            if name.startswith("on") or (name in ("src", "href", "action") and not (value or "").startswith("#")):
                 self.found.append(f"{tag} {name}={value}")
         self._script = dict(attrs) if tag == "script" else None
 

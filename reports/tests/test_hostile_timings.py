@@ -10,7 +10,6 @@ from tensorproof_reports.page import page, write_page
 SCRIPT = "<script>alert(1)</script>"
 
 
-@pytest.mark.usefixtures("without_charts")
 class TestHostileRecords:
     @pytest.mark.parametrize("name", ["contender", "operation", "direction", "dtype", "workload", "message", "command", "source"])
     @pytest.mark.parametrize("status", ["measured", "error"])

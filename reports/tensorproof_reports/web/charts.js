@@ -62,14 +62,16 @@ function axisOf({ label, log = false, values, from, to, least, most }) {
 /**
  * A chart with its caption and legend.
  *
- * `series`: [{name, points: [{x, y, low, high, title, hollow, href}], joined, dashed}]; `limits`: horizontal lines [{y, text}].
+ * `series`: [{name, points: [{x, y, low, high, title, hollow, href}], joined, dashed}]; `limits`: lines across it, [{y, text}] or [{x, text}].
  */
 function chart({ caption, x, y, series, limits = [], width = 640, height = 320, colours = null }) {
   const left = 64, right = 12, top = 10, bottom = 42;
   const points = series.flatMap((one) => one.points);
-  const xs = axisOf({ ...x, values: points.map((point) => point.x), from: left, to: width - right });
+  const across = limits.filter((limit) => limit.y !== undefined);
+  const upright = limits.filter((limit) => limit.x !== undefined);
+  const xs = axisOf({ ...x, values: [...points, ...upright].map((point) => point.x), from: left, to: width - right });
   const ys = axisOf({
-    ...y, values: [...points.flatMap((point) => [point.y, point.low, point.high].filter((value) => value !== undefined)), ...limits.map((limit) => limit.y)],
+    ...y, values: [...points.flatMap((point) => [point.y, point.low, point.high].filter((value) => value !== undefined)), ...across.map((limit) => limit.y)],
     from: height - bottom, to: top,
   });
   const parts = [
@@ -83,7 +85,11 @@ function chart({ caption, x, y, series, limits = [], width = 640, height = 320, 
     ]),
     svg("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, xs.label),
     svg("text", { transform: `translate(12 ${(top + height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, ys.label),
-    limits.map((limit) => [
+    upright.map((limit) => [
+      svg("line", { class: "limit", x1: xs.at(limit.x), x2: xs.at(limit.x), y1: top, y2: height - bottom }),
+      svg("text", { x: xs.at(limit.x) + 4, y: top + 10 }, limit.text),
+    ]),
+    across.map((limit) => [
       svg("line", { class: "limit", x1: left, x2: width - right, y1: ys.at(limit.y), y2: ys.at(limit.y) }),
       svg("text", { x: width - right - 4, y: ys.at(limit.y) - 4, "text-anchor": "end" }, limit.text),
     ]),

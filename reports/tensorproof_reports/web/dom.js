@@ -15,7 +15,7 @@ function el(name, attributes = {}, ...children) {
 
 /** Append children, however nested. */
 function add(parent, children) {
-  for (const child of [children].flat(5)) {
+  for (const child of [children].flat(Infinity)) {
     if (child !== null && child !== undefined && child !== false) parent.append(child);
   }
 }

@@ -157,6 +157,7 @@ async function begin() {
   addCopyButtons();
   watchPair();
   watchPrint();
+  await watchCharts();
   const data = await loaded();
   if (data) {
     for (const part of document.querySelectorAll("li.scripted, #query-form, #cases-section")) part.hidden = false;

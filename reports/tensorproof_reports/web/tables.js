@@ -1,11 +1,15 @@
 // Tables that sort, and the two backends that are compared.
 
-/** The number that a cell begins with, in its unit; null where it has none. */
+const UNITS = { ns: 1, µs: 1e3, ms: 1e6, s: 1e9, B: 1, KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30, TiB: 2 ** 40 };
+
+/** The first number of a cell, in the smallest unit; null where it has none. */
 function sortValue(cell) {
-  if (cell.dataset.sort !== undefined) return cell.dataset.sort === "" ? null : Number(cell.dataset.sort);
   const text = cell.textContent.trim();
-  const found = /^[^\d–-]*(-?[\d.,]+(?:e[+-]?\d+)?)/i.exec(text);
-  return found ? Number(found[1].replaceAll(",", "")) : null;
+  const found = /(-?\d[\d.]*(?:e[+-]?\d+)?) ?(ns|µs|ms|s|B|KiB|MiB|GiB|TiB)?(?![\p{L}\d])/u.exec(text);
+  if (!found) return /\binf\b|never/.test(text) ? Infinity : null;
+  const value = Number(found[1]) * (UNITS[found[2]] ?? 1);
+  // "faster 2×" is half the time.
+  return text.includes("faster") ? 1 / value : value;
 }
 
 /** Make the heads of a table's last row of heads sort it: up, down, and as it was. */

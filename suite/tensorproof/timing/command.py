@@ -32,8 +32,8 @@ def in_units(ns: float) -> str:
     return f"{ns / 1e9:.3g} s"
 
 
-def run_with_progress(options: argparse.Namespace) -> TimingRecord:
-    """Run with a bar that says how much time is left, on standard error."""
+def run_with_progress(options: argparse.Namespace) -> tuple[TimingRecord, Path]:
+    """Run with a bar that says how much time is left, on standard error; the record, and its file."""
     path = Path(options.record) if options.record else default_path()
     console = Console(stderr=True)
     columns = (
@@ -53,8 +53,7 @@ def run_with_progress(options: argparse.Namespace) -> TimingRecord:
                 print(f"[{done}/{total}] {text}", file=sys.stderr, flush=True)
 
         record = run(options, path, progress)
-    record.notes.append(f"record: {path}")
-    return record
+    return record, path
 
 
 def timings_table(record: TimingRecord) -> Table:
@@ -140,20 +139,20 @@ PageWriter = Callable[[Sequence[Any], Path, Sequence[TimingRecord]], None]
 
 def time_command(options: argparse.Namespace, write_page: PageWriter) -> int:
     """``tensorproof time``."""
-    return _shown(options, run_with_progress(options), write_page, duels=False)
+    return _shown(options, *run_with_progress(options), write_page, duels=False)
 
 
 def duel_command(options: argparse.Namespace, write_page: PageWriter) -> int:
     """``tensorproof duel``."""
-    return _shown(options, run_with_progress(options), write_page, duels=True)
+    return _shown(options, *run_with_progress(options), write_page, duels=True)
 
 
-def _shown(options: argparse.Namespace, record: TimingRecord, write_page: PageWriter, duels: bool) -> int:
+def _shown(options: argparse.Namespace, record: TimingRecord, path: Path, write_page: PageWriter, duels: bool) -> int:
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(timings_table(record))
     if duels:
         console.print(duels_table(record))
-    console.print(escape(summary(record)), highlight=False)
+    console.print(escape(f"{summary(record)}\nrecord: {path}"), highlight=False)
     if options.report:
         write_page([], Path(options.report), [record])
         console.print(f"report: {escape(options.report)}")
