@@ -18,12 +18,16 @@ from tensorproof_reports.conformance import differences, statuses
 from tensorproof_reports.conformance.accuracy import scores
 from tensorproof_reports.conformance.matrix import matrix_of
 from tensorproof_reports.conformance.operations import GROUPS, described
-from tensorproof_reports.conformance.runs import Run, runs_of
+from tensorproof_reports.conformance.runs import Earlier, Run, runs_of
+from tensorproof_reports.history import History
 from tensorproof_reports.payload import data_of, details_of, packed
 from tensorproof_reports.timing_page import TimingRecord, sections
 
 SMALL, LARGE = (18_000, 1_950_000), (200_000, 7_900_000)
 """Checks on a page, and the bytes that it may have; between them and beyond, in proportion."""
+
+LEAST_DETAILS = 40_000
+"""Bytes of details that a page has in any case: the first of each cause."""
 
 DETAILS_MARK = "<!--details-->"
 """Where the details go, once it is known how much room the rest leaves."""
@@ -103,17 +107,28 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def page(records: Iterable[Record], timings: Sequence[TimingRecord] = ()) -> str:
+def no_earlier_run(record: Record) -> None:
+    """No run is compared with an earlier one."""
+
+
+def page(
+    records: Iterable[Record],
+    timings: Sequence[TimingRecord] = (),
+    earlier: Earlier = no_earlier_run,
+    history: History | None = None,
+) -> str:
     """The page as text. Everything that comes from a record is escaped.
 
     Args:
         records: of conformance; each is let go before the next one is asked for, so they may be read one by one.
         timings: records of timings.
+        earlier: finds the run that each of the records is compared with.
+        history: the nights, if the page tells of them.
 
     Raises:
         UsageError: something in a record is of a wrong type.
     """
-    runs = runs_of(records)
+    runs = runs_of(records, earlier)
     operations = described(name for run in runs for name in run.rows.operation)
     columns, groups = matrix_of(runs, operations)
     timing_sections = sections(timings)
@@ -137,6 +152,8 @@ def page(records: Iterable[Record], timings: Sequence[TimingRecord] = ()) -> str
         "meanings": statuses.MEANINGS,
         "subjects": _subjects(runs, timings),
         "made_by": _made_by([*((run.key, run.header) for run in runs), *((record.name, record.header) for record in timings)]),
+        "history": history,
+        "history_data": packed(history.data) if history else "",
         "timing_sections": timing_sections,
         "timing_data": packed([section.chart_data for section in timing_sections]) if timings else "",
         "timing_columns": timing_rows.COLUMNS,
@@ -150,20 +167,26 @@ def page(records: Iterable[Record], timings: Sequence[TimingRecord] = ()) -> str
         "data": data,
     }
     text = _environment().get_template("page.html").render(**told)
-    room = _room(sum(len(run.rows) for run in runs)) - len(text.encode("utf-8", "replace"))
+    room = max(LEAST_DETAILS, _room(sum(len(run.rows) for run in runs)) - len(text.encode("utf-8", "replace")))
     details = _environment().get_template("details.html").render(details=details_of(runs, room))
     # Nothing of a record can hold this mark, since what records supply is escaped.
     return text.replace(DETAILS_MARK, details)
 
 
-def write_page(records: Iterable[Record], path: Path, timings: Sequence[TimingRecord] = ()) -> None:
-    """Write the page of some runs of checks, of timings, or of both.
+def write_page(
+    records: Iterable[Record],
+    path: Path,
+    timings: Sequence[TimingRecord] = (),
+    earlier: Earlier = no_earlier_run,
+    history: History | None = None,
+) -> None:
+    """Write the page of some runs of checks, of timings, or of both (see ``page``).
 
     Raises:
         UsageError: the file cannot be written, or a record lacks what a page needs.
     """
     try:
-        text = page(records, timings)
+        text = page(records, timings, earlier, history)
     except (*fields.MALFORMED, jinja2.UndefinedError) as error:
         raise UsageError(f"a record is malformed: {type(error).__name__}: {error}") from error
     try:

@@ -12,9 +12,6 @@ from tensorproof_reports.fields import Line
 from tensorproof_reports.timing_data import Compiled, Standing, compiled_against_eager, points_of, roofs_of, standings
 from tensorproof_reports.timings import Row
 
-DETAILS_BUDGET = 350_000
-"""Characters that the details of all rows may take, so that a page stays under 2 MB at 1,656 series."""
-
 LAUNCHES_FOR_SMALL_DIFFERENCES = 3
 """Launches of the same code stray from each other by up to 3 %: with fewer of them no smaller difference is claimed."""
 
@@ -73,7 +70,6 @@ class Section:
     warnings: list[str]
     groups: list[tuple[Place, list[Row]]]
     duel_groups: list[tuple[Place, list[Duel]]]
-    without_details: int
     standings: list[Standing]
     compiled: list[Compiled]
     chart_data: dict[str, Any]
@@ -192,7 +188,7 @@ def _facts(record: TimingRecord, rows: Sequence[Row], planned: int) -> list[tupl
     return [(name, text) for name, text in facts if text]
 
 
-def section(record: TimingRecord, details_budget: int) -> Section:
+def section(record: TimingRecord) -> Section:
     """What the page shows of one record.
 
     Raises:
@@ -213,18 +209,20 @@ def section(record: TimingRecord, details_budget: int) -> Section:
         started = fields.text(record.header, "started", 40)
     groups = duels.grouped(found)
     ordered = [duel for _, group in groups for duel in group]
-    judged = timings.within_budget(with_break_even(timings.with_verdicts(rows, ordered)), details_budget)
+    judged = timings.explained(with_break_even(timings.with_verdicts(rows, ordered)))
     with fields.part_of(record.name, "a timing, or the limits of the machine,"):
-        drawn = {"points": points_of(rows, record.timings, ordered), "roofs": roofs_of(record.limits)}
+        drawn: dict[str, Any] = {"points": points_of(rows, record.timings, ordered), "roofs": roofs_of(record.limits)}
         families = {row.place: fields.text(line, "family", 40) for row, line in zip(rows, record.timings, strict=True)}
+    shown_groups = timings.grouped(judged)
+    whole = {(row.place, row.contender): row.details for row in rows}
+    drawn["details"] = [whole[row.place, row.contender] for _, group in shown_groups for row in group]
     return Section(
         record.name,
         started,
         facts,
         warnings,
-        timings.grouped(judged),
+        shown_groups,
         groups,
-        sum(bool(row.details) for row in rows) - sum(bool(row.details) for row in judged),
         standings(ordered, families),
         compiled_against_eager(rows),
         drawn,
@@ -233,5 +231,4 @@ def section(record: TimingRecord, details_budget: int) -> Section:
 
 def sections(records: Sequence[TimingRecord]) -> list[Section]:
     """All records."""
-    budget = DETAILS_BUDGET // max(1, len(records))
-    return [section(record, budget) for record in records]
+    return [section(record) for record in records]

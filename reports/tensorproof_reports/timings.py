@@ -325,7 +325,9 @@ def with_verdicts(rows: list[Row], duels: list[Duel]) -> list[Row]:
             symbol, word = VERDICTS[duel.verdict]
             mark = " ⚠" if duel.untrusted or duel.doubt else ""
             doubts = [f"not trusted: {', '.join(duel.untrusted)}"] if duel.untrusted else []
-            title = "; ".join([f"against {duel.reference}", *doubts, *([duel.doubt] if duel.doubt else [])])
+            doubts += [duel.doubt] if duel.doubt else []
+            # The row of the reference contender stands in the same group, and says so.
+            title = "; ".join([f"against {duel.reference}", *doubts]) if doubts else ""
             cell = Cell(f"{symbol} {word} {_factor(duel)}×{mark}", title, f"duel-{duel.verdict}")
         elif row.measured and key in references:
             cell = Cell("reference", "the others are compared with it")
@@ -344,16 +346,9 @@ def grouped(rows: list[Row]) -> list[tuple[Place, list[Row]]]:
     return list(groups.items())
 
 
-def within_budget(rows: list[Row], characters: int) -> list[Row]:
-    """The rows with details as long as there is room: first those that are not as they should be, then the others in order.
-
-    ``characters`` is what the details may take on the page, mark-up included.
-    """
-    kept: set[int] = set()
-    wrong_first = sorted(range(len(rows)), key=lambda index: rows[index].measured and rows[index].trusted)
-    for index in wrong_first:
-        characters -= 60 + sum(len(name) + len(text) + 24 for name, text in rows[index].details)
-        if characters < 0:
-            break
-        kept.add(index)
-    return [row if index in kept else replace(row, details=()) for index, row in enumerate(rows)]
+def explained(rows: list[Row]) -> list[Row]:
+    """The rows with those details only that say what is not trusted; the others are drawn when they are asked for."""
+    return [
+        replace(row, details=tuple((name, text) for name, text in row.details if row.measured and text[:1] in "✗○"))
+        for row in rows
+    ]

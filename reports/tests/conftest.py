@@ -299,12 +299,12 @@ def foreign() -> Any:
 
 @pytest.fixture
 def held() -> Any:
-    """What a page holds compressed: its data, and the details by number of the check."""
+    """What a page holds compressed: its data (of checks, else of timings), and the details by number of the check."""
 
     def found(text: str) -> tuple[dict[str, Any], dict[int, Any]]:
         blocks = dict(re.findall(r'<script type="application/octet-stream" id="([a-z]+)-data">([^<]*)</script>', text))
         plain = {name: gzip.decompress(base64.b64decode(block)).decode() for name, block in blocks.items()}
         lines = [json.loads(line) for line in plain["details"].splitlines()]
-        return json.loads(plain["rows"]), {line["n"]: line["d"] for line in lines}
+        return json.loads(plain.get("rows") or plain["timings"]), {line["n"]: line["d"] for line in lines}
 
     return found

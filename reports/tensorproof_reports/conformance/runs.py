@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from tensorproof.runs.records import Record
 from tensorproof.runs.summary import left_out_text, verdict, verdict_text
 from tensorproof.runs.verified import instructions_of, lines_about_instructions
 from tensorproof_reports import fields
+from tensorproof_reports.conformance.changes import Changes, changes_between
 from tensorproof_reports.conformance.rows import Rows, rows_of
 
 
@@ -33,6 +34,8 @@ class Run:
     about_instructions: list[str]
     causes: list[dict[str, Any]]
     rows: Rows = field(repr=False)
+    changes: Changes | None = None
+    """Since an earlier run, if there is one."""
 
     @property
     def label(self) -> str:
@@ -51,17 +54,21 @@ class Run:
         return [mode for mode in found if mode != "none" and mode in set(self.rows.mode)]
 
 
-def runs_of(records: Iterable[Record], changed: Mapping[str, int] = {}) -> list[Run]:
+Earlier = Callable[[Record], Record | None]
+"""Finds the earlier run that a run is compared with."""
+
+
+def runs_of(records: Iterable[Record], earlier: Earlier) -> list[Run]:
     """The runs of some records, each record let go before the next is asked for.
 
     Args:
         records: read or being read.
-        changed: flags of the first run's rows, by key of the check (``rows_of``).
+        earlier: finds the run that each is compared with.
     """
     runs: list[Run] = []
     for record in records:
         with fields.part_of(record.name, "its header or a check"):
-            runs.append(_run(record, {} if runs else changed))
+            runs.append(_run(record, earlier(record)))
     for run, key in zip(runs, _keys(runs), strict=True):
         run.key = key
         for cause in run.causes:
@@ -78,8 +85,9 @@ def anchor(*names: str) -> str:
     return ":".join(re.sub(r"[^\w./-]+", "-", name) for name in names)
 
 
-def _run(record: Record, changed: Mapping[str, int]) -> Run:
+def _run(record: Record, earlier: Record | None) -> Run:
     header = record.header
+    changes = changes_between(earlier, record) if earlier else None
     found = causes_with_checks(record)
     counts = Counter(str(check["status"]) for check in record.checks)
     counts["not_run"] += max(0, int(header["planned"]) - len(record.checks))
@@ -98,7 +106,13 @@ def _run(record: Record, changed: Mapping[str, int]) -> Run:
         left_out_text(record),
         lines_about_instructions(record),
         [{**line, "so_also": consequences_text(line), **_declared(record, line, members)} for line, members in found],
-        rows_of(record, [members for _, members in found], {line["smallest"]["check"] for line, _ in found}, changed),
+        rows_of(
+            record,
+            [members for _, members in found],
+            {line["smallest"]["check"] for line, _ in found},
+            changes.flags if changes else {},
+        ),
+        changes,
     )
 
 

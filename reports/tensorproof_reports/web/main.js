@@ -158,9 +158,10 @@ async function begin() {
   watchPair();
   watchPrint();
   await watchCharts();
+  await watchHistory();
   const data = await loaded();
   if (data) {
-    for (const part of document.querySelectorAll("li.scripted, #query-form, #cases-section")) part.hidden = false;
+    for (const part of document.querySelectorAll("li.scripted, span.scripted, #query-form, #cases-section")) part.hidden = false;
     watchQuery(data);
     watchMatrix((operation, column) => openCell(data, operation, column));
     drawQuery(data);

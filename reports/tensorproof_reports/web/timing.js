@@ -72,11 +72,26 @@ function rooflineChart(section) {
   });
 }
 
+/** Make a row's trust, or its message, open to all that was recorded. */
+function addDetails(table, details) {
+  const rows = [...table.querySelectorAll("tbody tr")].filter((row) => !row.querySelector("th[scope=rowgroup]"));
+  rows.forEach((row, index) => {
+    const cell = row.querySelector("td.trust, td.message");
+    if (!cell || !details[index]?.length) return;
+    const opened = el("details", {}, el("summary", {}, (cell.querySelector("summary") ?? cell).textContent));
+    opened.addEventListener("toggle", () => {
+      if (opened.children.length === 1) opened.append(el("dl", {}, details[index].map(([name, text]) => [el("dt", {}, name), el("dd", {}, text)])));
+    });
+    fill(cell, opened);
+  });
+}
+
 /** Draw the charts of every section of timings, when it comes near the window. */
 async function watchCharts() {
   const text = await unpacked("timings-data");
   if (!text) return;
   const sections = JSON.parse(text);
+  for (const table of document.querySelectorAll("table.timings[data-section]")) addDetails(table, sections[Number(table.dataset.section)].details);
   const watcher = new IntersectionObserver((entries) => {
     for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
       watcher.unobserve(target);

@@ -10,7 +10,7 @@ import pytest
 
 from tensorproof.contract.backends import specification
 from tensorproof.runs.records import Record
-from tensorproof_reports.page import write_page
+from tensorproof_reports.page import no_earlier_run, write_page
 
 HEADER = {
     "kind": "run", "format": 1, "tensorproof": "0.1.0", "specification": "146.146", "started": "2026-01-01T00:00:00+00:00",
@@ -139,9 +139,11 @@ def opened_fixture(browser: Any, tmp_path: Path) -> Iterator[Any]:
     """A function that writes the page of records and opens it."""
     found: list[Opened] = []
 
-    def opened(records: Any, timings: Any = (), fragment: str = "", **settings: Any) -> Opened:
+    def opened(
+        records: Any, timings: Any = (), fragment: str = "", earlier: Any = no_earlier_run, history: Any = None, **settings: Any
+    ) -> Opened:
         path = tmp_path / f"page_{len(found)}.html"
-        write_page(records, path, timings)
+        write_page(records, path, timings, earlier, history)
         found.append(Opened(browser, path, fragment, settings))
         return found[-1]
 

@@ -105,3 +105,13 @@ def test_table_of_timings_sorts_up_and_down_and_back(opened, make):
     assert "crashed" in one.page.locator("table.timings tbody tr").last.inner_text()
     head.locator("button").click()
     assert names.all_inner_texts() == before
+
+
+def test_every_row_opens_to_all_that_was_recorded(opened, make):
+    record = make.large(600)
+    one = opened([], [record])
+    rows = one.page.locator("table.timings[data-section] tbody tr:has(td.trust)")
+    last = rows.last
+    last.locator("summary").click()
+    assert "latency cold" in last.inner_text()
+    assert "tensorproof time" in last.inner_text()
