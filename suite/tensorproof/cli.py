@@ -1,4 +1,4 @@
-"""The command ``tensorproof``: list, check, report, merge and compare, for users with or without a checkout."""
+"""The command ``tensorproof``: list, check, report, export, merge and compare, for users with or without a checkout."""
 
 import argparse
 import os
@@ -76,6 +76,11 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help="the page to write")
     nights = "folder of nights: the page compares with the night before and shows every series"
     report.add_argument("--history", default=None, metavar="DIR", type=Path, help=nights)
+
+    export = commands.add_parser("export", help="write records as CSV, JUnit XML, a Markdown summary, or a badge")
+    export.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a run (NDJSON)")
+    formats = "the file: .csv (a line for each check or series), .xml (JUnit), .md (summary), .svg (badge)"
+    export.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help=formats)
 
     merge = commands.add_parser("merge", help="merge the records of the shards of one run, of conformance or of timings")
     merge.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a shard (NDJSON)")
@@ -163,6 +168,16 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
+def _export(options: argparse.Namespace) -> int:
+    from tensorproof_reports.exports import write_export
+
+    timings = [path for path in options.runs if is_timing_record(path)]
+    checks = [read_record(path) for path in options.runs if path not in timings]
+    write_export(checks, [read_timing_record(path) for path in timings], options.output)
+    print(f"exported: {options.output}")
+    return 0
+
+
 def _merge(options: argparse.Namespace) -> int:
     timings = [is_timing_record(path) for path in options.runs]
     if any(timings) and not all(timings):
@@ -217,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "duel": lambda chosen: duel_command(chosen, _write_page),
             "nightly": nightly.run,
             "report": _report,
+            "export": _export,
             "merge": _merge,
             "compare": _compare,
             "verified": _verified,
