@@ -7,7 +7,7 @@ from importlib.resources import files
 
 SCRIPTS = (
     *("dom.js", "data.js", "query.js", "charts.js", "matrix.js", "case.js", "operation.js"),
-    *("timing.js", "history.js", "tables.js", "main.js"),
+    *("timing.js", "training.js", "history.js", "tables.js", "main.js"),
 )
 """In the order in which they stand; each may use what those before it define."""
 

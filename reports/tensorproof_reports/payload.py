@@ -64,31 +64,25 @@ def data_of(runs: Sequence[Run], operations: Sequence[Described]) -> dict[str, A
         for name in NUMBER_COLUMNS:
             columns[name] += getattr(run.rows, name)
     return {
-        "runs": [
-            {
-                "key": run.key,
-                "backend": run.backend,
-                "device": run.device,
-                "instructions": run.instructions,
-                "modes": run.modes,
-                "versions": ", ".join(f"{name} {value}" for name, value in fields.words(run.header, "versions").items()),
-                "sources": {name: str(source) for name, source in dict(run.header.get("sources") or {}).items()},
-                "causes": [
-                    [
-                        cause["name"],
-                        ": ".join(filter(None, (cause["explanation"], cause["headline"]))),
-                        cause["known"],
-                        cause["anchor"],
-                    ]
-                    for cause in run.causes
-                ],
-            }
-            for run in runs
-        ],
+        "runs": [_run(run) for run in runs],
         "operations": [[item.name, item.group, item.text] for item in operations],
         "words": words.texts,
         "rows": columns,
     }
+
+
+def _run(run: Run) -> dict[str, Any]:
+    with fields.part_of(run.key, "its header"):
+        return {
+            "key": run.key,
+            "backend": run.backend,
+            "device": run.device,
+            "instructions": run.instructions,
+            "modes": run.modes,
+            "versions": ", ".join(f"{name} {value}" for name, value in fields.words(run.header, "versions").items()),
+            "sources": fields.words(run.header, "sources"),
+            "causes": [[cause["name"], _told(cause), cause["known"], cause["anchor"]] for cause in run.causes],
+        }
 
 
 def _told(cause: Mapping[str, Any]) -> str:

@@ -23,6 +23,9 @@ DETAILS_OF_A_RUN = 6_000_000
 FIRST_OF_A_CAUSE = 5
 """Checks of a cause whose details go before those of all others."""
 
+TRAINED = ("training", "fitting")
+"""Checks whose course the page draws, also where they pass."""
+
 SILENT = ("unsupported", "not_run")
 """Statuses of checks that gave nothing to look at: their rows say why."""
 
@@ -102,6 +105,24 @@ def rows_of(record: Record, causes: Sequence[frozenset[int]], smallest: Collecti
     return rows
 
 
+NAMED = ("operation", "sample", "dtype", "mode", "check", "status")
+
+
+def look_through(record: Record) -> None:
+    """See that each check has its names, before anything is made of them.
+
+    Raises:
+        UsageError: one has not; the message says which.
+    """
+    for number, check in enumerate(record.checks, start=1):
+        if not all(isinstance(check.get(name), str) for name in NAMED):
+            with fields.part_of(record.name, f"check {number}"):
+                for name in NAMED:
+                    fields.name_of(check, name)
+                    if check[name] is None:
+                        raise TypeError(f"{name} must be a text, not null")
+
+
 def _order(check: Line) -> tuple[str, ...]:
     return tuple(str(check.get(name)) for name in ("operation", "sample", "dtype", "check", "mode"))
 
@@ -119,7 +140,7 @@ def _add(rows: Rows, check: Line, causes: list[int], changed: Mapping[str, int])
     rows.rms.append(_largest(findings, "rms_z"))
     nanoseconds = fields.number(check, "duration_ns")
     rows.milliseconds.append(None if nanoseconds is None else float(f"{nanoseconds / 1e6:.2g}"))
-    rows.note.append(fields.text(check, "message", LONGEST_TEXT) if rows.status[-1] in SILENT else "")
+    rows.note.append(fields.text(check, "message", 600) if rows.status[-1] in SILENT else "")
     rows.command.append(_general(fields.text(check, "command", 1000), {**place, "op": place["operation"]}))
     rows.cause.append(causes)
 
@@ -130,12 +151,12 @@ def findings_of(check: Line) -> list[Line]:
 
 
 def _needs(rows: Rows, smallest: Collection[str]) -> list[int]:
-    """By row how much its details are needed: 0 for a few of each cause, 1 for what else is wrong, 2 for the rest."""
+    """By row how much its details are needed: 0 for a few of each cause, 1 for what else is wrong or trained, 2 for the rest."""
     told: Counter[int] = Counter()
     needs = []
     for row, (status, causes) in enumerate(zip(rows.status, rows.cause, strict=True)):
         if not is_wrong(status):
-            needs.append(2)
+            needs.append(1 if rows.check[row] in TRAINED else 2)
         elif any(told[cause] < FIRST_OF_A_CAUSE for cause in causes) or rows.key(row) in smallest:
             told.update(causes)
             needs.append(0)
@@ -180,15 +201,20 @@ def _details(check: Line) -> str:
     findings, told = findings_of(check), dict[str, Any]()
     if check["status"] == "passed":
         told["f"] = [
-            {"output": finding.get("output"), "got": finding.get("got"), "expected": finding.get("expected")}
-            if "largest_z" not in finding and "got" in finding
+            _curve(finding)
+            if isinstance(finding.get("got"), list)
             else [finding.get("output"), _short(finding.get("largest_z")), _short(finding.get("rms_z")), finding.get("size")]
             for finding in findings
         ]
         if not findings or check.get("stale"):
             told["message"] = check.get("message")
     else:
-        told["f"] = [{name: value for name, value in finding.items() if name != "label"} for finding in findings]
+        told["f"] = [
+            _curve(finding)
+            if isinstance(finding.get("got"), list)
+            else {name: value for name, value in finding.items() if name != "label"}
+            for finding in findings
+        ]
         told["message"] = check.get("message")
         told.update({name: check[name] for name in ("traceback", "placement") if check.get(name)})
     told.update({name: check[name] for name in ("declaration", "inputs") if check.get(name)})
@@ -204,18 +230,27 @@ def _json(value: Any) -> str:
     return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=False)
 
 
+def _curve(finding: Line) -> dict[str, Any]:
+    """A sequence over training steps, with as many digits as a chart shows."""
+    got, expected = (
+        [float(f"{value:.6g}") if isinstance(value, float) else value for value in fields.sequence(finding, name)]
+        for name in ("got", "expected")
+    )
+    return {"output": finding.get("output"), "got": got, "expected": expected}
+
+
 def _short(value: Any) -> Any:
     return float(f"{value:.3g}") if isinstance(value, float) else value
 
 
-def cleaned(value: Any, depth: int = 0) -> Any:
+def cleaned(value: Any, longest: int = LONGEST_TEXT, depth: int = 0) -> Any:
     """A value of a record as a page may hold it: numbers that are none as words, long texts and lists cut, no control characters.
 
     >>> cleaned({"a": [float("nan"), 1, "b" * 3]})
     {'a': ['nan', 1, 'bbb']}
     """
     if isinstance(value, str):
-        return fields.clipped(value, LONGEST_TEXT)
+        return fields.clipped(value, longest)
     if isinstance(value, float):
         return value if abs(value) < float("inf") else str(value)
     if value is None or isinstance(value, bool):
@@ -225,10 +260,11 @@ def cleaned(value: Any, depth: int = 0) -> Any:
     if depth >= DEEPEST:
         return "…"
     if isinstance(value, Mapping):
-        return {fields.clipped(str(name), 120): cleaned(item, depth + 1) for name, item in list(value.items())[:LONGEST_LIST]}
+        items = list(value.items())[:LONGEST_LIST]
+        return {fields.clipped(str(name), 120): cleaned(item, longest, depth + 1) for name, item in items}
     if isinstance(value, list | tuple):
-        return [cleaned(item, depth + 1) for item in value[:LONGEST_LIST]]
-    return fields.clipped(str(value), LONGEST_TEXT)
+        return [cleaned(item, longest, depth + 1) for item in value[:LONGEST_LIST]]
+    return fields.clipped(str(value), longest)
 
 
 def is_wrong(status: str) -> bool:

@@ -12,7 +12,10 @@ from tensorproof.runs.summary import left_out_text, verdict, verdict_text
 from tensorproof.runs.verified import instructions_of, lines_about_instructions
 from tensorproof_reports import fields
 from tensorproof_reports.conformance.changes import Changes, changes_between
-from tensorproof_reports.conformance.rows import Rows, rows_of
+from tensorproof_reports.conformance.rows import Rows, cleaned, look_through, rows_of
+
+LONGEST_NAME, LONGEST_LINE = 300, 600
+"""Characters of a value of a header, and of a line about a cause, that a page shows."""
 
 
 @dataclass
@@ -86,6 +89,7 @@ def anchor(*names: str) -> str:
 
 
 def _run(record: Record, earlier: Record | None) -> Run:
+    look_through(record)
     header = record.header
     changes = changes_between(earlier, record) if earlier else None
     found = causes_with_checks(record)
@@ -96,16 +100,16 @@ def _run(record: Record, earlier: Record | None) -> Run:
         record.name,
         fields.name_of(header, "backend"),
         fields.name_of(header, "device"),
-        instructions_of(record),
-        header,
+        fields.clipped(instructions_of(record), 80),
+        cleaned(header, LONGEST_NAME),
         counts,
         judged,
-        verdict_text(judged),
+        fields.clipped(verdict_text(judged)),
         record.complete,
         [fields.clipped(note) for note in record.notes],
-        left_out_text(record),
-        lines_about_instructions(record),
-        [{**line, "so_also": consequences_text(line), **_declared(record, line, members)} for line, members in found],
+        fields.clipped(left_out_text(record)),
+        [fields.clipped(line, LONGEST_LINE) for line in lines_about_instructions(record)],
+        [_cause(record, line, members) for line, members in found],
         rows_of(
             record,
             [members for _, members in found],
@@ -114,6 +118,13 @@ def _run(record: Record, earlier: Record | None) -> Run:
         ),
         changes,
     )
+
+
+def _cause(record: Record, line: dict[str, Any], members: frozenset[int]) -> dict[str, Any]:
+    """A cause as the page shows it, with texts of a bearable length."""
+    told = {**line, "so_also": consequences_text(line), **_declared(record, line, members)}
+    found: dict[str, Any] = cleaned(told, LONGEST_LINE)
+    return found
 
 
 def _declared(record: Record, cause: Mapping[str, Any], members: frozenset[int]) -> dict[str, str]:

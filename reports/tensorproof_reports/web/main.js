@@ -161,9 +161,10 @@ async function begin() {
   await watchHistory();
   const data = await loaded();
   if (data) {
-    for (const part of document.querySelectorAll("li.scripted, span.scripted, #query-form, #cases-section")) part.hidden = false;
+    for (const part of document.querySelectorAll("li.scripted:not(#training-link), span.scripted, #query-form, #cases-section")) part.hidden = false;
     watchQuery(data);
     watchMatrix((operation, column) => openCell(data, operation, column));
+    watchTraining(data);
     drawQuery(data);
   }
   const go = () => (data ? follow(data) : undefined);

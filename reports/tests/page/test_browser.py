@@ -252,3 +252,19 @@ def test_training_curves_are_drawn_over_the_reference(opened, made):
     one = opened([made.of(line)], fragment="#case=torch:training[eager-mnist_cnn_training-plain_steps-float32]")
     assert one.page.locator("#case-body figure svg path.line").count() == 2
     assert re.search(r"loss by step", one.page.inner_text("#case-body figcaption"))
+
+
+def test_training_of_every_backend_is_drawn_over_the_reference(opened, made):
+    steps = [
+        {"output": "loss", "outcome": "passed", "line": "", "largest_z": bars, "rms_z": bars, "size": 1} for bars in (0.5, 2.0)
+    ]
+    curve = {"output": "loss", "got": [1.0, 0.5], "expected": [1.0, 0.5]}
+    line = made.check("mnist_cnn_training", "plain_steps", check="training", findings=[*steps, curve])
+    one = opened([made.of(line), made.of({**line, "mode": "jit"}, backend="jax")])
+    one.page.select_option("#training-model", "mnist_cnn_training plain_steps float32")
+    one.page.wait_for_selector("#training-body figure")
+    charts = one.page.locator("#training-body figure")
+    legends = [[text.strip() for text in chart.locator(".legend").all_inner_texts()] for chart in charts.all()]
+    assert legends == [["reference", "torch eager", "jax jit"], ["torch eager", "jax jit"]]
+    assert charts.nth(1).locator("div.scroll path.dot").count() == 4
+    assert one.complaints == []
