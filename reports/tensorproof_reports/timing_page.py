@@ -130,6 +130,8 @@ def _versions(header: Line) -> list[tuple[str, str]]:
         parts += [f"{name}: {value or 'none'}" for name, value in fields.words(backend, "arithmetic").items()]
         if "instructions" in backend:
             parts.append(f"instruction set {fields.text(backend, 'instructions', 80)}")
+        if "place" in backend:
+            parts.append(f"from {fields.text(backend, 'place', 40)}")
         found.append((f"{fields.text(backend, 'label', 60)} on {fields.text(backend, 'device', 40)}", ", ".join(parts)))
     return found
 

@@ -306,11 +306,6 @@ def row_of(line: Line) -> Row:
     )
 
 
-def _factor(duel: Duel) -> str:
-    """How many times as fast a faster contender is; of others, how many times as long they take."""
-    return units.ratio(1 / duel.ratio if duel.ratio and duel.verdict == "faster" else duel.ratio)
-
-
 def with_verdicts(rows: list[Row], duels: list[Duel]) -> list[Row]:
     """The rows with the verdict of the first duel that each was the contender of, on the clock that it shows."""
     verdicts: dict[tuple[Place, str, str], Duel] = {}
@@ -328,7 +323,7 @@ def with_verdicts(rows: list[Row], duels: list[Duel]) -> list[Row]:
             doubts += [duel.doubt] if duel.doubt else []
             # The row of the reference contender stands in the same group, and says so.
             title = "; ".join([f"against {duel.reference}", *doubts]) if doubts else ""
-            cell = Cell(f"{symbol} {word} {_factor(duel)}×{mark}", title, f"duel-{duel.verdict}")
+            cell = Cell(f"{symbol} {word}{duel.factor_text}{mark}", title, f"duel-{duel.verdict}")
         elif row.measured and key in references:
             cell = Cell("reference", "the others are compared with it")
         else:

@@ -69,6 +69,10 @@ SOURCES = ("native", "library", "composed")
 plugin from primitives, as a user would have to."""
 
 
+UNWRITTEN = "not written yet"
+"""The reason of an operation whose function in the plugin is a stub."""
+
+
 class Unsupported(Exception):
     """Raised by a plugin for what its framework does not offer; the message is the reason that people read."""
 
@@ -124,12 +128,23 @@ class OperationTable:
         """Register a function that the plugin composes from primitives (decorator)."""
         return self._register(function, "composed")
 
+    def unwritten(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Register a stub (decorator): an operation that the plugin is yet to write. It counts as unsupported."""
+        self._require_signature(function)
+        self.reasons[function.__name__] = UNWRITTEN
+        return function
+
     def unsupported(self, name: str, reason: str) -> None:
         """Say that the framework has no such operation, and why."""
         self._require_known(name)
         self.reasons[name] = reason
 
     def _register(self, function: Callable[..., Any], source: str) -> Callable[..., Any]:
+        self._require_signature(function)
+        self.implementations[function.__name__] = Implementation(function, source)
+        return function
+
+    def _require_signature(self, function: Callable[..., Any]) -> None:
         name = function.__name__
         self._require_known(name)
         expected = _signature(self.specification[name].function)
@@ -138,8 +153,6 @@ class OperationTable:
             bare = [item.replace(annotation=item.empty) for item in wanted.parameters.values()]
             shown = inspect.Signature(bare)
             raise PluginError(f"{name}: the parameters must be those of the specification: {name}{shown}")
-        self.implementations[name] = Implementation(function, source)
-        return function
 
     def _require_known(self, name: str) -> None:
         if name not in self.specification:
@@ -265,13 +278,21 @@ class Backend:
         return None
 
     def wait(self, results: Any, device: str) -> None:
-        """Return when ``results`` (tuples of arrays, ``None`` among them) are computed, and all work before them on the device.
+        """Return when ``results`` are computed, and all work before them on the device.
+
+        ``results`` is what ``forward`` or ``value_and_vjp`` returned: a tuple of two or three tuples of arrays, with ``None``
+        among the gradients. From ``cache_flusher`` it is a tuple of one array. A backend may walk any depth of tuples.
 
         Needed wherever a call may return before its work is done: without it, what is timed is the asking.
         """
 
     def forward(self, function: Function, mode: str) -> Forward:
-        """The function in a mode. Compile here or at the first call; all arrays are arguments, none is a constant."""
+        """The function in a mode. Compile here or at the first call; all arrays are arguments, none is a constant.
+
+        ``eager`` is what a user gets who asks for no compiler. A framework that only records calls (a lazy one) computes the
+        outputs before the call returns, all at once, with what it fuses by default: ``myframework.realize(*outputs, *others)``.
+        Otherwise an error shows in ``to_numpy`` only, and the time of a call is that of recording it.
+        """
         if mode == "eager":
             return function
         raise Unsupported(f"mode {mode} has no implementation")
@@ -316,6 +337,24 @@ class Backend:
         """
         return None
 
+    def shares_memory(self, one: Native, other: Native) -> bool | None:
+        """Whether writing to one array changes the other. ``None`` (the default) where no program can write to an array."""
+        return None
+
+    def compile_counters(self) -> Mapping[str, int]:
+        """What compiling did so far in this process, as far as the framework tells: functions that were ``compiled`` and that
+        were ``left_eager`` (a compiler gave them up), ``graph_breaks``, and ``recompiles``.
+
+        A check in a compiled mode during which nothing was compiled, or something left eager, is *fell back*. Without
+        ``compiled`` it is taken on trust.
+        """
+        return {}
+
+    def breaks_graph(self, operation: str, mode: str) -> bool:
+        """Whether a compiler is known to leave a part of an operation eager. Its checks are held to be compiled in part only, and
+        the record says how much was."""
+        return False
+
     # What follows is for timing only.
 
     def set_threads(self, count: int) -> None:
@@ -334,10 +373,6 @@ class Backend:
     def compile_stages(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Mapping[str, int]:
         """Compile what ``forward`` or ``value_and_vjp`` returned, for these arguments: ns by stage (``trace``, ``lower``,
         ``compile``), as far as the framework tells them apart. What is left happens in the first call."""
-        return {}
-
-    def compile_counters(self) -> Mapping[str, int]:
-        """How often, in this process, compiling broke a graph (``graph_breaks``) and was done anew (``recompiles``)."""
         return {}
 
     def reset_peak_memory(self, device: str) -> bool:

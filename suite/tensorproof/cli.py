@@ -1,20 +1,18 @@
-"""The command ``tensorproof``: list, check, report, export, merge and compare, for users with or without a checkout."""
+"""The command ``tensorproof``, for users with or without a checkout."""
 
 import argparse
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tensorproof
-from tensorproof.conformance.selection.cases import all_cases
-from tensorproof.conformance.selection.options import add_selection_options, selected, selection_of
-from tensorproof.conformance.selection.quick import quick_cases, quick_set
-from tensorproof.contract.backends import installed, specification
-from tensorproof.contract.description import Description
+from tensorproof.authoring import listing, next_step, scaffold, show
+from tensorproof.conformance.selection.options import add_selection_options
+from tensorproof.contract.backends import installed
 from tensorproof.errors import UsageError
 from tensorproof.nightly import command as nightly
 from tensorproof.runs.baseline import compare
@@ -23,12 +21,12 @@ from tensorproof.runs.merge import merge_records, write_record
 from tensorproof.runs.records import Record, read_record
 from tensorproof.runs.summary import summary_text
 from tensorproof.runs.verified import update_verified
+from tensorproof.statements import command as statements
 from tensorproof.timing.command import duel_command, time_command
 from tensorproof.timing.command import summary as timings_summary
 from tensorproof.timing.options import add_command_options
 from tensorproof.timing.results.merge import lines_of, merge_timing_records
 from tensorproof.timing.results.records import TimingRecord, is_timing_record, read_timing_record
-from tensorproof_reference.operation import DTYPES
 
 EXIT_CODES = """exit codes:
   0  everything asked for passed (with --baseline: nothing newly wrong)
@@ -37,6 +35,14 @@ EXIT_CODES = """exit codes:
   3  internal error
   4  usage: unknown backend, device, operation, option, or unreadable file; nothing was run
 """
+
+
+AUTHORING: Mapping[str, tuple[Any, str]] = {
+    "new": (scaffold, "write a plugin for a new backend, which installs and passes at once"),
+    "list": (listing, "print the names, signatures, samples or checks of the specification; needs no framework and no device"),
+    "show": (show, "print the page of an operation or a model"),
+}
+"""The commands that help to write a plugin: the module of each, and what it is for."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,17 +60,21 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("-n", dest="workers", default=None, metavar="N", help="worker processes (default: 1; 0: in this process)")
     check.add_argument("--junit-xml", default=None, metavar="FILE", help="write JUnit XML")
     check.add_argument("-p", dest="plugins", action="append", default=[], metavar="MODULE", help="module to import first")
+    check.add_argument("--next", action="store_true", help="say what to mend or write next, the most telling first")
     check.add_argument("-x", dest="first", action="store_true", help="stop at the first failure")
     add_selection_options(check.add_argument)
 
-    listing = commands.add_parser("list", help="print every check of the specification; needs no framework and no device")
-    add_selection_options(listing.add_argument)
-    listing.add_argument("--samples", action="store_true", help="a line for each sample instead of each check")
+    for name, (module, text) in AUTHORING.items():
+        module.add_arguments(commands.add_parser(name, help=text))
 
     timing = commands.add_parser("time", help="time backends: operations, models and training steps")
     add_command_options(timing)
     duel = commands.add_parser("duel", help="compare the speed of backends, or of two builds of one, in the same rounds")
     add_command_options(duel)
+
+    statements.add_statement(commands.add_parser("statement", help="write what a run says of a backend, as a file to publish"))
+    statements.add_verify(commands.add_parser("verify", help="run a random part of a statement again, and say whether it agrees"))
+    statements.add_specification(commands.add_parser("spec", help="freeze a dated version of the specification, or list them"))
 
     night = commands.add_parser("nightly", help="one night: conformance, timings, history, gates, confirmation, page and summary")
     nightly.add_arguments(night)
@@ -102,6 +112,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _check(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    if options.next:
+        return next_step.run(options)
     arguments = ["-p", "tensorproof.pytest_plugin", "-c", os.devnull, f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider"]
     for module in options.plugins:
         arguments += ["-p", module]
@@ -115,31 +127,6 @@ def _check(options: argparse.Namespace, rest: Sequence[str]) -> int:
     return int(pytest.main([*arguments, *rest]))
 
 
-def _specified(options: argparse.Namespace) -> Iterable[Any]:
-    """Every case of an imaginary backend that has everything."""
-    description = Description(
-        "any", "any", DTYPES, {"any": "all"}, sources={}, reasons={}, versions={}, arithmetic={}, defaults={}, declarations=None
-    )
-    known = specification()
-    everything = list(all_cases(description, known, max(options.seed, 0)))
-    selection = selection_of(options, description, known, (case.sample for case in everything))
-    quick = quick_cases(everything, description, quick_set()) if options.quick else frozenset()
-    return [case for case, reason in selected(everything, selection, known, quick) if not reason]
-
-
-def _list(options: argparse.Namespace) -> int:
-    cases = _specified(options)
-    lines: dict[str, None] = {}
-    for case in cases:
-        need = "required" if case.required else "optional"
-        if options.samples:
-            lines[f"{need}  {case.operation}  {case.sample}"] = None
-        else:
-            lines[f"{need}  {case.check:10}  {case.operation}  {case.sample}  {case.dtype}"] = None
-    print("\n".join(lines))
-    return 0
-
-
 def _backends() -> int:
     for name, point in installed().items():
         print(f"{name}  ({point.value} {point.dist.version if point.dist else ''})")
@@ -151,6 +138,12 @@ def _write_page(checks: Sequence[Record], path: Path, timings: Sequence[TimingRe
     from tensorproof_reports.page import write_page
 
     write_page(checks, path, timings)
+
+
+def _state(options: argparse.Namespace) -> int:
+    from tensorproof_reports.statement_page import statement_badge, statement_page
+
+    return statements.state(options, statement_page, statement_badge)
 
 
 def _report(options: argparse.Namespace) -> int:
@@ -223,13 +216,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if options.command == "check":
             return _check(options, _selection_arguments(given))
-        if options.command == "list":
-            return _list(options)
+        if options.command in AUTHORING:
+            return int(AUTHORING[options.command][0].run(options))
         if options.command == "backends":
             return _backends()
         others = {
             "time": lambda chosen: time_command(chosen, _write_page),
             "duel": lambda chosen: duel_command(chosen, _write_page),
+            "statement": _state,
+            "verify": statements.check,
+            "spec": statements.specify,
             "nightly": nightly.run,
             "report": _report,
             "export": _export,
@@ -257,5 +253,6 @@ def _selection_arguments(given: Sequence[str]) -> list[str]:
     parser.add_argument("backend")
     for name in ("-n", "-p", "--junit-xml"):
         parser.add_argument(name)
-    parser.add_argument("-x", action="store_true")
+    for name in ("-x", "--next"):
+        parser.add_argument(name, action="store_true")
     return parser.parse_known_args(given)[1]

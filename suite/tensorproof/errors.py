@@ -30,6 +30,19 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text)
 
 
+def sentence(error: BaseException) -> str:
+    """An exception on one line, as its type and its message: whatever it is, also one that cannot say what it is.
+
+    >>> sentence(ValueError("x is negative")), sentence(SystemExit(0))
+    ('ValueError: x is negative', 'SystemExit: 0')
+    """
+    try:
+        text = str(error)
+    except BaseException as second:
+        text = f"(its message raises {type(second).__name__})"
+    return printable(f"{type(error).__name__}: {text}").strip()
+
+
 def frames(error: BaseException, limit: int = 12) -> str:
     """The last frames of a traceback, each as ``package/file.py:line in function``, without folders of this machine.
 
@@ -41,4 +54,4 @@ def frames(error: BaseException, limit: int = 12) -> str:
     for frame in (theirs or found)[-limit:]:
         path = Path(frame.filename)
         lines.append(f"  {path.parent.name}/{path.name}:{frame.lineno} in {frame.name}")
-    return scrubbed("\n".join([*lines, printable(f"{type(error).__name__}: {error}")]))
+    return scrubbed("\n".join([*lines, sentence(error)]))

@@ -17,12 +17,14 @@ from typing import Any, TextIO
 import pytest
 
 import tensorproof
-from tensorproof.conformance.checks import Judge, Result, run_check
+from tensorproof.conformance.checks import Judge, Result, left_out, run_check
 from tensorproof.conformance.findings import Session
-from tensorproof.conformance.selection.cases import Case, seconds_for
+from tensorproof.conformance.reference_process.client import ReferenceProcess
+from tensorproof.conformance.reference_process.store import default_folder
+from tensorproof.conformance.selection.cases import Case, samples_of, seconds_for
 from tensorproof.conformance.selection.options import add_selection_options, command_for
 from tensorproof.conformance.selection.plan import Plan
-from tensorproof.contract.backends import load
+from tensorproof.contract.backends import load, specification
 from tensorproof.contract.compile_cache import programs_folder
 from tensorproof.contract.description import describe, describe_apart, switches_for
 from tensorproof.errors import UsageError
@@ -146,6 +148,7 @@ def _configure(config: pytest.Config) -> None:
         with warnings.catch_warnings():
             # Other people's frameworks may warn as they please; that is no failure of conformance.
             warnings.simplefilter("ignore")
+            source = _reference(config)
             backend = load(option.backend)
             plan = Plan(option, describe(backend, option.device))
             if option.compile_cache is not None:
@@ -157,6 +160,7 @@ def _configure(config: pytest.Config) -> None:
             plan.declared,
             option.seed,
             attempt_unsupported=option.strict_declarations,
+            source=source,
         )
     if option.instructions:
         require_taken(option.backend, option.instructions, plan.description.kernels)
@@ -166,6 +170,16 @@ def _configure(config: pytest.Config) -> None:
         config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="tensorproof_", ignore_cleanup_errors=True)
         config.add_cleanup(config.stash[FOLDER].cleanup)
         config.pluginmanager.register(TerminalPlugin(config, config.stash[RUN]), "tensorproof terminal")
+
+
+def _reference(config: pytest.Config) -> ReferenceProcess:
+    """The source of expectations. It is made, as all samples are, before a plugin is imported that could change NumPy."""
+    option = config.option
+    for operation in specification().values():
+        samples_of(operation, option.seed)
+    source = ReferenceProcess(None if option.no_reference_cache else option.reference_cache or default_folder())
+    config.add_cleanup(source.close)
+    return source
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -280,10 +294,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Start nothing once the time budget is spent."""
+    """Start nothing once the time budget is spent. What is declared unsupported takes no time, and stays that."""
     case = _case(item)
     deadline = _deadline(item.config)
-    if case is not None and deadline is not None and time.time() > deadline:
+    if case is None or deadline is None or time.time() <= deadline or case.check == "declared":
+        return
+    if left_out(item.config.stash[SESSION], case) is None:
         item.stash[RESULT] = Result(case, "not_run", "the time budget was spent")
         pytest.skip("not run: the time budget was spent")
 
@@ -340,9 +356,10 @@ def pytest_handlecrashitem(crashitem: str, report: Any) -> None:
     if case is None:
         return
     elapsed = time.monotonic() - _Started.times.get(crashitem, time.monotonic())
-    status, message = end_of_worker(report.node, elapsed, seconds_for(case, config.option.check_timeout))
-    dump = _dump_of(report.node)
-    where = frames_of_dump(dump.read_text(encoding="utf-8", errors="replace")) if dump.exists() else ""
+    file = _dump_of(report.node)
+    dump = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
+    status, message = end_of_worker(report.node, elapsed, seconds_for(case, config.option.check_timeout), dump)
+    where = frames_of_dump(dump)
     result = Result(case, status, message, traceback=where, duration_ns=int(elapsed * 1e9))
     report.tensorproof = result_to_record(result, config.option)
     report.location = (*report.location[:2], crashitem.rpartition("::")[2])  # the heading; xdist names the file only

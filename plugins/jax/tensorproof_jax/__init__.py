@@ -30,6 +30,7 @@ from tensorproof_jax import (
     windows,
 )
 from tensorproof_jax.framework import jax, jnp, linen
+from tensorproof_jax.jitted import JITTED, counted_jit
 from tensorproof_jax.table import operations
 from tensorproof_reference.model import Model
 
@@ -156,7 +157,7 @@ class JaxBackend(Backend):
         def run(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
             return function(primals, constants)
 
-        forward: Forward = jax.jit(run) if mode == "jit" else run
+        forward: Forward = counted_jit(run) if mode == "jit" else run
         return forward
 
     def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
@@ -168,8 +169,12 @@ class JaxBackend(Backend):
             gradients = pull(tuple(dy.astype(y.dtype) for y, dy in zip(outputs, cotangents, strict=True)))
             return outputs, others, gradients
 
-        value_and_vjp: ValueAndVjp = jax.jit(run) if mode == "jit" else run
+        value_and_vjp: ValueAndVjp = counted_jit(run) if mode == "jit" else run
         return value_and_vjp
+
+    def compile_counters(self) -> Mapping[str, int]:
+        """Functions that ``jax.jit`` traced, and those that it ran as they were (``jax_disable_jit``)."""
+        return dict(JITTED)
 
     def use_compile_cache(self, folder: Path) -> bool:
         """JAX's persistent cache, for every program however small."""

@@ -86,6 +86,10 @@ class NumpyBackend(Backend):
         """Always ``cpu``."""
         return "cpu"
 
+    def shares_memory(self, one: Native, other: Native) -> bool:
+        """Whether the extents of both overlap."""
+        return np.may_share_memory(one, other)
+
     def forward(self, function: Function, mode: str) -> Forward:
         """The reference's function, without warnings about the special values that samples contain."""
 

@@ -32,6 +32,7 @@ from tensorproof_tensorflow import (
 )
 from tensorproof_tensorflow.framework import keras, tf, uses_onednn
 from tensorproof_tensorflow.table import operations
+from tensorproof_tensorflow.traced import TRACED, counted
 
 __all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products", "schedules"]
 
@@ -167,7 +168,7 @@ class TensorFlowBackend(Backend):
 
         if mode == "eager":
             return placed
-        compiled = tf.function(run, autograph=False, jit_compile=mode == "xla")
+        compiled = tf.function(counted(run), autograph=False, jit_compile=mode == "xla")
 
         def call(*arguments: Any) -> Any:
             if self._in_loop:
@@ -177,6 +178,11 @@ class TensorFlowBackend(Backend):
 
         call.traced = compiled  # type: ignore[attr-defined]
         return call
+
+    def compile_counters(self) -> Mapping[str, int]:
+        """Functions that were traced, and those that were run as they were (``tf.config.run_functions_eagerly``). What XLA does
+        not compile raises an error."""
+        return dict(TRACED)
 
     def forward(self, function: Function, mode: str) -> Forward:
         """The function, as it is or traced by ``tf.function``."""

@@ -14,7 +14,7 @@ from tensorproof_reference.trees import Array
 def categorical_accuracy(scores: Array, target: Array) -> Array:
     r"""The share of right answers: :math:`\frac{1}{n} \sum_i [\operatorname{argmax}_k s_{ik} = \operatorname{argmax}_k t_{ik}]`.
 
-    Of equal maxima the first counts.
+    Of equal maxima the first counts. NaN counts as the largest score.
 
     Shapes: ``scores`` and ``target`` are (…, K); the result is a single number.
     Special values: without rows it is NaN.
@@ -40,5 +40,6 @@ OPERATION = Operation(
     differentiable=(),
     cotangents=(),
     output_dtype="any",
+    version=2,
     documents=("001 §4.5",),
 )

@@ -173,7 +173,7 @@ def with_bars(array: Any, precision: Precision, bar: Any = None) -> ErrorBars:
     if isinstance(array, Barred) or np.asarray(array).dtype.kind not in "fiu":
         raise TypeError(f"array: expected real numbers, got {getattr(array, 'dtype', type(array))}")
     value = np.array(array, np.float64)
-    bars = np.zeros_like(value) if bar is None else np.broadcast_to(np.asarray(bar, np.float64), value.shape).copy()
+    bars = np.zeros(value.shape) if bar is None else np.broadcast_to(np.asarray(bar, np.float64), value.shape).copy()
     return ErrorBars(value, bars, precision)
 
 

@@ -114,13 +114,16 @@ def finish(precision: Precision, value: Floats, bar: Floats) -> tuple[Floats, Fl
 
 def rounded(precision: Precision, value: Floats, carried: Sequence[Floats], roundings: float = 1.0) -> tuple[Floats, Floats]:
     """A result of one step: its operands' shares of the error, and ``roundings`` roundings of its own."""
-    own = (roundings * precision.u) * value
-    squares = np.square(own)
+    squares = np.asarray((roundings * precision.u) * value)
+    np.square(squares, out=squares)
+    scratch = np.empty_like(squares)  # large arrays are dear to allocate
     for share in carried:
-        squares += np.square(share)
+        squares += np.square(share, out=scratch) if share.shape == scratch.shape else np.square(share)
     if np.add.reduce(squares, axis=None) < np.inf and not (precision.wide and _least(squares) < 1e-280):
-        return value, np.sqrt(squares) + precision.tiny * (value != 0)  # finite bars: the value is finite too
-    return finish(precision, value, rss([own, *carried]))
+        bar = np.sqrt(squares, out=squares)  # finite bars: the value is finite too
+        bar += np.multiply(precision.tiny, value != 0, out=scratch)
+        return value, bar
+    return finish(precision, value, rss([(roundings * precision.u) * value, *carried]))
 
 
 def _least(array: Floats) -> float:
@@ -161,7 +164,20 @@ def sum_of(x: Barred, axis: Any = None, keepdims: bool = False) -> tuple[Floats,
     squares = np.sum(np.square(value), axis=axis, keepdims=keepdims)
     carried = np.sum(np.square(bar), axis=axis, keepdims=keepdims)
     own = accumulated(precision, total / scale, squares, count, carried)
-    return finish(precision, total, own * scale)
+    result = finish(precision, total, own * scale)
+    if isinstance(count, int) and count > 1:
+        return result
+    terms = np.sum((value != 0) | (bar != 0), axis=axis, keepdims=keepdims)
+    return result[0], _single(precision, *result, terms, np.sum(x.bar, axis=axis, keepdims=keepdims))
+
+
+def _single(precision: Precision, value: Floats, bar: Floats, terms: Any, of_terms: Floats) -> Floats:
+    """The bars of sums, but where there is one term that is not an exact zero, that term's own bar.
+
+    What lies below the normal range may still be flushed. ``of_terms`` is the sum of the terms' bars.
+    """
+    alone = of_terms + precision.tiny * ((value != 0) & (np.abs(value) < precision.tiny))
+    return np.where((terms <= 1) & np.isfinite(value), alone, bar)
 
 
 def contraction(
@@ -205,7 +221,12 @@ def contraction(
     own = accumulated(precision, total / scale, squares, count, carried) * scale
     if unbounded is not False:
         own = np.where(unbounded, np.inf, own)
-    return finish(precision, np.asarray(total), own)
+    result = finish(precision, np.asarray(total), own)
+    if len(operands) > 1:
+        return result
+    bar = bar_of(operands[0])  # a sum, written as a product of one operand
+    alone = product(((value_of(operands[0]) != 0) | (bar != 0)).astype(np.float64))
+    return result[0], _single(precision, *result, alone, product(bar))
 
 
 def scatter_add(target: Barred, indices: Any, terms: Any) -> None:
@@ -214,7 +235,10 @@ def scatter_add(target: Barred, indices: Any, terms: Any) -> None:
     value, bar = np.broadcast_arrays(value_of(terms), bar_of(terms))
     scale = scale_of(precision, value)
     count = np.zeros(target.value.shape)
-    squares, carried = np.zeros_like(count), np.zeros_like(count)
+    squares, carried, of_terms = np.zeros_like(count), np.zeros_like(count), target.bar.copy()
+    terms = ((target.value != 0) | (target.bar != 0)).astype(np.float64)
+    np.add.at(terms, indices, (value != 0) | (bar != 0))
+    np.add.at(of_terms, indices, bar)
     np.add.at(count, indices, value != 0)
     np.add.at(squares, indices, np.square(value / scale))
     np.add.at(carried, indices, np.square(bar / scale))
@@ -224,4 +248,5 @@ def scatter_add(target: Barred, indices: Any, terms: Any) -> None:
     carried += np.square(target.bar / scale)
     np.add.at(target.value, indices, value)
     own = accumulated(precision, target.value / scale, squares, count, carried) * scale
-    target.bar[...] = np.where(touched, finish(precision, target.value, own)[1], target.bar)
+    bars = _single(precision, *finish(precision, target.value, own), terms, of_terms)
+    target.bar[...] = np.where(touched, bars, target.bar)

@@ -8,7 +8,7 @@ from typing import Any
 
 from tensorproof.runs.causes.cause import causes_with_checks, consequences_text
 from tensorproof.runs.records import Record
-from tensorproof.runs.summary import left_out_text, verdict, verdict_text
+from tensorproof.runs.summary import compiled_in_part_text, left_out_text, verdict, verdict_text
 from tensorproof.runs.verified import instructions_of, lines_about_instructions
 from tensorproof_reports import fields
 from tensorproof_reports.conformance.changes import Changes, changes_between
@@ -34,6 +34,7 @@ class Run:
     complete: bool
     notes: list[str]
     left_out: str
+    compiled_in_part: str
     about_instructions: list[str]
     causes: list[dict[str, Any]]
     rows: Rows = field(repr=False)
@@ -108,6 +109,7 @@ def _run(record: Record, earlier: Record | None) -> Run:
         record.complete,
         [fields.clipped(note) for note in record.notes],
         fields.clipped(left_out_text(record)),
+        fields.clipped(compiled_in_part_text(record), LONGEST_LINE),
         [fields.clipped(line, LONGEST_LINE) for line in lines_about_instructions(record)],
         [_cause(record, line, members) for line, members in found],
         rows_of(

@@ -25,7 +25,7 @@ MEANINGS = {
     "crashed": "the process ended",
     "timed_out": "did not end in time",
     "out_of_memory": "memory ran out",
-    "fell_back": "computed on another device than asked",
+    "fell_back": "computed on another device than asked, or eagerly in a compiled mode",
     "not_run": "planned, but not run",
 }
 

@@ -1,10 +1,14 @@
-"""What the reference expects of a sample in a dtype: rounded inputs, cotangents, values and error bars."""
+"""What the reference expects of a sample in a dtype: rounded inputs, cotangents, values and error bars.
+
+An expectation has parts (``PARTS``), and a source that gives them. The source ``computed`` computes them here;
+``conformance.reference_process`` has one that asks a process of its own, and keeps what it is told.
+"""
 
 import functools
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,8 +37,13 @@ class Arguments:
     primal_paths: tuple[str, ...]
     """The floating leaves that the operation is differentiated with respect to."""
     leaves: Mapping[str, NDArray[Any]]
-    digest: str
-    """SHA-256 of the leaves and cotangent seeds, shortened: what a verdict was about."""
+    fingerprint: str
+    """SHA-256 of the paths, dtypes, shapes and values of the leaves."""
+
+    @property
+    def digest(self) -> str:
+        """The fingerprint, shortened as records have it: what a verdict was about."""
+        return self.fingerprint[:16]
 
 
 def is_floating(array: NDArray[Any]) -> bool:
@@ -52,15 +61,7 @@ def arguments_of(operation: Operation, sample: Sample, dtype: str) -> Arguments:
     digest = hashlib.sha256()
     for path, leaf in by_path.items():
         digest.update(f"{path}{leaf.dtype.str}{leaf.shape}".encode() + np.ascontiguousarray(leaf).tobytes())
-    return Arguments(rounded, primal_paths, by_path, digest.hexdigest()[:16])
-
-
-def cotangents_of(
-    operation: Operation, sample: Sample, dtype: str, seed: int, outputs: Mapping[str, Expected]
-) -> dict[str, NDArray[Any]]:
-    """A random cotangent on the dtype's grid for each output through which gradients flow."""
-    stream = Stream(seed)("cotangents")(operation.name)(sample.name)
-    return {name: round_to(stream(name).normal(outputs[name][0].shape), dtype) for name in operation.cotangents}
+    return Arguments(rounded, primal_paths, by_path, digest.hexdigest())
 
 
 def _barred(arguments: Arguments, precision: Precision) -> Any:
@@ -71,86 +72,146 @@ def _one_or_all(values: list[Any]) -> Any:
     return values[0] if len(values) == 1 else tuple(values)
 
 
-class Expectation:
-    """The reference's answers for one sample, dtype and precision, each computed when first asked for."""
+class Source(Protocol):
+    """Where the parts of an expectation come from."""
 
-    def __init__(self, operation: Operation, sample: Sample, dtype: str, seed: int, precision: Precision) -> None:
+    def __call__(self, expectation: "Expectation", part: str) -> Any:
+        """The part of that name (``PARTS``)."""
+
+    def __hash__(self) -> int:
+        """Expectations are kept by their source, among others."""
+
+
+class Expectation:
+    """The reference's answers for one sample, dtype and precision, each asked of the source when first needed."""
+
+    def __init__(
+        self, operation: Operation, sample: Sample, dtype: str, seed: int, precision: Precision, source: Source | None = None
+    ) -> None:
         self.operation = operation
         self.sample = sample
         self.dtype = dtype
         self.seed = seed
         self.precision = precision
+        self.source = source or computed
         self.arguments = arguments_of(operation, sample, dtype)
+
+    def of(self, sample: Sample) -> "Expectation":
+        """What the same source expects of another sample."""
+        return Expectation(self.operation, sample, self.dtype, self.seed, self.precision, self.source)
 
     @functools.cached_property
     def outputs(self) -> dict[str, Expected]:
         """Value and bar of each output, by path."""
-        result = self._evaluated()
-        return {path: values_and_bars(value) for path, value in trees.leaves_by_name(self.operation.outputs, result).items()}
-
-    def _evaluated(self) -> Any:
-        with np.errstate(all="ignore"):
-            return self.operation.function(**_barred(self.arguments, self.precision), **self.sample.keywords)
+        found: dict[str, Expected] = self.source(self, "outputs")
+        return found
 
     @functools.cached_property
     def closest(self) -> float:
-        """The distance in bars of the branch that came closest to going the other way, in computing the outputs.
-
-        It takes a second evaluation, since watching costs, and few ask.
-        """
-        with closest_branch() as closest:
-            self._evaluated()
-        return min(closest.comparison, closest.selection)
+        """The distance in bars of the branch that came closest to going the other way, in computing the outputs."""
+        found: float = self.source(self, "closest")
+        return found
 
     @functools.cached_property
     def cotangents(self) -> dict[str, NDArray[Any]]:
         """The cotangent of each differentiable output."""
-        return cotangents_of(self.operation, self.sample, self.dtype, self.seed, self.outputs)
+        found: dict[str, NDArray[Any]] = self.source(self, "cotangents")
+        return found
 
     @functools.cached_property
     def gradients(self) -> dict[str, Expected]:
         """Value and bar of the gradient of each primal, by path."""
-        return self._vjp(
-            self.operation.vjp,
-            [with_bars(value, self.precision) for value in self.cotangents.values()],
-            _barred(self.arguments, self.precision),
-        )
-
-    def _vjp(self, vjp: Callable[..., Any] | None, cotangents: list[Any], inputs: Any) -> dict[str, Expected]:
-        if vjp is None:
-            raise ValueError(f"{self.operation.name} has no vector-Jacobian product")
-        with np.errstate(all="ignore"):
-            gradients = dict(trees.leaves(vjp(_one_or_all(cotangents), **inputs, **self.sample.keywords)))
-        return {path: values_and_bars(gradients[path]) for path in self.arguments.primal_paths}
+        found: dict[str, Expected] = self.source(self, "gradients")
+        return found
 
     @functools.cached_property
     def fused(self) -> tuple[dict[str, Expected], dict[str, Expected]]:
         """Outputs and gradients of ``tanh(op(a·x))``, where ``x`` is the first primal."""
-        first = self.arguments.primal_paths[0]
-        with np.errstate(all="ignore"):
-            inputs = trees.replace_leaves(
-                _barred(self.arguments, self.precision), lambda path, leaf: leaf * FUSED_SCALE if path == first else leaf
-            )
-            by_name = trees.by_name(self.operation.outputs, self.operation.function(**inputs, **self.sample.keywords))
-            results = {name: np.tanh(by_name[name]) for name in self.operation.cotangents}
-            cotangents = [
-                with_bars(self.cotangents[name], self.precision) * (1.0 - np.square(results[name]))
-                for name in self.operation.cotangents
-            ]
-            vjp = self.operation.vjp
-            assert vjp is not None
-            gradients = dict(trees.leaves(vjp(_one_or_all(cotangents), **inputs, **self.sample.keywords)))
-            gradients[first] = gradients[first] * FUSED_SCALE
-        return (
-            {name: values_and_bars(value) for name, value in results.items()},
-            {path: values_and_bars(gradients[path]) for path in self.arguments.primal_paths},
+        found: tuple[dict[str, Expected], dict[str, Expected]] = self.source(self, "fused")
+        return found
+
+
+def _evaluated(expectation: Expectation) -> Any:
+    with np.errstate(all="ignore"):
+        return expectation.operation.function(
+            **_barred(expectation.arguments, expectation.precision), **expectation.sample.keywords
         )
 
 
-def expectation_of(operation: Operation, sample: Sample, dtype: str, seed: int, precision: Precision) -> Expectation:
+def _outputs(expectation: Expectation) -> dict[str, Expected]:
+    result = _evaluated(expectation)
+    return {path: values_and_bars(value) for path, value in trees.leaves_by_name(expectation.operation.outputs, result).items()}
+
+
+def _closest(expectation: Expectation) -> float:
+    """It takes a second evaluation, since watching costs, and few ask."""
+    with closest_branch() as closest:
+        _evaluated(expectation)
+    return min(closest.comparison, closest.selection)
+
+
+def _cotangents(expectation: Expectation) -> dict[str, NDArray[Any]]:
+    """A random cotangent on the dtype's grid for each output through which gradients flow."""
+    operation = expectation.operation
+    stream = Stream(expectation.seed)("cotangents")(operation.name)(expectation.sample.name)
+    shapes = {name: expectation.outputs[name][0].shape for name in operation.cotangents}
+    return {name: round_to(stream(name).normal(shape), expectation.dtype) for name, shape in shapes.items()}
+
+
+def _gradients(expectation: Expectation) -> dict[str, Expected]:
+    operation, precision = expectation.operation, expectation.precision
+    if operation.vjp is None:
+        raise ValueError(f"{operation.name} has no vector-Jacobian product")
+    cotangents = [with_bars(value, precision) for value in expectation.cotangents.values()]
+    with np.errstate(all="ignore"):
+        inputs = _barred(expectation.arguments, precision)
+        gradients = dict(trees.leaves(operation.vjp(_one_or_all(cotangents), **inputs, **expectation.sample.keywords)))
+    return {path: values_and_bars(gradients[path]) for path in expectation.arguments.primal_paths}
+
+
+def _fused(expectation: Expectation) -> tuple[dict[str, Expected], dict[str, Expected]]:
+    operation, arguments, precision = expectation.operation, expectation.arguments, expectation.precision
+    keywords = expectation.sample.keywords
+    first = arguments.primal_paths[0]
+    assert operation.vjp is not None
+    with np.errstate(all="ignore"):
+        inputs = trees.replace_leaves(
+            _barred(arguments, precision), lambda path, leaf: leaf * FUSED_SCALE if path == first else leaf
+        )
+        by_name = trees.by_name(operation.outputs, operation.function(**inputs, **keywords))
+        results = {name: np.tanh(by_name[name]) for name in operation.cotangents}
+        cotangents = [
+            with_bars(expectation.cotangents[name], precision) * (1.0 - np.square(results[name])) for name in operation.cotangents
+        ]
+        gradients = dict(trees.leaves(operation.vjp(_one_or_all(cotangents), **inputs, **keywords)))
+        gradients[first] = gradients[first] * FUSED_SCALE
+    return (
+        {name: values_and_bars(value) for name, value in results.items()},
+        {path: values_and_bars(gradients[path]) for path in arguments.primal_paths},
+    )
+
+
+PARTS: Mapping[str, Callable[[Expectation], Any]] = {
+    "outputs": _outputs,
+    "closest": _closest,
+    "cotangents": _cotangents,
+    "gradients": _gradients,
+    "fused": _fused,
+}
+"""What can be asked of the reference, and how it is computed."""
+
+
+def computed(expectation: Expectation, part: str) -> Any:
+    """The source that computes a part in this process."""
+    return PARTS[part](expectation)
+
+
+def expectation_of(
+    operation: Operation, sample: Sample, dtype: str, seed: int, precision: Precision, source: Source = computed
+) -> Expectation:
     """The expectation of a sample, kept for the other checks and modes that ask for it."""
     keep = _of_operation if operation.model is None else _of_model
-    return keep(operation, sample, dtype, seed, precision)
+    return keep(operation, sample, dtype, seed, precision, source)
 
 
 _of_operation = functools.lru_cache(maxsize=256)(Expectation)

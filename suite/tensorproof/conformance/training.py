@@ -42,11 +42,11 @@ def training_steps(expectation: Expectation, backend: Backend, device: str, mode
     for number in range(STEPS):
         inputs |= {**training_batch(model, stream, number), "taken": np.asarray(number, np.int64)}
         given = replace(sample, inputs=inputs)
-        current = Expectation(operation, given, expectation.dtype, expectation.seed, expectation.precision)
+        current = expectation.of(given)
         answers = run.run(run.native_arguments(current.arguments.leaves), None)
         if dropout_layers(model):
             told = replace(given, keywords={**given.keywords, "drawn": drawn_by(model, current, answers)})
-            current = Expectation(operation, told, expectation.dtype, expectation.seed, expectation.precision)
+            current = expectation.of(told)
         yield Step(number, current, answers)
         values = {path: value for path, (value, _) in current.outputs.items()}
         inputs |= {name: _rebuilt(inputs[name], values, name) for name in ("parameters", "state", "slots")}
@@ -70,7 +70,7 @@ def run_in_mode(expectation: Expectation, backend: Backend, device: str, mode: s
     """The run of a training step or of fitting, which compiles by itself what is compiled in the mode."""
     sample = replace(expectation.sample, keywords={**expectation.sample.keywords, "mode": mode})
     function = OperationFunction(backend, expectation.operation, sample, expectation.arguments, ())
-    return Run(backend, device, "eager", expectation, function, clock)
+    return Run(backend, device, "eager", expectation, function, clock, compiled_mode=mode if mode != "eager" else "")
 
 
 def _rebuilt(structure: Any, values: dict[str, NDArray[Any]], name: str) -> Any:

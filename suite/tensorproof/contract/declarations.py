@@ -68,7 +68,7 @@ EXTRA = {
     "precision": ("reason", "matmul_input_bits", "accumulate"),
     "device": ("name", "dtypes", "modes"),
 }
-CHECKS = ("forward", "gradient", "subset", "purity", "fused", "randomness", "training", "fitting", "declared")
+CHECKS = ("forward", "gradient", "subset", "purity", "fused", "randomness", "training", "fitting", "declared", "adapter")
 
 
 class DeclarationError(ValueError):
@@ -150,7 +150,10 @@ def _check_table(
     allowed = EXTRA[kind] if kind in ("device", "convention") else (*CONDITIONS, *EXTRA[kind])
     for key in table:
         if key not in allowed:
-            raise DeclarationError(f"{source}: unknown key {key!r}{did_you_mean(key, allowed)}")
+            said = (
+                f" ({EXPLANATION[kind]!r} is the word in [[{kind}]])" if key in EXPLANATION.values() and kind != "device" else ""
+            )
+            raise DeclarationError(f"{source}: unknown key {key!r}{said or did_you_mean(key, allowed)}")
     if kind == "device":
         if not isinstance(table.get("name"), str):
             raise DeclarationError(f"{source}: name: expected the device's name, got {table.get('name')!r}")
@@ -194,7 +197,10 @@ def _check_samples(table: Mapping[str, Any], source: str, samples: Mapping[str, 
     known = {name for operation in named for name in samples[operation]}
     for name in _strings(table.get("sample", []), source, "sample"):
         if name not in known and name != "none":
-            raise DeclarationError(f"{source}: no sample of {', '.join(named[:3])} is called {name!r}{did_you_mean(name, known)}")
+            there = f"; it has: {', '.join(sorted(known))}" if len(named) == 1 else ""
+            raise DeclarationError(
+                f"{source}: no sample of {', '.join(named[:3])} is called {name!r}{did_you_mean(name, known)}{there}"
+            )
 
 
 def _check_convention(table: Mapping[str, Any], source: str, operations: Mapping[str, Operation]) -> None:

@@ -143,6 +143,7 @@ def result_to_record(result: Result, options: Any) -> dict[str, Any]:
         "inputs": result.inputs,
         "source": result.source,
         "placement": result.placement,
+        "compiled": result.compiled,
         "duration_ns": result.duration_ns,
         "framework_ns": result.framework_ns,
         "command": command_for(case, options),

@@ -122,6 +122,19 @@ def left_out_text(record: Record) -> str:
     return ", ".join(f"{count} {LEFT_OUT.get(reason, reason)}" for reason, count in record.header["left_out"].items())
 
 
+def compiled_in_part_text(record: Record) -> str:
+    """How many checks passed of which a part ran eagerly, where the backend is known to break graphs; empty if there are none."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for check in record.checks:
+        compiled = check.get("compiled") or {}
+        if check["status"] == "passed" and (compiled.get("left_eager") or compiled.get("graph_breaks")):
+            found[check["mode"]][check["operation"]] += 1
+    return "; ".join(
+        f"mode {mode}: {counts.total()} checks of {len(counts)} operations, such as {', '.join(sorted(counts)[:3])}"
+        for mode, counts in found.items()
+    )
+
+
 def summary_text(record: Record) -> str:
     """The table of a run and the verdict."""
     return f"{table_text(record)}\n{verdict_text(verdict(record))}"
@@ -151,6 +164,9 @@ def table_text(record: Record) -> str:
     left = left_out_text(record)
     if left:
         lines.append(f"not run: {left}")
+    parts = compiled_in_part_text(record)
+    if parts:
+        lines.append(f"compiled in part: {parts}")
     lines.append(_time_text(record.checks))
     return "\n".join(lines)
 

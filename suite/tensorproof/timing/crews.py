@@ -13,6 +13,7 @@ from tensorproof.contract.description import Description, on_declared_device
 from tensorproof.errors import UsageError
 from tensorproof.timing.processes import START_SECONDS, WorkerFailure, WorkerProcess
 from tensorproof.timing.worker import PROTOCOL
+from tensorproof.timing.worker.loaded import CURRENT_FOLDER
 from tensorproof_reference.operation import Operation
 
 
@@ -132,6 +133,31 @@ def describe_crew(crew: Crew, operations: dict[str, Operation], files: Sequence[
         raise UsageError(str(error)) from error
     description = on_declared_device(description, declarations)
     return Described(description, Declared(declarations, description, operations, seed))
+
+
+def require_own_files(crews: Sequence[Crew]) -> None:
+    """Refuse environments that do not supply what is timed: their frameworks would be one and the same, or a stranger.
+
+    Raises:
+        UsageError: a framework was loaded from the current folder, or two environments loaded the same files.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    for crew in crews:
+        label, backend = crew.origin.environment, crew.origin.backend
+        told = crew.hello["loaded"]
+        names = ", ".join(told["files"])
+        if told["place"] == CURRENT_FOLDER:
+            raise UsageError(
+                f"--env: {crew.origin.label} loads {names} from the current folder, not from its environment; "
+                "run the command in another folder, and look at PYTHONPATH"
+            )
+        key = backend, repr(sorted(told["files"].items()))
+        if key in seen:
+            raise UsageError(
+                f"--env: {seen[key]} and {label} load the same files of {names} (in {told['place']}); "
+                "give each an environment with a build of its own"
+            )
+        seen[key] = label
 
 
 def anchor_crew(threads: int, cores: Sequence[int] | None, folder: Path) -> Crew:

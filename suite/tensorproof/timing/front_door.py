@@ -8,7 +8,7 @@ samples keeps working. The run also leaves a record of timings, as ``tensorproof
 import argparse
 import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,6 +26,39 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 Timed: TypeAlias = Group
 """One series: a group of one contender."""
 Replay: TypeAlias = Callable[[Timed], None]
+
+
+CONDITIONS = ("threads", "cores", "launches", "method", "machine", "device", "instructions")
+"""What a stored run says of how it was measured; runs that differ in one of these are not compared."""
+
+
+def conditions_of(header: Mapping[str, Any]) -> dict[str, Any]:
+    """The conditions of a run of one backend, from the header of its record of timings."""
+    machine, (backend,) = header["machine"], header["backends"]
+    return {
+        "threads": header["threads"],
+        "cores": machine["cores"],
+        "launches": header["launches"],
+        "method": header["method"],
+        "machine": f"{machine['processor']} {machine['architecture']} {machine['system']}",
+        "device": backend["device"],
+        "instructions": backend["instructions"],
+    }
+
+
+def require_same_conditions(here: Mapping[str, Any], stored: Mapping[str, Any] | None) -> None:
+    """Refuse to compare runs that were not measured alike.
+
+    Raises:
+        UsageError: a condition differs, or the stored run does not say.
+    """
+    advice = "measure both alike, or leave --benchmark-compare out"
+    if not isinstance(stored, Mapping):
+        raise UsageError(f"--benchmark-compare: the stored run does not say under which conditions it was measured; {advice}")
+    texts = [f"{name} {stored.get(name)}, here {here[name]}" for name in CONDITIONS if stored.get(name) != here[name]]
+    if texts:
+        text = "; ".join(texts)
+        raise UsageError(f"--benchmark-compare: the stored run was measured under other conditions: {text}; {advice}")
 
 
 class ReplayedClock:
@@ -84,6 +117,20 @@ class TimingPlugin:
             for contender in group.contenders
         ]
         self.lines: list[dict[str, Any]] = []
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_benchmark_update_machine_info(self, machine_info: dict[str, Any]) -> None:
+        """Store the conditions with the samples."""
+        machine_info["tensorproof"] = conditions_of(self.session.header)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_benchmark_compare_machine_info(self, compared_benchmark: Mapping[str, Any]) -> None:
+        """Compare nothing that was measured under other conditions; pytest-benchmark asks before anything runs."""
+        try:
+            require_same_conditions(conditions_of(self.session.header), compared_benchmark["machine_info"].get("tensorproof"))
+        except UsageError as error:
+            self._stack.close()
+            raise pytest.UsageError(str(error)) from None
 
     def pytest_report_header(self) -> list[str]:
         """Backend, versions, and how it is timed."""

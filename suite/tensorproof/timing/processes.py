@@ -48,7 +48,8 @@ class WorkerProcess:
 
     def __init__(self, python: Path, threads: int, cores: Sequence[int] | None) -> None:
         self._log = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (it lives as long as the process)
-        command = [str(python), "-m", "tensorproof.timing.worker"]
+        # -P: what lies in the current folder, a checkout of the framework say, is not what is installed.
+        command = [str(python), "-P", "-m", "tensorproof.timing.worker"]
         with on_cores(cores):  # what is started inherits them
             self._process = subprocess.Popen(
                 command,

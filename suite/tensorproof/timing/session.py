@@ -21,7 +21,7 @@ from tensorproof.contract.description import switches_for
 from tensorproof.errors import UsageError
 from tensorproof.instructions import require_taken
 from tensorproof.runs.records import machine, write_line
-from tensorproof.timing.crews import Crew, Described, anchor_crew, describe_crew
+from tensorproof.timing.crews import Crew, Described, anchor_crew, describe_crew, require_own_files
 from tensorproof.timing.engine import Engine
 from tensorproof.timing.entries import Settings
 from tensorproof.timing.options import check_numbers, chosen_of, origins_of, selected_operations
@@ -93,6 +93,8 @@ def opened(options: Any) -> Iterator[Session]:
             stack.callback(crew.close)
             crews.append(crew)
         described = [describe_crew(crew, operations, options.declarations, options.seed) for crew in crews]
+        if options.env:
+            require_own_files(crews)
         if options.instructions:
             for item in described:
                 require_taken(item.description.backend, options.instructions, item.description.kernels)
@@ -170,6 +172,7 @@ def _header(
                 "versions": item.description.versions,
                 "arithmetic": item.description.arithmetic,
                 "instructions": item.description.instructions,
+                "place": crew.hello["loaded"]["place"],
                 "packages": crew.hello["packages"],
             }
             for crew, item in zip(crews, described, strict=True)

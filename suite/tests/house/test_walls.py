@@ -17,14 +17,14 @@ FLOORS = [
     # the reference
     ["reference", "reference.errorbars", *(f"reference.{folder}" for folder in PAGES if folder != "models")],
     ["reference.networks", "reference.models"],
-    ["reference.catalogue"],
+    ["reference.catalogue", "reference.frozen", "reference.manual"],
     # the suite
-    ["suite.errors", "suite.instructions", "suite.backend"],
+    ["suite.errors", "suite.instructions", "suite.processes", "suite.backend"],
     ["suite.contract"],
     ["suite.conformance"],
     ["suite.runs"],
     ["suite.timing"],
-    ["suite.nightly"],
+    ["suite.nightly", "suite.authoring", "suite.statements"],
     ["reports"],
     ["suite.benchmarks", "suite.cli", "suite.terminal", "suite.pytest_plugin", "suite.__main__"],
 ]

@@ -17,10 +17,14 @@ from tensorproof_reference.stream import Stream
 FUSED_DTYPES = ("float64", "float32", "bfloat16")
 SPREAD_CLASSES = ("plain", "geometry", "padding", "overhang", "mask", "recurrent", "nan", "magnitude", "statistics", "labels")
 """The classes of which a compiler that is paid dearly gets one sample each."""
+EXPENSIVE = "expensive"
+"""The class of samples that only ``--thorough`` runs."""
 LARGE = 50_000
 """The number of weights from which on a model's training runs in one mode and dtype only, without ``--thorough``."""
 NONE = "none"
 """The sample, dtype and mode of a check that is about an operation as a whole."""
+ADAPTER = "adapter"
+"""The operation and check of what is about arrays on their way to the framework and back."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Case:
         """What stands in a test's brackets: ``torch:cpu-eager-softmax-plain_rows-float32``."""
         if self.check == "declared":
             return f"{self.backend}:{self.device}-{self.operation}"
+        if self.check == ADAPTER:
+            return f"{self.backend}:{self.device}-{self.operation}-{self.dtype}"
         return f"{self.backend}:{self.device}-{self.mode}-{self.operation}-{self.sample}-{self.dtype}"
 
     @property
@@ -90,11 +96,34 @@ def dtypes_of(operation: Operation, sample: Sample, dtypes: Iterable[str]) -> li
 
 
 def spread(samples: Mapping[str, Sample]) -> frozenset[str]:
-    """The names of the first sample of each class in ``SPREAD_CLASSES``."""
-    first: dict[str, str] = {}
-    for sample in samples.values():
-        first.setdefault(class_of(sample), sample.name)
-    return frozenset(first[name] for name in SPREAD_CLASSES if name in first)
+    """The names of the samples that a compiler which is paid dearly gets.
+
+    They are the first sample; of each class in ``SPREAD_CLASSES`` the one that meets most keywords and optional arrays which no
+    sample chosen before has; and then samples that meet what is left.
+    """
+    names = {name for sample in samples.values() for name in sample.inputs}
+    offered = {name: _features(sample, names) for name, sample in samples.items() if class_of(sample) != EXPENSIVE}
+    first = next(iter(offered))
+    chosen, left = {first}, set().union(*offered.values()) - offered[first]
+
+    def take(candidates: list[str]) -> None:
+        best = max(candidates, key=lambda name: (len(offered[name] & left), samples[name].gradient, samples[name].required))
+        chosen.add(best)
+        left.difference_update(offered[best])
+
+    for word in SPREAD_CLASSES:
+        of_class = [name for name in offered if class_of(samples[name]) == word]
+        if of_class and word != class_of(samples[first]):
+            take(of_class)
+    while left:
+        take(list(offered))
+    return frozenset(chosen)
+
+
+def _features(sample: Sample, names: Iterable[str]) -> set[str]:
+    """The keywords that a sample gives, and the arrays that it gives and leaves out."""
+    given = {name for name in names if sample.inputs.get(name) is not None}
+    return {*sample.keywords, *(f"{name} is {'given' if name in given else 'absent'}" for name in names)}
 
 
 def _checks(operation: Operation, sample: Sample, dtype: str, is_first: bool, mode: str) -> Iterator[str]:
@@ -127,6 +156,8 @@ def _checks(operation: Operation, sample: Sample, dtype: str, is_first: bool, mo
 
 
 def _in_scope(scope: str, sample: Sample, dtype: str, chosen: frozenset[str], dtypes: list[str]) -> bool:
+    if class_of(sample) == EXPENSIVE:
+        return False
     single = "float32" if "float32" in dtypes else dtypes[0]
     return scope == "all" or (dtype == single and (scope == "float32" or sample.name in chosen))
 
@@ -171,6 +202,12 @@ def all_cases(description: Description, specification: Mapping[str, Operation], 
                             *(backend, device, mode, operation.name, sample.name, dtype, check, required, default),
                             versions=(version, sample.version),
                         )
+
+
+def adapter_cases(description: Description) -> Iterator[Case]:
+    """The checks that arrays come back from the framework as they were, one for each dtype; all other checks rest on them."""
+    for dtype in (*description.dtypes, "int64", "bool"):
+        yield Case(description.backend, description.device, NONE, ADAPTER, NONE, dtype, ADAPTER, True, True, (1, 1))
 
 
 def seconds_for(case: Case, timeout: float) -> float:

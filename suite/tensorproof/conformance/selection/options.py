@@ -6,14 +6,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tensorproof.backend import did_you_mean
-from tensorproof.conformance.selection.cases import Case, in_shard
+from tensorproof.conformance.selection.cases import ADAPTER, Case, in_shard, samples_of
 from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.contract.declarations import CHECKS
 from tensorproof.contract.description import Description
 from tensorproof.errors import UsageError
 from tensorproof_reference.operation import DTYPES, Operation
-
-PROFILES = ("core",)
 
 
 class Adder(Protocol):
@@ -64,6 +62,14 @@ def add_selection_options(add: Adder) -> None:
     add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")
     kept = "keep compiled programs here for later runs (default: where the framework keeps them, if it does)"
     add(COMPILE_CACHE, type=Path, default=None, metavar="DIR", help=kept)
+    add(
+        "--reference-cache",
+        type=Path,
+        default=None,
+        metavar="DIR",
+        help="keep what the reference computes here for later runs (default: the user's folder for caches)",
+    )
+    add("--no-reference-cache", action="store_true", help="keep nothing of what the reference computes")
     add("--baseline", default=None, metavar="RUN", help="compare with an earlier record; exit 1 only for what is newly wrong")
     add("--time-budget", type=float, default=None, metavar="SECONDS", help="start no further check after this time")
     add(
@@ -91,6 +97,8 @@ class Selection:
 
     def reason_left_out(self, case: Case, specification: Mapping[str, Operation], quick: frozenset[Case]) -> str:
         """Why a case is not run, or an empty string if it is; ``quick`` are the cases of the quick set."""
+        if case.check == ADAPTER:
+            return self._adapter_left_out(case)
         if specification[case.operation].profile != self.profile:
             return "profile"
         whole = case.check == "declared"
@@ -108,6 +116,18 @@ class Selection:
         if self.shard and not in_shard(case, *self.shard):
             return "shard"
         return ""
+
+    def _adapter_left_out(self, case: Case) -> str:
+        """Why a check of the adapter is not run. It runs whatever operations are asked for, since all rest on it.
+
+        Integers and booleans come with every dtype.
+        """
+        dtypes = self.dtypes if ADAPTER in self.checks else (*self.dtypes, "int64", "bool")
+        if (self.checks or self.samples or self.modes) and ADAPTER not in self.checks:
+            return "selection"
+        if self.dtypes and case.dtype not in dtypes:
+            return "selection"
+        return "shard" if self.shard and not in_shard(case, *self.shard) else ""
 
 
 def shard_of(text: str | None) -> tuple[int, int] | None:
@@ -137,6 +157,27 @@ def known_names(option: str, names: Sequence[str], known: Iterable[str]) -> tupl
     return tuple(dict.fromkeys(names))
 
 
+def _known_samples(options: Any, specification: Mapping[str, Operation], samples: Iterable[str]) -> tuple[str, ...]:
+    """The samples that are asked for, each once.
+
+    Raises:
+        UsageError: none of the operations that are asked for has one of them.
+    """
+    operations = list(dict.fromkeys(options.op))
+    if operations:
+        known = {name for operation in operations for name in samples_of(specification[operation], options.seed)}
+    else:
+        known = set(samples)
+    for name in options.sample:
+        if name not in known:
+            whose = " and ".join(operations) if len(operations) < 3 else "any of these operations"
+            there = f"there are: {', '.join(sorted(known))}" if len(operations) == 1 else "tensorproof list --samples prints all"
+            raise UsageError(
+                f"--sample: no sample{whose and f' of {whose}'} is called {name!r}{did_you_mean(name, known)}; {there}"
+            )
+    return tuple(dict.fromkeys(options.sample))
+
+
 def selection_of(
     options: Any, description: Description, specification: Mapping[str, Operation], samples: Iterable[str]
 ) -> Selection:
@@ -158,10 +199,10 @@ def selection_of(
         value = getattr(options, name)
         if value is not None and not value > 0:
             raise UsageError(f"--{name.replace('_', '-')}: expected a positive number of seconds, got {value}")
-    known_names("profile", [options.profile], PROFILES)
+    known_names("profile", [options.profile], dict.fromkeys(operation.profile for operation in specification.values()))
     return Selection(
         operations=known_names("op", options.op, specification),
-        samples=known_names("sample", options.sample, sorted(set(samples))),
+        samples=_known_samples(options, specification, samples),
         dtypes=tuple(options.dtype),
         modes=known_names("mode", options.mode, description.modes),
         checks=known_names("check", options.check, CHECKS),
@@ -174,10 +215,13 @@ def selection_of(
 
 def command_for(case: Case, options: Any) -> str:
     """The command that reproduces just one check, under the seed and the instruction set of a run's options."""
-    parts = ["tensorproof", "check", case.backend, f"--op={case.operation}", f"--check={case.check}"]
+    about = [] if case.check == ADAPTER else [f"--op={case.operation}"]
+    parts = ["tensorproof", "check", case.backend, *about, f"--check={case.check}"]
     if case.device != "cpu":
         parts.append(f"--device={case.device}")
-    if case.check != "declared":
+    if case.check == ADAPTER and case.dtype in DTYPES:
+        parts.append(f"--dtype={case.dtype}")
+    if case.check not in ("declared", ADAPTER):
         parts += [f"--sample={case.sample}", f"--dtype={case.dtype}", f"--mode={case.mode}"]
     if options.instructions:
         parts.append(f"--instructions={options.instructions}")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.conformance.selection.cases import Case, Declared, all_cases, samples_of
+from tensorproof.conformance.selection.cases import ADAPTER, Case, Declared, adapter_cases, all_cases, samples_of
 from tensorproof.conformance.selection.options import selected, selection_of
 from tensorproof.conformance.selection.quick import quick_cases, quick_set
 from tensorproof.contract.backends import specification
@@ -31,14 +31,14 @@ class Plan:
         quick = quick_cases(everything, description, quick_set()) if options.quick else frozenset()
         self.quick_left: dict[str, int] = {}
         """How many cases of each mode ``--quick`` leaves out."""
-        for case, reason in selected(everything, self.selection, self.specification, quick):
+        for case, reason in selected([*adapter_cases(description), *everything], self.selection, self.specification, quick):
             if reason:
                 self.left_out[reason] = self.left_out.get(reason, 0) + 1
                 if reason == "quick":
                     self.quick_left[case.mode] = self.quick_left.get(case.mode, 0) + 1
             else:
                 self.cases.append(case)
-        if not self.cases:
+        if not self.cases or (all(case.check == ADAPTER for case in self.cases) and ADAPTER not in self.selection.checks):
             raise UsageError("no check matches all of these options; tensorproof list prints every check there is")
         self.idle = self.declared.idle(everything)
         self.order = {case: index for index, case in enumerate(_breadth_first(self.cases) if options.time_budget else self.cases)}

@@ -22,6 +22,7 @@ from tensorproof.contract.description import describe
 from tensorproof.errors import UsageError, frames
 from tensorproof.timing.resources import has_affinity, tie, tied_to
 from tensorproof.timing.worker import PROTOCOL, audit, kernels, prepared
+from tensorproof.timing.worker.loaded import loaded
 
 
 class Worker:
@@ -50,7 +51,7 @@ class Worker:
         description = describe(self.backend, device)
         self.device = description.device
         cached = self.backend.use_compile_cache(Path(cache)) if cache else False
-        return {**answer, "description": asdict(description), "compile_cache": cached}
+        return {**answer, "description": asdict(description), "compile_cache": cached, "loaded": loaded(self.backend)}
 
     def prepare(self, key: str, operation: str, mode: str, dtype: str, direction: str, arguments: str) -> dict[str, Any]:
         """Compile a case; what compiling took, and the bytes of its arguments."""
@@ -98,6 +99,10 @@ class Worker:
             "audit": audit.audit(case, calls),
             "overhead_ns": audit.overhead(case),
         }
+
+    def audit(self, key: str, calls: int) -> dict[str, Any]:
+        """A second look, with arguments that the first has not seen."""
+        return {"audit": audit.audit(self.cases[key], calls, audit.FRESH)}
 
     def device_times(self, key: str, calls: int) -> dict[str, Any]:
         """By the device's own clock."""

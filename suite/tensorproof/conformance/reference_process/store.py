@@ -1,0 +1,100 @@
+"""The cache of expectations: one SQLite file for each specification, in the user's cache folder or where one says."""
+
+import contextlib
+import hashlib
+import shutil
+import sqlite3
+import time
+from pathlib import Path
+
+from platformdirs import user_cache_path
+
+LIMIT_BYTES = 8 * 2**30
+SHARE_OF_DISK = 0.1
+"""No more is added to a file that is so large, or to one that would take more than this share of what is free on the disk."""
+UNUSED_DAYS = 14
+"""After so many days without use, the file of another specification is deleted."""
+WAIT_SECONDS = 10.0
+
+
+def default_folder() -> Path:
+    """The folder for caches of this user."""
+    return user_cache_path("tensorproof")
+
+
+class Store:
+    """Bytes by key, each with its digest. A file that is damaged or cannot be written costs time, and nothing else."""
+
+    def __init__(self, folder: Path, fingerprint: str) -> None:
+        self.path = folder / f"reference_{fingerprint[:16]}.sqlite"
+        self.problem = ""
+        """Why nothing is kept, if that is so."""
+        self._connection: sqlite3.Connection | None = None
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._open()
+        except (OSError, sqlite3.Error) as error:
+            self._give_up(error)
+
+    def _open(self) -> None:
+        connection = sqlite3.connect(self.path, timeout=WAIT_SECONDS, isolation_level=None)
+        # A power cut may damage the file, which digests notice; waiting for the disk would cost more than computing.
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("PRAGMA synchronous=OFF")
+        connection.execute("CREATE TABLE IF NOT EXISTS parts (key TEXT PRIMARY KEY, digest BLOB, data BLOB) WITHOUT ROWID")
+        self._connection = connection
+        with contextlib.suppress(OSError):
+            self.path.touch()  # when it was last used
+
+    def _give_up(self, error: Exception) -> None:
+        self.problem = f"expectations are not kept: {type(error).__name__}: {getattr(error, 'strerror', None) or error}"
+        self.close()
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes of a key; ``None`` if there are none, or others than were kept."""
+        if self._connection is None:
+            return None
+        try:
+            row = self._connection.execute("SELECT digest, data FROM parts WHERE key = ?", (key,)).fetchone()
+        except sqlite3.Error as error:
+            self._give_up(error)
+            return None
+        if row is None or not isinstance(row[1], bytes) or hashlib.sha256(row[1]).digest() != row[0]:
+            return None
+        return row[1]
+
+    def put(self, key: str, data: bytes) -> None:
+        """Keep bytes, unless the file has reached its limit."""
+        if self._connection is None:
+            return
+        try:
+            size = self.size()
+            if size + len(data) <= min(LIMIT_BYTES, SHARE_OF_DISK * (size + shutil.disk_usage(self.path.parent).free)):
+                row = (key, hashlib.sha256(data).digest(), data)
+                self._connection.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?)", row)
+        except (OSError, sqlite3.Error) as error:
+            self._give_up(error)
+
+    def size(self) -> int:
+        """Bytes of the file, and of what SQLite has still beside it."""
+        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._connection is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._connection.close()
+        self._connection = None
+
+
+def delete_unused(folder: Path, kept: Path) -> list[str]:
+    """Delete files of specifications that nobody has used for a while; their names."""
+    deleted = []
+    for path in folder.glob("reference_*.sqlite"):
+        with contextlib.suppress(OSError):
+            if path != kept and time.time() - path.stat().st_mtime > UNUSED_DAYS * 86_400:
+                for file in (path, *folder.glob(f"{path.name}-*")):
+                    file.unlink()
+                deleted.append(path.name)
+    return deleted
