@@ -84,6 +84,13 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write one HTML page from records")
     report.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a run (NDJSON)")
     report.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help="the page to write")
+    nights = "folder of nights: the page compares with the night before and shows every series"
+    report.add_argument("--history", default=None, metavar="DIR", type=Path, help=nights)
+
+    export = commands.add_parser("export", help="write records as CSV, JUnit XML, a Markdown summary, or a badge")
+    export.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a run (NDJSON)")
+    formats = "the file: .csv (a line for each check or series), .xml (JUnit), .md (summary), .svg (badge)"
+    export.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help=formats)
 
     merge = commands.add_parser("merge", help="merge the records of the shards of one run, of conformance or of timings")
     merge.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a shard (NDJSON)")
@@ -100,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     comparison = commands.add_parser("compare", help="compare two records of one backend: what is newly wrong")
     comparison.add_argument("old", metavar="OLD", type=Path, help="the earlier record (NDJSON)")
     comparison.add_argument("new", metavar="NEW", type=Path, help="the later record (NDJSON)")
+    comparison.add_argument("-o", dest="output", default=None, metavar="FILE", type=Path, help="write a page of the changes too")
     return parser
 
 
@@ -139,10 +147,27 @@ def _state(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from tensorproof_reports.history import earlier_night, read_nights
+    from tensorproof_reports.page import no_earlier_run, write_page
+
+    folder = options.history
+    timings = [path for path in options.runs if is_timing_record(path)]
+    # One by one, so that memory holds one record at a time.
+    checks = (read_record(path) for path in options.runs if path not in timings)
+    earlier = (lambda record: earlier_night(folder, record)) if folder else no_earlier_run
+    history = read_nights(folder) if folder else None
+    write_page(checks, options.output, [read_timing_record(path) for path in timings], earlier, history)
+    print(f"report: {options.output}")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from tensorproof_reports.exports import write_export
+
     timings = [path for path in options.runs if is_timing_record(path)]
     checks = [read_record(path) for path in options.runs if path not in timings]
-    _write_page(checks, options.output, [read_timing_record(path) for path in timings])
-    print(f"report: {options.output}")
+    write_export(checks, [read_timing_record(path) for path in timings], options.output)
+    print(f"exported: {options.output}")
     return 0
 
 
@@ -164,8 +189,14 @@ def _merge(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    comparison = compare(read_record(options.old), read_record(options.new))
+    old, new = read_record(options.old), read_record(options.new)
+    comparison = compare(old, new)
     print("\n".join([*comparison.notes, *comparison.causes, *comparison.details, comparison.line]))
+    if options.output:
+        from tensorproof_reports.page import write_page
+
+        write_page([new], options.output, earlier=lambda record: old)
+        print(f"report: {options.output}")
     return comparison.exit_code
 
 
@@ -197,6 +228,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "spec": statements.specify,
             "nightly": nightly.run,
             "report": _report,
+            "export": _export,
             "merge": _merge,
             "compare": _compare,
             "verified": _verified,

@@ -406,5 +406,5 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         # Imported here, since most runs write no page.
         from tensorproof_reports.page import write_page
 
-        write_page([run.record], Path(run.options.report))
+        write_page([run.record], Path(run.options.report), earlier=lambda record: run.baseline)
         run.lines.append(f"report: {run.options.report}")

@@ -192,7 +192,7 @@ def publish(plan: Plan, night: Night, judgement: Judgement, runner: Runner) -> N
     records += timing_records(night.folder)
     if not records:
         return
-    command = [*plan.own, "report", *map(str, records), "-o", str(night.folder / "report.html")]
+    command = [*plan.own, "report", *map(str, records), f"--history={plan.history}", "-o", str(night.folder / "report.html")]
     code = runner(command, night.folder / "logs" / "report.log", "page", lambda: (0, 0))
     if code:
         note = f"the page could not be written: exit code {code}; see logs/report.log"

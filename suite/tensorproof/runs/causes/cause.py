@@ -24,6 +24,11 @@ def causes_of(record: Record) -> list[dict[str, Any]]:
 
     Computed from the checks, so that records without such lines have causes too.
     """
+    return [line for line, _ in causes_with_checks(record)]
+
+
+def causes_with_checks(record: Record) -> list[tuple[dict[str, Any], frozenset[int]]]:
+    """The causes as ``causes_of`` tells them, each with the positions in the record of all its checks and of what follows."""
     found = [*found_causes(record.checks), *known_causes(record.checks)]
     lines = [_line(record.checks, cause) for cause in found]
     seen: dict[str, int] = {}
@@ -34,7 +39,7 @@ def causes_of(record: Record) -> list[dict[str, Any]]:
         seen[line["name"]] = seen.get(line["name"], 0) + 1
         if seen[line["name"]] > 1:
             line["name"] += f"-{seen[line['name']]}"
-    return lines
+    return [(line, frozenset(cause.checks.union(*cause.consequences.values()))) for line, cause in zip(lines, found, strict=True)]
 
 
 def _slug(text: str) -> str:
