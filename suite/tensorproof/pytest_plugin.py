@@ -4,7 +4,6 @@ Loaded with ``-p tensorproof.pytest_plugin``, not as a ``pytest11`` plugin, so t
 The controller writes the record; a worker imports the framework, runs checks and sends each result back with its report.
 """
 
-import argparse
 import faulthandler
 import math
 import os
@@ -23,13 +22,14 @@ from tensorproof.conformance.findings import Session
 from tensorproof.conformance.reference_process.client import ReferenceProcess
 from tensorproof.conformance.reference_process.store import default_folder
 from tensorproof.conformance.selection.cases import Case, samples_of, seconds_for
-from tensorproof.conformance.selection.options import add_selection_options, command_for
+from tensorproof.conformance.selection.options import add_selection_options
 from tensorproof.conformance.selection.plan import Plan
 from tensorproof.contract.backends import load, specification
 from tensorproof.contract.compile_cache import programs_folder
 from tensorproof.contract.description import describe, describe_apart, switches_for
 from tensorproof.errors import UsageError, frames, sentence
 from tensorproof.instructions import require_taken
+from tensorproof.outcomes import raise_outcome
 from tensorproof.processes import end_all, guarded, interruption, settle_worker
 from tensorproof.runs.run import COULD_NOT_GO_ON, Run, finish, result_to_record, start_run
 from tensorproof.terminal import TerminalPlugin
@@ -265,31 +265,9 @@ def judge(request: pytest.FixtureRequest) -> Judge:
         config = request.config
         result = run_check(config.stash[SESSION], case)
         request.node.stash[RESULT] = result
-        _raise_outcome(result, config.option)
+        raise_outcome(result, config.option)
 
     return run
-
-
-def _raise_outcome(result: Result, options: argparse.Namespace) -> None:
-    if result.stale and options.strict_declarations:
-        pytest.fail(
-            f"the declaration {result.declaration} is stale: this check passes\nreproduce: {command_for(result.case, options)}",
-            pytrace=False,
-        )
-    if result.status in ("unsupported", "not_meaningful", "not_run"):
-        pytest.skip(f"{result.status.replace('_', ' ')}: {result.message}")
-    if result.status == "known_failure":
-        pytest.xfail(result.message)
-    if result.status != "passed":
-        kind = "" if result.status == "failed" else f"{result.status.replace('_', ' ')}: "
-        lines = [f"{kind}{result.message}"]
-        wrong = [item["line"] for item in result.findings if item.get("outcome") == "failed"][:6]
-        lines += [line for line in wrong if line != result.message]
-        if result.traceback:
-            # Its last line is the message again, unless that was cut.
-            lines += [line for line in result.traceback.splitlines() if line != result.message]
-        lines.append(f"reproduce: {command_for(result.case, options)}")
-        pytest.fail("\n".join(dict.fromkeys(lines)), pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
