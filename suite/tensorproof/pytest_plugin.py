@@ -18,9 +18,10 @@ import pytest
 
 import tensorproof
 from tensorproof.conformance.checks import Judge, Result, run_check
+from tensorproof.conformance.dump.files import require_folder, write_dump
 from tensorproof.conformance.findings import Session
 from tensorproof.conformance.selection.cases import Case, seconds_for
-from tensorproof.conformance.selection.options import add_selection_options, command_for
+from tensorproof.conformance.selection.options import add_selection_options, command_for, modules_of
 from tensorproof.conformance.selection.plan import Plan
 from tensorproof.contract.backends import load
 from tensorproof.contract.compile_cache import programs_folder
@@ -135,7 +136,9 @@ def _configure(config: pytest.Config) -> None:
     option = config.option
     _require_own_checks(config)
     option.backend = option.backend or DEFAULT_BACKEND
-    modules = [name for name in option.plugins if not name.startswith("no:") and name != __name__]
+    modules = modules_of(option)
+    if option.dump is not None:
+        option.dump = require_folder(option.dump)
     is_worker = hasattr(config, "workerinput")
     if option.instructions and not is_worker:
         os.environ.update(switches_for(option.backend, option.instructions, modules))
@@ -238,12 +241,13 @@ def judge(request: pytest.FixtureRequest) -> Judge:
         config = request.config
         result = run_check(config.stash[SESSION], case)
         request.node.stash[RESULT] = result
-        _raise_outcome(result, config.option)
+        script = write_dump(config.option, config.stash[SESSION], config.stash[PLAN].description, result)
+        _raise_outcome(result, config.option, script)
 
     return run
 
 
-def _raise_outcome(result: Result, options: argparse.Namespace) -> None:
+def _raise_outcome(result: Result, options: argparse.Namespace, script: str) -> None:
     if result.stale and options.strict_declarations:
         pytest.fail(
             f"the declaration {result.declaration} is stale: this check passes\nreproduce: {command_for(result.case, options)}",
@@ -262,6 +266,7 @@ def _raise_outcome(result: Result, options: argparse.Namespace) -> None:
             # Its last line is the message again, unless that was cut.
             lines += [line for line in result.traceback.splitlines() if line != result.message]
         lines.append(f"reproduce: {command_for(result.case, options)}")
+        lines += [script] if script else []
         pytest.fail("\n".join(dict.fromkeys(lines)), pytrace=False)
 
 

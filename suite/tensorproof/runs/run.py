@@ -145,7 +145,7 @@ def result_to_record(result: Result, options: Any) -> dict[str, Any]:
         "placement": result.placement,
         "duration_ns": result.duration_ns,
         "framework_ns": result.framework_ns,
-        "command": command_for(case, options),
+        "command": scrubbed(command_for(case, options)),
     }
 
 
