@@ -8,8 +8,8 @@ from tensorproof.conformance.checks import Result
 from tensorproof.conformance.selection.options import command_for
 
 
-def raise_outcome(result: Result, options: argparse.Namespace) -> None:
-    """End the test that asked for a check as the check ended."""
+def raise_outcome(result: Result, options: argparse.Namespace, script: str = "") -> None:
+    """End the test that asked for a check as the check ended; ``script`` says where its stand-alone script is, if it has one."""
     if result.stale and options.strict_declarations:
         pytest.fail(
             f"the declaration {result.declaration} is stale: this check passes\nreproduce: {command_for(result.case, options)}",
@@ -28,4 +28,5 @@ def raise_outcome(result: Result, options: argparse.Namespace) -> None:
             # Its last line is the message again, unless that was cut.
             lines += [line for line in result.traceback.splitlines() if line != result.message]
         lines.append(f"reproduce: {command_for(result.case, options)}")
+        lines += [script] if script else []
         pytest.fail("\n".join(dict.fromkeys(lines)), pytrace=False)

@@ -18,11 +18,12 @@ import pytest
 
 import tensorproof
 from tensorproof.conformance.checks import Judge, Result, left_out, run_check
+from tensorproof.conformance.dump.files import require_folder, write_dump
 from tensorproof.conformance.findings import Session
 from tensorproof.conformance.reference_process.client import ReferenceProcess
 from tensorproof.conformance.reference_process.store import default_folder
 from tensorproof.conformance.selection.cases import Case, samples_of, seconds_for
-from tensorproof.conformance.selection.options import add_selection_options
+from tensorproof.conformance.selection.options import add_selection_options, modules_of
 from tensorproof.conformance.selection.plan import Plan
 from tensorproof.contract.backends import load, specification
 from tensorproof.contract.compile_cache import programs_folder
@@ -138,7 +139,9 @@ def _configure(config: pytest.Config) -> None:
     option = config.option
     _require_own_checks(config)
     option.backend = option.backend or DEFAULT_BACKEND
-    modules = [name for name in option.plugins if not name.startswith("no:") and name != __name__]
+    modules = modules_of(option)
+    if option.dump is not None:
+        option.dump = require_folder(option.dump)
     is_worker = hasattr(config, "workerinput")
     if option.instructions and not is_worker:
         os.environ.update(switches_for(option.backend, option.instructions, modules))
@@ -265,7 +268,8 @@ def judge(request: pytest.FixtureRequest) -> Judge:
         config = request.config
         result = run_check(config.stash[SESSION], case)
         request.node.stash[RESULT] = result
-        raise_outcome(result, config.option)
+        script = write_dump(config.option, config.stash[SESSION], config.stash[PLAN].description, result)
+        raise_outcome(result, config.option, script)
 
     return run
 

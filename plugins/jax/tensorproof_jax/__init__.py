@@ -11,7 +11,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Implementation, Native, Unsupported, ValueAndVjp, hookimpl
+from tensorproof.backend import (
+    Backend,
+    Forward,
+    Function,
+    Implementation,
+    Native,
+    ScriptTemplate,
+    Unsupported,
+    ValueAndVjp,
+    hookimpl,
+)
 from tensorproof.contract.models import implementation_of
 from tensorproof.instructions import X86, of_xla, xla_flags
 from tensorproof_jax import (
@@ -27,6 +37,7 @@ from tensorproof_jax import (
     products,
     recurrent,
     schedules,
+    script,
     windows,
 )
 from tensorproof_jax.framework import jax, jnp, linen
@@ -206,6 +217,10 @@ class JaxBackend(Backend):
         """By adding to more than its caches hold."""
         buffer = jax.device_put(jnp.zeros(FLUSHED // 4, jnp.float32), self._places[device])
         return partial(jax.jit(lambda x: x + 1.0), buffer)
+
+    def script(self, operation: str, mode: str, device: str) -> ScriptTemplate:
+        """With ``jax.vjp``, and ``jax.jit``."""
+        return script.template(mode, device)
 
     def model(self, model: Model) -> Implementation:
         """The model as ``flax.linen.Sequential``."""

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Implementation, Native, Unsupported, ValueAndVjp, hookimpl
+from tensorproof.backend import (
+    Backend,
+    Forward,
+    Function,
+    Implementation,
+    Native,
+    ScriptTemplate,
+    Unsupported,
+    ValueAndVjp,
+    hookimpl,
+)
 from tensorproof.contract.models import implementation_of
 from tensorproof.instructions import OFF, ONEDNN_NAMES, X86, of_onednn, of_xla, xla_flags
 from tensorproof_reference.model import Model
@@ -28,6 +38,7 @@ from tensorproof_tensorflow import (
     products,
     recurrent,
     schedules,
+    script,
     windows,
 )
 from tensorproof_tensorflow.framework import keras, tf, uses_onednn
@@ -249,6 +260,10 @@ class TensorFlowBackend(Backend):
         with tf.device(device):
             buffer = tf.zeros(FLUSHED // 4, tf.float32)
         return lambda: buffer + 1.0
+
+    def script(self, operation: str, mode: str, device: str) -> ScriptTemplate:
+        """With ``tf.GradientTape``, and ``tf.function``."""
+        return script.template(mode, device)
 
     def model(self, model: Model) -> Implementation:
         """The model as ``keras.Sequential``."""

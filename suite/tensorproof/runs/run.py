@@ -181,7 +181,7 @@ def _line_of(result: Result, options: Any) -> dict[str, Any]:
         "compiled": result.compiled,
         "duration_ns": result.duration_ns,
         "framework_ns": result.framework_ns,
-        "command": command_for(case, options),
+        "command": scrubbed(command_for(case, options)),
     }
 
 
