@@ -182,6 +182,26 @@ class Function(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class ScriptTemplate:
+    """How one call looks as a program in the framework's own calls, for ``--dump``: pieces of Python text.
+
+    Around them the suite writes ``function(primals, constants)``, which returns (outputs, other outputs), from the source of
+    the plugin's function; and the tuples of arrays ``primals``, ``constants`` and, for a gradient, ``cotangents``.
+    """
+
+    setup: str
+    """Imports and settings, and two functions: ``array(values, dtype)``, which is ``Backend.from_numpy`` on the device, and
+    ``numbers(value)``, which is ``Backend.to_numpy``. ``numpy`` is imported before as ``np``."""
+    forward: str
+    """Statements that run ``function`` in the mode and set ``outputs`` and ``others``."""
+    gradient: str = ""
+    """Statements that set ``outputs``, ``others`` and ``gradients``; empty if the framework has no gradients."""
+    vjp: Callable[..., Any] | None = None
+    """Without automatic differentiation, the function that gives the gradients, called as ``Operation.vjp``. In the script it
+    is ``pull(primals, constants, cotangents)``."""
+
+
 Forward = Callable[[Sequence[Native], Sequence[Native]], tuple[tuple[Native, ...], tuple[Native, ...]]]
 ValueAndVjp = Callable[
     [Sequence[Native], Sequence[Native], Sequence[Native]],
@@ -304,6 +324,10 @@ class Backend:
         returns (outputs, other outputs, gradients): one gradient for each primal, ``None`` where it is not connected.
         """
         raise Unsupported("no automatic differentiation")
+
+    def script(self, operation: str, mode: str, device: str) -> ScriptTemplate | None:
+        """What makes a failing call of an operation a stand-alone script. ``None`` (the default): the script calls the plugin."""
+        return None
 
     def model(self, model: Model) -> Implementation | None:
         """A model built from the framework's own layers, with the given weights loaded into them.

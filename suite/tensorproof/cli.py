@@ -3,6 +3,7 @@
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from tensorproof.conformance.selection.options import add_selection_options
 from tensorproof.contract.backends import installed
 from tensorproof.errors import UsageError
 from tensorproof.nightly import command as nightly
+from tensorproof.processes import guarded
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.merge import merge_records, write_record
 from tensorproof.runs.records import Record, read_record
+from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED
 from tensorproof.runs.summary import summary_text
 from tensorproof.runs.verified import update_verified
 from tensorproof.statements import command as statements
@@ -32,7 +35,7 @@ EXIT_CODES = """exit codes:
   0  everything asked for passed (with --baseline: nothing newly wrong)
   1  a check failed, or a declaration is stale under --strict-declarations (with --baseline: newly failing or missing)
   2  interrupted
-  3  internal error
+  3  the run ended early, though nobody interrupted it: a full disk, workers that do not start, an internal error
   4  usage: unknown backend, device, operation, option, or unreadable file; nothing was run
 """
 
@@ -215,7 +218,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 4 if leaving.code else 0
     try:
         if options.command == "check":
-            return _check(options, _selection_arguments(given))
+            with guarded():
+                return _check(options, _selection_arguments(given))
         if options.command in AUTHORING:
             return int(AUTHORING[options.command][0].run(options))
         if options.command == "backends":
@@ -233,17 +237,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "compare": _compare,
             "verified": _verified,
         }
-        return others[options.command](options)
+        with guarded():
+            return others[options.command](options)
     except UsageError as error:
         print(f"ERROR: {error}", file=sys.stderr)
         return 4
     except KeyboardInterrupt:
-        print("interrupted; what was measured is in the record (tensorproof time --resume goes on with it)", file=sys.stderr)
-        return 2
+        print("interrupted; nothing was begun", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception:
+        # A mistake of the suite: its code must not be that of a failed check.
+        traceback.print_exc()
+        return COULD_NOT_GO_ON
 
 
 def _selection_arguments(given: Sequence[str]) -> list[str]:

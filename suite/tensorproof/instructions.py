@@ -132,7 +132,7 @@ def xla_flags(level: str, flags: str) -> str:
     '--xla_dump_to=x --xla_cpu_max_isa=AVX2'
     """
     others = [flag for flag in flags.split() if not flag.startswith(_XLA_FLAG)]
-    return " ".join([*others, f"{_XLA_FLAG}={XLA_NAMES.get(level, 'SSE4_2')}"])
+    return " ".join([*others, f"{_XLA_FLAG}={XLA_NAMES[level]}"])
 
 
 def of_xla(flags: str) -> str:

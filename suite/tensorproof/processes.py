@@ -35,6 +35,8 @@ class Guarded:
 
     mark: str
     guard: "subprocess.Popen[bytes] | None"
+    terminals: tuple[int, ...] = ()
+    """Which of standard output and error are a terminal."""
     received: str = ""
     """The name of the signal that ends the run."""
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -55,6 +57,9 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         return  # it is ending already, and every wait has a limit
     if run is not None:
         run.received = signal.Signals(number).name
+        if run.received == "SIGHUP":
+            for place in run.terminals:  # it is closed: what is printed from now on would be an error
+                os.dup2(os.open(os.devnull, os.O_WRONLY), place)
     raise KeyboardInterrupt
 
 
@@ -69,7 +74,7 @@ def guarded() -> Iterator[None]:
         return
     mark = secrets.token_hex(8)
     outer = os.environ.get(MARK)
-    _Current.run = Guarded(mark, _start_guard(mark))
+    _Current.run = Guarded(mark, _start_guard(mark), tuple(place for place in (1, 2) if os.isatty(place)))
     # One that is ignored (nohup) stays so.
     numbers = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers if signal.getsignal(number) is not signal.SIG_IGN}
@@ -199,6 +204,16 @@ def run_apart(module: str, request: str, seconds: float) -> Ended:
 def own_group() -> int | None:
     """What ``subprocess.Popen`` takes as ``process_group`` for a group of its own: Ctrl-C in a terminal is for the run alone."""
     return 0 if os.name == "posix" else None
+
+
+def settle_worker() -> None:
+    """Make this process, a worker, deaf to what a terminal sends to all of its processes: who started it ends it."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    if os.name == "posix":
+        with contextlib.suppress(OSError):
+            os.setpgid(0, 0)
 
 
 def end_all() -> None:

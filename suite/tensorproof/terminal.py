@@ -61,6 +61,8 @@ class TerminalPlugin:
     def pytest_unconfigure(self) -> None:
         """The table of outcomes, where the record is, and the verdict: the last that a person reads."""
         reporter = self._reporter()
+        if reporter is not None and self.run.ended:
+            reporter._keyboardinterrupt_memo = None  # the lines below say why the run ended
         if reporter is not None and self.run.verdict:
             reporter.section("tensorproof")
             for line in (*self.run.lines, self.run.verdict):

@@ -11,9 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl
+from tensorproof.backend import (
+    Backend,
+    Forward,
+    Function,
+    Implementation,
+    Native,
+    ScriptTemplate,
+    Unsupported,
+    ValueAndVjp,
+    hookimpl,
+)
 from tensorproof.contract.models import implementation_of
-from tensorproof.instructions import of_xla, xla_flags
+from tensorproof.instructions import X86, of_xla, xla_flags
 from tensorproof_jax import (
     attention,
     data,
@@ -27,6 +37,7 @@ from tensorproof_jax import (
     products,
     recurrent,
     schedules,
+    script,
     windows,
 )
 from tensorproof_jax.framework import jax, jnp, linen
@@ -103,6 +114,8 @@ class JaxBackend(Backend):
 
     def instruction_switches(self, level: str) -> Mapping[str, str]:
         """XLA's flag. It does not reach Eigen's products and XNNPACK, which XLA calls."""
+        if level not in X86:
+            raise Unsupported("it has switches for the sets of x86-64 only")
         return {"XLA_FLAGS": xla_flags(level, os.environ.get("XLA_FLAGS", ""))}
 
     def defaults(self) -> Mapping[str, Mapping[str, object]]:
@@ -204,6 +217,10 @@ class JaxBackend(Backend):
         """By adding to more than its caches hold."""
         buffer = jax.device_put(jnp.zeros(FLUSHED // 4, jnp.float32), self._places[device])
         return partial(jax.jit(lambda x: x + 1.0), buffer)
+
+    def script(self, operation: str, mode: str, device: str) -> ScriptTemplate:
+        """With ``jax.vjp``, and ``jax.jit``."""
+        return script.template(mode, device)
 
     def model(self, model: Model) -> Implementation:
         """The model as ``flax.linen.Sequential``."""

@@ -146,7 +146,7 @@ def momentum(
 
     moved, traces = _steps(transformation, parameters, gradients, {"trace": velocity}, learning_rate)
     # A trace that decays by 0 keeps the last gradient, of which the next step takes nothing.
-    return [moved, traces if coefficient else [jax.numpy.zeros_like(trace) for trace in traces]]
+    return moved, traces if coefficient else [jax.numpy.zeros_like(trace) for trace in traces]
 
 
 @operations.library

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tensorproof.backend import Unsupported
 from tensorproof.contract.description import switches_for
 from tensorproof.instructions import sets_here
 
@@ -26,3 +27,10 @@ def test_a_program_limited_to_avx2_is_compiled_for_no_wider_vectors(tmp_path):
     }
     assert widths
     assert max(widths) <= 256
+
+
+def test_the_sets_of_another_architecture_have_no_switch():
+    from tensorproof_jax import JaxBackend
+
+    with pytest.raises(Unsupported, match="x86-64 only"):
+        JaxBackend().instruction_switches("neon")

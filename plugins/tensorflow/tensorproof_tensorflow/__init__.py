@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl
+from tensorproof.backend import (
+    Backend,
+    Forward,
+    Function,
+    Implementation,
+    Native,
+    ScriptTemplate,
+    Unsupported,
+    ValueAndVjp,
+    hookimpl,
+)
 from tensorproof.contract.models import implementation_of
 from tensorproof.instructions import OFF, ONEDNN_NAMES, X86, of_onednn, of_xla, xla_flags
 from tensorproof_reference.model import Model
@@ -28,6 +38,7 @@ from tensorproof_tensorflow import (
     products,
     recurrent,
     schedules,
+    script,
     windows,
 )
 from tensorproof_tensorflow.framework import keras, tf, uses_onednn
@@ -105,6 +116,8 @@ class TensorFlowBackend(Backend):
         TensorFlow uses oneDNN from AVX-512 on, and asks the processor whether to: limited to less, oneDNN has to be off, since
         TensorFlow would still ask it for what it then lacks, and abort. Eigen's kernels are of one set, whatever the processor.
         """
+        if level not in X86:
+            raise Unsupported("it has switches for the sets of x86-64 only")
         limited = {"ONEDNN_MAX_CPU_ISA": ONEDNN_NAMES[level], "XLA_FLAGS": xla_flags(level, os.environ.get("XLA_FLAGS", ""))}
         return limited if level in X86[3:] else {**limited, "TF_ENABLE_ONEDNN_OPTS": "0"}
 
@@ -247,6 +260,10 @@ class TensorFlowBackend(Backend):
         with tf.device(device):
             buffer = tf.zeros(FLUSHED // 4, tf.float32)
         return lambda: buffer + 1.0
+
+    def script(self, operation: str, mode: str, device: str) -> ScriptTemplate:
+        """With ``tf.GradientTape``, and ``tf.function``."""
+        return script.template(mode, device)
 
     def model(self, model: Model) -> Implementation:
         """The model as ``keras.Sequential``."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from tensorproof.backend import Unsupported
 from tensorproof.contract.description import describe_apart, switches_for
 from tensorproof.instructions import sets_here
 
@@ -15,3 +16,10 @@ def test_the_switches_take(level, monkeypatch):
     kernels = describe_apart("tensorflow", None).kernels
     assert kernels["xla"] == level
     assert kernels["onednn"] == (level if level.startswith("avx512") else "off")
+
+
+def test_the_sets_of_another_architecture_have_no_switch():
+    from tensorproof_tensorflow import TensorFlowBackend
+
+    with pytest.raises(Unsupported, match="x86-64 only"):
+        TensorFlowBackend().instruction_switches("neon")

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl
+from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ScriptTemplate, ValueAndVjp, hookimpl
 from tensorproof_reference.model import Model
 from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_torch import (
@@ -29,6 +29,7 @@ from tensorproof_torch import (
     products,
     recurrent,
     schedules,
+    script,
     windows,
 )
 from tensorproof_torch.table import operations
@@ -248,6 +249,10 @@ class TorchBackend(Backend):
             return tuple(y.detach() for y in outputs), others, tuple(gradients)
 
         return value_and_vjp
+
+    def script(self, operation: str, mode: str, device: str) -> ScriptTemplate | None:
+        """With ``torch.autograd.grad``, and ``torch.compile``."""
+        return script.template(operation, mode, device)
 
     def model(self, model: Model) -> Implementation:
         """The model as ``torch.nn.Sequential``."""

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tensorproof.backend import Unsupported
 from tensorproof.contract.description import describe_apart, switches_for
 from tensorproof.instructions import sets_here
 
@@ -39,3 +40,10 @@ def test_the_switches_take(level, monkeypatch):
 def test_each_set_has_a_folder_of_compiled_code_of_its_own():
     folders = {switches_for("torch", level)["TORCHINDUCTOR_CACHE_DIR"] for level in SETS}
     assert len(folders) == len(SETS)
+
+
+def test_the_sets_of_another_architecture_have_no_switch():
+    from tensorproof_torch import TorchBackend
+
+    with pytest.raises(Unsupported, match="x86-64 only"):
+        TorchBackend().instruction_switches("neon")

@@ -3,7 +3,7 @@
 import argparse
 from collections.abc import Iterable
 
-from tensorproof.conformance.selection.cases import Case, all_cases
+from tensorproof.conformance.selection.cases import Case, adapter_cases, all_cases
 from tensorproof.conformance.selection.options import add_selection_options, selected, selection_of
 from tensorproof.conformance.selection.quick import quick_cases, quick_set
 from tensorproof.contract.backends import specification
@@ -30,7 +30,9 @@ def cases_of_specification(options: argparse.Namespace) -> Iterable[Case]:
     everything = list(all_cases(description, known, max(options.seed, 0)))
     selection = selection_of(options, description, known, (case.sample for case in everything))
     quick = quick_cases(everything, description, quick_set()) if options.quick else frozenset()
-    return [case for case, reason in selected(everything, selection, known, quick) if not reason]
+    # Names, signatures and samples are those of operations, and the adapter is none.
+    adapter = [] if options.names or options.signatures or options.samples else adapter_cases(description)
+    return [case for case, reason in selected([*adapter, *everything], selection, known, quick) if not reason]
 
 
 def lines_of(options: argparse.Namespace) -> list[str]:

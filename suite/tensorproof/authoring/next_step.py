@@ -76,6 +76,7 @@ def stages_of(description: Description, written: Sequence[Operation]) -> list[St
         *(Stage(f"mode {compiler}", (*named, f"--mode={compiler}")) for compiler in compilers),
     ]
     return [
+        Stage("arrays that come back as they went", ("--check=adapter",)),
         *(stages if basic else []),
         *([Stage("distributions", (*random, "--check=randomness"))] if random else []),
         *([Stage("models and training", models)] if models else []),

@@ -38,23 +38,23 @@ class Answers:
     gradients: dict[str, Answer | None] = field(default_factory=dict)
 
 
-def _in_place(tree: Any, sources: Mapping[str, str], path: str) -> str:
+def in_place(tree: Any, sources: Mapping[str, str], path: str) -> str:
     """A Python expression for a tree with its arrays, which have a source each, in their places."""
     if tree is None:
         return "None"
     if isinstance(tree, dict):
-        return "{" + ", ".join(f"{key!r}: {_in_place(value, sources, f'{path}.{key}')}" for key, value in tree.items()) + "}"
+        return "{" + ", ".join(f"{key!r}: {in_place(value, sources, f'{path}.{key}')}" for key, value in tree.items()) + "}"
     if isinstance(tree, list | tuple):
-        return "[" + ", ".join(_in_place(value, sources, f"{path}.{index}") for index, value in enumerate(tree)) + "]"
+        return "[" + ", ".join(in_place(value, sources, f"{path}.{index}") for index, value in enumerate(tree)) + "]"
     return sources[path]
 
 
-def _arrays_in(tree: Any, source: str) -> list[str]:
+def arrays_in(tree: Any, source: str) -> list[str]:
     """Python expressions for the arrays of a tree, which ``source`` stands for."""
     if isinstance(tree, dict):
-        return [found for key, value in tree.items() for found in _arrays_in(value, f"{source}[{str(key)!r}]")]
+        return [found for key, value in tree.items() for found in arrays_in(value, f"{source}[{str(key)!r}]")]
     if isinstance(tree, list | tuple):
-        return [found for index, value in enumerate(tree) for found in _arrays_in(value, f"{source}[{index}]")]
+        return [found for index, value in enumerate(tree) for found in arrays_in(value, f"{source}[{index}]")]
     return [] if tree is None else [source]
 
 
@@ -83,7 +83,7 @@ class OperationFunction:
         self._others = tuple(name for name in operation.outputs if name not in operation.cotangents)
         sources = {path: f"arrays[{place}]" for place, path in enumerate((*self.primal_paths, *self.constant_paths))}
         # Compiled once, since it is part of each call; and every framework's compiler can trace it.
-        expression = ", ".join(f"{name!r}: {_in_place(tree, sources, name)}" for name, tree in arguments.inputs.items())
+        expression = ", ".join(f"{name!r}: {in_place(tree, sources, name)}" for name, tree in arguments.inputs.items())
         self._inputs: Callable[[Sequence[Native]], dict[str, Any]] = eval(f"lambda arrays: {{{expression}}}", {})
         given = tuple(name for name, tree in arguments.inputs.items() if tree is not None)
         in_order = tuple(inspect.signature(operation.function).parameters)[: len(given)]
@@ -100,7 +100,7 @@ class OperationFunction:
         named = trees.by_name(self._outputs, result)
         sources = {name: f"result[{place}]" if len(named) > 1 else "result" for place, name in enumerate(named)}
         primary = [sources[name] for name in self._cotangents]
-        others = [found for name in self._others for found in _arrays_in(named[name], sources[name])]
+        others = [found for name in self._others for found in arrays_in(named[name], sources[name])]
         both = ("".join(f"{source}, " for source in group) for group in (primary, others))
         self._results = ", ".join(f"({group})" for group in both)
         self._settled = self._written_out(self._function)
@@ -116,7 +116,7 @@ class OperationFunction:
         sources |= {path: f"constants[{place}]" for place, path in enumerate(self.constant_paths)}
         if self._is_flat:
             return list(sources.values())
-        return [f"{name}={_in_place(tree, sources, name)}" for name, tree in inputs.items()]
+        return [f"{name}={in_place(tree, sources, name)}" for name, tree in inputs.items()]
 
     def _written_out(self, function: Callable[..., Any]) -> Callable[..., Results]:
         """The call as one would write it by hand, compiled: arrays in their places, and keywords by name."""
@@ -267,31 +267,38 @@ class Run:
         self.given: dict[bool, tuple[Sequence[Native], Sequence[Native], Sequence[Native] | None]] = {}
         """The very arrays that the first run was given (primals, constants, cotangents), with and without gradient."""
 
-    def _native(self, path: str, array: NDArray[Any], memory: str = "contiguous") -> Native:
-        expectation = self.expectation
-        given = laid_out(self.backend, expectation.operation, path, array, expectation.dtype, memory)
-        return self.backend.from_numpy(*given, self.device)
+    def _handed_over(self, path: str, array: NDArray[Any], memory: str) -> tuple[NDArray[Any], str]:
+        return laid_out(self.backend, self.expectation.operation, path, array, self.expectation.dtype, memory)
 
-    def native_arguments(
-        self, changed: Mapping[str, NDArray[Any]] | None = None
-    ) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
-        """Fresh framework arrays of the primals and of the constants, some with other values than the sample's."""
+    def host_arguments(self, changed: Mapping[str, NDArray[Any]] | None = None) -> dict[str, tuple[NDArray[Any], str]]:
+        """What ``from_numpy`` is given of each input: a fresh array, some with other values than the sample's, and its dtype."""
         leaves, memory = self.expectation.arguments.leaves, self.expectation.sample.memory
         # One transposed operand beside a contiguous one is harder than two alike.
         kept = set(list(leaves)[1::2]) if memory == "transposed" else set()
         lie = {path: "contiguous" if path in kept else memory for path in leaves}
         values = leaves if changed is None else {**leaves, **changed}
+        return {path: self._handed_over(path, values[path], lie[path]) for path in leaves}
+
+    def host_cotangents(self) -> dict[str, tuple[NDArray[Any], str]]:
+        """What ``from_numpy`` is given of each cotangent."""
+        cotangents, memory = self.expectation.cotangents, self.expectation.sample.memory
+        return {name: self._handed_over(name, array, memory) for name, array in cotangents.items()}
+
+    def native_arguments(
+        self, changed: Mapping[str, NDArray[Any]] | None = None
+    ) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
+        """Fresh framework arrays of the primals and of the constants, some with other values than the sample's."""
         with self.clock:
+            host = self.host_arguments(changed)
             return (
-                tuple(self._native(path, values[path], lie[path]) for path in self.function.primal_paths),
-                tuple(self._native(path, values[path], lie[path]) for path in self.function.constant_paths),
+                tuple(self.backend.from_numpy(*host[path], self.device) for path in self.function.primal_paths),
+                tuple(self.backend.from_numpy(*host[path], self.device) for path in self.function.constant_paths),
             )
 
     def native_cotangents(self) -> tuple[Native, ...]:
         """Fresh framework arrays of the cotangents."""
-        cotangents, memory = self.expectation.cotangents, self.expectation.sample.memory
         with self.clock:
-            return tuple(self._native(name, array, memory) for name, array in cotangents.items())
+            return tuple(self.backend.from_numpy(*given, self.device) for given in self.host_cotangents().values())
 
     def answer(self, path: str, value: Native, shape: tuple[int, ...]) -> Answer:
         """A framework array as NumPy, in the reference's layout."""

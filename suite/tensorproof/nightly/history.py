@@ -125,8 +125,8 @@ def json_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def has_ended(path: Path) -> bool:
-    """Whether a record has its last line."""
-    return any(line.get("kind") == "end" for line in json_lines(path))
+    """Whether a record has its last line, and that says of no early end."""
+    return any(line.get("kind") == "end" and "ended" not in line for line in json_lines(path))
 
 
 def timing_header(path: Path) -> dict[str, Any] | None:

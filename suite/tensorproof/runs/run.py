@@ -1,6 +1,7 @@
 """One run on the controller: the record it appends to, what it counts, and how it ends."""
 
 import datetime
+import json
 import time
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,7 @@ from tensorproof.conformance.selection.options import command_for
 from tensorproof.conformance.selection.plan import Plan
 from tensorproof.conformance.selection.quick import estimated_seconds, quick_set, share_text
 from tensorproof.contract.compile_cache import has_programs, programs_folder
-from tensorproof.errors import UsageError, scrubbed
+from tensorproof.errors import UsageError, scrubbed, sentence
 from tensorproof.runs.baseline import Comparison, compare
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.records import FORMAT, Record, check_key, machine, read_record, write_line
@@ -20,6 +21,10 @@ from tensorproof.runs.summary import table_text, verdict, verdict_text
 from tensorproof.runs.verified import lines_about_instructions
 from tensorproof_reference.catalogue import specification_version
 
+COULD_NOT_GO_ON = 3
+"""The exit code of a run that ended early, though nobody interrupted it: a full disk, a worker that does not start, a mistake."""
+INTERRUPTED = 2
+"""The exit code of a run that a signal ended."""
 RECORDED_OPTIONS = ("op", "sample", "dtype", "mode", "check", "profile", "shard", "quick", "thorough", "strict_declarations")
 
 
@@ -32,20 +37,35 @@ class Run:
         self.record = record
         self.planned = {case.key for case in plan.cases}
         self.quick_left = plan.quick_left
-        self.began = time.time()
+        self.began = time.monotonic()
         self.baseline = baseline
-        self.deadline = time.time() + options.time_budget if options.time_budget else None
+        self.deadline = time.monotonic() + options.time_budget if options.time_budget else None
         self.lines: list[str] = []
         """What the terminal shows at the end."""
         self.verdict = ""
         """Its last line."""
+        self.done: set[str] = set()
+        """The checks that have a line."""
+        self.ended = ""
+        """Why the run ended before all checks were made, if it did."""
         self._file = path.open("x", encoding="utf-8", newline="\n")
         write_line(self._file, record.header)
 
     def add(self, check: dict[str, Any]) -> None:
-        """Append a check's line."""
-        self.record.checks.append(check)
+        """Append a check's line, unless it has one: its worker may die after it has sent the result.
+
+        Raises:
+            OSError: the record cannot be written.
+        """
+        if check_key(check) in self.done:
+            return
         write_line(self._file, check)
+        self.done.add(check_key(check))
+        self.record.checks.append(check)
+
+    def end_early(self, why: str) -> None:
+        """Note why the run ends early; the first reason counts."""
+        self.ended = self.ended or why
 
     def close(self, end: dict[str, Any]) -> None:
         """Append the causes and the closing line."""
@@ -121,7 +141,22 @@ def start_run(options: Any, plan: Plan) -> Run:
 
 
 def result_to_record(result: Result, options: Any) -> dict[str, Any]:
-    """A check's line of the record."""
+    """A check's line of the record, as plain data: a result that is none is an error of its own."""
+    try:
+        return _plain(_line_of(result, options))
+    except (TypeError, ValueError, RecursionError) as error:
+        refused = Result(result.case, "error", f"what the backend answered cannot be written down: {sentence(error)}")
+        return _plain(_line_of(refused, options))
+
+
+def _plain(line: dict[str, Any]) -> dict[str, Any]:
+    """The line as a reader will have it. NumPy's numbers, say, are no plain data to what carries lines between processes."""
+    text = json.dumps(line, allow_nan=False, ensure_ascii=False).encode()
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def _line_of(result: Result, options: Any) -> dict[str, Any]:
     case = result.case
     return {
         "kind": "check",
@@ -146,7 +181,7 @@ def result_to_record(result: Result, options: Any) -> dict[str, Any]:
         "compiled": result.compiled,
         "duration_ns": result.duration_ns,
         "framework_ns": result.framework_ns,
-        "command": command_for(case, options),
+        "command": scrubbed(command_for(case, options)),
     }
 
 
@@ -156,7 +191,7 @@ def _quick_text(run: Run) -> str:
     for check in run.record.checks:
         if check["duration_ns"]:
             durations.setdefault(check["mode"], []).append(check["duration_ns"] / 1e9)
-    seconds = estimated_seconds(durations, run.quick_left, time.time() - run.began)
+    seconds = estimated_seconds(durations, run.quick_left, time.monotonic() - run.began)
     more = sum(run.quick_left.values())
     minutes = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
     return (
@@ -165,16 +200,34 @@ def _quick_text(run: Run) -> str:
     )
 
 
+def _closed(run: Run, end: dict[str, Any]) -> str:
+    """Write the closing line; what to say if it cannot be written."""
+    try:
+        run.close(end)
+    except OSError as error:
+        return f"the record has no closing line: {error.strerror}"
+    return ""
+
+
 def finish(run: Run, exitstatus: int) -> int:
     """Write the closing line, compare with the baseline, and say in lines what came of it; the exit code."""
     header, checks = run.record.header, run.record.checks
     counts = Counter(check["status"] for check in checks)
-    missing = len(run.planned) - len(checks)
+    missing = len(run.planned - run.done)
     if missing > 0:
         counts["not_run"] += missing
     judged = verdict(run.record)
-    run.close({"kind": "end", "finished": _now(), "counts": dict(counts), "verdict": judged})
+    end = {"kind": "end", "finished": _now(), "counts": dict(counts), "verdict": judged}
+    if run.ended:
+        end["ended"] = run.ended
+    kept = _closed(run, end)
     lines = [table_text(run.record)]
+    if run.ended:
+        lines.append(f"ended early: {run.ended}; {len(checks)} of {len(run.planned)} checks are in the record, {missing} are not")
+        lines.append("to make them all, run the same command again; it writes a new record")
+    if kept:
+        lines.append(kept)
+        exitstatus = exitstatus if exitstatus in (INTERRUPTED, COULD_NOT_GO_ON) else COULD_NOT_GO_ON
     stale = [check for check in checks if check["stale"]]
     lines += [f"stale declaration: {check['declaration']}: {check_key(check)} passes" for check in stale]
     lines += [f"idle declaration: {source} matches no case" for source in header["idle_declarations"]]
@@ -187,6 +240,7 @@ def finish(run: Run, exitstatus: int) -> int:
     if run.baseline is not None:
         comparison: Comparison = compare(run.baseline, run.record)
         lines += [*comparison.notes, *comparison.causes, *comparison.details, comparison.line]
-        exitstatus = comparison.exit_code
+        if not run.ended:
+            exitstatus = comparison.exit_code
     run.lines, run.verdict = lines, verdict_text(judged)
     return exitstatus

@@ -17,6 +17,7 @@ from tensorproof.runs.summary import verdict as verdict_of
 from tensorproof.runs.verified import instructions_of
 from tensorproof.statements.known_faults import noticed_by
 from tensorproof_reference.frozen.freezing import frozen_name
+from tensorproof_reference.operation import DTYPES
 
 FORMAT = 1
 EXCUSED = "excused"
@@ -60,7 +61,7 @@ def _operation(checks: list[tuple[Mapping[str, Any], str]]) -> dict[str, Any]:
     by_dtype: dict[str, Counter[str]] = defaultdict(Counter)
     for check, status in checks:
         counts[_is_required(check)][status] += 1
-        if _is_required(check) and check["dtype"] != "none":
+        if _is_required(check) and check["dtype"] in DTYPES:
             by_dtype[check["dtype"]][status] += 1
     return {
         "required": dict(counts[True]),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import tensorproof
+from tensorproof.conformance.selection.cases import ADAPTER
 from tensorproof.conformance.selection.plan import Plan
 from tensorproof.contract.backends import specification
 from tensorproof.contract.description import Description, describe_apart
@@ -92,11 +93,11 @@ def differences_from_plan(statement: Mapping[str, Any], description: Description
 
 
 def drawn(statement: Mapping[str, Any], count: int, generator: random.Random) -> list[str]:
-    """Operations to run again, drawn among those of which something was tried."""
+    """Operations to run again, drawn among those of which something was tried. The adapter's checks run along with any."""
     tried = [
         name
         for name, item in statement["operations"].items()
-        if any(status not in UNTRIED for need in ("required", "optional") for status in item[need])
+        if name != ADAPTER and any(status not in UNTRIED for need in ("required", "optional") for status in item[need])
     ]
     return sorted(generator.sample(tried, min(count, len(tried))))
 
@@ -162,7 +163,7 @@ def verify(
     found = contradictions(statement)
     description = describe_apart(statement["backend"], statement["device"], modules)
     found += differences_from_here(statement, description)
-    unknown = sorted(statement["operations"].keys() - specification().keys())
+    unknown = sorted(statement["operations"].keys() - specification().keys() - {ADAPTER})
     found += [f"{name}: the specification has no such operation" for name in unknown]
     if found:
         return found, []

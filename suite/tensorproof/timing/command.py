@@ -12,7 +12,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tensorproof.processes import interruption
 from tensorproof.runs.progress import duration_text
+from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED
 from tensorproof.timing.results.records import TimingRecord
 from tensorproof.timing.session import default_path, run
 from tensorproof.timing.tables import contenders_text, duels_text, timings_text
@@ -84,8 +86,17 @@ def _shown(options: argparse.Namespace, record: TimingRecord, write_page: PageWr
         console.print(duels_text(record), highlight=False)
     console.print(escape(contenders_text(record)), highlight=False)
     console.print(escape(summary(record)), highlight=False)
+    early = record.end.get("ended") if record.end else None
+    if early:
+        console.print(escape(f"ended early: {early}; the same command with --resume goes on"), highlight=False)
     if options.report:
-        write_page([], Path(options.report), [record])
+        try:
+            write_page([], Path(options.report), [record])
+        except OSError as error:
+            console.print(escape(f"report: {options.report} cannot be written: {error.strerror}"), highlight=False)
+            return COULD_NOT_GO_ON
         console.print(f"report: {escape(options.report)}")
+    if early:
+        return INTERRUPTED if interruption() else COULD_NOT_GO_ON
     wrong = any(line["status"] not in ("measured", "unsupported") for line in record.timings)
     return 1 if wrong else 0

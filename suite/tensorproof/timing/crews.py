@@ -47,6 +47,9 @@ class Crew:
     workers: dict[int, WorkerProcess] = field(default_factory=dict)
     hello: dict[str, Any] = field(default_factory=dict)
     """What the first worker said of itself."""
+    starting: set[WorkerProcess] = field(default_factory=set)
+    closed: bool = False
+    """Whether the run has ended: a thread that still prepares something must start no worker."""
 
     def runs(self, launch: int) -> bool:
         """Whether there is a worker of a launch."""
@@ -64,7 +67,10 @@ class Crew:
             return found
         if found is not None:
             found.close()
+        if self.closed:
+            raise WorkerFailure("not_run", "the run has ended")
         started = WorkerProcess(self.origin.python, self.threads, self.cores)
+        self.starting.add(started)
         try:
             answer = started.ask(
                 "hello",
@@ -83,6 +89,8 @@ class Crew:
                 raise
             # It could be started before: what has changed since is no fault of the command line, and costs one case.
             raise WorkerFailure("crashed", f"a new worker does not start: {error}") from error
+        finally:
+            self.starting.discard(started)
         if answer["protocol"] != PROTOCOL:
             started.close()
             raise UsageError(
@@ -97,8 +105,9 @@ class Crew:
         return self.worker(launch).ask(do, seconds, **request)
 
     def close(self) -> None:
-        """End all workers."""
-        for worker in self.workers.values():
+        """End all workers, also those that are starting."""
+        self.closed = True
+        for worker in [*self.starting, *self.workers.values()]:
             worker.close()
         self.workers.clear()
 

@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import pytest
 
 from tensorproof.errors import UsageError
+from tensorproof.processes import interruption
 from tensorproof.runs.records import write_line
 from tensorproof.timing.engine import Engine
 from tensorproof.timing.plan import Group
@@ -186,7 +187,9 @@ class TimingPlugin:
         """End the workers, and the record."""
         self._stack.close()
         if self._file is not None and self.engine is not None:
-            write_line(self._file, closing_line(self.lines, self.engine))
+            write_line(
+                self._file, closing_line(self.lines, self.engine, f"interrupted ({interruption()})" if interruption() else "")
+            )
             self._file.close()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:

@@ -20,6 +20,7 @@ from tensorproof.contract.compile_cache import has_programs, programs_folder
 from tensorproof.contract.description import switches_for
 from tensorproof.errors import UsageError
 from tensorproof.instructions import require_taken
+from tensorproof.processes import interruption
 from tensorproof.runs.records import machine, write_line
 from tensorproof.timing.crews import Crew, Described, anchor_crew, describe_crew, require_own_files
 from tensorproof.timing.engine import Engine
@@ -261,25 +262,62 @@ def run(options: Any, path: Path, progress: Progress) -> TimingRecord:
     """
     with opened(options) as session:
         record, done = start_record(session, path)
-        with path.open("a", encoding="utf-8", newline="\n") as file:
-            if not done and record.limits is None and path.stat().st_size == 0:
-                write_line(file, session.header)
-            if record.limits is None:
-                progress(0, len(session.groups), "machine's limits and self-test")
-                record.limits = machine_limits(session)
-                write_line(file, record.limits)
-            engine = engine_of(session, record.limits)
-            for number, group in enumerate(session.groups):
-                if group.key in done:
-                    continue
-                progress(number, len(session.groups), f"{group.operation} {group.workload} {group.direction} {group.dtype}")
-                for line in engine.measure(group):
-                    (record.timings if line["kind"] == "timing" else record.duels).append(line)
-                    write_line(file, line)
-            progress(len(session.groups), len(session.groups), "done")
-            record.end = closing_line(record.timings, engine)
-            write_line(file, record.end)
+        try:
+            _measure_all(session, path, record, done, progress)
+        except KeyboardInterrupt:
+            _end_early(path, record, f"interrupted ({interruption() or 'Ctrl-C'})")
+        except CannotWrite as error:
+            _end_early(path, record, str(error))
+        except Exception:
+            _end_early(path, record, "internal error")
+            raise
     return record
+
+
+class CannotWrite(Exception):
+    """A line cannot be appended to the record."""
+
+
+def _append(file: Any, line: Mapping[str, Any]) -> None:
+    try:
+        write_line(file, line)
+    except OSError as error:
+        raise CannotWrite(f"the record cannot be written: {error.strerror}") from error
+
+
+def _end_early(path: Path, record: TimingRecord, why: str) -> None:
+    """Append a closing line that says why the run ended; what a full disk has torn stays as the last line."""
+    record.end = closing_line(record.timings, None, why)
+    try:
+        with path.open("r+b") as file:
+            whole = file.read().rfind(b"\n") + 1
+            file.truncate(whole)
+        with path.open("a", encoding="utf-8", newline="\n") as lines:
+            write_line(lines, record.end)
+    except OSError as error:
+        record.notes.append(f"the record has no closing line: {error.strerror}")
+
+
+def _measure_all(session: Session, path: Path, record: TimingRecord, done: set[tuple[str, ...]], progress: Progress) -> None:
+    """Measure what is not done, and append the lines as they come."""
+    with path.open("a", encoding="utf-8", newline="\n") as file:
+        if not done and record.limits is None and path.stat().st_size == 0:
+            _append(file, session.header)
+        if record.limits is None:
+            progress(0, len(session.groups), "machine's limits and self-test")
+            record.limits = machine_limits(session)
+            _append(file, record.limits)
+        engine = engine_of(session, record.limits)
+        for number, group in enumerate(session.groups):
+            if group.key in done:
+                continue
+            progress(number, len(session.groups), f"{group.operation} {group.workload} {group.direction} {group.dtype}")
+            for line in engine.measure(group):
+                (record.timings if line["kind"] == "timing" else record.duels).append(line)
+                _append(file, line)
+        progress(len(session.groups), len(session.groups), "done")
+        record.end = closing_line(record.timings, engine)
+        _append(file, record.end)
 
 
 def engine_of(session: Session, found: Mapping[str, Any]) -> Engine:
@@ -298,16 +336,22 @@ def engine_of(session: Session, found: Mapping[str, Any]) -> Engine:
     return Engine(session.crews, session.described, session.anchors, specification(), settings, found, session.folder)
 
 
-def closing_line(timings: Sequence[Mapping[str, Any]], engine: Engine) -> dict[str, Any]:
-    """The closing line: counts, and where the time went since the limits were measured (``own`` is what is left)."""
-    total = time.perf_counter() - engine.began
-    parts = dataclasses.asdict(engine.seconds)
-    seconds = {name: round(value, 2) for name, value in {"total": total, **parts, "own": total - sum(parts.values())}.items()}
+def closing_line(timings: Sequence[Mapping[str, Any]], engine: Engine | None, ended: str = "") -> dict[str, Any]:
+    """The closing line: counts, and where the time went since the limits were measured (``own`` is what is left).
+
+    ``ended`` says why the run ended before all was measured, if it did.
+    """
+    seconds = {"total": 0.0}
+    if engine is not None:
+        total = time.perf_counter() - engine.began
+        parts = dataclasses.asdict(engine.seconds)
+        seconds = {name: round(value, 2) for name, value in {"total": total, **parts, "own": total - sum(parts.values())}.items()}
     return {
         "kind": "end",
         "finished": _now(),
         "counts": dict(Counter(line["status"] for line in timings)),
         "seconds": seconds,
+        **({"ended": ended} if ended else {}),
     }
 
 
@@ -341,7 +385,7 @@ def _resumed(session: Session, path: Path) -> tuple[TimingRecord, set[tuple[str,
     for key in RESUMED:
         if record.header.get(key) != session.header[key]:
             raise UsageError(f"--resume: {path.name} is of another run: {key} differs")
-    if record.end is not None:
+    if record.end is not None and "ended" not in record.end:
         raise UsageError(f"--resume: {path.name} has ended already")
     found = Counter(line_key(line) for line in (*record.timings, *record.duels))
     done = {group.key for group in session.groups if _is_whole(group, record, found)}
@@ -365,7 +409,7 @@ def _is_whole(group: Group, record: TimingRecord, found: Mapping[tuple[str, ...]
 def _rewrite(path: Path, record: TimingRecord, whole: bytes, partial: set[tuple[str, ...]]) -> None:
     """Cut off the torn line, and the lines of the contenders of groups that are not whole."""
     kept = [line for line in (*record.timings, *record.duels) if line_key(line) not in partial]
-    if len(kept) == len(record.timings) + len(record.duels):
+    if len(kept) == len(record.timings) + len(record.duels) and record.end is None:
         os.truncate(path, len(whole))
         return
     replacement = path.with_suffix(".partial")
@@ -373,5 +417,6 @@ def _rewrite(path: Path, record: TimingRecord, whole: bytes, partial: set[tuple[
         for line in (record.header, *([record.limits] if record.limits else []), *kept):
             write_line(file, line)
     replacement.replace(path)
+    record.end = None
     record.timings = [line for line in kept if line["kind"] == "timing"]
     record.duels = [line for line in kept if line["kind"] == "duel"]

@@ -245,3 +245,14 @@ def test_a_function_of_numpy_that_is_replaced_later_makes_errors_of_checks(tenso
     assert "has replaced numpy.maximum" in outcome.text
     assert "does not conform (0 of " in outcome.text, outcome.text
     assert "1 cause" in outcome.text, outcome.text
+
+
+def test_the_cache_lies_where_one_says_and_nowhere_if_one_wants_none(tensorproof, tmp_path):
+    check = ("check", "numpy", "-n0", "--op=tanh", "--sample=plain_both_signs", "--dtype=float32", "--check=forward")
+    cached = tmp_path / "cache" / "tensorproof"
+    assert tensorproof(*check, "--no-reference-cache").code == 0
+    assert not list(cached.glob("*"))
+    assert tensorproof(*check).code == 0
+    assert len(list(cached.glob("reference_*.sqlite"))) == 1
+    assert tensorproof(*check, "--reference-cache=kept").code == 0
+    assert [path.name for path in (tmp_path / "kept").glob("*.sqlite")] == [path.name for path in cached.glob("*.sqlite")]

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tensorproof.backend import Unsupported
 from tensorproof.contract.declarations import Declaration, DeclarationError, in_force, read_declarations
 from tensorproof.errors import UsageError
 from tensorproof.instructions import (
@@ -20,6 +21,7 @@ from tensorproof.instructions import (
     sets_in,
     xla_flags,
 )
+from tensorproof_numpy import NumpyBackend
 
 AVX512 = frozenset(["avx", "avx2", "fma", "avx512f", "avx512bw", "avx512dq", "avx512vl"])
 HERE = sets_here()
@@ -53,6 +55,11 @@ def test_the_switches_of_kernel_libraries_are_read_back():
     lower = HERE[-2]
     assert of_xla(xla_flags(lower, "--xla_dump_to=x")) == lower
     assert of_xla("") == of_onednn("") == highest_here() == HERE[-1]
+
+
+def test_the_sets_of_another_architecture_have_no_switch():
+    with pytest.raises(Unsupported, match="x86-64 only"):
+        NumpyBackend().instruction_switches("neon")
 
 
 def test_a_set_that_the_processor_lacks_is_a_usage_error():

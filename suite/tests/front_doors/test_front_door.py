@@ -266,3 +266,19 @@ def test_records_are_never_overwritten(tensorproof):
     again = tensorproof(*arguments)
     assert again.code == 4
     assert "records are never overwritten" in again.text
+
+
+def test_a_wrong_adapter_is_told_first_and_once(tensorproof, plugin: Plugin, tmp_path):
+    source = BACKEND.replace(
+        '    name = "fake"',
+        '    name = "fake"\n    def to_numpy(self, value):\n        return np.asarray(value).T.reshape(np.shape(value))',
+    )
+    folder = plugin("fake", source)
+    outcome = tensorproof("check", "fake", "-n0", "--op=tanh", "--dtype=float32", "--record=run.ndjson", path=folder)
+    checks = [json.loads(text) for text in (tmp_path / "run.ndjson").read_text().splitlines()]
+    first = [line["check"] for line in checks if line["kind"] == "check"][:4]
+    assert first == ["adapter", "adapter", "adapter", "forward"]
+    assert "1 cause of what is wrong:" in outcome.text
+    assert "adapter: arrays" in outcome.text
+    assert "so also: tanh (" in outcome.text
+    assert outcome.code == 1

@@ -26,7 +26,15 @@ FLOORS = [
     ["suite.timing"],
     ["suite.nightly", "suite.authoring", "suite.statements"],
     ["reports"],
-    ["suite.benchmarks", "suite.cli", "suite.terminal", "suite.pytest_plugin", "suite.__main__"],
+    [
+        "suite.benchmarks",
+        "suite.cli",
+        "suite.terminal",
+        "suite.workers",
+        "suite.outcomes",
+        "suite.pytest_plugin",
+        "suite.__main__",
+    ],
 ]
 """From the ground up: a room imports rooms of its own floor and of those below."""
 

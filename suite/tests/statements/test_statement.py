@@ -75,6 +75,15 @@ def test_an_operation_with_a_failure_conforms_in_no_dtype_that_has_it():
     assert operation["conforms"] == ["float64"]
 
 
+def test_checks_of_the_adapter_have_dtypes_that_no_operation_conforms_in():
+    arrays = [
+        check("none", check="adapter", operation="adapter", dtype=dtype, mode="none") for dtype in ("float32", "int64", "bool")
+    ]
+    statement = statement_of(record_of(check("a"), *arrays))
+    jsonschema.Draft202012Validator(SCHEMA).validate(statement)
+    assert statement["operations"]["adapter"]["conforms"] == ["float32"]
+
+
 def test_digests_change_with_an_outcome_and_with_an_input_and_not_with_the_order():
     first = operations_in(record_of(check("a"), check("b")))["relu"]
     assert operations_in(record_of(check("b"), check("a")))["relu"] == first

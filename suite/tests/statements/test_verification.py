@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tensorproof.cli import main
-from tensorproof.conformance.selection.cases import all_cases
+from tensorproof.conformance.selection.cases import adapter_cases, all_cases
 from tensorproof.contract.backends import specification
 from tensorproof.contract.description import Description
 from tensorproof.statements import verification
@@ -125,16 +125,18 @@ def test_an_altered_count_or_hash_is_noticed_when_the_operation_is_run_again(par
 def test_a_draw_is_random_repeats_from_a_word_and_never_takes_what_was_not_tried():
     untried = {**OPERATION, "required": {"unsupported": 3}, "optional": {}}
     operations = {**{f"operation_{number}": OPERATION for number in range(50)}, "missing": untried}
+    operations["adapter"] = OPERATION
     statement = altered(operations=operations)
     assert drawn(statement, 5, random.Random("word")) == drawn(statement, 5, random.Random("word"))
     assert drawn(statement, 5, random.Random("word")) != drawn(statement, 5, random.Random("another"))
-    assert "missing" not in drawn(statement, 51, random.Random(0))
+    assert {"missing", "adapter"}.isdisjoint(drawn(statement, 52, random.Random(0)))
 
 
 def test_another_number_of_checks_than_the_specification_has_is_noticed():
     description = Description("any", "cpu", ("float32",), {"eager": "spread"}, {}, {}, {}, {}, {}, None)
     known = specification()
-    cases = Counter(case.operation for case in all_cases(description, known, 0) if case.by_default)
+    everything = [*adapter_cases(description), *all_cases(description, known, 0)]
+    cases = Counter(case.operation for case in everything if case.by_default)
     operations = {name: {"required": {"passed": count}, "optional": {}} for name, count in cases.items()}
     statement = altered(seed=0, operations=operations)
     assert differences_from_plan(statement, description, []) == []

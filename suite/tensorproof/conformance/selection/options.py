@@ -1,5 +1,6 @@
 """The command-line options of a conformance run, and what they select."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,10 @@ from tensorproof.contract.declarations import CHECKS
 from tensorproof.contract.description import Description
 from tensorproof.errors import UsageError
 from tensorproof_reference.operation import DTYPES, Operation
+
+CHECK_TIMEOUT = 120.0
+"""Seconds."""
+PYTEST_PLUGIN = "tensorproof.pytest_plugin"
 
 
 class Adder(Protocol):
@@ -59,6 +64,7 @@ def add_selection_options(add: Adder) -> None:
         metavar="FILE",
         help="where to write the record of the run (NDJSON; default: under .tensorproof)",
     )
+    add("--dump", default=None, metavar="DIR", help="write each failing check as arrays (.npz) and a stand-alone script")
     add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")
     kept = "keep compiled programs here for later runs (default: where the framework keeps them, if it does)"
     add(COMPILE_CACHE, type=Path, default=None, metavar="DIR", help=kept)
@@ -75,9 +81,9 @@ def add_selection_options(add: Adder) -> None:
     add(
         "--check-timeout",
         type=float,
-        default=120.0,
+        default=CHECK_TIMEOUT,
         metavar="SECONDS",
-        help="end a check that hangs (default: 120; training: five times as long)",
+        help=f"end a check that hangs (default: {CHECK_TIMEOUT:g}; training: five times as long)",
     )
 
 
@@ -214,9 +220,10 @@ def selection_of(
 
 
 def command_for(case: Case, options: Any) -> str:
-    """The command that reproduces just one check, under the seed and the instruction set of a run's options."""
-    about = [] if case.check == ADAPTER else [f"--op={case.operation}"]
-    parts = ["tensorproof", "check", case.backend, *about, f"--check={case.check}"]
+    """The command that reproduces just one check, under all options of a run that have a say in what comes out."""
+    parts = ["tensorproof", "check", case.backend, *(f"-p {shlex.quote(module)}" for module in modules_of(options))]
+    parts += [] if case.check == ADAPTER else [f"--op={case.operation}"]
+    parts.append(f"--check={case.check}")
     if case.device != "cpu":
         parts.append(f"--device={case.device}")
     if case.check == ADAPTER and case.dtype in DTYPES:
@@ -227,7 +234,17 @@ def command_for(case: Case, options: Any) -> str:
         parts.append(f"--instructions={options.instructions}")
     if options.seed:
         parts.append(f"--seed={options.seed}")
+    parts += [f"--declarations={shlex.quote(path)}" for path in options.declarations]
+    if options.strict_declarations:
+        parts.append("--strict-declarations")
+    if options.check_timeout != CHECK_TIMEOUT:
+        parts.append(f"--check-timeout={options.check_timeout:g}")
     return " ".join(parts)
+
+
+def modules_of(options: Any) -> list[str]:
+    """The modules that ``-p`` imports first, without pytest's own words and this suite's plugin."""
+    return [name for name in options.plugins if not name.startswith("no:") and name != PYTEST_PLUGIN]
 
 
 def selected(

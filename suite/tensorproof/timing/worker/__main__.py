@@ -19,7 +19,8 @@ from tensorproof.backend import Backend, Unsupported
 from tensorproof.conformance.execution import is_out_of_memory
 from tensorproof.contract.backends import load, specification
 from tensorproof.contract.description import describe
-from tensorproof.errors import UsageError, frames
+from tensorproof.errors import UsageError, frames, sentence
+from tensorproof.processes import settle_worker
 from tensorproof.timing.resources import has_affinity, tie, tied_to
 from tensorproof.timing.worker import PROTOCOL, audit, kernels, prepared
 from tensorproof.timing.worker.loaded import loaded
@@ -142,20 +143,34 @@ def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return action(**request)
-    except Exception as error:
+    except BaseException as error:
         # Whatever is raised later is the case's own fault, and costs no more than that.
         status = "usage" if isinstance(error, UsageError) and action.__name__ == "hello" else _status(error)
-        return {"failed": status, "message": f"{type(error).__name__}: {error}"[:2000], "traceback": frames(error)}
+        return {"failed": status, "message": sentence(error)[:2000], "traceback": frames(error)}
+
+
+def _as_line(answer: dict[str, Any]) -> bytes:
+    """An answer as a line; one that is no plain data is the backend's error."""
+    try:
+        return json.dumps(answer, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+    except (TypeError, ValueError, RecursionError) as error:
+        text = f"what the backend answered cannot be written down: {sentence(error)}"
+        return json.dumps({"failed": "error", "message": text, "traceback": ""}).encode() + b"\n"
 
 
 def main() -> None:
     """Answer requests until there are no more."""
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    settle_worker()
+    replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
+    process = os.getpid()
     worker = Worker()
     for line in sys.stdin:
-        replies.write(json.dumps(_answer(worker, json.loads(line)), allow_nan=False) + "\n")
+        answer = _as_line(_answer(worker, json.loads(line)))
+        if os.getpid() != process:
+            os._exit(1)  # a child that an operation forked, and let go on: its parent answers
+        replies.write(answer)
         replies.flush()
 
 

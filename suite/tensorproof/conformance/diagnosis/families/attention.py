@@ -1,6 +1,7 @@
 """Mistakes in attention and embedding: masks, scale, the axis of softmax, repeated indices."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -33,13 +34,7 @@ def _masks(situation: Situation) -> Iterator[Mistake]:
             given = situation.with_keywords(text, causal=False).sample
             assert given is not None
             changed = allowed if mask is None else allowed & mask
-            yield Mistake(text=text, sample=_replaced(given, mask=changed))
-
-
-def _replaced(sample: Any, **inputs: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(sample, inputs={**sample.inputs, **inputs})
+            yield Mistake(text=text, sample=replace(given, inputs={**given.inputs, "mask": changed}))
 
 
 def _scales(situation: Situation) -> Iterator[Mistake]:
@@ -49,7 +44,6 @@ def _scales(situation: Situation) -> Iterator[Mistake]:
         yield situation.with_keywords("scores not scaled", scale=1.0)
         yield situation.with_keywords("scale of the features of the values", scale=float(max(value.shape[-1], 1) ** -0.5))
         yield situation.with_keywords("divided by the features, not by their root", scale=1.0 / features)
-        yield situation.with_keywords("scaled twice", scale=1.0 / features)
     else:
         yield situation.with_keywords("scale multiplies the default", scale=float(scale * features**-0.5))
 

@@ -1,6 +1,6 @@
 """Mistakes in losses, penalties and measures: logarithms, reductions, smoothing, labels."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -157,5 +157,8 @@ def _hinge(situation: Situation) -> Iterator[Mistake]:
         ),
     )
     yield situation.with_inputs("labels of -1 and 1 taken for 0 and 1", labels=2.0 * labels - 1.0)
-    inside: Callable[..., Any] = lambda dy, scores, labels, **keywords: vjp(dy, scores - 1e-9 * labels, labels, **keywords)  # noqa: E731
+
+    def inside(dy: Any, scores: Any, labels: Any, **keywords: Any) -> Any:
+        return vjp(dy, scores - 1e-9 * labels, labels, **keywords)
+
     yield Mistake(text="the margin itself has a gradient", vjp=inside)
