@@ -1,5 +1,9 @@
 // One check: all that the record says of it, the same check elsewhere, and what to copy.
 
+/** Statuses and checks of which `--dump` writes a script. */
+const DUMPED = ["failed", "known_failure", "fell_back", "error", "out_of_memory"];
+const SCRIPTED = ["forward", "gradient", "subset", "fused"];
+
 /** The status of a row, with its symbol and colour. */
 function tag(status) {
   return el("span", { class: `tag ${status}` }, `${SYMBOLS[status] ?? "?"} ${status.replaceAll("_", " ")}`);
@@ -40,6 +44,7 @@ async function drawCase(data, row) {
     data.rows.cause[row].length ? el("p", {}, "Cause: ", causeLinks(data, row)) : null,
     details?.declaration ? el("p", {}, `Declared: ${details.declaration}`) : null,
     codeBlock(command, "command"),
+    DUMPED.includes(status) && SCRIPTED.includes(word(data, "check", row)) ? [el("p", { class: "faint" }, "With the inputs as arrays and a script that needs nothing of tensorproof:"), codeBlock(`${command} --dump=case`, "command for a script")] : null,
     el("p", { class: "actions" }, copyButton("Copy link", () => location.href), " ",
       copyButton("Copy issue text", () => issueText(data, row, details, command))),
     details ? drawnDetails(details) : el("p", { class: "faint" }, WRONG.includes(status)
