@@ -1,5 +1,9 @@
 // One check: all that the record says of it, the same check elsewhere, and what to copy.
 
+/** Statuses and checks of which `--dump` writes a script. */
+const DUMPED = ["failed", "known_failure", "fell_back", "error", "out_of_memory"];
+const SCRIPTED = ["forward", "gradient", "subset", "fused"];
+
 /** The status of a row, with its symbol and colour. */
 function tag(status) {
   return el("span", { class: `tag ${status}` }, `${SYMBOLS[status] ?? "?"} ${status.replaceAll("_", " ")}`);
@@ -16,6 +20,13 @@ function causeLinks(data, row) {
   return data.rows.cause[row].map((one, index) => [index ? ", " : "", el("a", { href: `#${causes[one][3]}` }, causes[one][0])]);
 }
 
+/** The largest error in words; a word in its place says why there is no number. */
+function errorText(bars) {
+  if (bars === null) return "";
+  if (bars === "nan") return " · NaN in the place of a number, or the other way round";
+  return typeof bars === "number" ? ` · largest error ${short(bars)} bars (limit 10)` : ` · wrong by ${bars}, not by distance`;
+}
+
 /** The page of a check. */
 async function drawCase(data, row) {
   const run = data.runs[data.rows.run[row]];
@@ -27,12 +38,13 @@ async function drawCase(data, row) {
   byId("case").textContent = `${run.key}: ${checkKey(data, row)}`;
   fill(byId("case-body"),
     el("p", {}, tag(status), flags.length ? ` ${flags.join(", ")}` : "",
-      data.rows.bars[row] === null ? "" : ` · largest error ${short(data.rows.bars[row])} bars (limit 10)`,
+      errorText(data.rows.bars[row]),
       data.rows.rms[row] === null ? "" : ` · rms ${short(data.rows.rms[row])} bars`),
     message ? el("p", { class: "message" }, message) : null,
     data.rows.cause[row].length ? el("p", {}, "Cause: ", causeLinks(data, row)) : null,
     details?.declaration ? el("p", {}, `Declared: ${details.declaration}`) : null,
     codeBlock(command, "command"),
+    DUMPED.includes(status) && SCRIPTED.includes(word(data, "check", row)) ? [el("p", { class: "faint" }, "With the inputs as arrays and a script that needs nothing of tensorproof:"), codeBlock(`${command} --dump=case`, "command for a script")] : null,
     el("p", { class: "actions" }, copyButton("Copy link", () => location.href), " ",
       copyButton("Copy issue text", () => issueText(data, row, details, command))),
     details ? drawnDetails(details) : el("p", { class: "faint" }, WRONG.includes(status)
@@ -53,7 +65,7 @@ function drawnDetails(details) {
     judged.length ? tableOf("Outputs and gradients", ["output", "outcome", "largest error, bars", "rms, bars", ...used.map(([, head]) => head)],
       judged.map((item) => [String(item.output ?? ""), { text: `${SYMBOLS[item.outcome] ?? ""} ${item.outcome ?? ""}`, class: item.outcome },
         { text: short(item.largest_z), class: "number" }, { text: short(item.rms_z), class: "number" },
-        ...used.map(([name]) => ({ text: exactly(item[name]), class: "number" }))])) : null,
+        ...used.map(([name]) => ({ text: ["bar", "ulp"].includes(name) ? short(item[name]) : exactly(item[name]), class: "number" }))])) : null,
     curves.map(drawnCurve),
     judged.filter((item) => item.outcome === "failed").slice(0, 8).map(drawnFailure),
     details.traceback ? codeBlock(details.traceback, "traceback") : null,

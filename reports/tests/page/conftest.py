@@ -1,5 +1,6 @@
 """Made-up records of conformance, of any size and the same each time, and a browser to open pages in."""
 
+import functools
 import random
 import shutil
 from collections.abc import Iterator
@@ -61,6 +62,13 @@ def check(source: random.Random, operation: str, sample: str, dtype: str, mode: 
 
 def made_record(count: int, wrong: float = 0.0, seed: int = 0, **header: Any) -> Record:
     """A record of ``count`` checks, a share of them ``wrong``, of operations that the specification has."""
+    checks = list(made_checks(count, wrong, seed))
+    return Record({**HEADER, "planned": count, **header}, checks, end={"kind": "end"}, name=f"made_{seed}.ndjson")
+
+
+@functools.lru_cache(maxsize=4)
+def made_checks(count: int, wrong: float, seed: int) -> list[dict[str, Any]]:
+    """Its checks; they are shared by tests, which change none."""
     source = random.Random(seed)
     names = list(specification())
     checks: list[dict[str, Any]] = []
@@ -74,8 +82,7 @@ def made_record(count: int, wrong: float = 0.0, seed: int = 0, **header: Any) ->
                     for kind in CHECKS
                 ]
         sample += 1
-    checks = checks[:count]
-    return Record({**HEADER, "planned": count, **header}, checks, end={"kind": "end"}, name=f"made_{seed}.ndjson")
+    return checks[:count]
 
 
 @pytest.fixture(name="made", scope="session")

@@ -87,6 +87,7 @@ def test_two_clicks_lead_from_a_red_cell_to_input_and_command(opened, records):
     text = one.page.inner_text("#case-section")
     assert "x = 1.5" in text
     assert "tensorproof check torch --op=softmax --check=forward" in text
+    assert "--mode=eager --dump=case" in text
     assert "got" in text
     assert "jit" in text
 
@@ -115,10 +116,10 @@ def test_command_link_and_issue_are_copied(opened, records):
     one.context.grant_permissions(["clipboard-read", "clipboard-write"])
     copied = []
     for label in ("Copy command", "Copy link", "Copy issue text"):
-        one.page.click(f'#case-body button:text("{label}")')
-        one.page.wait_for_selector('#case-body button:text("Copied")')
+        one.page.click(f'#case-body button:text-is("{label}")')
+        one.page.wait_for_selector('#case-body button:text-is("Copied")')
         copied.append(one.page.evaluate("navigator.clipboard.readText()"))
-        one.page.wait_for_selector(f'#case-body button:text("{label}")')
+        one.page.wait_for_selector(f'#case-body button:text-is("{label}")')
     assert copied[0].startswith("tensorproof check torch")
     assert "#case=" in copied[1]
     assert "got 0.25, expected 0.5" in copied[2]
