@@ -121,7 +121,7 @@ def _of_the_failure(
         "input": {path: plain(value) for path, value in there.items()},
         "shapes": {path: list(leaf.shape) for path, leaf in leaves.items()},
         "keywords": {name: repr(value) for name, value in expectation.sample.keywords.items()},
-        **({} if found is None else asdict(found)),
+        **({} if found is None else {name: texts for name, texts in asdict(found).items() if texts is not None}),
     }
 
 

@@ -44,8 +44,8 @@ SOURCES = (keywords, inputs, cotangents, elementwise, normalization, recurrent, 
 class Fits:
     """The known mistakes that would give an output."""
 
-    fits: list[str]
-    """In arguments, formulas or arithmetic."""
+    fits: list[str] | None
+    """In arguments, formulas or arithmetic; ``None`` if none was tried, for want of time."""
     likenesses: list[str]
     """What the output is in terms of the right one: twice as much, reversed, zero."""
     consistent: list[str]
@@ -207,12 +207,14 @@ def _fits(expectation: Expectation, name: str, outputs: Mapping[str, NDArray[Any
         for alternative in _alternatives(expectation):
             mistake = alternative.mistake
             if mistake.text not in found and _explained(expectation, alternative, name, outputs, expected):
-                (found if tells or mistake.special else consistent).append(mistake.text)
+                # Zeros come of many mistakes; that they are zeros is said among the likenesses.
+                evidence = tells and bool(np.any(output))
+                (found if evidence or mistake.special else consistent).append(mistake.text)
     likenesses = results.likenesses(expectation, name, output, expected)
     like = [text for text, other in likenesses if _conforms(expectation, output, other)]
     if not tells:
         consistent, like = [*consistent, *like], []
-    return Fits(found, like, consistent) if size <= LARGEST or found or like else None
+    return Fits(found if size <= LARGEST or found else None, like, consistent)
 
 
 def _explained(

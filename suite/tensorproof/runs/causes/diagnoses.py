@@ -36,7 +36,7 @@ def _compared(checks: Checks, group: Group) -> Compared:
         (check["sample"], finding)
         for check in (checks[index] for index in sorted(group.checks))
         for finding in check["findings"]
-        if "fits" in finding and (named(str(finding["output"])), deviation(finding)) in group.keys
+        if ("fits" in finding or "likenesses" in finding) and (named(str(finding["output"])), deviation(finding)) in group.keys
     ]
 
 
@@ -62,6 +62,8 @@ def _everywhere(compared: Compared, kind: str, reading: Callable[[str], str]) ->
     everywhere: list[str] | None = None
     shown: dict[str, set[str]] = {}
     for sample, finding in compared:
+        if kind not in finding:
+            continue
         names = list(dict.fromkeys(reading(str(name)) for name in finding.get(kind, ())))
         for name in names:
             shown.setdefault(name, set()).add(sample)
@@ -102,5 +104,7 @@ def _also(checks: Checks, group: Group, mistake: str, reading: Callable[[str], s
     if mistake == KEPT and group.kinds == {"result-kept"}:
         return True
     compared = _compared(checks, group)
-    lists = [[*finding["fits"], *finding.get("likenesses", ()), *finding.get("consistent", ())] for _, finding in compared]
+    lists = [
+        [*finding.get("fits", ()), *finding.get("likenesses", ()), *finding.get("consistent", ())] for _, finding in compared
+    ]
     return bool(lists) and all(mistake in map(reading, map(str, names)) for names in lists)
