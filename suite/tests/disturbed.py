@@ -9,8 +9,8 @@ from pathlib import Path
 
 PATIENT = 60.0
 """Seconds to wait for what happens soon on an idle machine."""
-AFTERWARDS = 5.0
-"""Seconds after which nothing of a run may be left."""
+AFTERWARDS = 30.0
+"""Seconds after which nothing of a run may be left: five on an idle machine."""
 
 
 def wait_for(condition: Callable[[], object], seconds: float = PATIENT) -> bool:
