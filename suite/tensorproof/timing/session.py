@@ -268,8 +268,10 @@ def run(options: Any, path: Path, progress: Progress) -> TimingRecord:
             _measure_all(session, path, record, done, progress)
         except KeyboardInterrupt:
             _end_early(path, record, f"interrupted ({interruption() or 'Ctrl-C'})")
-        except CannotWrite as error:
-            _end_early(path, record, str(error))
+        except (CannotWrite, OSError) as error:
+            # Closing a file writes again what could not be written.
+            why = str(error) if isinstance(error, CannotWrite) else f"a file cannot be written: {error.strerror}"
+            _end_early(path, record, why)
         except Exception:
             _end_early(path, record, "internal error")
             raise
