@@ -7,6 +7,7 @@ is missed. Windows has neither: a worker ends when its pipe closes.
 """
 
 import contextlib
+import ctypes
 import os
 import secrets
 import signal
@@ -26,6 +27,8 @@ PATIENCE = 2.0
 """Seconds that a process has to end by itself once it is asked to."""
 SWEEPS = 100
 PROC = Path("/proc")
+PARENT_DEATH_SIGNAL = 1
+"""``PR_SET_PDEATHSIG`` of ``prctl(2)``."""
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
@@ -82,6 +85,8 @@ def guarded() -> Iterator[None]:
         for number in before:
             signal.signal(number, _interrupt)
         os.environ[MARK] = f"{outer},{mark}" if outer else mark
+        if "TOX_ENV_NAME" in os.environ:
+            _end_with_parent()
         yield
     finally:
         for number, handler in before.items():
@@ -93,6 +98,18 @@ def guarded() -> Iterator[None]:
         end_all()
         _end_guard(_Current.run.guard)
         _Current.run = None
+
+
+def _end_with_parent() -> None:
+    """Have Linux send SIGTERM when the parent is gone: tox, when it is killed, does not tell its commands.
+
+    A shell may well end before what it started, and so nobody else's end is taken for a wish to end this.
+    """
+    if sys.platform == "linux":
+        parent = os.getppid()
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGTERM)
+        if os.getppid() != parent:
+            os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _start_guard(mark: str) -> "subprocess.Popen[bytes] | None":

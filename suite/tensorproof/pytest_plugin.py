@@ -28,6 +28,7 @@ from tensorproof.conformance.selection.plan import Plan
 from tensorproof.contract.backends import load, specification
 from tensorproof.contract.compile_cache import programs_folder
 from tensorproof.contract.description import describe, describe_apart, switches_for
+from tensorproof.contract.outlines import outlined_specification
 from tensorproof.errors import UsageError, frames, sentence
 from tensorproof.instructions import require_taken
 from tensorproof.outcomes import raise_outcome
@@ -147,7 +148,8 @@ def _configure(config: pytest.Config) -> None:
         os.environ.update(switches_for(option.backend, option.instructions, modules))
     apart = bool(getattr(option, "numprocesses", None)) and not is_worker
     if apart:
-        plan = Plan(option, describe_apart(option.backend, option.device, modules))
+        described = describe_apart(option.backend, option.device, modules)
+        plan = Plan(option, described, outlined_specification(max(option.seed, 0)))
     elif is_worker:
         plan = loaded_or_ended(getattr(config, "workerinput")["tensorproof_dump"], lambda: _loaded(config))  # noqa: B009 - xdist's
     else:
@@ -173,7 +175,7 @@ def _loaded(config: pytest.Config) -> Plan:
         warnings.simplefilter("ignore")
         source = _reference(config)
         backend = load(option.backend)
-        plan = Plan(option, describe(backend, option.device))
+        plan = Plan(option, describe(backend, option.device), specification())
         if option.compile_cache is not None:
             backend.use_compile_cache(programs_folder(option.compile_cache, option.backend, option.instructions))
     config.stash[SESSION] = Session(

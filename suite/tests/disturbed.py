@@ -9,8 +9,8 @@ from pathlib import Path
 
 PATIENT = 60.0
 """Seconds to wait for what happens soon on an idle machine."""
-AFTERWARDS = 5.0
-"""Seconds after which nothing of a run may be left."""
+AFTERWARDS = 30.0
+"""Seconds after which nothing of a run may be left: five on an idle machine."""
 
 
 def wait_for(condition: Callable[[], object], seconds: float = PATIENT) -> bool:
@@ -23,22 +23,21 @@ def wait_for(condition: Callable[[], object], seconds: float = PATIENT) -> bool:
     return True
 
 
-def start(
-    folder: Path, *arguments: str, plugins: Path | None = None, environment: dict[str, str] | None = None
-) -> "subprocess.Popen[bytes]":
+def start(folder: Path, *arguments: str, plugins: Path | None = None, before: str = "") -> "subprocess.Popen[bytes]":
     """Start the command ``tensorproof`` in a folder and in a session of its own, its output in the file ``output``.
 
-    What it starts can be found by the folder's name, which is in the environment of all of it.
+    What it starts can be found by the folder's name, which is in the environment of all of it. ``before`` is code that runs
+    first, in the process of the command.
     """
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     if plugins:
         variables["PYTHONPATH"] = os.pathsep.join([str(plugins), *filter(None, [variables.get("PYTHONPATH")])])
-    command = [sys.executable, "-c", "import sys; from tensorproof.cli import main; sys.exit(main())", *arguments]
+    command = [sys.executable, "-c", f"{before}\nimport sys; from tensorproof.cli import main; sys.exit(main())", *arguments]
     with (folder / "output").open("wb") as output:
         return subprocess.Popen(
             command,
             cwd=folder,
-            env={**variables, "RELIABILITY_TEST": str(folder), **(environment or {})},
+            env={**variables, "RELIABILITY_TEST": str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

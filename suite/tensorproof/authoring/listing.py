@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from tensorproof.conformance.selection.cases import Case, adapter_cases, all_cases
 from tensorproof.conformance.selection.options import add_selection_options, selected, selection_of
 from tensorproof.conformance.selection.quick import quick_cases, quick_set
-from tensorproof.contract.backends import specification
 from tensorproof.contract.description import Description
+from tensorproof.contract.outlines import outlined_specification
 from tensorproof_reference.manual.page import signature
-from tensorproof_reference.operation import DTYPES
+from tensorproof_reference.operation import DTYPES, Operation
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,12 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     shown.add_argument("--samples", action="store_true", help="a line for each sample instead of each check")
 
 
-def cases_of_specification(options: argparse.Namespace) -> Iterable[Case]:
+def cases_of_specification(options: argparse.Namespace, known: dict[str, Operation]) -> Iterable[Case]:
     """Every case, as the options select them, of an imaginary backend that has everything."""
     description = Description(
         "any", "any", DTYPES, {"any": "all"}, sources={}, reasons={}, versions={}, arithmetic={}, defaults={}, declarations=None
     )
-    known = specification()
     everything = list(all_cases(description, known, max(options.seed, 0)))
     selection = selection_of(options, description, known, (case.sample for case in everything))
     quick = quick_cases(everything, description, quick_set()) if options.quick else frozenset()
@@ -37,7 +36,8 @@ def cases_of_specification(options: argparse.Namespace) -> Iterable[Case]:
 
 def lines_of(options: argparse.Namespace) -> list[str]:
     """What is printed, without repetitions."""
-    cases, known = cases_of_specification(options), specification()
+    known = outlined_specification(max(options.seed, 0))
+    cases = cases_of_specification(options, known)
     lines: dict[str, None] = {}
     for case in cases:
         need = "required" if case.required else "optional"

@@ -30,7 +30,8 @@ import pluggy
 
 from tensorproof.backend import Backend, OperationTable
 from tensorproof.contract.hookspecs import plugin_manager
-from tensorproof.errors import UsageError
+from tensorproof.errors import UsageError, sentence
+from tensorproof.processes import interruption
 from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.operation import Operation
 
@@ -38,7 +39,8 @@ GROUP = "tensorproof.operations"
 CORE = "core"
 
 
-def _points() -> list[EntryPoint]:
+def points() -> list[EntryPoint]:
+    """The entry points of the distributions that bring operations, by name."""
     return sorted(entry_points(group=GROUP), key=lambda point: point.name)
 
 
@@ -52,8 +54,10 @@ def _asked(point: EntryPoint, hook: str, **arguments: Any) -> list[Any]:
     try:
         manager.register(importlib.import_module(point.value))
         return list(getattr(manager.hook, hook)(**arguments))
-    except Exception as error:
-        raise UsageError(f"operations of {point.name!r} cannot be imported: {type(error).__name__}: {error}") from error
+    except BaseException as error:
+        if interruption():
+            raise KeyboardInterrupt from None
+        raise UsageError(f"operations of {point.name!r} cannot be imported: {sentence(error)}") from error
 
 
 def operations() -> dict[str, Operation]:
@@ -63,7 +67,7 @@ def operations() -> dict[str, Operation]:
         UsageError: they cannot be imported, or one has a name that is taken or the profile ``core``.
     """
     found: dict[str, Operation] = {}
-    for point in _points():
+    for point in points():
         for operation in (item for group in _asked(point, "tensorproof_operations") for item in group):
             if operation.name in found or operation.name in all_operations():
                 raise UsageError(f"operations of {point.name!r}: {operation.name} exists already; give it another name")
@@ -85,7 +89,7 @@ def implement(backend: Backend) -> None:
     table = backend.operations
     brought = operations()
     table.specification = {**table.specification, **brought}
-    for point in _points():
+    for point in points():
         for theirs in _asked(point, "tensorproof_implementations", backend=backend.name):
             if not isinstance(theirs, OperationTable):
                 raise UsageError(
@@ -99,4 +103,4 @@ def implement(backend: Backend) -> None:
 
 def versions() -> dict[str, str]:
     """The versions of the distributions that bring operations."""
-    return {point.dist.name: point.dist.version for point in _points() if point.dist}
+    return {point.dist.name: point.dist.version for point in points() if point.dist}

@@ -1,7 +1,9 @@
 """One run on the controller: the record it appends to, what it counts, and how it ends."""
 
+import contextlib
 import datetime
 import json
+import os
 import time
 from collections import Counter
 from pathlib import Path
@@ -49,7 +51,21 @@ class Run:
         self.ended = ""
         """Why the run ended before all checks were made, if it did."""
         self._file = path.open("x", encoding="utf-8", newline="\n")
-        write_line(self._file, record.header)
+        self._whole = 0
+        """How many bytes of the record are whole lines."""
+        self._append(record.header)
+
+    def _append(self, line: dict[str, Any]) -> None:
+        """Append a line; one that is torn by a full disk is cut off, so that a shorter one may follow."""
+        try:
+            write_line(self._file, line)
+            self._whole = os.fstat(self._file.fileno()).st_size
+        except OSError:
+            with contextlib.suppress(OSError):
+                self._file.close()
+            os.truncate(self.path, self._whole)
+            self._file = self.path.open("a", encoding="utf-8", newline="\n")
+            raise
 
     def add(self, check: dict[str, Any]) -> None:
         """Append a check's line, unless it has one: its worker may die after it has sent the result.
@@ -59,7 +75,7 @@ class Run:
         """
         if check_key(check) in self.done:
             return
-        write_line(self._file, check)
+        self._append(check)
         self.done.add(check_key(check))
         self.record.checks.append(check)
 
@@ -71,7 +87,7 @@ class Run:
         """Append the causes and the closing line."""
         self.record.end = end
         for line in (*causes_of(self.record), end):
-            write_line(self._file, line)
+            self._append(line)
         self._file.close()
 
 

@@ -79,7 +79,7 @@ class _Options:
 
 def differences_from_plan(statement: Mapping[str, Any], description: Description, declarations: Sequence[str]) -> list[str]:
     """Operations of which the statement counts more or fewer checks than the specification has for this backend."""
-    plan = Plan(_Options(statement, declarations), description)
+    plan = Plan(_Options(statement, declarations), description, specification())
     planned = Counter(case.operation for case in plan.cases)
     stated = {
         name: sum(item["required"].values()) + sum(item["optional"].values()) for name, item in statement["operations"].items()

@@ -18,6 +18,7 @@ from tensorproof.conformance.selection.options import shard_of
 from tensorproof.contract.backends import specification
 from tensorproof.contract.compile_cache import has_programs, programs_folder
 from tensorproof.contract.description import switches_for
+from tensorproof.contract.outlines import outlined_specification
 from tensorproof.errors import UsageError
 from tensorproof.instructions import require_taken
 from tensorproof.processes import interruption
@@ -77,6 +78,7 @@ def opened(options: Any) -> Iterator[Session]:
         UsageError: an option is wrong, or a backend or device does not exist.
     """
     check_numbers(options)
+    outlined_specification(options.seed)  # says in a sentence what would end this process if it were imported here first
     operations = specification()
     chosen_operations = selected_operations(options, operations)
     cores = worker_cores(options.threads)
@@ -266,8 +268,10 @@ def run(options: Any, path: Path, progress: Progress) -> TimingRecord:
             _measure_all(session, path, record, done, progress)
         except KeyboardInterrupt:
             _end_early(path, record, f"interrupted ({interruption() or 'Ctrl-C'})")
-        except CannotWrite as error:
-            _end_early(path, record, str(error))
+        except (CannotWrite, OSError) as error:
+            # Closing a file writes again what could not be written.
+            why = str(error) if isinstance(error, CannotWrite) else f"a file cannot be written: {error.strerror}"
+            _end_early(path, record, why)
         except Exception:
             _end_early(path, record, "internal error")
             raise

@@ -63,6 +63,19 @@ def test_children_and_their_children_end_with_a_run_that_ends_by_itself(tmp_path
     ended(begin(tmp_path, "time.sleep(0.5)"), tmp_path, 0)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="the signal of a parent's death")
+def test_a_run_under_tox_ends_with_tox(tmp_path):
+    """tox that is killed tells nobody."""
+    code = f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-c', {RUN.format(action='time.sleep(600)')!r}])\n"
+    tox = subprocess.Popen(
+        [sys.executable, "-c", code + "time.sleep(600)"],
+        env={**os.environ, "RELIABILITY_TEST": str(tmp_path), "TOX_ENV_NAME": "numpy"},
+    )
+    assert wait_for(lambda: len(processes_of(tmp_path)) == 5), processes_of(tmp_path)
+    tox.kill()
+    ended(tox, tmp_path, -9)
+
+
 def test_what_a_dead_child_leaves_is_ended_while_the_run_goes_on(tmp_path, monkeypatch):
     monkeypatch.setenv("RELIABILITY_TEST", str(tmp_path))
     with processes.guarded():
