@@ -1,14 +1,12 @@
 """``--dump``: a failing check becomes arrays and a script that shows the same wrong number, without this project where it can."""
 
 import ast
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from dumped_scripts import ran
 
 from tensorproof.conformance.dump.files import require_folder, safe_name
 from tensorproof.conformance.dump.folding import NotPlain, folded, literal
@@ -18,15 +16,6 @@ from tensorproof.errors import UsageError
 from tensorproof_numpy import operations as numpy_operations
 
 Plugin = Callable[..., Path]
-REFUSE = """
-import runpy, sys
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0].startswith("tensorproof"):
-            raise ImportError(name)
-sys.meta_path.insert(0, Refuse())
-runpy.run_path(sys.argv[1], run_name="__main__")
-"""
 SETUP = '''
 SCRIPT = """
 def array(values, dtype):
@@ -71,16 +60,6 @@ PLAIN = (
         return ScriptTemplate(SCRIPT, forward, forward + "\\ngradients = [cotangents[0] * 0 + 1.5]")
 """
 )
-
-
-def ran(script: Path, plain: bool, path: Path | None = None) -> tuple[int, str]:
-    """Exit code and output of a script; ``plain``: where nothing of this project can be imported."""
-    variables = {name: value for name, value in os.environ.items() if not plain or name != "PYTHONPATH"}
-    if path:
-        variables["PYTHONPATH"] = os.pathsep.join([str(path), *filter(None, [variables.get("PYTHONPATH")])])
-    command = [sys.executable, "-I", "-c", REFUSE, str(script)] if plain else [sys.executable, str(script)]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, timeout=100, check=False)
-    return done.returncode, done.stdout + done.stderr
 
 
 FAULTY = """
