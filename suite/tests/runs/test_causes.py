@@ -147,7 +147,6 @@ def test_two_defects_of_one_value_are_two_causes():
 
 
 TWO_AT_ONCE = {
-    ("batch_norm-epsilon_added_to_the_deviation", "batch_norm-statistics_taken_as_constants"): ("wrong", "d_x-wrong"),
     ("max_pool2d-maximum_swallows_nan", "max_pool2d-ties_send_the_gradient_to_all"): ("nan-lost", "d_x-wrong"),
     ("relu-nan_becomes_zero", "relu-gradient_at_zero_is_one"): ("nan-lost", "d_x-wrong"),
     ("softmax-maximum_not_subtracted", "softmax-gradient_along_the_last_axis"): ("nan-made", "d_x-wrong"),
