@@ -6,9 +6,10 @@ with lengths beyond what one partition of a kernel, float16's largest number, or
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
-from tensorproof_reference.operation import Sample
+from tensorproof_reference.operation import Drawn, Sample
 from tensorproof_reference.trees import Tree
 
 LENGTHS: Mapping[int, tuple[str, ...]] = {
@@ -25,6 +26,10 @@ EXPENSIVE = 2**20
 """A length that the default scope leaves out."""
 
 
+SHORT = 4
+"""The length of the outline of long samples."""
+
+
 def long_samples(draw: Callable[[str, int], Mapping[str, Tree]], word: str, **others: Any) -> Iterator[Sample]:
     """A reduction over each of ``LENGTHS``, and over ``EXPENSIVE`` many.
 
@@ -33,11 +38,13 @@ def long_samples(draw: Callable[[str, int], Mapping[str, Tree]], word: str, **ot
         word: what is long: an axis, rows, indices.
         others: what all of these samples have beside name, inputs and dtypes.
     """
+    outline = draw(word, SHORT)
     for length, dtypes in LENGTHS.items():
         name = f"long_{word}_{length}"
-        yield Sample(name=name, inputs=draw(name, length), dtypes=dtypes, **others)
+        yield Sample(name=name, inputs=Drawn(partial(draw, name, length), outline), dtypes=dtypes, **others)
     name = f"expensive_{word}_{EXPENSIVE}"
-    yield Sample(name=name, inputs=draw(name, EXPENSIVE), dtypes=("float32", "bfloat16"), **others)
+    inputs = Drawn(partial(draw, name, EXPENSIVE), outline)
+    yield Sample(name=name, inputs=inputs, dtypes=("float32", "bfloat16"), **others)
 
 
 def with_each(sample: Sample, choices: Iterable[Mapping[str, Any]]) -> Iterator[Sample]:

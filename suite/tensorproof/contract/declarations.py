@@ -55,7 +55,7 @@ from packaging.version import InvalidVersion, Version
 from tensorproof.backend import did_you_mean
 from tensorproof.instructions import level_of, name_of
 from tensorproof_reference import trees
-from tensorproof_reference.operation import DTYPES, Operation, Sample
+from tensorproof_reference.operation import DTYPES, Operation, Sample, outline_of
 
 KINDS = ("unsupported", "known_failure", "convention", "precision", "device")
 EXPLANATION = {"unsupported": "reason", "known_failure": "explanation", "convention": "reason", "precision": "reason"}
@@ -107,8 +107,9 @@ class Situation:
 
 def argument_names(sample: Sample) -> frozenset[str]:
     """The names of the array arguments that a sample gives, by the last word of their path."""
-    names = set(sample.inputs) - {name for name, value in sample.inputs.items() if value is None}
-    return frozenset(names | {path.split(".")[-1] for path, _ in trees.leaves(dict(sample.inputs))})
+    inputs = outline_of(sample.inputs)
+    names = set(inputs) - {name for name, value in inputs.items() if value is None}
+    return frozenset(names | {path.split(".")[-1] for path, _ in trees.leaves(dict(inputs))})
 
 
 def read_declarations(

@@ -120,7 +120,7 @@ def test_they_are_checked_by_their_profile_and_never_by_core(brought, tensorproo
     assert ran.code == 0, ran.text
     assert ran.text.splitlines()[-1].startswith("profile solids: conforms (")
     header, *lines = map(json.loads, (tmp_path / "solids.ndjson").read_text(encoding="utf-8").splitlines())
-    assert {line["operation"] for line in lines if line["kind"] == "check"} == {"cube"}
+    assert {line["operation"] for line in lines if line["kind"] == "check"} == {"adapter", "cube"}
     assert header["versions"]["tensorproof-solids"] == "2.0"
     listed = tensorproof("list", "--names", path=folder)
     assert "cube" not in listed.text.split()

@@ -10,7 +10,7 @@ from tensorproof.contract.declarations import Declaration, Situation, argument_n
 from tensorproof.contract.description import Description
 from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_reference.networks.evaluation import operations_of, parameter_count
-from tensorproof_reference.operation import SIZES, Operation, Sample
+from tensorproof_reference.operation import SIZES, Operation, Sample, outline_of
 from tensorproof_reference.sample_classes import class_of
 from tensorproof_reference.stream import Stream
 
@@ -122,7 +122,7 @@ def spread(samples: Mapping[str, Sample]) -> frozenset[str]:
 
 def _features(sample: Sample, names: Iterable[str]) -> set[str]:
     """The keywords that a sample gives, and the arrays that it gives and leaves out."""
-    given = {name for name in names if sample.inputs.get(name) is not None}
+    given = {name for name in names if outline_of(sample.inputs).get(name) is not None}
     return {*sample.keywords, *(f"{name} is {'given' if name in given else 'absent'}" for name in names)}
 
 
