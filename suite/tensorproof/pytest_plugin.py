@@ -305,7 +305,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 def _deadline(config: pytest.Config) -> float | None:
     if hasattr(config, "workerinput"):
-        value: float | None = config.workerinput["tensorproof_deadline"]
+        value: float | None = config.workerinput.get("tensorproof_deadline")
         return value
     return config.stash[RUN].deadline if RUN in config.stash else None
 
