@@ -311,7 +311,8 @@ class Backend:
 
         ``eager`` is what a user gets who asks for no compiler. A framework that only records calls (a lazy one) computes the
         outputs before the call returns, all at once, with what it fuses by default: ``myframework.realize(*outputs, *others)``.
-        Otherwise an error shows in ``to_numpy`` only, and the time of a call is that of recording it.
+        Otherwise an error shows in ``to_numpy`` only, and the time of a call is that of recording it. Training steps come here
+        as ``eager``, whatever the modes: they ask for what they compile by themselves.
         """
         if mode == "eager":
             return function
