@@ -231,10 +231,12 @@ def _keyword_matches(condition: Any, value: Any) -> bool:
     return bool(value == condition)
 
 
-def in_force(declaration: Declaration, versions: Mapping[str, str], kernels: Mapping[str, str]) -> bool:
-    """Whether a declaration speaks of this platform, these versions and these instruction sets (by kernel library)."""
+def in_force(
+    declaration: Declaration, versions: Mapping[str, str], kernels: Mapping[str, str], system: str = sys.platform
+) -> bool:
+    """Whether a declaration speaks of a platform (this one), these versions and these instruction sets (by kernel library)."""
     table = declaration.table
-    if "platform" in table and sys.platform not in _strings(table["platform"], declaration.source, "platform"):
+    if "platform" in table and system not in _strings(table["platform"], declaration.source, "platform"):
         return False
     if not _instructions_match(table.get("instructions"), kernels, declaration.source):
         return False

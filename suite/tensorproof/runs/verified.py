@@ -13,6 +13,7 @@ from typing import Any
 
 from tensorproof.errors import UsageError
 from tensorproof.instructions import level_of
+from tensorproof.lines.outputs import write_beside
 from tensorproof.runs.causes.symptoms import BAD
 from tensorproof.runs.records import Record
 
@@ -127,7 +128,7 @@ def update_verified(path: Path, records: Iterable[Record]) -> list[str]:
                     verified[kind][number] = sorted({*verified[kind][number], here})
         lines.append(f"{record.name}: {len(matched)} declarations speak of checks on {here}")
     try:
-        path.write_text(with_lists(text, verified), encoding="utf-8")
+        write_beside(path, with_lists(text, verified))
     except OSError as error:
         raise UsageError(f"declarations file {path.name}: cannot be written: {error.strerror}") from None
     return lines
