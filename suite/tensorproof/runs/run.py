@@ -89,8 +89,10 @@ class Run:
     def close(self, end: dict[str, Any]) -> None:
         """Append the causes and the closing line."""
         self.record.end = end
-        for line in (*causes_of(self.record), end):
-            self._file.append(line)
+        for cause in causes_of(self.record):
+            with contextlib.suppress(UnfitLine):  # whoever reads computes them again; the closing line must stand
+                self._file.append(cause)
+        self._file.append(end)
         self._file.close()
 
 

@@ -5,7 +5,6 @@ lists them. A run elsewhere takes it as it is, says that it was never verified t
 """
 
 import re
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 from tensorproof.errors import UsageError
 from tensorproof.instructions import level_of
 from tensorproof.lines.outputs import write_beside
+from tensorproof.lines.toml import read_toml
 from tensorproof.runs.causes.symptoms import BAD
 from tensorproof.runs.records import Record
 
@@ -102,11 +102,10 @@ def update_verified(path: Path, records: Iterable[Record]) -> list[str]:
     Raises:
         UsageError: the file cannot be read or written, or a record is not of such a run.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        tables = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"declarations file {path.name}: {error}") from None
+    text, tables = read_toml(path, "declarations file ")
+    for kind in KINDS:
+        if not all(isinstance(table, dict) for table in tables.get(kind, [])):
+            raise UsageError(f"declarations file {path.name}: {kind} must be a list of tables, written [[{kind}]]")
     verified = {kind: [list(table.get("verified", [])) for table in tables.get(kind, [])] for kind in KINDS}
     lines = []
     for record in records:
