@@ -66,12 +66,11 @@ def load(package: str, file: str) -> dict[str, Any]:
     return loaded
 
 
-def validator_of(package: str, file: str, name: str) -> "jsonschema_rs.Draft202012Validator":
+def validator_of(package: str, file: str, name: str) -> "jsonschema_rs.Validator":
     """The validator of one definition of a schema."""
     whole = load(package, file)
     shared = {"$schema": whole["$schema"], "$defs": whole["$defs"]}
-    found: jsonschema_rs.Draft202012Validator = jsonschema_rs.validator_for({**whole["$defs"][name], **shared})
-    return found
+    return jsonschema_rs.validator_for({**whole["$defs"][name], **shared})
 
 
 @functools.cache
