@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Generator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 
@@ -137,7 +137,7 @@ def _require_own_checks(config: pytest.Config) -> None:
             )
 
 
-def _require_own_report(option: argparse.Namespace) -> None:
+def _require_own_report(option: Any) -> None:
     """Refuse a place for pytest's own report, which replaces whatever is there, if that is no such report.
 
     Raises:

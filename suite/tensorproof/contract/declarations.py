@@ -53,7 +53,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from tensorproof.backend import did_you_mean
-from tensorproof.errors import UsageError
+from tensorproof.errors import UsageError, printable
 from tensorproof.instructions import level_of
 from tensorproof.instructions import name_of as name_of_sets
 from tensorproof.lines.reading import name_of
@@ -167,7 +167,12 @@ def _check_table(
             raise DeclarationError(f"{source}: unknown key {key!r}{said or did_you_mean(key, allowed)}")
     problem = problem_of(_validator(), table)
     if problem:
-        raise DeclarationError(f"{source}: {problem}")
+        where, _, what = problem.partition(": ")
+        if "anyOf" in what:
+            key = where.split(".")[0]
+            wanted = "a value, or not, any_of or none_of" if key in ("keywords", "instructions") else "a name or a list of names"
+            what = printable(f"expected {wanted}, got {table.get(key)!r}"[:300])
+        raise DeclarationError(f"{source}: {where}: {what}" if what else f"{source}: {where}")
     if kind == "device":
         if not isinstance(table.get("name"), str):
             raise DeclarationError(f"{source}: name: expected the device's name, got {table.get('name')!r}")

@@ -2,8 +2,6 @@
 
 import contextlib
 import datetime
-import json
-import os
 import time
 from pathlib import Path
 from typing import Any
@@ -215,7 +213,7 @@ def _line_of(result: Result, options: Any) -> dict[str, Any]:
         "compiled": result.compiled,
         "duration_ns": result.duration_ns,
         "framework_ns": result.framework_ns,
-        "command": scrubbed(command_for(case, options)),
+        "command": command_for(case, options),
     }
 
 
@@ -255,8 +253,9 @@ def finish(run: Run, exitstatus: int) -> int:
         exitstatus = exitstatus or 1
     lines = [table_text(run.record)]
     if run.ended:
+        missing = len(run.planned - run.done)
         lines.append(f"ended early: {run.ended}; {len(checks)} of {len(run.planned)} checks are in the record, {missing} are not")
-        lines.append("to make them all, run the same command again; it writes a new record")
+        lines.append(f"to make them all, run the same command again with --record={run.path} --resume")
     if kept:
         lines.append(kept)
         exitstatus = exitstatus if exitstatus in (INTERRUPTED, COULD_NOT_GO_ON) else COULD_NOT_GO_ON

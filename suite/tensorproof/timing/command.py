@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape as without_markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tensorproof.errors import shown
+from tensorproof.errors import UsageError, shown
 from tensorproof.lines.outputs import require_place
 from tensorproof.processes import interruption
 from tensorproof.runs.progress import duration_text

@@ -305,9 +305,7 @@ def _end_early(file: LineFile, record: TimingRecord, why: str) -> None:
         record.notes.append(f"the record has no closing line: {error.strerror}")
 
 
-def _measure_all(
-    session: Session, file: LineFile, record: TimingRecord, done: set[tuple[str, ...]], progress: Progress
-) -> None:
+def _measure_all(session: Session, file: LineFile, record: TimingRecord, done: set[tuple[str, ...]], progress: Progress) -> None:
     """Measure what is not done, and append the lines as they come."""
     if record.limits is None:
         progress(0, len(session.groups), "machine's limits and self-test")

@@ -237,7 +237,7 @@ def test_histories_hold_exact_versions_only():
         "-i https://h.org",
         "# not from an index: x 1",
     ):
-        with pytest.raises(ValueError, match="no exact version|did not come from an index"):
+        with pytest.raises(ValueError, match=r"no exact version|did not come from an index"):
             checked_pins(line)
 
 
