@@ -165,6 +165,10 @@ def _check_table(
                 f" ({EXPLANATION[kind]!r} is the word in [[{kind}]])" if key in EXPLANATION.values() and kind != "device" else ""
             )
             raise DeclarationError(f"{source}: unknown key {key!r}{said or did_you_mean(key, allowed)}")
+    if table.get("matmul_input_bits", 24) not in (24, 16, 11, 8):
+        raise DeclarationError(f"{source}: matmul_input_bits: expected 24, 16, 11 or 8, got {table['matmul_input_bits']!r}")
+    if table.get("accumulate", "float32") not in ("float32", "same"):
+        raise DeclarationError(f"{source}: accumulate: expected 'float32' or 'same', got {table['accumulate']!r}")
     problem = problem_of(_validator(), table)
     if problem:
         where, _, what = problem.partition(": ")
@@ -205,10 +209,6 @@ def _check_table(
             raise DeclarationError(
                 f"{source}: instructions: {library}: expected a name, or not, any_of or none_of, got {wanted!r}"
             )
-    if table.get("matmul_input_bits", 24) not in (24, 16, 11, 8):
-        raise DeclarationError(f"{source}: matmul_input_bits: expected 24, 16, 11 or 8, got {table['matmul_input_bits']!r}")
-    if table.get("accumulate", "float32") not in ("float32", "same"):
-        raise DeclarationError(f"{source}: accumulate: expected 'float32' or 'same', got {table['accumulate']!r}")
 
 
 def _check_samples(table: Mapping[str, Any], source: str, samples: Mapping[str, Collection[str]]) -> None:
