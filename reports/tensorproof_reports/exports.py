@@ -11,6 +11,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from tensorproof.errors import UsageError
+from tensorproof.lines.outputs import write_beside
 from tensorproof.runs.causes.cause import causes_of, consequences_text
 from tensorproof.runs.records import Record, check_key
 from tensorproof.runs.summary import counts_by_mode, verdict, verdict_text
@@ -50,7 +51,7 @@ def write_export(records: Sequence[Record], timings: Sequence[TimingRecord], pat
     with fields.part_of(", ".join(names), "a line"):
         text = maker(records, timings)
     try:
-        path.write_text(text, encoding="utf-8", errors="replace", newline="")
+        write_beside(path, text)
     except OSError as error:
         raise UsageError(f"-o: {path.name} cannot be written: {error.strerror}") from None
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof.errors import UsageError
+from tensorproof.lines.reading import read_lines
 from tensorproof.runs.records import Record, read_record
 from tensorproof_reports import fields
 
@@ -71,7 +72,7 @@ def read_nights(folder: Path) -> History:
     """
     try:
         from tensorproof.nightly.gates import breaks
-        from tensorproof.nightly.history import NIGHTS, json_lines, nights, read_history
+        from tensorproof.nightly.history import NIGHT_SCHEMA, NIGHTS, nights, read_history
     except ModuleNotFoundError as error:
         raise UsageError(f"--history needs {error.name}; install it with: pip install 'tensorproof[nightly]'") from None
     folders = nights(folder)[-NIGHTS:]
@@ -97,7 +98,13 @@ def read_nights(folder: Path) -> History:
             }
         )
     rows.sort(key=lambda row: -abs(math.log(row["change"])))
-    lines = list(json_lines(folders[-1] / "verdict.ndjson"))
+    notes = list(measured.notes)
+    verdict = folders[-1] / "verdict.ndjson"
+    try:
+        lines = read_lines(verdict, NIGHT_SCHEMA).values if verdict.exists() else []
+    except UsageError as error:
+        notes.append(f"{folders[-1].name}: {error}")
+        lines = []
     return History(
         names,
         next((fields.text(line, "headline") for line in lines if line.get("kind") == "verdict"), ""),
@@ -105,7 +112,7 @@ def read_nights(folder: Path) -> History:
         [_found(line) for line in lines if line.get("kind") == "finding"],
         {"nights": names, "series": rows[:SERIES]},
         max(0, len(rows) - SERIES),
-        [fields.clipped(note) for note in measured.notes],
+        [fields.clipped(note) for note in notes],
     )
 
 

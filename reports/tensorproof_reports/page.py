@@ -11,6 +11,7 @@ import markupsafe
 
 from tensorproof.conformance.checks import STATUSES
 from tensorproof.errors import UsageError
+from tensorproof.lines.outputs import write_page_text
 from tensorproof.runs.records import Record
 from tensorproof_reports import assets, duels, fields, units
 from tensorproof_reports import timings as timing_rows
@@ -179,18 +180,16 @@ def write_page(
     timings: Sequence[TimingRecord] = (),
     earlier: Earlier = no_earlier_run,
     history: History | None = None,
+    *,
+    force: bool = False,
 ) -> None:
-    """Write the page of some runs of checks, of timings, or of both (see ``page``).
+    """Write the page of some runs of checks, of timings, or of both, whole or not at all (see ``page``).
 
     Raises:
-        UsageError: the file cannot be written, or a record lacks what a page needs.
+        UsageError: the file cannot be written or is no page (unless ``force``), or a record lacks what a page needs.
     """
     try:
         text = page(records, timings, earlier, history)
     except (*fields.MALFORMED, jinja2.UndefinedError) as error:
         raise UsageError(f"a record is malformed: {type(error).__name__}: {error}") from error
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UsageError(f"the page {path.name} cannot be written: {error.strerror}") from None
+    write_page_text("report", path, text, force=force)

@@ -1,6 +1,7 @@
 """The command ``tensorproof``, for users with or without a checkout."""
 
 import argparse
+import io
 import os
 import sys
 import traceback
@@ -14,13 +15,15 @@ import tensorproof
 from tensorproof.authoring import listing, next_step, scaffold, show
 from tensorproof.conformance.selection.options import add_selection_options
 from tensorproof.contract.backends import installed
-from tensorproof.errors import UsageError
+from tensorproof.errors import UsageError, shown
+from tensorproof.lines.outputs import require_place
+from tensorproof.lines.writing import write_lines
 from tensorproof.nightly import command as nightly
 from tensorproof.processes import guarded
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.causes.cause import causes_of
-from tensorproof.runs.merge import merge_records, write_record
-from tensorproof.runs.records import Record, read_record
+from tensorproof.runs.merge import merge_records
+from tensorproof.runs.records import SCHEMA, Record, read_record
 from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED
 from tensorproof.runs.summary import summary_text
 from tensorproof.runs.verified import update_verified
@@ -29,6 +32,7 @@ from tensorproof.timing.command import duel_command, time_command
 from tensorproof.timing.command import summary as timings_summary
 from tensorproof.timing.options import add_command_options
 from tensorproof.timing.results.merge import lines_of, merge_timing_records
+from tensorproof.timing.results.records import SCHEMA as TIMING_SCHEMA
 from tensorproof.timing.results.records import TimingRecord, is_timing_record, read_timing_record
 
 EXIT_CODES = """exit codes:
@@ -89,11 +93,13 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help="the page to write")
     nights = "folder of nights: the page compares with the night before and shows every series"
     report.add_argument("--history", default=None, metavar="DIR", type=Path, help=nights)
+    report.add_argument("--force", action="store_true", help="let the page replace a file that is no page")
 
     export = commands.add_parser("export", help="write records as CSV, JUnit XML, a Markdown summary, or a badge")
     export.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a run (NDJSON)")
     formats = "the file: .csv (a line for each check or series), .xml (JUnit), .md (summary), .svg (badge)"
     export.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help=formats)
+    export.add_argument("--force", action="store_true", help="replace a file that exists")
 
     merge = commands.add_parser("merge", help="merge the records of the shards of one run, of conformance or of timings")
     merge.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a shard (NDJSON)")
@@ -130,17 +136,22 @@ def _check(options: argparse.Namespace, rest: Sequence[str]) -> int:
     return int(pytest.main([*arguments, *rest]))
 
 
+def _print(*lines: str) -> None:
+    """Print lines, whatever others supplied in them."""
+    print(*map(shown, lines), sep="\n")
+
+
 def _backends() -> int:
     for name, point in installed().items():
-        print(f"{name}  ({point.value} {point.dist.version if point.dist else ''})")
+        _print(f"{name}  ({point.value} {point.dist.version if point.dist else ''})")
     return 0
 
 
-def _write_page(checks: Sequence[Record], path: Path, timings: Sequence[TimingRecord]) -> None:
+def _write_page(checks: Sequence[Record], path: Path, timings: Sequence[TimingRecord], force: bool) -> None:
     # Imported here, since most commands write no page, and templates take time to import.
     from tensorproof_reports.page import write_page
 
-    write_page(checks, path, timings)
+    write_page(checks, path, timings, force=force)
 
 
 def _state(options: argparse.Namespace) -> int:
@@ -153,24 +164,28 @@ def _report(options: argparse.Namespace) -> int:
     from tensorproof_reports.history import earlier_night, read_nights
     from tensorproof_reports.page import no_earlier_run, write_page
 
+    require_place("-o", options.output, options.runs, force=options.force)
     folder = options.history
     timings = [path for path in options.runs if is_timing_record(path)]
     # One by one, so that memory holds one record at a time.
     checks = (read_record(path) for path in options.runs if path not in timings)
     earlier = (lambda record: earlier_night(folder, record)) if folder else no_earlier_run
     history = read_nights(folder) if folder else None
-    write_page(checks, options.output, [read_timing_record(path) for path in timings], earlier, history)
-    print(f"report: {options.output}")
+    write_page(checks, options.output, [read_timing_record(path) for path in timings], earlier, history, force=options.force)
+    _print(f"report: {options.output}")
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
     from tensorproof_reports.exports import write_export
 
+    require_place("-o", options.output, options.runs, force=True)
+    if options.output.is_file() and not options.force:
+        raise UsageError(f"-o: {options.output.name} exists already; give another name, or --force to replace it")
     timings = [path for path in options.runs if is_timing_record(path)]
     checks = [read_record(path) for path in options.runs if path not in timings]
     write_export(checks, [read_timing_record(path) for path in timings], options.output)
-    print(f"exported: {options.output}")
+    _print(f"exported: {options.output}")
     return 0
 
 
@@ -180,31 +195,33 @@ def _merge(options: argparse.Namespace) -> int:
         raise UsageError("records of conformance and of timings are not of one run; tensorproof report takes both")
     if all(timings):
         timed = merge_timing_records([read_timing_record(path) for path in options.runs])
-        write_record(lines_of(timed), options.output)
+        write_lines("-o", options.output, lines_of(timed), TIMING_SCHEMA)
         lines, complete = [timings_summary(timed)], timed.complete
     else:
         merged = merge_records([read_record(path) for path in options.runs])
         ending = [*causes_of(merged), merged.end] if merged.end else []
-        write_record([merged.header, *merged.checks, *ending], options.output)
+        write_lines("-o", options.output, [merged.header, *merged.checks, *ending], SCHEMA)
         lines, complete = [summary_text(merged), *merged.notes], merged.complete
-    print(*lines, f"record: {options.output}", sep="\n")
+    _print(*lines, f"record: {options.output}")
     return 0 if complete else 1
 
 
 def _compare(options: argparse.Namespace) -> int:
+    if options.output:
+        require_place("-o", options.output, [options.old, options.new])
     old, new = read_record(options.old), read_record(options.new)
     comparison = compare(old, new)
-    print("\n".join([*comparison.notes, *comparison.causes, *comparison.details, comparison.line]))
+    _print(*comparison.notes, *comparison.causes, *comparison.details, comparison.line)
     if options.output:
         from tensorproof_reports.page import write_page
 
         write_page([new], options.output, earlier=lambda record: old)
-        print(f"report: {options.output}")
+        _print(f"report: {options.output}")
     return comparison.exit_code
 
 
 def _verified(options: argparse.Namespace) -> int:
-    print("\n".join(update_verified(options.declarations, [read_record(path) for path in options.runs])))
+    _print(*update_verified(options.declarations, [read_record(path) for path in options.runs]))
     return 0
 
 
@@ -212,6 +229,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the return value is the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know less letters than a record has
     try:
         options = parser.parse_args(given)
     except SystemExit as leaving:
@@ -240,7 +260,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with guarded():
             return others[options.command](options)
     except UsageError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
+        print(shown(f"ERROR: {error}"), file=sys.stderr)
         return 4
     except KeyboardInterrupt:
         print("interrupted; nothing was begun", file=sys.stderr)

@@ -1,24 +1,15 @@
 """Errors for people: what a usage error is, and how an exception is told without a folder of this machine."""
 
-import re
 import traceback
 from pathlib import Path
 
+from tensorproof.lines.privacy import encodable, scrubbed
+
 CONFORMANCE = Path(__file__).with_name("conformance")
-_PATH = re.compile(r"""(?<![\w.:/])(?:[A-Za-z]:)?[\\/](?:[^\s'"\\/:<>|]+[\\/])+""")
 
 
 class UsageError(Exception):
     """What was asked for cannot be done; the message says what to type instead (exit code 4)."""
-
-
-def scrubbed(text: str) -> str:
-    """``text`` with folders taken out of absolute paths.
-
-    >>> scrubbed("cannot open '/home/me/project/file.so': denied")
-    "cannot open 'file.so': denied"
-    """
-    return _PATH.sub("", text)
 
 
 def printable(text: str) -> str:
@@ -41,6 +32,15 @@ def sentence(error: BaseException) -> str:
     except BaseException as second:
         text = f"(its message raises {type(second).__name__})"
     return printable(f"{type(error).__name__}: {text}").strip()
+
+
+def shown(text: str) -> str:
+    """``text`` as a terminal may get it: line by line as ``printable``. All that a command prints goes through this.
+
+    >>> shown("one\\x1b[2J\\ntwo")
+    'one?[2J\\ntwo'
+    """
+    return "\n".join(map(printable, encodable(text).split("\n")))
 
 
 def frames(error: BaseException, limit: int = 12) -> str:

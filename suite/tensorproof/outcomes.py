@@ -6,6 +6,7 @@ import pytest
 
 from tensorproof.conformance.checks import Result
 from tensorproof.conformance.selection.options import command_for
+from tensorproof.errors import shown
 
 
 def raise_outcome(result: Result, options: argparse.Namespace, script: str = "") -> None:
@@ -16,9 +17,9 @@ def raise_outcome(result: Result, options: argparse.Namespace, script: str = "")
             pytrace=False,
         )
     if result.status in ("unsupported", "not_meaningful", "not_run"):
-        pytest.skip(f"{result.status.replace('_', ' ')}: {result.message}")
+        pytest.skip(shown(f"{result.status.replace('_', ' ')}: {result.message}"))
     if result.status == "known_failure":
-        pytest.xfail(result.message)
+        pytest.xfail(shown(result.message))
     if result.status != "passed":
         kind = "" if result.status == "failed" else f"{result.status.replace('_', ' ')}: "
         lines = [f"{kind}{result.message}"]
@@ -29,4 +30,4 @@ def raise_outcome(result: Result, options: argparse.Namespace, script: str = "")
             lines += [line for line in result.traceback.splitlines() if line != result.message]
         lines.append(f"reproduce: {command_for(result.case, options)}")
         lines += [script] if script else []
-        pytest.fail("\n".join(dict.fromkeys(lines)), pytrace=False)
+        pytest.fail(shown("\n".join(dict.fromkeys(lines))), pytrace=False)

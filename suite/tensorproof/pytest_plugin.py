@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Generator
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pytest
 
@@ -29,8 +29,9 @@ from tensorproof.contract.backends import load, specification
 from tensorproof.contract.compile_cache import programs_folder
 from tensorproof.contract.description import describe, describe_apart, switches_for
 from tensorproof.contract.outlines import outlined_specification
-from tensorproof.errors import UsageError, frames, sentence
+from tensorproof.errors import UsageError, frames, printable, sentence, shown
 from tensorproof.instructions import require_taken
+from tensorproof.lines.outputs import require_place
 from tensorproof.outcomes import raise_outcome
 from tensorproof.processes import end_all, guarded, interruption, settle_worker
 from tensorproof.runs.run import COULD_NOT_GO_ON, Run, finish, result_to_record, start_run
@@ -117,7 +118,7 @@ def pytest_configure(config: pytest.Config) -> None:
         elif _is_conformance(config):
             _configure(config)
     except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(shown(str(error))) from None
 
 
 def _require_own_checks(config: pytest.Config) -> None:
@@ -134,6 +135,26 @@ def _require_own_checks(config: pytest.Config) -> None:
                 f"the checks in {folder} are not those of the installed tensorproof, which is {CONFORMANCE.parent}: "
                 "install this checkout (pip install -e .), or run tensorproof check"
             )
+
+
+def _require_own_report(option: Any) -> None:
+    """Refuse a place for pytest's own report, which replaces whatever is there, if that is no such report.
+
+    Raises:
+        UsageError: it is a file of this run, or holds something else.
+    """
+    if not getattr(option, "xmlpath", None):
+        return
+    path = Path(option.xmlpath)
+    files = [Path(name) for name in (option.record, option.report, option.baseline, *option.declarations) if name]
+    try:
+        with path.open("rb") as file:
+            head = file.read(200).lstrip()
+        if head and not head.startswith((b"<?xml", b"<testsuite")) and path.is_file() and not option.force:
+            files.append(path)
+    except OSError:
+        pass  # nothing is there, or pytest says why it cannot be written
+    require_place("--junit-xml", path, files, force=True)
 
 
 def _configure(config: pytest.Config) -> None:
@@ -157,8 +178,11 @@ def _configure(config: pytest.Config) -> None:
     if option.instructions:
         require_taken(option.backend, option.instructions, plan.description.kernels)
     config.stash[PLAN] = plan
+    plan.done = frozenset(getattr(config, "workerinput", {}).get("tensorproof_done", ()))
     if not hasattr(config, "workerinput") and not option.collectonly:
+        _require_own_report(option)
         config.stash[RUN] = start_run(option, plan)
+        plan.done = config.stash[RUN].before
         config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="tensorproof_", ignore_cleanup_errors=True)
         config.add_cleanup(config.stash[FOLDER].cleanup)
         config.pluginmanager.register(TerminalPlugin(config, config.stash[RUN]), "tensorproof terminal")
@@ -210,7 +234,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"tensorproof {tensorproof.__version__}: {description.backend} on {description.device} ({description.instructions}), "
         f"seed {config.option.seed}, "
         f"{len(config.stash[PLAN].cases)} checks",
-        "  ".join(f"{name} {value}" for name, value in words.items()),
+        printable("  ".join(f"{name} {value}" for name, value in words.items())),
     ]
 
 
@@ -235,7 +259,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             ),
         )
         for case in metafunc.config.stash[PLAN].cases
-        if case.check == check
+        if case.check == check and case.key not in metafunc.config.stash[PLAN].done
     ]
     metafunc.parametrize("case", parameters)
 
@@ -382,6 +406,8 @@ def pytest_internalerror() -> None:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Close the record, compare with a baseline, write the page, and decide the exit code."""
     run = session.config.stash.get(RUN, None)
+    if run is not None and run.before and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        exitstatus = pytest.ExitCode.OK  # all that was left of a killed run was its closing line
     if run is None:
         return
     session.exitstatus = finish(run, int(exitstatus))
@@ -390,9 +416,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         from tensorproof_reports.page import write_page
 
         try:
-            write_page([run.record], Path(run.options.report), earlier=lambda record: run.baseline)
-        except OSError as error:
-            run.lines.append(f"report: {run.options.report} cannot be written: {error.strerror}")
+            write_page([run.record], Path(run.options.report), earlier=lambda record: run.baseline, force=run.options.force)
+        except UsageError as error:  # the disk filled up meanwhile; the record tells the rest
+            run.lines.append(str(error))
             session.exitstatus = COULD_NOT_GO_ON
         else:
             run.lines.append(f"report: {run.options.report}")

@@ -132,6 +132,7 @@ class WorkersPlugin:
     def pytest_configure_node(self, node: Any) -> None:
         """Tell a worker when the time budget ends, and where it leaves the frames of a crash."""
         node.workerinput["tensorproof_deadline"] = self.run.deadline
+        node.workerinput["tensorproof_done"] = sorted(self.run.before)
         node.workerinput["tensorproof_dump"] = str(self.place(node.gateway.id))
 
     @pytest.hookimpl(optionalhook=True)

@@ -41,9 +41,9 @@ A declaration is a table in a list named for its kind. The conditions narrow it 
 hang.
 """
 
+import functools
 import platform
 import sys
-import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +53,12 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from tensorproof.backend import did_you_mean
-from tensorproof.instructions import level_of, name_of
+from tensorproof.errors import UsageError, printable
+from tensorproof.instructions import level_of
+from tensorproof.instructions import name_of as name_of_sets
+from tensorproof.lines.reading import name_of
+from tensorproof.lines.schema import problem_of, validator_of
+from tensorproof.lines.toml import read_toml
 from tensorproof_reference import trees
 from tensorproof_reference.operation import DTYPES, Operation, Sample, outline_of
 
@@ -121,21 +126,27 @@ def read_declarations(
         DeclarationError: the file cannot be read, or a table is malformed or names nothing.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DeclarationError(f"declarations file {path.name}: {error}") from None
+        _, document = read_toml(path, "declarations file ")
+    except UsageError as error:
+        raise DeclarationError(str(error)) from None
     found = []
     for kind, tables in document.items():
         if kind not in KINDS:
             raise DeclarationError(f"{path.name}: no kind of declaration is called {kind!r}{did_you_mean(kind, KINDS)}")
-        if not isinstance(tables, list):
+        if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
             raise DeclarationError(f"{path.name}: {kind} must be a list of tables, written [[{kind}]]")
         for number, table in enumerate(tables, start=1):
-            source = f"{path.name}: {kind} {number}"
+            source = f"{name_of(path)}: {kind} {number}"
             _check_table(kind, table, source, operations, tuple(modes))
             _check_samples(table, source, samples)
             found.append(Declaration(kind, table, source))
     return found
+
+
+@functools.cache
+def _validator() -> Any:
+    """The form of a table, from ``declarations.schema.json``."""
+    return validator_of("tensorproof.contract", "declarations.schema.json", "table")
 
 
 def _strings(value: Any, source: str, key: str) -> list[str]:
@@ -155,6 +166,18 @@ def _check_table(
                 f" ({EXPLANATION[kind]!r} is the word in [[{kind}]])" if key in EXPLANATION.values() and kind != "device" else ""
             )
             raise DeclarationError(f"{source}: unknown key {key!r}{said or did_you_mean(key, allowed)}")
+    if table.get("matmul_input_bits", 24) not in (24, 16, 11, 8):
+        raise DeclarationError(f"{source}: matmul_input_bits: expected 24, 16, 11 or 8, got {table['matmul_input_bits']!r}")
+    if table.get("accumulate", "float32") not in ("float32", "same"):
+        raise DeclarationError(f"{source}: accumulate: expected 'float32' or 'same', got {table['accumulate']!r}")
+    problem = problem_of(_validator(), table)
+    if problem:
+        where, _, what = problem.partition(": ")
+        if "anyOf" in what:
+            key = where.split(".")[0]
+            wanted = "a value, or not, any_of or none_of" if key in ("keywords", "instructions") else "a name or a list of names"
+            what = printable(f"expected {wanted}, got {table.get(key)!r}"[:300])
+        raise DeclarationError(f"{source}: {where}: {what}" if what else f"{source}: {where}")
     if kind == "device":
         if not isinstance(table.get("name"), str):
             raise DeclarationError(f"{source}: name: expected the device's name, got {table.get('name')!r}")
@@ -187,10 +210,6 @@ def _check_table(
             raise DeclarationError(
                 f"{source}: instructions: {library}: expected a name, or not, any_of or none_of, got {wanted!r}"
             )
-    if table.get("matmul_input_bits", 24) not in (24, 16, 11, 8):
-        raise DeclarationError(f"{source}: matmul_input_bits: expected 24, 16, 11 or 8, got {table['matmul_input_bits']!r}")
-    if table.get("accumulate", "float32") not in ("float32", "same"):
-        raise DeclarationError(f"{source}: accumulate: expected 'float32' or 'same', got {table['accumulate']!r}")
 
 
 def _check_samples(table: Mapping[str, Any], source: str, samples: Mapping[str, Collection[str]]) -> None:
@@ -232,10 +251,12 @@ def _keyword_matches(condition: Any, value: Any) -> bool:
     return bool(value == condition)
 
 
-def in_force(declaration: Declaration, versions: Mapping[str, str], kernels: Mapping[str, str]) -> bool:
-    """Whether a declaration speaks of this platform, these versions and these instruction sets (by kernel library)."""
+def in_force(
+    declaration: Declaration, versions: Mapping[str, str], kernels: Mapping[str, str], system: str = sys.platform
+) -> bool:
+    """Whether a declaration speaks of a platform (this one), these versions and these instruction sets (by kernel library)."""
     table = declaration.table
-    if "platform" in table and sys.platform not in _strings(table["platform"], declaration.source, "platform"):
+    if "platform" in table and system not in _strings(table["platform"], declaration.source, "platform"):
         return False
     if not _instructions_match(table.get("instructions"), kernels, declaration.source):
         return False
@@ -253,7 +274,7 @@ def _instructions_match(condition: Any, kernels: Mapping[str, str], source: str)
     if condition is None:
         return True
     if not isinstance(condition, Mapping):
-        return level_of(name_of(kernels)) in _strings(condition, source, "instructions")
+        return level_of(name_of_sets(kernels)) in _strings(condition, source, "instructions")
     return all(
         library in kernels
         and (

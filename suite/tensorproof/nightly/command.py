@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tensorproof.errors import UsageError
+from tensorproof.errors import UsageError, shown
 from tensorproof.processes import guarded
 from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED
 
@@ -140,7 +140,7 @@ def run(options: argparse.Namespace, make_runner: "Callable[[float, Sequence[int
     except OSError as error:
         print(f"ended early: {plan.history.name} cannot be written: {error.strerror}; the same command goes on", file=sys.stderr)
         return COULD_NOT_GO_ON
-    print(f"night: {night.folder}")
+    print(shown(f"night: {night.folder}"))
     return _tell(judgement.alarms)
 
 
@@ -158,7 +158,7 @@ def _newest(history: Path, wanted: bool) -> str | None:
 def _tell(alarms: "list[Alarm]") -> int:
     from tensorproof.nightly.summary import headline
 
-    print(headline(alarms))
+    print(shown(headline(alarms)))
     for alarm in alarms:
-        print(f"  {alarm.kind}: {alarm.subject}: {alarm.message}")
+        print(shown(f"  {alarm.kind}: {alarm.subject}: {alarm.message}"))
     return 1 if alarms else 0

@@ -2,10 +2,7 @@
 
 import contextlib
 import datetime
-import json
-import os
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +12,16 @@ from tensorproof.conformance.selection.options import command_for
 from tensorproof.conformance.selection.plan import Plan
 from tensorproof.conformance.selection.quick import estimated_seconds, quick_set, share_text
 from tensorproof.contract.compile_cache import has_programs, programs_folder
-from tensorproof.errors import UsageError, scrubbed, sentence
-from tensorproof.runs.baseline import Comparison, compare
+from tensorproof.errors import UsageError
+from tensorproof.lines.outputs import require_place
+from tensorproof.lines.privacy import cleaned
+from tensorproof.lines.reading import is_torn_header
+from tensorproof.lines.writing import LineFile, UnfitLine, fitting
+from tensorproof.runs.baseline import Comparison, compare, require_comparable
 from tensorproof.runs.causes.cause import causes_of
-from tensorproof.runs.records import FORMAT, Record, check_key, machine, read_record, write_line
+from tensorproof.runs.causes.symptoms import BAD
+from tensorproof.runs.records import FORMAT, SCHEMA, Record, check_key, counts_of, machine, read_record
+from tensorproof.runs.resume import kept_lines
 from tensorproof.runs.summary import table_text, verdict, verdict_text
 from tensorproof.runs.verified import lines_about_instructions
 from tensorproof_reference.catalogue import specification_version
@@ -33,10 +36,10 @@ RECORDED_OPTIONS = ("op", "sample", "dtype", "mode", "check", "profile", "shard"
 class Run:
     """What the controller knows of the run in progress."""
 
-    def __init__(self, options: Any, path: Path, record: Record, plan: Plan, baseline: Record | None) -> None:
+    def __init__(self, options: Any, path: Path, header: dict[str, Any], plan: Plan, baseline: Record | None) -> None:
         self.options = options
         self.path = path
-        self.record = record
+        self.record = Record(header, [])
         self.planned = {case.key for case in plan.cases}
         self.quick_left = plan.quick_left
         self.began = time.monotonic()
@@ -46,26 +49,24 @@ class Run:
         """What the terminal shows at the end."""
         self.verdict = ""
         """Its last line."""
-        self.done: set[str] = set()
+        self._file = LineFile("--record", path, SCHEMA, self._kept if options.resume and path.exists() else None)
+        self.before = frozenset(map(check_key, self.record.checks))
+        """The checks that an earlier run made, which this one goes on with."""
+        self.done = set(self.before)
         """The checks that have a line."""
         self.ended = ""
         """Why the run ended before all checks were made, if it did."""
-        self._file = path.open("x", encoding="utf-8", newline="\n")
-        self._whole = 0
-        """How many bytes of the record are whole lines."""
-        self._append(record.header)
+        if not self.before:
+            self._file.append(header)
 
-    def _append(self, line: dict[str, Any]) -> None:
-        """Append a line; one that is torn by a full disk is cut off, so that a shorter one may follow."""
-        try:
-            write_line(self._file, line)
-            self._whole = os.fstat(self._file.fileno()).st_size
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._file.close()
-            os.truncate(self.path, self._whole)
-            self._file = self.path.open("a", encoding="utf-8", newline="\n")
-            raise
+    def _kept(self) -> list[dict[str, Any]]:
+        if is_torn_header(self.path, SCHEMA):
+            return []
+        lines = kept_lines(self.path, fitting(self.record.header, SCHEMA))
+        if len(lines) == 1:
+            return []
+        self.record.header, self.record.checks = lines[0], lines[1:]
+        return lines
 
     def add(self, check: dict[str, Any]) -> None:
         """Append a check's line, unless it has one: its worker may die after it has sent the result.
@@ -75,7 +76,7 @@ class Run:
         """
         if check_key(check) in self.done:
             return
-        self._append(check)
+        self._file.append(check)
         self.done.add(check_key(check))
         self.record.checks.append(check)
 
@@ -86,8 +87,10 @@ class Run:
     def close(self, end: dict[str, Any]) -> None:
         """Append the causes and the closing line."""
         self.record.end = end
-        for line in (*causes_of(self.record), end):
-            self._append(line)
+        for cause in causes_of(self.record):
+            with contextlib.suppress(UnfitLine):  # whoever reads computes them again; the closing line must stand
+                self._file.append(cause)
+        self._file.append(end)
         self._file.close()
 
 
@@ -107,18 +110,20 @@ def _compiled_before(options: Any, backend: str) -> bool | None:
 
 
 def start_run(options: Any, plan: Plan) -> Run:
-    """Open the record and write its header.
+    """Open the record and write its header. All that a run reads or writes at its end is looked at now.
 
     Raises:
-        UsageError: the record's file exists or cannot be made, the baseline cannot be read, or compiled programs cannot be kept.
+        UsageError: the record's file exists or cannot be made, the baseline cannot be read or compared with, the page cannot be
+            written, or compiled programs cannot be kept.
     """
     description = plan.description
-    baseline = read_record(Path(options.baseline)) if options.baseline else None
-    if baseline and baseline.header.get("backend") != description.backend:
-        raise UsageError(
-            f"--baseline: {baseline.name} is a record of {baseline.header.get('backend')}, not of {description.backend}"
-        )
+    if options.resume and not options.record:
+        raise UsageError("--resume: say which record to go on with: --record=FILE")
     path = Path(options.record) if options.record else _default_path(description.backend, description.device)
+    read = [Path(name) for name in (options.baseline, *options.declarations) if name]
+    for option, place in _pages(options):
+        require_place(option, place, [path, *read], force=options.force)
+    baseline = read_record(Path(options.baseline)) if options.baseline else None
     header = {
         "kind": "run",
         "format": FORMAT,
@@ -145,31 +150,42 @@ def start_run(options: Any, plan: Plan) -> Run:
         "declarations": [{"kind": item.kind, "source": item.source, **item.table} for item in plan.declarations],
         "idle_declarations": [item.source for item in plan.idle],
     }
+    if baseline is not None:
+        require_comparable(baseline, fitting(header, SCHEMA))
+    keep_unversioned(path)
+    return Run(options, path, header, plan, baseline)
+
+
+def _pages(options: Any) -> list[tuple[str, Path]]:
+    """What the run writes at its end besides the record."""
+    return [("--report", Path(options.report))] if options.report else []
+
+
+def keep_unversioned(path: Path) -> None:
+    """Keep records in the default folder out of version control.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    if path.parent.name != ".tensorproof":
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if options.record is None and path.parent.name == ".tensorproof":
+        if not (path.parent / ".gitignore").exists():
             (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-        return Run(options, path, Record(header, []), plan, baseline)
-    except FileExistsError:
-        raise UsageError(f"--record: {path.name} exists already; records are never overwritten") from None
     except OSError as error:
         raise UsageError(f"--record: {path.name} cannot be written: {error.strerror}") from None
 
 
 def result_to_record(result: Result, options: Any) -> dict[str, Any]:
-    """A check's line of the record, as plain data: a result that is none is an error of its own."""
+    """A check's line of the record. A result that cannot be recorded as it is becomes an error that says so."""
+    line = _line_of(result, options)
     try:
-        return _plain(_line_of(result, options))
-    except (TypeError, ValueError, RecursionError) as error:
-        refused = Result(result.case, "error", f"what the backend answered cannot be written down: {sentence(error)}")
-        return _plain(_line_of(refused, options))
-
-
-def _plain(line: dict[str, Any]) -> dict[str, Any]:
-    """The line as a reader will have it. NumPy's numbers, say, are no plain data to what carries lines between processes."""
-    text = json.dumps(line, allow_nan=False, ensure_ascii=False).encode()
-    found: dict[str, Any] = json.loads(text)
-    return found
+        return fitting(line, SCHEMA)
+    except (UnfitLine, RecursionError) as error:
+        empty = dict.fromkeys(("traceback", "inputs", "declaration", "source", "placement"), "")
+        message = str(cleaned(f"its result cannot be recorded: {error}"))[:2000]
+        return {**line, **empty, "findings": [], "stale": False, "unverified": False, "status": "error", "message": message}
 
 
 def _line_of(result: Result, options: Any) -> dict[str, Any]:
@@ -185,19 +201,19 @@ def _line_of(result: Result, options: Any) -> dict[str, Any]:
         "mode": case.mode,
         "required": case.required,
         "status": result.status,
-        "message": scrubbed(result.message)[:2000],
+        "message": str(cleaned(result.message))[:2000],
         "findings": result.findings,
         "declaration": result.declaration,
         "stale": result.stale,
         "unverified": result.unverified,
-        "traceback": scrubbed(result.traceback)[:8000],
+        "traceback": str(cleaned(result.traceback))[:8000],
         "inputs": result.inputs,
         "source": result.source,
         "placement": result.placement,
         "compiled": result.compiled,
         "duration_ns": result.duration_ns,
         "framework_ns": result.framework_ns,
-        "command": scrubbed(command_for(case, options)),
+        "command": command_for(case, options),
     }
 
 
@@ -228,19 +244,18 @@ def _closed(run: Run, end: dict[str, Any]) -> str:
 def finish(run: Run, exitstatus: int) -> int:
     """Write the closing line, compare with the baseline, and say in lines what came of it; the exit code."""
     header, checks = run.record.header, run.record.checks
-    counts = Counter(check["status"] for check in checks)
-    missing = len(run.planned - run.done)
-    if missing > 0:
-        counts["not_run"] += missing
-    judged = verdict(run.record)
-    end = {"kind": "end", "finished": _now(), "counts": dict(counts), "verdict": judged}
+    run.record.end = end = {"kind": "end", "finished": _now(), "counts": counts_of(run.record)}
     if run.ended:
         end["ended"] = run.ended
+    end["verdict"] = judged = verdict(run.record)
     kept = _closed(run, end)
+    if any(check["status"] in BAD for check in checks if check_key(check) in run.before):
+        exitstatus = exitstatus or 1
     lines = [table_text(run.record)]
     if run.ended:
+        missing = len(run.planned - run.done)
         lines.append(f"ended early: {run.ended}; {len(checks)} of {len(run.planned)} checks are in the record, {missing} are not")
-        lines.append("to make them all, run the same command again; it writes a new record")
+        lines.append(f"to make them all, run the same command again with --record={run.path} --resume")
     if kept:
         lines.append(kept)
         exitstatus = exitstatus if exitstatus in (INTERRUPTED, COULD_NOT_GO_ON) else COULD_NOT_GO_ON
@@ -258,5 +273,8 @@ def finish(run: Run, exitstatus: int) -> int:
         lines += [*comparison.notes, *comparison.causes, *comparison.details, comparison.line]
         if not run.ended:
             exitstatus = comparison.exit_code
+    if run.options.time_budget and all(check["status"] == "not_run" for check in checks):
+        lines.append(f"--time-budget: {run.options.time_budget:g} s were over before the first check; give more")
+        exitstatus = 4
     run.lines, run.verdict = lines, verdict_text(judged)
     return exitstatus

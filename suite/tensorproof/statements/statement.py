@@ -9,7 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from tensorproof.errors import UsageError, printable, scrubbed
+from tensorproof.errors import UsageError, printable
+from tensorproof.lines.privacy import scrubbed
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.records import Record, check_key
 from tensorproof.runs.summary import WRONG, excused

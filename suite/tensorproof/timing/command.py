@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
+from rich.markup import escape as without_markup
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from tensorproof.errors import UsageError, shown
+from tensorproof.lines.outputs import require_place
 from tensorproof.processes import interruption
 from tensorproof.runs.progress import duration_text
 from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED
@@ -20,9 +22,16 @@ from tensorproof.timing.session import default_path, run
 from tensorproof.timing.tables import contenders_text, duels_text, timings_text
 
 
+def escape(text: str) -> str:
+    """Text of others as a terminal may show it: no markup, no control characters."""
+    return without_markup(shown(text))
+
+
 def run_with_progress(options: argparse.Namespace) -> TimingRecord:
     """Run with a bar that says how much time is left, on standard error."""
     path = Path(options.record) if options.record else default_path()
+    if options.report:
+        require_place("--report", Path(options.report), [path, *map(Path, options.declarations)], force=options.force)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left"))
     began = time.monotonic()
@@ -32,7 +41,8 @@ def run_with_progress(options: argparse.Namespace) -> TimingRecord:
         def progress(done: int, total: int, text: str) -> None:
             bar.update(task, completed=done, total=total, description=escape(text))
             if not console.is_terminal and total:
-                print(f"[{done}/{total}] {text}{left_text(done, total, time.monotonic() - began)}", file=sys.stderr, flush=True)
+                left = left_text(done, total, time.monotonic() - began)
+                print(shown(f"[{done}/{total}] {text}{left}"), file=sys.stderr, flush=True)
 
         record = run(options, path, progress)
     console.print(f"record: {escape(str(path))}", highlight=False, soft_wrap=True)
@@ -65,7 +75,7 @@ def summary(record: TimingRecord) -> str:
     return "\n".join([*lines, *record.notes])
 
 
-PageWriter = Callable[[Sequence[Any], Path, Sequence[TimingRecord]], None]
+PageWriter = Callable[[Sequence[Any], Path, Sequence[TimingRecord], bool], None]
 """Writes a page of records of conformance and of timings; the front door hands it over, since pages stand above timing."""
 
 
@@ -91,9 +101,9 @@ def _shown(options: argparse.Namespace, record: TimingRecord, write_page: PageWr
         console.print(escape(f"ended early: {early}; the same command with --resume goes on"), highlight=False)
     if options.report:
         try:
-            write_page([], Path(options.report), [record])
-        except OSError as error:
-            console.print(escape(f"report: {options.report} cannot be written: {error.strerror}"), highlight=False)
+            write_page([], Path(options.report), [record], options.force)
+        except UsageError as error:
+            console.print(escape(str(error)), highlight=False)
             return COULD_NOT_GO_ON
         console.print(f"report: {escape(options.report)}")
     if early:

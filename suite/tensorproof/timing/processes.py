@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.errors import UsageError, scrubbed
+from tensorproof.errors import UsageError
+from tensorproof.lines.privacy import scrubbed
 from tensorproof.processes import end_group, end_orphans, own_group, watch
 from tensorproof.timing.resources import environment, on_cores
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from rich.text import Text
 
+from tensorproof.errors import printable
 from tensorproof.timing.results.lines import MAIN_CLOCK
 from tensorproof.timing.results.records import TimingRecord
 
@@ -51,12 +52,12 @@ def _aligned(title: str, head: Sequence[str], groups: Mapping[str, Sequence[Row]
     def line(cells: Sequence[str]) -> str:
         name, *others, last = cells
         numbers = [cell.rjust(width) for cell, width in zip(others, widths, strict=False)]
-        return "  ".join(("", name.ljust(first), *numbers, last)).rstrip()
+        return printable("  ".join(("", name.ljust(first), *numbers, last))).rstrip()
 
     text = Text(f"{title}\n")
     text.append(f"{line(head)}\n", style="bold")
     for name, group in groups.items():
-        text.append(f"{name}\n", style="bold")
+        text.append(f"{printable(name)}\n", style="bold")
         for cells, style in group:
             written = line(cells)
             short = len(cells) > 2 or len(written) <= WIDTH

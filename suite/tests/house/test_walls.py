@@ -19,7 +19,7 @@ FLOORS = [
     ["reference.networks", "reference.models"],
     ["reference.catalogue", "reference.frozen", "reference.manual"],
     # the suite
-    ["suite.errors", "suite.instructions", "suite.processes", "suite.backend"],
+    ["suite.errors", "suite.instructions", "suite.processes", "suite.backend", "suite.lines"],
     ["suite.contract"],
     ["suite.conformance"],
     ["suite.runs"],

@@ -17,6 +17,10 @@ from tensorproof_reference.operation import DTYPES, Operation
 CHECK_TIMEOUT = 120.0
 """Seconds."""
 PYTEST_PLUGIN = "tensorproof.pytest_plugin"
+LARGEST_SEED = 2**53 - 1
+"""Larger numbers are not the same in all readers of JSON."""
+LEAST_BUDGET = 1.0
+"""Seconds within which not even a worker starts."""
 
 
 class Adder(Protocol):
@@ -65,7 +69,9 @@ def add_selection_options(add: Adder) -> None:
         help="where to write the record of the run (NDJSON; default: under .tensorproof)",
     )
     add("--dump", default=None, metavar="DIR", help="write each failing check as arrays (.npz) and a stand-alone script")
+    add("--resume", action="store_true", help="go on with the record of --record, if it exists")
     add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")
+    add("--force", action="store_true", help="let the page replace a file that is no page")
     kept = "keep compiled programs here for later runs (default: where the framework keeps them, if it does)"
     add(COMPILE_CACHE, type=Path, default=None, metavar="DIR", help=kept)
     add(
@@ -196,15 +202,17 @@ def selection_of(
         if dtype not in description.dtypes:
             declared = ", ".join(description.dtypes)
             raise UsageError(f"--dtype: {description.backend} on {description.device} has no {dtype}; it declares {declared}")
-    if options.seed < 0:
-        raise UsageError(f"--seed: expected a number that is not negative, got {options.seed}")
+    if not 0 <= options.seed <= LARGEST_SEED:
+        raise UsageError(f"--seed: expected a number from 0 to {LARGEST_SEED}, got {options.seed}")
     if options.quick and (options.thorough or options.sample):
         other = "--thorough" if options.thorough else "--sample"
         raise UsageError(f"--quick: not together with {other}, which asks for more; leave one of them out")
     for name in ("time_budget", "check_timeout"):
         value = getattr(options, name)
-        if value is not None and not value > 0:
+        if value is not None and not 0 < value < float("inf"):
             raise UsageError(f"--{name.replace('_', '-')}: expected a positive number of seconds, got {value}")
+    if options.time_budget is not None and options.time_budget < LEAST_BUDGET:
+        raise UsageError(f"--time-budget: no check fits into {options.time_budget:g} s; give at least {LEAST_BUDGET:g}")
     known_names("profile", [options.profile], dict.fromkeys(operation.profile for operation in specification.values()))
     return Selection(
         operations=known_names("op", options.op, specification),

@@ -40,6 +40,8 @@ class Plan:
         if not self.cases or (all(case.check == ADAPTER for case in self.cases) and ADAPTER not in self.selection.checks):
             raise UsageError("no check matches all of these options; tensorproof list prints every check there is")
         self.idle = self.declared.idle(everything)
+        self.done: frozenset[str] = frozenset()
+        """The keys of checks that an earlier run made, which this one goes on with."""
         self.order = {case: index for index, case in enumerate(_breadth_first(self.cases) if options.time_budget else self.cases)}
 
 

@@ -4,6 +4,7 @@ It reads requests from its standard input, a JSON object a line, and answers on 
 framework prints goes to standard error. ``python -m tensorproof.timing.worker`` is started by ``processes.WorkerProcess``.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -14,10 +15,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import UndefinedEnvironmentName
+from packaging.requirements import InvalidRequirement, Requirement
+
 import tensorproof
 from tensorproof.backend import Backend, Unsupported
 from tensorproof.conformance.execution import is_out_of_memory
-from tensorproof.contract.backends import load, specification
+from tensorproof.contract.backends import installed, load, specification
 from tensorproof.contract.description import describe
 from tensorproof.errors import UsageError, frames, sentence
 from tensorproof.processes import settle_worker
@@ -44,7 +48,7 @@ class Worker:
 
     def hello(self, backend: str, device: str | None, threads: int, cache: str | None) -> dict[str, Any]:
         """Load a backend and say what it is. An empty name is a worker without one, for the anchor kernel."""
-        answer = {"protocol": PROTOCOL, "tensorproof": tensorproof.__version__, "packages": _packages()}
+        answer = {"protocol": PROTOCOL, "tensorproof": tensorproof.__version__, "packages": _packages(backend)}
         if not backend:
             return answer
         self.backend = load(backend)
@@ -127,8 +131,26 @@ class Worker:
         return kernels.KERNELS[name](**arguments)
 
 
-def _packages() -> dict[str, str]:
-    return {item.metadata["Name"]: item.version for item in importlib.metadata.distributions() if item.metadata["Name"]}
+def _packages(backend: str) -> dict[str, str]:
+    """The versions of a backend's distribution and of all that it requires; what else is installed is nobody's business."""
+    point = installed().get(backend)
+    wanted = [point.dist.name] if point is not None and point.dist is not None else []
+    found: dict[str, str] = {}
+    while wanted:
+        name = wanted.pop()
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except (importlib.metadata.PackageNotFoundError, ValueError):
+            continue
+        if distribution.name in found:
+            continue
+        found[distribution.name] = distribution.version
+        for text in distribution.requires or ():
+            with contextlib.suppress(InvalidRequirement, UndefinedEnvironmentName):
+                requirement = Requirement(text)
+                if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                    wanted.append(requirement.name)
+    return dict(sorted(found.items()))
 
 
 def _status(error: BaseException) -> str:
