@@ -13,11 +13,11 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from types import SimpleNamespace
 
 from faults import ALL
 from faulty import Fault, checks_of
 from noticed import is_large
+from plain_options import OPTIONS
 from small_backend import SPECIFICATION, SmallBackend
 
 from tensorproof.conformance.checks import run_check
@@ -26,7 +26,6 @@ from tensorproof.runs.records import Record
 from tensorproof.runs.run import result_to_record
 
 FILE = Path(__file__).with_name("diagnoses.json")
-OPTIONS = SimpleNamespace(seed=0, instructions=None)
 DTYPE = "float64"
 """What is checked in this dtype, and in the one that a fault is about; where nothing is floating, in the only one."""
 

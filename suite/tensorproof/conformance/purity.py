@@ -125,7 +125,10 @@ def _shared_elsewhere(session: Session, case: Case, gradient: bool, here: Shared
         return []
     run = session.runs.of(session.expectation(case), first_mode, session.expectation(case).arguments.primal_paths)
     arguments = run.native_arguments()
-    results = run.call(arguments, run.native_cotangents() if gradient else None)
+    try:
+        results = run.call(arguments, run.native_cotangents() if gradient else None)
+    except Exception:
+        return []  # a sample that the first mode rejects has nothing to compare with; that mode's own checks tell of it
     there = _shared(run, results, (*arguments[0], *arguments[1]))
     if there is None:
         return []

@@ -44,7 +44,8 @@ COMPARED = {
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """What makes two runs less than comparable, each in words: ``seeds: the inputs differ (0, then 1)``."""
-    return [printable(f"{words} ({old[key]}, then {new[key]})") for key, words in COMPARED.items() if old[key] != new[key]]
+    pairs = ((words, old.get(key), new.get(key)) for key, words in COMPARED.items())
+    return [printable(f"{words} ({was}, then {now})") for words, was, now in pairs if was != now]
 
 
 def require_comparable(old: Record, header: Mapping[str, Any]) -> None:

@@ -2,12 +2,12 @@
 
 import json
 from importlib.resources import files
-from types import SimpleNamespace
 
 import jsonschema
 import numpy as np
 import pytest
 from faulty import Fault, checks_of
+from plain_options import OPTIONS
 from small_backend import SPECIFICATION, SmallBackend, Value, to_dtype
 
 from tensorproof.conformance.checks import run_check
@@ -16,8 +16,6 @@ from tensorproof.contract.description import describe
 from tensorproof.runs.causes.cause import causes_of, causes_text
 from tensorproof.runs.records import Record
 from tensorproof.runs.run import result_to_record
-
-OPTIONS = SimpleNamespace(seed=0, instructions=None)
 
 
 class OtherDtype(SmallBackend):

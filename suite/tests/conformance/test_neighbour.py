@@ -1,18 +1,15 @@
 """Fused operations: a failure says what with, and which part fails alone."""
 
-from types import SimpleNamespace
-
 import pytest
 from faults import ALL
 from faulty import Fault, checks_of, reference
+from plain_options import OPTIONS
 from small_backend import SmallBackend
 
 from tensorproof.conformance.checks import run_check
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.records import Record
 from tensorproof.runs.run import result_to_record
-
-OPTIONS = SimpleNamespace(seed=0, instructions=None)
 
 
 def planted(operation):

@@ -40,7 +40,7 @@ def statuses(record: Path) -> dict[str, int]:
         (["check", "numpy", "--op=relu", "--sample=kink"], "there are: "),
         (["check", "numpy", "--device=cuda:0"], "no device 'cuda:0'; present: cpu"),
         (["check", "numpy", "--shard=3/2"], "--shard: expected I/N"),
-        (["check", "numpy", "--seed=-1"], "--seed: expected a number that is not negative"),
+        (["check", "numpy", "--seed=-1"], "--seed: expected a number from 0"),
         (["check", "numpy", "--time-budget=0"], "--time-budget: expected a positive number"),
         (["check", "numpy", "--profile=core2"], "(did you mean core?)"),
         (["check", "numpy", "--op=relu", "--check=randomness"], "no check matches all of these options"),

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from importlib.resources import files
-from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from faults import ALL
 from faulty import Fault, checks_of, reference, right_vjp
+from plain_options import OPTIONS
 from small_backend import OPERATIONS, SmallBackend
 
 from tensorproof.conformance.checks import run_check
@@ -23,9 +23,6 @@ from tensorproof.runs.records import Record, check_key
 from tensorproof.runs.run import result_to_record
 from tensorproof_reference import trees
 from tensorproof_reference.catalogue import all_operations
-
-OPTIONS = SimpleNamespace(seed=0, instructions=None)
-
 
 DTYPES = ("none", "float64", "float32")
 

@@ -1,18 +1,16 @@
 """Diagnoses: what is said of a planted fault is right, and nothing is said where no known mistake fits, or several do."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from faults import ALL
 from faulty import checks_of
+from plain_options import OPTIONS
 
 from tensorproof.conformance.checks import run_check
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.records import Record
 from tensorproof.runs.run import result_to_record
-
-OPTIONS = SimpleNamespace(seed=0, instructions=None)
 
 EXPECTED = {
     "adadelta-weight_decay_ignored": "weight_decay is ignored",

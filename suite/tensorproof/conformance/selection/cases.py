@@ -10,7 +10,7 @@ from tensorproof.contract.declarations import Declaration, Situation, argument_n
 from tensorproof.contract.description import Description
 from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_reference.networks.evaluation import operations_of, parameter_count
-from tensorproof_reference.operation import SIZES, Operation, Sample, outline_of
+from tensorproof_reference.operation import SIZES, Operation, Sample
 from tensorproof_reference.sample_classes import class_of
 from tensorproof_reference.stream import Stream
 
@@ -96,34 +96,11 @@ def dtypes_of(operation: Operation, sample: Sample, dtypes: Iterable[str]) -> li
 
 
 def spread(samples: Mapping[str, Sample]) -> frozenset[str]:
-    """The names of the samples that a compiler which is paid dearly gets.
-
-    They are the first sample; of each class in ``SPREAD_CLASSES`` the one that meets most keywords and optional arrays which no
-    sample chosen before has; and then samples that meet what is left.
-    """
-    names = {name for sample in samples.values() for name in sample.inputs}
-    offered = {name: _features(sample, names) for name, sample in samples.items() if class_of(sample) != EXPENSIVE}
-    first = next(iter(offered))
-    chosen, left = {first}, set().union(*offered.values()) - offered[first]
-
-    def take(candidates: list[str]) -> None:
-        best = max(candidates, key=lambda name: (len(offered[name] & left), samples[name].gradient, samples[name].required))
-        chosen.add(best)
-        left.difference_update(offered[best])
-
-    for word in SPREAD_CLASSES:
-        of_class = [name for name in offered if class_of(samples[name]) == word]
-        if of_class and word != class_of(samples[first]):
-            take(of_class)
-    while left:
-        take(list(offered))
-    return frozenset(chosen)
-
-
-def _features(sample: Sample, names: Iterable[str]) -> set[str]:
-    """The keywords that a sample gives, and the arrays that it gives and leaves out."""
-    given = {name for name in names if outline_of(sample.inputs).get(name) is not None}
-    return {*sample.keywords, *(f"{name} is {'given' if name in given else 'absent'}" for name in names)}
+    """The names of the first sample of each class in ``SPREAD_CLASSES``."""
+    first: dict[str, str] = {}
+    for sample in samples.values():
+        first.setdefault(class_of(sample), sample.name)
+    return frozenset(first[name] for name in SPREAD_CLASSES if name in first)
 
 
 def _checks(operation: Operation, sample: Sample, dtype: str, is_first: bool, mode: str) -> Iterator[str]:
