@@ -19,12 +19,11 @@ import pytest
 import tensorproof
 from tensorproof.conformance.checks import Judge, Result, run_check
 from tensorproof.conformance.findings import Session
-from tensorproof.conformance.reference_process.client import ReferenceProcess
-from tensorproof.conformance.reference_process.store import default_folder
-from tensorproof.conformance.selection.cases import Case, samples_of, seconds_for
+from tensorproof.conformance.reference_process.client import reference_process, require_cache
+from tensorproof.conformance.selection.cases import Case, seconds_for
 from tensorproof.conformance.selection.options import add_selection_options, command_for
 from tensorproof.conformance.selection.plan import Plan
-from tensorproof.contract.backends import load, specification
+from tensorproof.contract.backends import load
 from tensorproof.contract.compile_cache import programs_folder
 from tensorproof.contract.description import describe, describe_apart, switches_for
 from tensorproof.errors import UsageError
@@ -143,12 +142,14 @@ def _configure(config: pytest.Config) -> None:
         os.environ.update(switches_for(option.backend, option.instructions, modules))
     apart = bool(getattr(option, "numprocesses", None)) and not is_worker
     if apart:
+        require_cache(option)
         plan = Plan(option, describe_apart(option.backend, option.device, modules))
     else:
         with warnings.catch_warnings():
             # Other people's frameworks may warn as they please; that is no failure of conformance.
             warnings.simplefilter("ignore")
-            source = _reference(config)
+            source = reference_process(option)
+            config.add_cleanup(source.close)
             backend = load(option.backend)
             plan = Plan(option, describe(backend, option.device))
             if option.compile_cache is not None:
@@ -170,16 +171,6 @@ def _configure(config: pytest.Config) -> None:
         config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="tensorproof_", ignore_cleanup_errors=True)
         config.add_cleanup(config.stash[FOLDER].cleanup)
         config.pluginmanager.register(TerminalPlugin(config, config.stash[RUN]), "tensorproof terminal")
-
-
-def _reference(config: pytest.Config) -> ReferenceProcess:
-    """The source of expectations. It is made, as all samples are, before a plugin is imported that could change NumPy."""
-    option = config.option
-    for operation in specification().values():
-        samples_of(operation, option.seed)
-    source = ReferenceProcess(None if option.no_reference_cache else option.reference_cache or default_folder())
-    config.add_cleanup(source.close)
-    return source
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Implementation, Native, Unsupported, ValueAndVjp, hookimpl
+from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl, require_x86
 from tensorproof.contract.models import implementation_of
-from tensorproof.instructions import X86, of_xla, xla_flags
+from tensorproof.instructions import of_xla, xla_flags
 from tensorproof_jax import (
     attention,
     data,
@@ -102,8 +102,7 @@ class JaxBackend(Backend):
 
     def instruction_switches(self, level: str) -> Mapping[str, str]:
         """XLA's flag. It does not reach Eigen's products and XNNPACK, which XLA calls."""
-        if level not in X86:
-            raise Unsupported("it has switches for the sets of x86-64 only")
+        require_x86(level)
         return {"XLA_FLAGS": xla_flags(level, os.environ.get("XLA_FLAGS", ""))}
 
     def defaults(self) -> Mapping[str, Mapping[str, object]]:

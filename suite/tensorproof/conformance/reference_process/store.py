@@ -48,8 +48,11 @@ class Store:
             self.path.touch()  # when it was last used
 
     def _give_up(self, error: Exception) -> None:
-        self.problem = f"expectations are not kept: {type(error).__name__}: {getattr(error, 'strerror', None) or error}"
+        self.problem = getattr(error, "strerror", None) or str(error)
         self.close()
+        if type(error) is sqlite3.DatabaseError:  # it is damaged, and not merely locked or full: the next run begins it anew
+            with contextlib.suppress(OSError):
+                self.path.unlink()
 
     def get(self, key: str) -> bytes | None:
         """The bytes of a key; ``None`` if there are none, or others than were kept."""
