@@ -1,6 +1,6 @@
 """Draw what a command printed, as a terminal shows it: ``… | python docs/draw_terminal.py TITLE FILE.png``.
 
-``docs/failing_case.png`` is what PyTorch's softplus gives without the plugin's declaration of it. It needs the extra ``charts``.
+``docs/failing_case.png`` is what PyTorch's softplus gives without the plugin's declaration of it. It needs vl-convert-python.
 """
 
 import re

@@ -4,6 +4,7 @@ An operation is one file: a plain function (the specification), its vector-Jacob
 backend is judged. The record at the end of the file names them together; nothing happens at import.
 """
 
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -20,6 +21,38 @@ SIZES = ("S", "M", "L")
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 """The floating dtypes that a backend may be held to, from the most precise to the least."""
+
+
+class Drawn(Mapping[str, Tree]):
+    """Inputs that are drawn when they are first read: long ones take time and memory, and a run reads few of them.
+
+    ``outline`` has their structure, with other arrays; it tells which are given before any is drawn.
+    """
+
+    def __init__(self, draw: Callable[[], Mapping[str, Tree]], outline: Mapping[str, Tree]) -> None:
+        self._draw = draw
+        self.outline = outline
+
+    @functools.cached_property
+    def _drawn(self) -> dict[str, Tree]:
+        return dict(self._draw())
+
+    def __getitem__(self, name: str) -> Tree:
+        return self._drawn[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.outline)
+
+    def __len__(self) -> int:
+        return len(self.outline)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (self._drawn,)
+
+
+def outline_of(inputs: Mapping[str, Tree]) -> Mapping[str, Tree]:
+    """The inputs, or for those that were not drawn yet something of their structure."""
+    return inputs.outline if isinstance(inputs, Drawn) else inputs
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

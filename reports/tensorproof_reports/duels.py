@@ -95,6 +95,13 @@ class Duel:
         return units.ratio(self.ratio) + interval
 
     @property
+    def factor_text(self) -> str:
+        """By what factor the contender is faster or slower; nothing if it is neither."""
+        if self.ratio is None or self.verdict not in ("faster", "slower"):
+            return ""
+        return f" {units.ratio(1.0 / self.ratio if self.verdict == 'faster' else self.ratio)}×"
+
+    @property
     def title(self) -> str:
         """What a reader should know beyond the cells."""
         parts = [self.doubt] if self.doubt else []

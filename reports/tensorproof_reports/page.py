@@ -1,191 +1,95 @@
-"""One self-contained HTML page of one or more runs: verdicts, counts, the matrix, and what is not as it should be."""
+"""One self-contained HTML page of one or more runs: an overview that needs no script, and every check on demand."""
 
 import functools
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import markupsafe
 
 from tensorproof.conformance.checks import STATUSES
 from tensorproof.errors import UsageError
-from tensorproof.runs.causes.cause import causes_of, consequences_text
+from tensorproof.lines.outputs import write_page_text
 from tensorproof.runs.records import Record
-from tensorproof.runs.summary import WRONG, left_out_text, verdict, verdict_text
-from tensorproof.runs.verified import instructions_of, lines_about_instructions
-from tensorproof_reports import duels, fields
+from tensorproof_reports import assets, duels, fields, units
 from tensorproof_reports import timings as timing_rows
+from tensorproof_reports.conformance import differences, statuses
+from tensorproof_reports.conformance.accuracy import scores
+from tensorproof_reports.conformance.matrix import matrix_of
+from tensorproof_reports.conformance.operations import GROUPS, described
+from tensorproof_reports.conformance.runs import Earlier, Run, runs_of
+from tensorproof_reports.history import History
+from tensorproof_reports.payload import data_of, details_of, packed
 from tensorproof_reports.timing_page import TimingRecord, sections
 
-SYMBOLS = {
-    "passed": "✓",
-    "failed": "✗",
-    "unsupported": "–",
-    "known_failure": "△",
-    "not_meaningful": "≈",
-    "error": "!",
-    "crashed": "†",
-    "timed_out": "…",
-    "out_of_memory": "▪",
-    "fell_back": "↩",
-    "not_run": "·",
-}
-"""A symbol beside every colour."""
+SMALL, LARGE = (18_000, 1_950_000), (200_000, 7_900_000)
+"""Checks on a page, and the bytes that it may have; between them and beyond, in proportion."""
 
-MEANINGS = {
-    "passed": "within the error bars",
-    "failed": "a wrong value",
-    "unsupported": "the backend says that it lacks this, and why",
-    "known_failure": "a wrong value that is declared and explained",
-    "not_meaningful": "rounding swamps the result in this dtype; proves nothing",
-    "error": "an exception",
-    "crashed": "the process ended",
-    "timed_out": "did not end in time",
-    "out_of_memory": "memory ran out",
-    "fell_back": "computed on another device than asked",
-    "not_run": "planned, but not run",
-}
+LEAST_DETAILS = 40_000
+"""Bytes of details that a page has in any case: the first of each cause."""
 
-SEVERITY = (
-    *("crashed", "timed_out", "out_of_memory", "failed", "error", "fell_back", "known_failure", "not_run", "not_meaningful"),
-    *("unsupported", "passed"),
-)
-"""From the status that a cell shows first to the one that it shows only if there is no other."""
+DETAILS_MARK = "<!--details-->"
+"""Where the details go, once it is known how much room the rest leaves."""
+
+SHOWN_CAUSES = 250
+"""Causes of a run that are shown whole; of the others, a line."""
 
 
-@dataclass
-class Cell:
-    """One cell of the matrix: an operation in a mode of a backend."""
+def _room(checks: int) -> int:
+    """The bytes that a page of so many checks may have.
 
-    counts: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def status(self) -> str:
-        """The gravest status in the cell."""
-        return next((status for status in SEVERITY if self.counts[status]), "not_run")
-
-    @property
-    def text(self) -> str:
-        """``24/25``: passed of all that was asked."""
-        return f"{self.counts['passed']}/{self.counts.total()}"
-
-    @property
-    def title(self) -> str:
-        """All counts in words."""
-        return ", ".join(f"{self.counts[status]} {status.replace('_', ' ')}" for status in STATUSES if self.counts[status])
+    >>> _room(10), _room(18_000), _room(200_000)
+    (1950000, 1950000, 7900000)
+    """
+    (few, least), (many, most) = SMALL, LARGE
+    return least if checks <= few else round(least + (most - least) * (checks - few) / (many - few))
 
 
-@dataclass
-class Column:
-    """One backend on one device in one mode."""
-
-    run: int
-    backend: str
-    device: str
-    mode: str
-
-
-KINDS = {"forward": "forward", "gradient": "gradient", "subset": "gradient"}
-"""Which checks a matrix row counts where; the others are ``other``."""
-
-
-def _runs(records: Sequence[Record]) -> list[dict[str, Any]]:
-    runs = []
-    for record in records:
-        counts = Counter(check["status"] for check in record.checks)
-        counts["not_run"] += max(0, int(record.header["planned"]) - len(record.checks))
-        judged = verdict(record)
-        runs.append(
-            {
-                "name": record.name,
-                "header": record.header,
-                "counts": counts,
-                "total": counts.total(),
-                "verdict": judged,
-                "verdict_text": verdict_text(judged),
-                "complete": record.complete,
-                "notes": record.notes,
-                "left_out": left_out_text(record),
-                "instructions": instructions_of(record),
-                "about_instructions": lines_about_instructions(record),
-            }
-        )
-    return runs
-
-
-def _matrix(records: Sequence[Record]) -> tuple[list[Column], dict[str, dict[str, list[Cell | None]]]]:
-    columns: list[Column] = []
-    cells: dict[str, dict[tuple[str, int], Cell]] = defaultdict(lambda: defaultdict(Cell))
-    index: dict[tuple[int, str], int] = {}
-    for run, record in enumerate(records):
-        for check in record.checks:
-            if check["mode"] == "none":
-                continue
-            key = (run, check["mode"])
-            if key not in index:
-                index[key] = len(columns)
-                columns.append(Column(run, record.header["backend"], record.header["device"], check["mode"]))
-            kind = KINDS.get(check["check"], "other")
-            cells[check["operation"]][kind, index[key]].counts[check["status"]] += 1
-    rows: dict[str, dict[str, list[Cell | None]]] = {}
-    for operation in sorted(cells):
-        rows[operation] = {
-            kind: [cells[operation].get((kind, position)) for position in range(len(columns))]
-            for kind in ("forward", "gradient", "other")
-        }
-    return columns, rows
-
-
-def _worst_z(check: Mapping[str, Any]) -> str:
-    values = [item.get("largest_z") for item in check.get("findings", [])]
-    numbers = [value for value in values if isinstance(value, int | float)]
-    return f"{max(numbers):.3g}" if numbers else ""
-
-
-def _cases(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """What went wrong, run by run, the gravest first."""
-    found = [
-        {**check, "backend": record.header["backend"], "worst_z": _worst_z(check)}
-        for record in records
-        for check in record.checks
-        if check["status"] in WRONG or check.get("stale")
-    ]
-    return sorted(found, key=lambda check: SEVERITY.index(check["status"]) if check["status"] in SEVERITY else -1)
-
-
-def _causes(records: Sequence[Record]) -> list[dict[str, Any]]:
+def _causes(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """The causes, run by run; known failures last."""
     found = [
-        {**cause, "backend": record.header["backend"], "anchor": f"cause-{run}-{number}", "so_also": consequences_text(cause)}
-        for run, record in enumerate(records)
-        for number, cause in enumerate(causes_of(record))
+        {**cause, "run": run.key, "brief": number >= SHOWN_CAUSES} for run in runs for number, cause in enumerate(run.causes)
     ]
     return sorted(found, key=lambda cause: bool(cause["known"]))
 
 
-def _unsupported(records: Sequence[Record]) -> dict[str, list[tuple[str, str, int]]]:
-    """Reasons of what is unsupported, by backend: (operation, reason, number of checks)."""
-    found: dict[str, list[tuple[str, str, int]]] = {}
-    for record in records:
-        counts: Counter[tuple[str, str]] = Counter(
-            (check["operation"], check["message"]) for check in record.checks if check["status"] == "unsupported"
-        )
-        rows = [(operation, reason, count) for (operation, reason), count in sorted(counts.items())]
-        found.setdefault(f"{record.header['backend']} on {record.header['device']}", []).extend(rows)
+def _idle(runs: Sequence[Run]) -> list[tuple[str, str]]:
+    """Declarations that match no check, by run."""
+    found = []
+    for run in runs:
+        idle = [fields.clipped(str(source)) for source in fields.sequence(run.header, "idle_declarations")]
+        found += [(run.key, f"{source} matches no check") for source in idle]
     return found
 
 
-def _made_by(records: Sequence[Record], timings: Sequence[TimingRecord]) -> dict[str, str]:
-    """Version of the suite and of the specification, by the first record."""
-    headers = [*(record.header for record in records), *(record.header for record in timings)]
-    return {name: fields.text(headers[0], name) if headers else "" for name in ("tensorproof", "specification")}
+def _unsupported(runs: Sequence[Run]) -> dict[str, list[tuple[str, str, int]]]:
+    """Reasons of what is unsupported, by run: (operation, reason, number of checks)."""
+    found = {}
+    for run in runs:
+        rows = run.rows
+        counts = Counter(
+            (operation, note)
+            for operation, note, status in zip(rows.operation, rows.note, rows.status, strict=True)
+            if status == "unsupported"
+        )
+        found[run.key] = [(operation, reason, count) for (operation, reason), count in sorted(counts.items())]
+    return found
 
 
-def _subjects(records: Sequence[Record], timings: Sequence[TimingRecord]) -> list[str]:
+def _made_by(headers: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
+    """Version of the suite and of the specification, by the first record: its name and header."""
+    if not headers:
+        return {"tensorproof": "", "specification": ""}
+    name, header = headers[0]
+    with fields.part_of(name, "its header"):
+        return {field: fields.text(header, field) for field in ("tensorproof", "specification")}
+
+
+def _subjects(runs: Sequence[Run], timings: Sequence[TimingRecord]) -> list[str]:
     """The backends that the page is about."""
-    names = [record.header["backend"] for record in records]
+    names = [run.backend for run in runs]
     for timed in timings:
         with fields.part_of(timed.name, "its header"):
             names += [fields.text(entry, "backend", 60) for entry in fields.sequence(timed.header, "contenders")[:64]]
@@ -204,52 +108,88 @@ def _environment() -> jinja2.Environment:
     )
 
 
-def page(records: Sequence[Record], timings: Sequence[TimingRecord] = ()) -> str:
+def no_earlier_run(record: Record) -> None:
+    """No run is compared with an earlier one."""
+
+
+def page(
+    records: Iterable[Record],
+    timings: Sequence[TimingRecord] = (),
+    earlier: Earlier = no_earlier_run,
+    history: History | None = None,
+) -> str:
     """The page as text. Everything that comes from a record is escaped.
 
+    Args:
+        records: of conformance; each is let go before the next one is asked for, so they may be read one by one.
+        timings: records of timings.
+        earlier: finds the run that each of the records is compared with.
+        history: the nights, if the page tells of them.
+
     Raises:
-        UsageError: something in a record of timings is of a wrong type.
+        UsageError: something in a record is of a wrong type.
     """
-    columns, rows = _matrix(records)
-    timing_sections, no_charts = sections(timings)
-    return (
-        _environment()
-        .get_template("page.html")
-        .render(
-            runs=_runs(records),
-            columns=columns,
-            rows=rows,
-            causes=_causes(records),
-            cases=_cases(records),
-            unsupported=_unsupported(records),
-            statuses=STATUSES,
-            symbols=SYMBOLS,
-            meanings=MEANINGS,
-            subjects=_subjects(records, timings),
-            made_by=_made_by(records, timings),
-            timing_sections=timing_sections,
-            no_charts=no_charts,
-            timing_columns=timing_rows.COLUMNS,
-            timing_statuses=timing_rows.STATUSES,
-            verdicts=duels.VERDICTS,
-            verdict_meanings=duels.VERDICT_MEANINGS,
-        )
-    )
+    runs = runs_of(records, earlier)
+    operations = described(name for run in runs for name in run.rows.operation)
+    columns, groups = matrix_of(runs, operations)
+    timing_sections = sections(timings)
+    data = packed(data_of(runs, operations)) if runs else ""
+    told: dict[str, Any] = {
+        "runs": runs,
+        "columns": columns,
+        "groups": groups,
+        "group_titles": GROUPS,
+        "causes": _causes(runs),
+        "idle": _idle(runs),
+        "scores": scores(runs),
+        "differences": len(runs) > 0,
+        "conventions": differences.conventions(runs),
+        "defaults": differences.defaults(runs),
+        "known": [{**cause, "run": run.key} for run in runs for cause in run.causes if cause["known"]],
+        "units": units,
+        "unsupported": _unsupported(runs),
+        "statuses": STATUSES,
+        "symbols": statuses.SYMBOLS,
+        "meanings": statuses.MEANINGS,
+        "subjects": _subjects(runs, timings),
+        "made_by": _made_by([*((run.key, run.header) for run in runs), *((record.name, record.header) for record in timings)]),
+        "history": history,
+        "history_data": packed(history.data) if history else "",
+        "timing_sections": timing_sections,
+        "timing_data": packed([section.chart_data for section in timing_sections]) if timings else "",
+        "timing_columns": timing_rows.COLUMNS,
+        "trust_column": timing_rows.TRUST,
+        "timing_statuses": timing_rows.STATUSES,
+        "verdicts": duels.VERDICTS,
+        "verdict_meanings": duels.VERDICT_MEANINGS,
+        "policy": assets.policy(),
+        "style": markupsafe.Markup(assets.style()),
+        "script": markupsafe.Markup(assets.script()),
+        "data": data,
+    }
+    text = _environment().get_template("page.html").render(**told)
+    room = max(LEAST_DETAILS, _room(sum(len(run.rows) for run in runs)) - len(text.encode("utf-8", "replace")))
+    details = _environment().get_template("details.html").render(details=details_of(runs, room))
+    # Nothing of a record can hold this mark, since what records supply is escaped.
+    return text.replace(DETAILS_MARK, details)
 
 
-def write_page(records: Sequence[Record], path: Path, timings: Sequence[TimingRecord] = ()) -> None:
-    """Write the page of some runs of checks, of timings, or of both.
+def write_page(
+    records: Iterable[Record],
+    path: Path,
+    timings: Sequence[TimingRecord] = (),
+    earlier: Earlier = no_earlier_run,
+    history: History | None = None,
+    *,
+    force: bool = False,
+) -> None:
+    """Write the page of some runs of checks, of timings, or of both, whole or not at all (see ``page``).
 
     Raises:
-        UsageError: the file cannot be written, or a record lacks what a page needs.
+        UsageError: the file cannot be written or is no page (unless ``force``), or a record lacks what a page needs.
     """
     try:
-        text = page(records, timings)
+        text = page(records, timings, earlier, history)
     except (*fields.MALFORMED, jinja2.UndefinedError) as error:
-        names = ", ".join(name or "this run" for name in [*(run.name for run in records), *(run.name for run in timings)])
-        raise UsageError(f"a record of {names} is malformed: {type(error).__name__}: {error}") from error
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise UsageError(f"the page {path.name} cannot be written: {error.strerror}") from None
+        raise UsageError(f"a record is malformed: {type(error).__name__}: {error}") from error
+    write_page_text("report", path, text, force=force)

@@ -5,15 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from tensorproof_reports import charts, duels, fields, timings, units
+from tensorproof_reports import duels, fields, timings, units
 from tensorproof_reports.break_even import with_break_even
-from tensorproof_reports.charts import Chart, Point
 from tensorproof_reports.duels import Duel, Place
 from tensorproof_reports.fields import Line
+from tensorproof_reports.timing_data import Compiled, Standing, compiled_against_eager, points_of, roofs_of, standings
 from tensorproof_reports.timings import Row
-
-DETAILS_BUDGET = 350_000
-"""Characters that the details of all rows may take, so that a page stays under 2 MB at 1,656 series."""
 
 LAUNCHES_FOR_SMALL_DIFFERENCES = 3
 """Launches of the same code stray from each other by up to 3 %: with fewer of them no smaller difference is claimed."""
@@ -73,9 +70,10 @@ class Section:
     warnings: list[str]
     groups: list[tuple[Place, list[Row]]]
     duel_groups: list[tuple[Place, list[Duel]]]
-    without_details: int
-    accuracy: Chart | None
-    duel_charts: list[Chart]
+    standings: list[Standing]
+    compiled: list[Compiled]
+    chart_data: dict[str, Any]
+    """What the page draws its charts from."""
 
     @property
     def duel_count(self) -> int:
@@ -132,6 +130,8 @@ def _versions(header: Line) -> list[tuple[str, str]]:
         parts += [f"{name}: {value or 'none'}" for name, value in fields.words(backend, "arithmetic").items()]
         if "instructions" in backend:
             parts.append(f"instruction set {fields.text(backend, 'instructions', 80)}")
+        if "place" in backend:
+            parts.append(f"from {fields.text(backend, 'place', 40)}")
         found.append((f"{fields.text(backend, 'label', 60)} on {fields.text(backend, 'device', 40)}", ", ".join(parts)))
     return found
 
@@ -190,17 +190,7 @@ def _facts(record: TimingRecord, rows: Sequence[Row], planned: int) -> list[tupl
     return [(name, text) for name, text in facts if text]
 
 
-def _points(rows: Sequence[Row], ratios: dict[tuple[Place, str, str], float]) -> tuple[list[Point], str]:
-    """Series with an error and a time: as a ratio to the reference contender where there are duels, else in µs."""
-    points = []
-    for row in rows:
-        speed = ratios.get((row.place, row.contender, row.clock)) if ratios else (row.median_ns or 0.0) / 1e3
-        if row.measured and row.bars is not None and speed is not None:
-            points.append(Point(row.contender, row.bars, speed, row.trusted))
-    return points, "time / time of the reference contender" if ratios else "median time, µs"
-
-
-def section(record: TimingRecord, details_budget: int, draw: bool) -> Section:
+def section(record: TimingRecord) -> Section:
     """What the page shows of one record.
 
     Raises:
@@ -221,27 +211,26 @@ def section(record: TimingRecord, details_budget: int, draw: bool) -> Section:
         started = fields.text(record.header, "started", 40)
     groups = duels.grouped(found)
     ordered = [duel for _, group in groups for duel in group]
-    judged = timings.within_budget(with_break_even(timings.with_verdicts(rows, ordered)), details_budget)
-    points, speed_title = _points(rows, timings.ratios_by_row(ordered))
+    judged = timings.explained(with_break_even(timings.with_verdicts(rows, ordered)))
+    with fields.part_of(record.name, "a timing, or the limits of the machine,"):
+        drawn: dict[str, Any] = {"points": points_of(rows, record.timings, ordered), "roofs": roofs_of(record.limits)}
+        families = {row.place: fields.text(line, "family", 40) for row, line in zip(rows, record.timings, strict=True)}
+    shown_groups = timings.grouped(judged)
+    whole = {(row.place, row.contender): row.details for row in rows}
+    drawn["details"] = [whole[row.place, row.contender] for _, group in shown_groups for row in group]
     return Section(
         record.name,
         started,
         facts,
         warnings,
-        timings.grouped(judged),
+        shown_groups,
         groups,
-        sum(bool(row.details) for row in rows) - sum(bool(row.details) for row in judged),
-        charts.accuracy_chart(points, speed_title) if draw else None,
-        charts.duel_charts(ordered) if draw else [],
+        standings(ordered, families),
+        compiled_against_eager(rows),
+        drawn,
     )
 
 
-def sections(records: Sequence[TimingRecord]) -> tuple[list[Section], str]:
-    """All records, and why there are no charts (empty if there are)."""
-    draw = charts.available()
-    budget = DETAILS_BUDGET // max(1, len(records))
-    # Charts are large: those of the first two records are drawn.
-    found = [section(record, budget, draw and number < 2) for number, record in enumerate(records)]
-    if not draw:
-        return found, charts.UNAVAILABLE
-    return found, "Charts are drawn of the first two records only, to keep the page small." if len(records) > 2 else ""
+def sections(records: Sequence[TimingRecord]) -> list[Section]:
+    """All records."""
+    return [section(record) for record in records]

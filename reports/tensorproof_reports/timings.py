@@ -35,8 +35,10 @@ BREAK_EVEN = "calls to break even"
 
 COLUMNS = (
     ("median [95 % interval]", "the median over all rounds and launches, and the interval of that median"),
+    ("verdict", "against the reference contender in the same rounds: how many times as fast, or as slow"),
+    ("error in bars", "distance of the very output that was timed from the reference"),
+    ("trust", "whether the checks of the measurement passed; opens to all that was recorded"),
     ("clock", "throughput: many calls, one wait. Latency: one call, until its result is ready"),
-    ("verdict", "against the reference contender in the same rounds"),
     ("GFLOP/s", "floating-point operations by formula, over the median"),
     ("GB/s", "least bytes by formula, over the median"),
     ("% of roof", "of the measured limit that binds: arithmetic or memory"),
@@ -44,10 +46,11 @@ COLUMNS = (
     ("compile warm", "the same with what compilers keep on disk"),
     (BREAK_EVEN, "after how many calls compiling has taken less time than calling eagerly"),
     ("peak memory", "in a pass of its own"),
-    ("error in bars", "distance of the very output that was timed from the reference"),
-    ("trust", "whether the checks of the measurement passed; opens to all that was recorded"),
 )
-"""Columns of numbers: title and meaning."""
+"""Columns of numbers: title and meaning. What a time is worth stands beside it."""
+
+VERDICT, TRUST = 1, 3
+"""Where these are among the columns."""
 
 
 @dataclass(frozen=True)
@@ -212,7 +215,7 @@ def _time(measured: Line, trusted: bool) -> Cell:
     text = units.duration_with_interval(median, low, high)
     if low is not None and high is not None and not low <= median <= high:
         return Cell(f"⚠ {text}", "the median lies outside its interval", "failed")
-    return Cell(text if trusted else f"⚠ {text}", "" if trusted else "not trusted: see the last column")
+    return Cell(text if trusted else f"⚠ {text}", "" if trusted else "not trusted: see trust")
 
 
 def _clock_details(clock: Line, shown: bool) -> str:
@@ -274,14 +277,14 @@ def row_of(line: Line) -> Row:
     trusted = not trust.failed
     cells = (
         _time(measured, trusted),
-        Cell(clock) if clock else missing("no clock was recorded"),
         missing("no duel in the record"),
+        _error(line),
+        trust.cell,
+        Cell(clock) if clock else missing("no clock was recorded"),
         *_rates(line),
         *_compilations(line),
         missing("nothing is compiled"),
         _memory(line),
-        _error(line),
-        trust.cell,
     )
     totals = {name: fields.positive(phases, "total_ns") for name, phases in _phases(line).items()}
     cold_ns = totals.get("cold")
@@ -317,14 +320,16 @@ def with_verdicts(rows: list[Row], duels: list[Duel]) -> list[Row]:
             symbol, word = VERDICTS[duel.verdict]
             mark = " ⚠" if duel.untrusted or duel.doubt else ""
             doubts = [f"not trusted: {', '.join(duel.untrusted)}"] if duel.untrusted else []
-            title = "; ".join([f"against {duel.reference}", *doubts, *([duel.doubt] if duel.doubt else [])])
-            cell = Cell(f"{symbol} {word} {units.ratio(duel.ratio)}×{mark}", title, f"duel-{duel.verdict}")
+            doubts += [duel.doubt] if duel.doubt else []
+            # The row of the reference contender stands in the same group, and says so.
+            title = "; ".join([f"against {duel.reference}", *doubts]) if doubts else ""
+            cell = Cell(f"{symbol} {word}{duel.factor_text}{mark}", title, f"duel-{duel.verdict}")
         elif row.measured and key in references:
             cell = Cell("reference", "the others are compared with it")
         else:
             judged.append(row)
             continue
-        judged.append(replace(row, cells=(*row.cells[:2], cell, *row.cells[3:])))
+        judged.append(replace(row, cells=(*row.cells[:VERDICT], cell, *row.cells[VERDICT + 1 :])))
     return judged
 
 
@@ -336,26 +341,9 @@ def grouped(rows: list[Row]) -> list[tuple[Place, list[Row]]]:
     return list(groups.items())
 
 
-def within_budget(rows: list[Row], characters: int) -> list[Row]:
-    """The rows with details as long as there is room: first those that are not as they should be, then the others in order.
-
-    ``characters`` is what the details may take on the page, mark-up included.
-    """
-    kept: set[int] = set()
-    wrong_first = sorted(range(len(rows)), key=lambda index: rows[index].measured and rows[index].trusted)
-    for index in wrong_first:
-        characters -= 60 + sum(len(name) + len(text) + 24 for name, text in rows[index].details)
-        if characters < 0:
-            break
-        kept.add(index)
-    return [row if index in kept else replace(row, details=()) for index, row in enumerate(rows)]
-
-
-def ratios_by_row(duels: list[Duel]) -> dict[tuple[Place, str, str], float]:
-    """Time over that of the reference contender, by place, contender and clock; 1 for the reference contenders themselves."""
-    found: dict[tuple[Place, str, str], float] = {}
-    for duel in duels:
-        if duel.ratio is not None:
-            found.setdefault((duel.place, duel.contender, duel.clock), duel.ratio)
-            found.setdefault((duel.place, duel.reference, duel.clock), 1.0)
-    return found
+def explained(rows: list[Row]) -> list[Row]:
+    """The rows with those details only that say what is not trusted; the others are drawn when they are asked for."""
+    return [
+        replace(row, details=tuple((name, text) for name, text in row.details if row.measured and text[:1] in "✗○"))
+        for row in rows
+    ]

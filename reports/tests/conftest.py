@@ -1,12 +1,17 @@
 """Synthetic records of timings, of any size, the same each time."""
 
+import base64
+import gzip
+import json
 import random
+import re
 from dataclasses import dataclass, field
+from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
-from tensorproof_reports import charts
+from tensorproof_reports import assets
 
 CONTENDERS = ("torch eager", "torch compile", "jax jit", "tensorflow eager", "tensorflow function", "new torch eager")
 OPERATIONS = (
@@ -248,7 +253,58 @@ def make_fixture() -> Any:
     return Make
 
 
+class Foreign(HTMLParser):
+    """Collects what of a page may run or load and is not the page's own."""
+
+    LOADING = ("iframe", "object", "embed", "link", "base", "audio", "video", "source", "applet", "frame", "form action")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self._script: dict[str, str | None] | None = None
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Look at an element and its attributes."""
+        if tag in self.LOADING:
+            self.found.append(tag)
+        for name, value in attrs:
+            if name.startswith("on") or (name in ("src", "href", "action") and not (value or "").startswith("#")):
+                self.found.append(f"{tag} {name}={value}")
+        self._script = dict(attrs) if tag == "script" else None
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave a script."""
+        self._script = None
+
+    def handle_data(self, data: str) -> None:
+        """Look at the text of a script."""
+        if self._script == {} and data != assets.script():
+            self.found.append(data)
+        if self._script and (self._script["type"] != "application/octet-stream" or not re.fullmatch(r"[A-Za-z0-9+/=]*", data)):
+            self.found.append(data)
+
+
 @pytest.fixture
-def without_charts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Drawing takes a second, and most tests look at tables."""
-    monkeypatch.setattr(charts, "available", lambda: False)
+def foreign() -> Any:
+    """What of a page may run or load and is not the page's own."""
+
+    def found(text: str) -> list[str]:
+        parser = Foreign()
+        parser.feed(text)
+        parser.close()
+        return parser.found
+
+    return found
+
+
+@pytest.fixture
+def held() -> Any:
+    """What a page holds compressed: its data (of checks, else of timings), and the details by number of the check."""
+
+    def found(text: str) -> tuple[dict[str, Any], dict[int, Any]]:
+        blocks = dict(re.findall(r'<script type="application/octet-stream" id="([a-z]+)-data">([^<]*)</script>', text))
+        plain = {name: gzip.decompress(base64.b64decode(block)).decode() for name, block in blocks.items()}
+        lines = [json.loads(line) for line in plain["details"].splitlines()]
+        return json.loads(plain.get("rows") or plain["timings"]), {line["n"]: line["d"] for line in lines}
+
+    return found

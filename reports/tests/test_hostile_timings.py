@@ -10,13 +10,12 @@ from tensorproof_reports.page import page, write_page
 SCRIPT = "<script>alert(1)</script>"
 
 
-@pytest.mark.usefixtures("without_charts")
 class TestHostileRecords:
     @pytest.mark.parametrize("name", ["contender", "operation", "direction", "dtype", "workload", "message", "command", "source"])
     @pytest.mark.parametrize("status", ["measured", "error"])
-    def test_what_a_series_says_is_escaped(self, make, name, status):
+    def test_what_a_series_says_is_escaped(self, make, name, status, foreign):
         text = page([], [make.record([make.timing(**{"status": status, name: SCRIPT})])])
-        assert "<script" not in text
+        assert foreign(text) == []
 
     @pytest.mark.parametrize(
         "part",
@@ -28,19 +27,19 @@ class TestHostileRecords:
             pytest.param({"rates": {"roof": SCRIPT, "roof_share": 0.5}}, id="roof"),
         ],
     )
-    def test_what_its_parts_say_is_escaped(self, make, part):
+    def test_what_its_parts_say_is_escaped(self, make, part, foreign):
         text = page([], [make.record([make.timing(**part)])])
-        assert "<script" not in text
+        assert foreign(text) == []
         assert "&lt;script" in text
 
     @pytest.mark.parametrize(
         "name",
         ["tensorproof", "specification", "started"],
     )
-    def test_what_the_header_says_is_escaped(self, make, name):
-        assert "<script" not in page([], [make.record([make.timing()], **{name: SCRIPT})])
+    def test_what_the_header_says_is_escaped(self, make, name, foreign):
+        assert foreign(page([], [make.record([make.timing()], **{name: SCRIPT})])) == []
 
-    def test_versions_machine_notes_and_name_are_escaped(self, make):
+    def test_versions_machine_notes_and_name_are_escaped(self, make, foreign):
         record = make.record([make.timing()], notes=[SCRIPT], machine={"processor": SCRIPT})
         record.header["backends"][0] = {
             "label": SCRIPT,
@@ -49,13 +48,14 @@ class TestHostileRecords:
             "arithmetic": {SCRIPT: SCRIPT},
         }
         record.name = SCRIPT
-        assert "<script" not in page([], [record])
+        assert foreign(page([], [record])) == []
 
     def test_endless_texts_are_cut(self, make):
         endless = "x" * 1_000_000
         line = make.timing(endless, endless, message=endless, command=endless, clocks={endless: {"median_ns": 1.0}})
         line["trust"][endless] = {"ok": False, "value": 1, "message": endless}
-        assert len(page([], [make.record([line], [make.duel(endless, endless)], notes=[endless])])) < 40_000
+        usual = len(page([], [make.record([make.timing()])]))
+        assert len(page([], [make.record([line], [make.duel(endless, endless)], notes=[endless])])) - usual < 30_000
 
     @pytest.mark.parametrize(
         "odd", [pytest.param("a\x00b", id="nul"), pytest.param("a\ud800b", id="surrogate"), pytest.param("a‮b", id="direction")]

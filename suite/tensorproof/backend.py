@@ -53,7 +53,7 @@ import numpy as np
 import pluggy
 from numpy.typing import NDArray
 
-from tensorproof.instructions import X86, highest_here
+from tensorproof.instructions import highest_here
 from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.model import Model
 from tensorproof_reference.operation import Operation
@@ -67,6 +67,10 @@ Native = Any
 SOURCES = ("native", "library", "composed")
 """Where an implementation comes from: the framework's own function; its ecosystem's (Keras, Flax, optax); or written in the
 plugin from primitives, as a user would have to."""
+
+
+UNWRITTEN = "not written yet"
+"""The reason of an operation whose function in the plugin is a stub."""
 
 
 class Unsupported(Exception):
@@ -124,12 +128,23 @@ class OperationTable:
         """Register a function that the plugin composes from primitives (decorator)."""
         return self._register(function, "composed")
 
+    def unwritten(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Register a stub (decorator): an operation that the plugin is yet to write. It counts as unsupported."""
+        self._require_signature(function)
+        self.reasons[function.__name__] = UNWRITTEN
+        return function
+
     def unsupported(self, name: str, reason: str) -> None:
         """Say that the framework has no such operation, and why."""
         self._require_known(name)
         self.reasons[name] = reason
 
     def _register(self, function: Callable[..., Any], source: str) -> Callable[..., Any]:
+        self._require_signature(function)
+        self.implementations[function.__name__] = Implementation(function, source)
+        return function
+
+    def _require_signature(self, function: Callable[..., Any]) -> None:
         name = function.__name__
         self._require_known(name)
         expected = _signature(self.specification[name].function)
@@ -138,8 +153,6 @@ class OperationTable:
             bare = [item.replace(annotation=item.empty) for item in wanted.parameters.values()]
             shown = inspect.Signature(bare)
             raise PluginError(f"{name}: the parameters must be those of the specification: {name}{shown}")
-        self.implementations[name] = Implementation(function, source)
-        return function
 
     def _require_known(self, name: str) -> None:
         if name not in self.specification:
@@ -167,6 +180,26 @@ class Function(Protocol):
     def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
         """Run the operation."""
         ...
+
+
+@dataclass(frozen=True)
+class ScriptTemplate:
+    """How one call looks as a program in the framework's own calls, for ``--dump``: pieces of Python text.
+
+    Around them the suite writes ``function(primals, constants)``, which returns (outputs, other outputs), from the source of
+    the plugin's function; and the tuples of arrays ``primals``, ``constants`` and, for a gradient, ``cotangents``.
+    """
+
+    setup: str
+    """Imports and settings, and two functions: ``array(values, dtype)``, which is ``Backend.from_numpy`` on the device, and
+    ``numbers(value)``, which is ``Backend.to_numpy``. ``numpy`` is imported before as ``np``."""
+    forward: str
+    """Statements that run ``function`` in the mode and set ``outputs`` and ``others``."""
+    gradient: str = ""
+    """Statements that set ``outputs``, ``others`` and ``gradients``; empty if the framework has no gradients."""
+    vjp: Callable[..., Any] | None = None
+    """Without automatic differentiation, the function that gives the gradients, called as ``Operation.vjp``. In the script it
+    is ``pull(primals, constants, cotangents)``."""
 
 
 Forward = Callable[[Sequence[Native], Sequence[Native]], tuple[tuple[Native, ...], tuple[Native, ...]]]
@@ -265,13 +298,22 @@ class Backend:
         return None
 
     def wait(self, results: Any, device: str) -> None:
-        """Return when ``results`` (tuples of arrays, ``None`` among them) are computed, and all work before them on the device.
+        """Return when ``results`` are computed, and all work before them on the device.
+
+        ``results`` is what ``forward`` or ``value_and_vjp`` returned: a tuple of two or three tuples of arrays, with ``None``
+        among the gradients. From ``cache_flusher`` it is a tuple of one array. A backend may walk any depth of tuples.
 
         Needed wherever a call may return before its work is done: without it, what is timed is the asking.
         """
 
     def forward(self, function: Function, mode: str) -> Forward:
-        """The function in a mode. Compile here or at the first call; all arrays are arguments, none is a constant."""
+        """The function in a mode. Compile here or at the first call; all arrays are arguments, none is a constant.
+
+        ``eager`` is what a user gets who asks for no compiler. A framework that only records calls (a lazy one) computes the
+        outputs before the call returns, all at once, with what it fuses by default: ``myframework.realize(*outputs, *others)``.
+        Otherwise an error shows in ``to_numpy`` only, and the time of a call is that of recording it. Training steps come here
+        as ``eager``, whatever the modes: they ask for what they compile by themselves.
+        """
         if mode == "eager":
             return function
         raise Unsupported(f"mode {mode} has no implementation")
@@ -283,6 +325,10 @@ class Backend:
         returns (outputs, other outputs, gradients): one gradient for each primal, ``None`` where it is not connected.
         """
         raise Unsupported("no automatic differentiation")
+
+    def script(self, operation: str, mode: str, device: str) -> ScriptTemplate | None:
+        """What makes a failing call of an operation a stand-alone script. ``None`` (the default): the script calls the plugin."""
+        return None
 
     def model(self, model: Model) -> Implementation | None:
         """A model built from the framework's own layers, with the given weights loaded into them.
@@ -316,6 +362,24 @@ class Backend:
         """
         return None
 
+    def shares_memory(self, one: Native, other: Native) -> bool | None:
+        """Whether writing to one array changes the other. ``None`` (the default) where no program can write to an array."""
+        return None
+
+    def compile_counters(self) -> Mapping[str, int]:
+        """What compiling did so far in this process, as far as the framework tells: functions that were ``compiled`` and that
+        were ``left_eager`` (a compiler gave them up), ``graph_breaks``, and ``recompiles``.
+
+        A check in a compiled mode during which nothing was compiled, or something left eager, is *fell back*. Without
+        ``compiled`` it is taken on trust.
+        """
+        return {}
+
+    def breaks_graph(self, operation: str, mode: str) -> bool:
+        """Whether a compiler is known to leave a part of an operation eager. Its checks are held to be compiled in part only, and
+        the record says how much was."""
+        return False
+
     # What follows is for timing only.
 
     def set_threads(self, count: int) -> None:
@@ -334,10 +398,6 @@ class Backend:
     def compile_stages(self, function: Callable[..., Any], arguments: Sequence[Any]) -> Mapping[str, int]:
         """Compile what ``forward`` or ``value_and_vjp`` returned, for these arguments: ns by stage (``trace``, ``lower``,
         ``compile``), as far as the framework tells them apart. What is left happens in the first call."""
-        return {}
-
-    def compile_counters(self) -> Mapping[str, int]:
-        """How often, in this process, compiling broke a graph (``graph_breaks``) and was done anew (``recompiles``)."""
         return {}
 
     def reset_peak_memory(self, device: str) -> bool:
@@ -365,16 +425,6 @@ class Backend:
     def declared_layout(self, operation: str) -> Mapping[str, str]:
         """The layout of one operation."""
         return self.layouts.get(operation, {})
-
-
-def require_x86(level: str) -> None:
-    """Check that an instruction set is one of x86-64, for a framework whose switches know no other.
-
-    Raises:
-        Unsupported: it is of another architecture.
-    """
-    if level not in X86:
-        raise Unsupported("it has switches for the sets of x86-64 only")
 
 
 def numpy_dtype(dtype: str) -> np.dtype[Any]:

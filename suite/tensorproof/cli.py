@@ -1,42 +1,55 @@
-"""The command ``tensorproof``: list, check, report, merge and compare, for users with or without a checkout."""
+"""The command ``tensorproof``, for users with or without a checkout."""
 
 import argparse
+import io
 import os
 import sys
-from collections.abc import Iterable, Sequence
+import traceback
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import tensorproof
-from tensorproof.conformance.selection.cases import all_cases
-from tensorproof.conformance.selection.options import add_selection_options, selected, selection_of
-from tensorproof.conformance.selection.quick import quick_cases, quick_set
-from tensorproof.contract.backends import installed, specification
-from tensorproof.contract.description import Description
-from tensorproof.errors import UsageError
+from tensorproof.authoring import listing, next_step, scaffold, show
+from tensorproof.conformance.selection.options import add_selection_options
+from tensorproof.contract.backends import installed
+from tensorproof.errors import UsageError, shown
+from tensorproof.lines.outputs import require_place
+from tensorproof.lines.writing import write_lines
 from tensorproof.nightly import command as nightly
+from tensorproof.processes import guarded
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.causes.cause import causes_of
-from tensorproof.runs.merge import merge_records, write_record
-from tensorproof.runs.records import Record, read_record
+from tensorproof.runs.merge import merge_records
+from tensorproof.runs.records import SCHEMA, Record, read_record
+from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED
 from tensorproof.runs.summary import summary_text
 from tensorproof.runs.verified import update_verified
+from tensorproof.statements import command as statements
 from tensorproof.timing.command import duel_command, time_command
 from tensorproof.timing.command import summary as timings_summary
 from tensorproof.timing.options import add_command_options
 from tensorproof.timing.results.merge import lines_of, merge_timing_records
+from tensorproof.timing.results.records import SCHEMA as TIMING_SCHEMA
 from tensorproof.timing.results.records import TimingRecord, is_timing_record, read_timing_record
-from tensorproof_reference.operation import DTYPES
 
 EXIT_CODES = """exit codes:
   0  everything asked for passed (with --baseline: nothing newly wrong)
   1  a check failed, or a declaration is stale under --strict-declarations (with --baseline: newly failing or missing)
   2  interrupted
-  3  internal error
+  3  the run ended early, though nobody interrupted it: a full disk, workers that do not start, an internal error
   4  usage: unknown backend, device, operation, option, or unreadable file; nothing was run
 """
+
+
+AUTHORING: Mapping[str, tuple[Any, str]] = {
+    "new": (scaffold, "write a plugin for a new backend, which installs and passes at once"),
+    "list": (listing, "print the names, signatures, samples or checks of the specification; needs no framework and no device"),
+    "show": (show, "print the page of an operation or a model"),
+}
+"""The commands that help to write a plugin: the module of each, and what it is for."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,17 +67,21 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("-n", dest="workers", default=None, metavar="N", help="worker processes (default: 1; 0: in this process)")
     check.add_argument("--junit-xml", default=None, metavar="FILE", help="write JUnit XML")
     check.add_argument("-p", dest="plugins", action="append", default=[], metavar="MODULE", help="module to import first")
+    check.add_argument("--next", action="store_true", help="say what to mend or write next, the most telling first")
     check.add_argument("-x", dest="first", action="store_true", help="stop at the first failure")
     add_selection_options(check.add_argument)
 
-    listing = commands.add_parser("list", help="print every check of the specification; needs no framework and no device")
-    add_selection_options(listing.add_argument)
-    listing.add_argument("--samples", action="store_true", help="a line for each sample instead of each check")
+    for name, (module, text) in AUTHORING.items():
+        module.add_arguments(commands.add_parser(name, help=text))
 
     timing = commands.add_parser("time", help="time backends: operations, models and training steps")
     add_command_options(timing)
     duel = commands.add_parser("duel", help="compare the speed of backends, or of two builds of one, in the same rounds")
     add_command_options(duel)
+
+    statements.add_statement(commands.add_parser("statement", help="write what a run says of a backend, as a file to publish"))
+    statements.add_verify(commands.add_parser("verify", help="run a random part of a statement again, and say whether it agrees"))
+    statements.add_specification(commands.add_parser("spec", help="freeze a dated version of the specification, or list them"))
 
     night = commands.add_parser("nightly", help="one night: conformance, timings, history, gates, confirmation, page and summary")
     nightly.add_arguments(night)
@@ -74,6 +91,15 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write one HTML page from records")
     report.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a run (NDJSON)")
     report.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help="the page to write")
+    nights = "folder of nights: the page compares with the night before and shows every series"
+    report.add_argument("--history", default=None, metavar="DIR", type=Path, help=nights)
+    report.add_argument("--force", action="store_true", help="let the page replace a file that is no page")
+
+    export = commands.add_parser("export", help="write records as CSV, JUnit XML, a Markdown summary, or a badge")
+    export.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a run (NDJSON)")
+    formats = "the file: .csv (a line for each check or series), .xml (JUnit), .md (summary), .svg (badge)"
+    export.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help=formats)
+    export.add_argument("--force", action="store_true", help="replace a file that exists")
 
     merge = commands.add_parser("merge", help="merge the records of the shards of one run, of conformance or of timings")
     merge.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a shard (NDJSON)")
@@ -90,10 +116,13 @@ def _parser() -> argparse.ArgumentParser:
     comparison = commands.add_parser("compare", help="compare two records of one backend: what is newly wrong")
     comparison.add_argument("old", metavar="OLD", type=Path, help="the earlier record (NDJSON)")
     comparison.add_argument("new", metavar="NEW", type=Path, help="the later record (NDJSON)")
+    comparison.add_argument("-o", dest="output", default=None, metavar="FILE", type=Path, help="write a page of the changes too")
     return parser
 
 
 def _check(options: argparse.Namespace, rest: Sequence[str]) -> int:
+    if options.next:
+        return next_step.run(options)
     arguments = ["-p", "tensorproof.pytest_plugin", "-c", os.devnull, f"--rootdir={Path.cwd()}", "-p", "no:cacheprovider"]
     for module in options.plugins:
         arguments += ["-p", module]
@@ -107,49 +136,56 @@ def _check(options: argparse.Namespace, rest: Sequence[str]) -> int:
     return int(pytest.main([*arguments, *rest]))
 
 
-def _specified(options: argparse.Namespace) -> Iterable[Any]:
-    """Every case of an imaginary backend that has everything."""
-    description = Description(
-        "any", "any", DTYPES, {"any": "all"}, sources={}, reasons={}, versions={}, arithmetic={}, defaults={}, declarations=None
-    )
-    known = specification()
-    everything = list(all_cases(description, known, max(options.seed, 0)))
-    selection = selection_of(options, description, known, (case.sample for case in everything))
-    quick = quick_cases(everything, description, quick_set()) if options.quick else frozenset()
-    return [case for case, reason in selected(everything, selection, known, quick) if not reason]
-
-
-def _list(options: argparse.Namespace) -> int:
-    cases = _specified(options)
-    lines: dict[str, None] = {}
-    for case in cases:
-        need = "required" if case.required else "optional"
-        if options.samples:
-            lines[f"{need}  {case.operation}  {case.sample}"] = None
-        else:
-            lines[f"{need}  {case.check:10}  {case.operation}  {case.sample}  {case.dtype}"] = None
-    print("\n".join(lines))
-    return 0
+def _print(*lines: str) -> None:
+    """Print lines, whatever others supplied in them."""
+    print(*map(shown, lines), sep="\n")
 
 
 def _backends() -> int:
     for name, point in installed().items():
-        print(f"{name}  ({point.value} {point.dist.version if point.dist else ''})")
+        _print(f"{name}  ({point.value} {point.dist.version if point.dist else ''})")
     return 0
 
 
-def _write_page(checks: Sequence[Record], path: Path, timings: Sequence[TimingRecord]) -> None:
+def _write_page(checks: Sequence[Record], path: Path, timings: Sequence[TimingRecord], force: bool) -> None:
     # Imported here, since most commands write no page, and templates take time to import.
     from tensorproof_reports.page import write_page
 
-    write_page(checks, path, timings)
+    write_page(checks, path, timings, force=force)
+
+
+def _state(options: argparse.Namespace) -> int:
+    from tensorproof_reports.statement_page import statement_badge, statement_page
+
+    return statements.state(options, statement_page, statement_badge)
 
 
 def _report(options: argparse.Namespace) -> int:
+    from tensorproof_reports.history import earlier_night, read_nights
+    from tensorproof_reports.page import no_earlier_run, write_page
+
+    require_place("-o", options.output, options.runs, force=options.force)
+    folder = options.history
+    timings = [path for path in options.runs if is_timing_record(path)]
+    # One by one, so that memory holds one record at a time.
+    checks = (read_record(path) for path in options.runs if path not in timings)
+    earlier = (lambda record: earlier_night(folder, record)) if folder else no_earlier_run
+    history = read_nights(folder) if folder else None
+    write_page(checks, options.output, [read_timing_record(path) for path in timings], earlier, history, force=options.force)
+    _print(f"report: {options.output}")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from tensorproof_reports.exports import write_export
+
+    require_place("-o", options.output, options.runs, force=True)
+    if options.output.is_file() and not options.force:
+        raise UsageError(f"-o: {options.output.name} exists already; give another name, or --force to replace it")
     timings = [path for path in options.runs if is_timing_record(path)]
     checks = [read_record(path) for path in options.runs if path not in timings]
-    _write_page(checks, options.output, [read_timing_record(path) for path in timings])
-    print(f"report: {options.output}")
+    write_export(checks, [read_timing_record(path) for path in timings], options.output)
+    _print(f"exported: {options.output}")
     return 0
 
 
@@ -159,25 +195,33 @@ def _merge(options: argparse.Namespace) -> int:
         raise UsageError("records of conformance and of timings are not of one run; tensorproof report takes both")
     if all(timings):
         timed = merge_timing_records([read_timing_record(path) for path in options.runs])
-        write_record(lines_of(timed), options.output)
+        write_lines("-o", options.output, lines_of(timed), TIMING_SCHEMA)
         lines, complete = [timings_summary(timed)], timed.complete
     else:
         merged = merge_records([read_record(path) for path in options.runs])
         ending = [*causes_of(merged), merged.end] if merged.end else []
-        write_record([merged.header, *merged.checks, *ending], options.output)
+        write_lines("-o", options.output, [merged.header, *merged.checks, *ending], SCHEMA)
         lines, complete = [summary_text(merged), *merged.notes], merged.complete
-    print(*lines, f"record: {options.output}", sep="\n")
+    _print(*lines, f"record: {options.output}")
     return 0 if complete else 1
 
 
 def _compare(options: argparse.Namespace) -> int:
-    comparison = compare(read_record(options.old), read_record(options.new))
-    print("\n".join([*comparison.notes, *comparison.causes, *comparison.details, comparison.line]))
+    if options.output:
+        require_place("-o", options.output, [options.old, options.new])
+    old, new = read_record(options.old), read_record(options.new)
+    comparison = compare(old, new)
+    _print(*comparison.notes, *comparison.causes, *comparison.details, comparison.line)
+    if options.output:
+        from tensorproof_reports.page import write_page
+
+        write_page([new], options.output, earlier=lambda record: old)
+        _print(f"report: {options.output}")
     return comparison.exit_code
 
 
 def _verified(options: argparse.Namespace) -> int:
-    print("\n".join(update_verified(options.declarations, [read_record(path) for path in options.runs])))
+    _print(*update_verified(options.declarations, [read_record(path) for path in options.runs]))
     return 0
 
 
@@ -185,37 +229,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the return value is the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal may know less letters than a record has
     try:
         options = parser.parse_args(given)
     except SystemExit as leaving:
         return 4 if leaving.code else 0
     try:
         if options.command == "check":
-            return _check(options, _selection_arguments(given))
-        if options.command == "list":
-            return _list(options)
+            with guarded():
+                return _check(options, _selection_arguments(given))
+        if options.command in AUTHORING:
+            return int(AUTHORING[options.command][0].run(options))
         if options.command == "backends":
             return _backends()
         others = {
             "time": lambda chosen: time_command(chosen, _write_page),
             "duel": lambda chosen: duel_command(chosen, _write_page),
+            "statement": _state,
+            "verify": statements.check,
+            "spec": statements.specify,
             "nightly": nightly.run,
             "report": _report,
+            "export": _export,
             "merge": _merge,
             "compare": _compare,
             "verified": _verified,
         }
-        return others[options.command](options)
+        with guarded():
+            return others[options.command](options)
     except UsageError as error:
-        print(f"ERROR: {error}", file=sys.stderr)
+        print(shown(f"ERROR: {error}"), file=sys.stderr)
         return 4
     except KeyboardInterrupt:
-        print("interrupted; what was measured is in the record (tensorproof time --resume goes on with it)", file=sys.stderr)
-        return 2
+        print("interrupted; nothing was begun", file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception:
+        # A mistake of the suite: its code must not be that of a failed check.
+        traceback.print_exc()
+        return COULD_NOT_GO_ON
 
 
 def _selection_arguments(given: Sequence[str]) -> list[str]:
@@ -225,5 +282,6 @@ def _selection_arguments(given: Sequence[str]) -> list[str]:
     parser.add_argument("backend")
     for name in ("-n", "-p", "--junit-xml"):
         parser.add_argument(name)
-    parser.add_argument("-x", action="store_true")
+    for name in ("-x", "--next"):
+        parser.add_argument(name, action="store_true")
     return parser.parse_known_args(given)[1]

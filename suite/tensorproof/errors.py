@@ -1,24 +1,15 @@
 """Errors for people: what a usage error is, and how an exception is told without a folder of this machine."""
 
-import re
 import traceback
 from pathlib import Path
 
+from tensorproof.lines.privacy import encodable, scrubbed
+
 CONFORMANCE = Path(__file__).with_name("conformance")
-_PATH = re.compile(r"""(?<![\w.:/])(?:[A-Za-z]:)?[\\/](?:[^\s'"\\/:<>|]+[\\/])+""")
 
 
 class UsageError(Exception):
     """What was asked for cannot be done; the message says what to type instead (exit code 4)."""
-
-
-def scrubbed(text: str) -> str:
-    """``text`` with folders taken out of absolute paths.
-
-    >>> scrubbed("cannot open '/home/me/project/file.so': denied")
-    "cannot open 'file.so': denied"
-    """
-    return _PATH.sub("", text)
 
 
 def printable(text: str) -> str:
@@ -28,6 +19,28 @@ def printable(text: str) -> str:
     'wrong ?[31m value'
     """
     return "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text)
+
+
+def sentence(error: BaseException) -> str:
+    """An exception on one line, as its type and its message: whatever it is, also one that cannot say what it is.
+
+    >>> sentence(ValueError("x is negative")), sentence(SystemExit(0))
+    ('ValueError: x is negative', 'SystemExit: 0')
+    """
+    try:
+        text = str(error)
+    except BaseException as second:
+        text = f"(its message raises {type(second).__name__})"
+    return printable(f"{type(error).__name__}: {text}").strip()
+
+
+def shown(text: str) -> str:
+    """``text`` as a terminal may get it: line by line as ``printable``. All that a command prints goes through this.
+
+    >>> shown("one\\x1b[2J\\ntwo")
+    'one?[2J\\ntwo'
+    """
+    return "\n".join(map(printable, encodable(text).split("\n")))
 
 
 def frames(error: BaseException, limit: int = 12) -> str:
@@ -41,4 +54,4 @@ def frames(error: BaseException, limit: int = 12) -> str:
     for frame in (theirs or found)[-limit:]:
         path = Path(frame.filename)
         lines.append(f"  {path.parent.name}/{path.name}:{frame.lineno} in {frame.name}")
-    return scrubbed("\n".join([*lines, printable(f"{type(error).__name__}: {error}")]))
+    return scrubbed("\n".join([*lines, sentence(error)]))

@@ -4,8 +4,8 @@ Loaded with ``-p tensorproof.pytest_plugin``, not as a ``pytest11`` plugin, so t
 The controller writes the record; a worker imports the framework, runs checks and sends each result back with its report.
 """
 
-import argparse
 import faulthandler
+import math
 import os
 import tempfile
 import time
@@ -17,22 +17,28 @@ from typing import Any, TextIO
 import pytest
 
 import tensorproof
-from tensorproof.conformance.checks import Judge, Result, run_check
+from tensorproof.conformance.checks import Judge, Result, left_out, run_check
+from tensorproof.conformance.dump.files import require_folder, write_dump
 from tensorproof.conformance.findings import Session
-from tensorproof.conformance.reference_process.client import reference_process, require_cache
-from tensorproof.conformance.selection.cases import Case, seconds_for
-from tensorproof.conformance.selection.options import add_selection_options, command_for
+from tensorproof.conformance.reference_process.client import ReferenceProcess
+from tensorproof.conformance.reference_process.store import default_folder
+from tensorproof.conformance.selection.cases import Case, samples_of, seconds_for
+from tensorproof.conformance.selection.options import add_selection_options, modules_of
 from tensorproof.conformance.selection.plan import Plan
-from tensorproof.contract.backends import load
+from tensorproof.contract.backends import load, specification
 from tensorproof.contract.compile_cache import programs_folder
 from tensorproof.contract.description import describe, describe_apart, switches_for
-from tensorproof.errors import UsageError
+from tensorproof.contract.outlines import outlined_specification
+from tensorproof.errors import UsageError, frames, printable, sentence, shown
 from tensorproof.instructions import require_taken
-from tensorproof.runs.endings import end_of_worker, frames_of_dump
-from tensorproof.runs.run import Run, finish, result_to_record, start_run
+from tensorproof.lines.outputs import require_place
+from tensorproof.outcomes import raise_outcome
+from tensorproof.processes import end_all, guarded, interruption, settle_worker
+from tensorproof.runs.run import COULD_NOT_GO_ON, Run, finish, result_to_record, start_run
 from tensorproof.terminal import TerminalPlugin
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
+from tensorproof.workers import Deadline, WorkersPlugin, loaded_or_ended, share_cores
 
 CONFORMANCE = BENCHMARKS.parent / "conformance"
 DEFAULT_BACKEND = "numpy"
@@ -43,6 +49,8 @@ SESSION = pytest.StashKey[Session]()
 RESULT = pytest.StashKey[Result]()
 DUMP = pytest.StashKey[TextIO]()
 """Where a worker's frames go if it crashes or hangs."""
+UNTIL = pytest.StashKey[Deadline]()
+"""Until when a worker's check may take."""
 FOLDER = pytest.StashKey["tempfile.TemporaryDirectory[str]"]()
 
 
@@ -81,24 +89,21 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
     """Run conformance in one worker process unless told otherwise, so that a crash costs its own check only."""
     option = config.option
     alone = option.usepdb or option.collectonly or _is_timing(config)
-    if _is_conformance(config) and not hasattr(config, "workerinput") and not alone and hasattr(option, "numprocesses"):
+    if hasattr(config, "workerinput"):
+        settle_worker()
+        return (yield)
+    if not _is_conformance(config) and not _is_timing(config):
+        return (yield)
+    if _is_conformance(config) and not alone and hasattr(option, "numprocesses"):
         if option.numprocesses is None and not option.tx:
             option.numprocesses = 1
         if option.numprocesses and option.dist == "no":
             option.dist = "worksteal"
         if option.maxworkerrestart is None:
             option.maxworkerrestart = str(RESTARTS)
-        _share_cores(option.numprocesses or 1)
-    return (yield)
-
-
-def _share_cores(workers: int | str) -> None:
-    """Give each worker its share of the cores, before any framework starts its threads."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    count = workers if isinstance(workers, int) else cores
-    threads = str(max(1, cores // max(1, count)))
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "NPROC"):
-        os.environ.setdefault(name, threads)
+        share_cores(option.numprocesses or 1)
+    with guarded():
+        return (yield)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -113,7 +118,7 @@ def pytest_configure(config: pytest.Config) -> None:
         elif _is_conformance(config):
             _configure(config)
     except UsageError as error:
-        raise pytest.UsageError(str(error)) from None
+        raise pytest.UsageError(shown(str(error))) from None
 
 
 def _require_own_checks(config: pytest.Config) -> None:
@@ -132,45 +137,91 @@ def _require_own_checks(config: pytest.Config) -> None:
             )
 
 
+def _require_own_report(option: Any) -> None:
+    """Refuse a place for pytest's own report, which replaces whatever is there, if that is no such report.
+
+    Raises:
+        UsageError: it is a file of this run, or holds something else.
+    """
+    if not getattr(option, "xmlpath", None):
+        return
+    path = Path(option.xmlpath)
+    files = [Path(name) for name in (option.record, option.report, option.baseline, *option.declarations) if name]
+    try:
+        with path.open("rb") as file:
+            head = file.read(200).lstrip()
+        if head and not head.startswith((b"<?xml", b"<testsuite")) and path.is_file() and not option.force:
+            files.append(path)
+    except OSError:
+        pass  # nothing is there, or pytest says why it cannot be written
+    require_place("--junit-xml", path, files, force=True)
+
+
 def _configure(config: pytest.Config) -> None:
     option = config.option
     _require_own_checks(config)
     option.backend = option.backend or DEFAULT_BACKEND
-    modules = [name for name in option.plugins if not name.startswith("no:") and name != __name__]
+    modules = modules_of(option)
+    if option.dump is not None:
+        option.dump = require_folder(option.dump)
     is_worker = hasattr(config, "workerinput")
     if option.instructions and not is_worker:
         os.environ.update(switches_for(option.backend, option.instructions, modules))
     apart = bool(getattr(option, "numprocesses", None)) and not is_worker
     if apart:
-        require_cache(option)
-        plan = Plan(option, describe_apart(option.backend, option.device, modules))
+        described = describe_apart(option.backend, option.device, modules)
+        plan = Plan(option, described, outlined_specification(max(option.seed, 0)))
+    elif is_worker:
+        plan = loaded_or_ended(getattr(config, "workerinput")["tensorproof_dump"], lambda: _loaded(config))  # noqa: B009 - xdist's
     else:
-        with warnings.catch_warnings():
-            # Other people's frameworks may warn as they please; that is no failure of conformance.
-            warnings.simplefilter("ignore")
-            source = reference_process(option)
-            config.add_cleanup(source.close)
-            backend = load(option.backend)
-            plan = Plan(option, describe(backend, option.device))
-            if option.compile_cache is not None:
-                backend.use_compile_cache(programs_folder(option.compile_cache, option.backend, option.instructions))
-        config.stash[SESSION] = Session(
-            backend,
-            plan.description.device,
-            plan.specification,
-            plan.declared,
-            option.seed,
-            attempt_unsupported=option.strict_declarations,
-            source=source,
-        )
+        plan = _loaded(config)
     if option.instructions:
         require_taken(option.backend, option.instructions, plan.description.kernels)
     config.stash[PLAN] = plan
+    plan.done = frozenset(getattr(config, "workerinput", {}).get("tensorproof_done", ()))
     if not hasattr(config, "workerinput") and not option.collectonly:
+        _require_own_report(option)
         config.stash[RUN] = start_run(option, plan)
+        plan.done = config.stash[RUN].before
         config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="tensorproof_", ignore_cleanup_errors=True)
         config.add_cleanup(config.stash[FOLDER].cleanup)
         config.pluginmanager.register(TerminalPlugin(config, config.stash[RUN]), "tensorproof terminal")
+        if apart:
+            workers = WorkersPlugin(config, config.stash[RUN], plan, Path(config.stash[FOLDER].name))
+            config.pluginmanager.register(workers, "tensorproof workers")
+
+
+def _loaded(config: pytest.Config) -> Plan:
+    """Load the backend in this process, and plan its checks."""
+    option = config.option
+    with warnings.catch_warnings():
+        # Other people's frameworks may warn as they please; that is no failure of conformance.
+        warnings.simplefilter("ignore")
+        source = _reference(config)
+        backend = load(option.backend)
+        plan = Plan(option, describe(backend, option.device), specification())
+        if option.compile_cache is not None:
+            backend.use_compile_cache(programs_folder(option.compile_cache, option.backend, option.instructions))
+    config.stash[SESSION] = Session(
+        backend,
+        plan.description.device,
+        plan.specification,
+        plan.declared,
+        option.seed,
+        attempt_unsupported=option.strict_declarations,
+        source=source,
+    )
+    return plan
+
+
+def _reference(config: pytest.Config) -> ReferenceProcess:
+    """The source of expectations. It is made, as all samples are, before a plugin is imported that could change NumPy."""
+    option = config.option
+    for operation in specification().values():
+        samples_of(operation, option.seed)
+    source = ReferenceProcess(None if option.no_reference_cache else option.reference_cache or default_folder())
+    config.add_cleanup(source.close)
+    return source
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
@@ -183,7 +234,7 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
         f"tensorproof {tensorproof.__version__}: {description.backend} on {description.device} ({description.instructions}), "
         f"seed {config.option.seed}, "
         f"{len(config.stash[PLAN].cases)} checks",
-        "  ".join(f"{name} {value}" for name, value in words.items()),
+        printable("  ".join(f"{name} {value}" for name, value in words.items())),
     ]
 
 
@@ -208,7 +259,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             ),
         )
         for case in metafunc.config.stash[PLAN].cases
-        if case.check == check
+        if case.check == check and case.key not in metafunc.config.stash[PLAN].done
     ]
     metafunc.parametrize("case", parameters)
 
@@ -243,31 +294,10 @@ def judge(request: pytest.FixtureRequest) -> Judge:
         config = request.config
         result = run_check(config.stash[SESSION], case)
         request.node.stash[RESULT] = result
-        _raise_outcome(result, config.option)
+        script = write_dump(config.option, config.stash[SESSION], config.stash[PLAN].description, result)
+        raise_outcome(result, config.option, script)
 
     return run
-
-
-def _raise_outcome(result: Result, options: argparse.Namespace) -> None:
-    if result.stale and options.strict_declarations:
-        pytest.fail(
-            f"the declaration {result.declaration} is stale: this check passes\nreproduce: {command_for(result.case, options)}",
-            pytrace=False,
-        )
-    if result.status in ("unsupported", "not_meaningful", "not_run"):
-        pytest.skip(f"{result.status.replace('_', ' ')}: {result.message}")
-    if result.status == "known_failure":
-        pytest.xfail(result.message)
-    if result.status != "passed":
-        kind = "" if result.status == "failed" else f"{result.status.replace('_', ' ')}: "
-        lines = [f"{kind}{result.message}"]
-        wrong = [item["line"] for item in result.findings if item.get("outcome") == "failed"][:6]
-        lines += [line for line in wrong if line != result.message]
-        if result.traceback:
-            # Its last line is the message again, unless that was cut.
-            lines += [line for line in result.traceback.splitlines() if line != result.message]
-        lines.append(f"reproduce: {command_for(result.case, options)}")
-        pytest.fail("\n".join(dict.fromkeys(lines)), pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -276,89 +306,62 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     case = _case(item) if hasattr(item.config, "workerinput") else None
     if case is not None:
         seconds = seconds_for(case, item.config.option.check_timeout)
+        item.config.stash[UNTIL].write(time.monotonic() + seconds)
         faulthandler.dump_traceback_later(seconds, exit=True, file=item.config.stash[DUMP])
     try:
         return (yield)
     finally:
         if case is not None:
             faulthandler.cancel_dump_traceback_later()
+            item.config.stash[UNTIL].write(math.inf)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Start nothing once the time budget is spent."""
+    """Start nothing once the time budget is spent. What is declared unsupported takes no time, and stays that."""
     case = _case(item)
     deadline = _deadline(item.config)
-    if case is not None and deadline is not None and time.time() > deadline:
+    if case is None or deadline is None or time.monotonic() <= deadline or case.check == "declared":
+        return
+    if left_out(item.config.stash[SESSION], case) is None:
         item.stash[RESULT] = Result(case, "not_run", "the time budget was spent")
         pytest.skip("not run: the time budget was spent")
 
 
 def _deadline(config: pytest.Config) -> float | None:
     if hasattr(config, "workerinput"):
-        value: float | None = config.workerinput["tensorproof_deadline"]
+        value: float | None = config.workerinput.get("tensorproof_deadline")
         return value
     return config.stash[RUN].deadline if RUN in config.stash else None
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Send the result along with the report."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: "pytest.CallInfo[None]"
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Send the result along with the report; a check that ended before it had one has an error."""
     report = yield
-    if RESULT in item.stash and report.when == ("setup" if item.stash[RESULT].status == "not_run" else "call"):
+    case = _case(item)
+    if case is not None and RESULT not in item.stash and call.excinfo is not None:
+        error = call.excinfo.value
+        item.stash[RESULT] = Result(case, "error", sentence(error)[:500], traceback=frames(error))
+        when = call.when
+    else:
+        when = "setup" if RESULT in item.stash and item.stash[RESULT].status == "not_run" else "call"
+    if RESULT in item.stash and report.when == when:
         # xdist carries attributes of plain data from worker to controller.
         report.tensorproof = result_to_record(item.stash[RESULT], item.config.option)  # type: ignore[attr-defined]
     return report
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Tell a worker when the time budget ends, and where it leaves the frames of a crash."""
-    run = node.config.stash.get(RUN, None)
-    node.workerinput["tensorproof_deadline"] = run.deadline if run else None
-    node.workerinput["tensorproof_dump"] = str(_dump_of(node)) if run else None
-
-
-def _dump_of(node: Any) -> Path:
-    return Path(node.config.stash[FOLDER].name) / f"{node.gateway.id}.txt"
-
-
-class _Started:
-    """When each check was started, for telling a hang from a crash; on the controller."""
-
-    times: dict[str, float] = {}
-
-
-def pytest_runtest_logstart(nodeid: str) -> None:
-    """Note when a check starts."""
-    _Started.times[nodeid] = time.monotonic()
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_handlecrashitem(crashitem: str, report: Any) -> None:
-    """Say what ended a worker: a hang, want of memory, or a crash."""
-    config = report.node.config
-    if PLAN not in config.stash:
-        return
-    name = crashitem.rpartition("[")[2].removesuffix("]")
-    check = crashitem.rpartition("::")[2].partition("[")[0].removeprefix("test_")
-    case = next((item for item in config.stash[PLAN].cases if item.check == check and item.name == name), None)
-    if case is None:
-        return
-    elapsed = time.monotonic() - _Started.times.get(crashitem, time.monotonic())
-    status, message = end_of_worker(report.node, elapsed, seconds_for(case, config.option.check_timeout))
-    dump = _dump_of(report.node)
-    where = frames_of_dump(dump.read_text(encoding="utf-8", errors="replace")) if dump.exists() else ""
-    result = Result(case, status, message, traceback=where, duration_ns=int(elapsed * 1e9))
-    report.tensorproof = result_to_record(result, config.option)
-    report.location = (*report.location[:2], crashitem.rpartition("::")[2])  # the heading; xdist names the file only
-    lines = [f"{status.replace('_', ' ')}: {message}", where, f"reproduce: {command_for(case, config.option)}"]
-    report.longrepr = "\n".join(line for line in lines if line)
-
-
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Append the result to the record as it comes."""
-    if _Current.run is not None and hasattr(report, "tensorproof"):
-        _Current.run.add(report.tensorproof)
+    run = _Current.run
+    if run is not None and hasattr(report, "tensorproof"):
+        try:
+            run.add(report.tensorproof)
+        except OSError as error:
+            run.end_early(f"the record cannot be written: {error.strerror}")
+            pytest.exit(run.ended, returncode=COULD_NOT_GO_ON)
 
 
 class _Current:
@@ -381,18 +384,41 @@ def pytest_collection(session: pytest.Session) -> None:
     if place:
         config.stash[DUMP] = file = Path(place).open("w", encoding="utf-8")  # noqa: SIM115 - open for as long as the process lives
         faulthandler.enable(file=file)
+        config.stash[UNTIL] = Deadline(Path(f"{place}.until"))
+        config.stash[UNTIL].write(math.inf)
+
+
+def pytest_keyboard_interrupt(excinfo: "pytest.ExceptionInfo[BaseException]") -> None:
+    """Note that the run was interrupted; what its workers do is waited for no longer."""
+    if _Current.run is not None:
+        if not isinstance(excinfo.value, pytest.exit.Exception):
+            _Current.run.end_early(f"interrupted ({interruption()})" if interruption() else str(excinfo.value) or "interrupted")
+        end_all()
+
+
+def pytest_internalerror() -> None:
+    """Note that the run ended by a mistake of the suite."""
+    if _Current.run is not None:
+        _Current.run.end_early("internal error")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """Close the record, compare with a baseline, write the page, and decide the exit code."""
     run = session.config.stash.get(RUN, None)
-    if run is None or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.INTERRUPTED):
+    if run is not None and run.before and exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED:
+        exitstatus = pytest.ExitCode.OK  # all that was left of a killed run was its closing line
+    if run is None:
         return
     session.exitstatus = finish(run, int(exitstatus))
     if run.options.report:
         # Imported here, since most runs write no page.
         from tensorproof_reports.page import write_page
 
-        write_page([run.record], Path(run.options.report))
-        run.lines.append(f"report: {run.options.report}")
+        try:
+            write_page([run.record], Path(run.options.report), earlier=lambda record: run.baseline, force=run.options.force)
+        except UsageError as error:  # the disk filled up meanwhile; the record tells the rest
+            run.lines.append(str(error))
+            session.exitstatus = COULD_NOT_GO_ON
+        else:
+            run.lines.append(f"report: {run.options.report}")

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tensorproof.errors import shown
 from tensorproof.runs.progress import Progress
 from tensorproof.runs.run import Run
 
@@ -29,7 +30,7 @@ class TerminalPlugin:
             writer.write(text, flush=True)
 
         live = bool(reporter.isatty) and reporter.verbosity == 0
-        self.progress = Progress(write, len(self.run.planned), writer.fullwidth, live)
+        self.progress = Progress(write, len(self.run.planned - self.run.before), writer.fullwidth, live)
         reporter.showfspath = False  # else the name of the file stands before the line
         reporter._show_progress_info = False  # pytest's own percentages; it has no option that can be set from here
 
@@ -61,10 +62,12 @@ class TerminalPlugin:
     def pytest_unconfigure(self) -> None:
         """The table of outcomes, where the record is, and the verdict: the last that a person reads."""
         reporter = self._reporter()
+        if reporter is not None and self.run.ended:
+            reporter._keyboardinterrupt_memo = None  # the lines below say why the run ended
         if reporter is not None and self.run.verdict:
             reporter.section("tensorproof")
             for line in (*self.run.lines, self.run.verdict):
-                reporter.write_line(line)
+                reporter.write_line(shown(line))
 
     def _reporter(self) -> Any:
         return self.config.pluginmanager.get_plugin("terminalreporter")

@@ -51,9 +51,11 @@ def plugin(tmp_path: Path) -> Callable[[str, str], Path]:
 
 @pytest.fixture
 def tensorproof(tmp_path: Path) -> Runner:
-    """Run the command ``tensorproof`` in the test's folder, in a process of its own."""
+    """Run the command ``tensorproof`` in the test's folder, or another, in a process of its own."""
 
-    def run(*arguments: str, path: Path | None = None, environment: dict[str, str] | None = None) -> Outcome:
+    def run(
+        *arguments: str, path: Path | None = None, environment: dict[str, str] | None = None, folder: Path = tmp_path
+    ) -> Outcome:
         variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
         if path:
             # What is tested may be another checkout than the one that is installed.
@@ -61,7 +63,7 @@ def tensorproof(tmp_path: Path) -> Runner:
         command = [sys.executable, "-c", "import sys; from tensorproof.cli import main; sys.exit(main())", *arguments]
         done = subprocess.run(
             command,
-            cwd=tmp_path,
+            cwd=folder,
             env={**variables, "XDG_CACHE_HOME": str(tmp_path / "cache"), **(environment or {})},
             capture_output=True,
             text=True,

@@ -1,25 +1,18 @@
 """Histories made up for tests: nights of synthetic records, and a runner that writes records instead of measuring."""
 
 import datetime
-import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import made_lines
 import numpy as np
 
 from tensorproof.nightly.history import night_name
 from tensorproof.nightly.series import MachineClass, Point, Series, SeriesHistory
 
-MACHINE = {
-    "system": "Linux",
-    "release": "6.1",
-    "architecture": "x86_64",
-    "processor": "Test CPU",
-    "cores": 2,
-    "python": "3.11.9",
-    "threads": {},
-}
+MACHINE = {**made_lines.MACHINE, "processor": "Test CPU"}
 CLASS = MachineClass("0123456789", "Test CPU")
 BEGIN = datetime.datetime(2026, 9, 1, 3, 0, tzinfo=datetime.UTC)
 PINS = "# python 3.11.9\ntorch=={version}\n"
@@ -37,69 +30,60 @@ def series(number: int, backend: str = "torch") -> Series:
 
 def header(backends: Sequence[str] = ("torch",), planned: int = 1, **changes: Any) -> dict[str, Any]:
     """The header of a record of timings."""
-    return {
-        "kind": "timing_run",
-        "format": 1,
-        "method": 2,
-        "contenders": [
+    return made_lines.timing_run(
+        contenders=[
             {"name": f"{name} eager", "backend": name, "environment": "", "device": "cpu", "mode": "eager"} for name in backends
         ],
-        "backends": [{"label": name, "backend": name, "environment": "", "versions": {name: "2.13.0"}} for name in backends],
-        "machine": MACHINE,
-        "threads": 1,
-        "affinity": [0],
-        "planned": planned,
-        **changes,
-    }
+        backends=[
+            {
+                "label": name,
+                "backend": name,
+                "environment": "",
+                "device": "cpu",
+                "versions": {name: "2.13.0"},
+                "arithmetic": {},
+                "packages": {},
+            }
+            for name in backends
+        ],
+        **{"machine": MACHINE, "affinity": [0], "planned": planned, **changes},
+    )
 
 
 def timing(which: Series, ratio: float, **changes: Any) -> dict[str, Any]:
     """The line of a series."""
-    median = ratio * 400_000.0
-    clock = {"median_ns": median, "low_ns": median * 0.99, "high_ns": median * 1.01, "rounds": 31}
-    return {
-        "kind": "timing",
-        "contender": f"{which.backend} {which.mode}",
-        "backend": which.backend,
-        "environment": "",
-        "device": which.device,
-        "mode": which.mode,
-        "operation": which.operation,
-        "workload": which.workload,
-        "direction": which.direction,
-        "dtype": which.dtype,
-        "status": "measured",
-        "clocks": {"throughput hot": clock},
-        "anchor": {"median_ns": 400_000.0, "ratio": ratio},
-        **changes,
-    }
+    return made_lines.timing(
+        contender=f"{which.backend} {which.mode}",
+        backend=which.backend,
+        device=which.device,
+        mode=which.mode,
+        operation=which.operation,
+        workload=which.workload,
+        direction=which.direction,
+        dtype=which.dtype,
+        **{
+            "clocks": {"throughput hot": made_lines.clock(ratio * 400_000.0)},
+            "anchor": {"median_ns": 400_000.0, "ratio": ratio},
+            **changes,
+        },
+    )
 
 
 def duel(which: Series, ratio: float, verdict: str, reference: str = "old", contender: str = "new") -> dict[str, Any]:
     """The line of a duel."""
-    return {
-        "kind": "duel",
-        "operation": which.operation,
-        "workload": which.workload,
-        "direction": which.direction,
-        "dtype": which.dtype,
-        "clock": "throughput hot",
-        "reference": f"{reference} {which.backend} {which.mode}",
-        "contender": f"{contender} {which.backend} {which.mode}",
-        "ratio": ratio,
-        "low": ratio * 0.99,
-        "high": ratio * 1.01,
-        "rounds": 31,
-        "launches": 6,
-        "verdict": verdict,
-    }
-
-
-def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> Path:
-    """Write a record as tensorproof does."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines), encoding="utf-8")
-    return path
+    return made_lines.duel(
+        operation=which.operation,
+        workload=which.workload,
+        direction=which.direction,
+        dtype=which.dtype,
+        reference=f"{reference} {which.backend} {which.mode}",
+        contender=f"{contender} {which.backend} {which.mode}",
+        ratio=ratio,
+        low=ratio * 0.99,
+        high=ratio * 1.01,
+        launches=6,
+        verdict=verdict,
+    )
 
 
 def write_timings(
@@ -109,42 +93,24 @@ def write_timings(
     lines = [timing(which, ratio) for which, ratio in ratios.items()]
     backends = sorted({which.backend for which in ratios})
     head = header(backends, **{"planned": len(lines), **changes})
-    end = [{"kind": "end", "finished": "x", "counts": {}}] if ended else []
-    limits = {"kind": "machine_limits", "resolution": {"spread": 0.004}, "anchor_ns": 400_000.0}
-    return write_lines(folder / f"{name}.ndjson", [head, limits, *lines, *end])
+    end = [made_lines.timing_end({"measured": len(lines)} if lines else {})] if ended else []
+    limits = made_lines.limits(resolution={"ratio_low": 0.996, "ratio_high": 1.004, "spread": 0.004})
+    return made_lines.write(folder / f"{name}.ndjson", [head, limits, *lines, *end])
 
 
 def write_conformance(
     folder: Path, backend: str, statuses: Sequence[str], planned: int | None = None, ended: bool = True
 ) -> Path:
     """A record of conformance of a night: a check for each status."""
-    head = {
-        "kind": "run",
-        "format": 1,
-        "backend": backend,
-        "versions": {backend: "2.13.0"},
-        "planned": len(statuses) if planned is None else planned,
-    }
+    planned = len(statuses) if planned is None else planned
+    head = made_lines.run(backend=backend, versions={backend: "2.13.0"}, planned=planned)
     checks = [
-        {
-            "kind": "check",
-            "check": "forward",
-            "mode": "eager",
-            "operation": f"op{number}",
-            "sample": "plain",
-            "dtype": "float32",
-            "status": status,
-            "message": "off by | 3 bars" if status == "failed" else "",
-            "findings": [],
-            "declaration": "",
-            "placement": "",
-            "traceback": "",
-            "command": "",
-        }
+        made_lines.check(operation=f"op{number}", status=status, message="off by | 3 bars" if status == "failed" else "")
         for number, status in enumerate(statuses)
     ]
-    end = [{"kind": "end", "counts": {}, "verdict": {"word": "conforms"}}] if ended else []
-    return write_lines(folder / f"conformance_{backend}.ndjson", [head, *checks, *end])
+    counts = Counter(statuses) + Counter({"not_run": max(0, planned - len(statuses))})
+    end = [made_lines.end(counts)] if ended else []
+    return made_lines.write(folder / f"conformance_{backend}.ndjson", [head, *checks, *end])
 
 
 def write_pins(folder: Path, backend: str, version: str) -> None:
@@ -212,7 +178,7 @@ class StubRunner:
         elif name == "duel":
             chosen = {word.removeprefix("--op=") for word in words if word.startswith("--op=")}
             lines = [duel(which, *self.duels(which)) for which in self.ratios if which.operation in chosen]
-            write_lines(Path(given["record"]), [header(), *lines, {"kind": "end"}])
+            made_lines.write(Path(given["record"]), [header(planned=0), *lines, made_lines.timing_end({})])
         elif name == "report":
             Path(words[words.index("-o") + 1]).write_text("<html></html>")
         elif name == "venv":

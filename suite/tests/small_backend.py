@@ -4,6 +4,7 @@ It computes with the reference's formulas and has what faults live in: arrays of
 in 32 and rounded once), a tape for gradients, also of compositions, and a compiler that traces a function and replays it.
 """
 
+import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -97,8 +98,36 @@ def _gelu_vjp(dy: Any, x: Any, **keywords: Any) -> Any:
     return vjp(dy, np.where(np.isfinite(x), np.clip(x, -1e4, 1e4), x), **keywords)
 
 
+def _in_double(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function computed in float64, with results of the dtype that came: no square or sum of 32 bits overflows in it."""
+
+    @functools.wraps(function)
+    def computed(*arguments: Any, **keywords: Any) -> Any:
+        came = [leaf.dtype for _, leaf in trees.leaves((arguments, keywords)) if is_floating(leaf)]
+        wide = trees.replace_leaves((arguments, keywords), lambda path, x: x.astype(np.float64) if is_floating(x) else x)
+        results = function(*wide[0], **wide[1])
+        return trees.replace_leaves(results, lambda path, x: np.asarray(x).astype(came[0]) if is_floating(x) else x)
+
+    computed.__kwdefaults__ = function.__kwdefaults__
+    return computed
+
+
+def is_floating(leaf: Any) -> bool:
+    """Whether a leaf is an array of floating numbers."""
+    return isinstance(leaf, np.ndarray | np.floating) and leaf.dtype.kind == "f"
+
+
+def _robust(name: str) -> Operation:
+    operation = SPECIFICATION[name]
+    return replace(operation, function=_in_double(operation.function), vjp=operation.vjp and _in_double(operation.vjp))
+
+
+ROBUST = ("average_pool2d", "batch_norm", "clip_by_global_norm", "clip_by_norm", "layer_norm", "mean_squared_error")
+"""Operations whose results may be within the range of 32 bits where squares or sums on the way are not."""
+
 OPERATIONS: Mapping[str, Operation] = {
     **SPECIFICATION,
+    **{name: _robust(name) for name in ROBUST},
     "gelu": replace(SPECIFICATION["gelu"], vjp=_gelu_vjp),
     SCALE: Operation(function=_scale, vjp=_scale_vjp, samples=lambda stream: iter(()), family="elementwise"),
     ADD: Operation(function=_add, vjp=_add_vjp, samples=lambda stream: iter(()), family="elementwise"),
@@ -142,6 +171,7 @@ class SmallBackend(Backend):
     def __init__(self, fault: "Fault | None" = None) -> None:
         self.fault = fault
         self.mode = "eager"
+        self.counted = {"compiled": 0, "left_eager": 0}
         self.operations = OperationTable(SPECIFICATION)
         for name, operation in SPECIFICATION.items():
             if operation.model is None:
@@ -165,6 +195,12 @@ class SmallBackend(Backend):
 
     def device_of(self, value: Value) -> str:
         return value.device
+
+    def shares_memory(self, one: Value, other: Value) -> bool:
+        return np.may_share_memory(one.array, other.array)
+
+    def compile_counters(self) -> Mapping[str, int]:
+        return self.counted
 
     def _replaced(self, operation: str, part: str) -> Any:
         fault = self.fault
@@ -289,6 +325,7 @@ class Program:
 
     def __call__(self, primals: Sequence[Value], constants: Sequence[Value]) -> Wrapped:
         if self.nodes is None:
+            self.backend.counted["compiled"] += 1
             self.arguments = (*primals, *constants)
             with self.backend.tape() as tape:
                 self.results = self.function(primals, constants)

@@ -1,4 +1,4 @@
-"""Writes docs/faults.md: each deliberate fault, and which checks notice it.
+"""Writes docs/faults.md, each deliberate fault and which checks notice it, and ``faults.tsv``, which ships with the suite.
 
 Run it where tensorproof is installed, from anywhere::
 
@@ -19,6 +19,7 @@ from faulty import NOTICED, Fault, first_notice, results_of
 from tensorproof_reference.operation import DTYPES
 
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+TABLE = Path(__file__).parents[1] / "tensorproof" / "statements" / "faults.tsv"
 
 INTRODUCTION = """# Faults
 
@@ -100,6 +101,18 @@ def named_in(text: str) -> list[str]:
     return keys
 
 
+def dtypes_named_in(text: str) -> str:
+    """The key, the operation and the dtypes of each fault that a page lists, as the file that statements use."""
+    lines, operation = [], ""
+    for line in text.split("\n## Not noticed")[0].splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("## "):
+            operation = line.removeprefix("## ")
+        elif line.startswith("|") and cells[0] not in ("fault", "---"):
+            lines.append(f"{operation}-{cells[0].replace(' ', '_')}\t{operation}\t{cells[-1].replace(' ', '')}\n")
+    return "".join(lines)
+
+
 def main(processes: Iterable[str]) -> int:
     """Write the page; 1 if a fault is not noticed."""
     operations = sorted({fault.operation for fault in ALL.values()})
@@ -109,6 +122,7 @@ def main(processes: Iterable[str]) -> int:
     wrong = [fault.key for fault in BEYOND.values() if first_notice(fault)]
     print("\n".join([*missed, *wrong]) or f"all {sum(map(len, tables.values()))} faults are noticed")
     PAGE.write_text(page(tables), encoding="utf-8")
+    TABLE.write_text(dtypes_named_in(page(tables)), encoding="utf-8")
     return bool(missed or wrong)
 
 

@@ -247,7 +247,9 @@ def notices_text(compiled: Mapping[str, frozenset[Check]], eager: Mapping[str, f
     lines = []
     for key in ALL:
         found = sorted(compiled.get(key, ())) or sorted(eager.get(key, ()))
-        words = ["first" if found[-1].first else "compiled", *found[-1][2:]] if found else []
+        # What a fault leaves behind from call to call shows in purity by itself, and elsewhere only after other checks.
+        named = max(found, key=lambda check: (check.check == "purity", check)) if found else None
+        words = ["first" if named.first else "compiled", *named[2:]] if named else []
         lines.append("\t".join([key, str(len(compiled.get(key, ()))), str(len(eager.get(key, ()))), *words]))
     return "\n".join(lines) + "\n"
 

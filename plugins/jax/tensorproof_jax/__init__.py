@@ -11,9 +11,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl, require_x86
+from tensorproof.backend import (
+    Backend,
+    Forward,
+    Function,
+    Implementation,
+    Native,
+    ScriptTemplate,
+    Unsupported,
+    ValueAndVjp,
+    hookimpl,
+)
 from tensorproof.contract.models import implementation_of
-from tensorproof.instructions import of_xla, xla_flags
+from tensorproof.instructions import X86, of_xla, xla_flags
 from tensorproof_jax import (
     attention,
     data,
@@ -27,9 +37,11 @@ from tensorproof_jax import (
     products,
     recurrent,
     schedules,
+    script,
     windows,
 )
 from tensorproof_jax.framework import jax, jnp, linen
+from tensorproof_jax.jitted import JITTED, counted_jit
 from tensorproof_jax.table import operations
 from tensorproof_reference.model import Model
 
@@ -102,7 +114,8 @@ class JaxBackend(Backend):
 
     def instruction_switches(self, level: str) -> Mapping[str, str]:
         """XLA's flag. It does not reach Eigen's products and XNNPACK, which XLA calls."""
-        require_x86(level)
+        if level not in X86:
+            raise Unsupported("it has switches for the sets of x86-64 only")
         return {"XLA_FLAGS": xla_flags(level, os.environ.get("XLA_FLAGS", ""))}
 
     def defaults(self) -> Mapping[str, Mapping[str, object]]:
@@ -157,7 +170,7 @@ class JaxBackend(Backend):
         def run(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
             return function(primals, constants)
 
-        forward: Forward = jax.jit(run) if mode == "jit" else run
+        forward: Forward = counted_jit(run) if mode == "jit" else run
         return forward
 
     def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
@@ -169,8 +182,12 @@ class JaxBackend(Backend):
             gradients = pull(tuple(dy.astype(y.dtype) for y, dy in zip(outputs, cotangents, strict=True)))
             return outputs, others, gradients
 
-        value_and_vjp: ValueAndVjp = jax.jit(run) if mode == "jit" else run
+        value_and_vjp: ValueAndVjp = counted_jit(run) if mode == "jit" else run
         return value_and_vjp
+
+    def compile_counters(self) -> Mapping[str, int]:
+        """Functions that ``jax.jit`` traced, and those that it ran as they were (``jax_disable_jit``)."""
+        return dict(JITTED)
 
     def use_compile_cache(self, folder: Path) -> bool:
         """JAX's persistent cache, for every program however small."""
@@ -200,6 +217,10 @@ class JaxBackend(Backend):
         """By adding to more than its caches hold."""
         buffer = jax.device_put(jnp.zeros(FLUSHED // 4, jnp.float32), self._places[device])
         return partial(jax.jit(lambda x: x + 1.0), buffer)
+
+    def script(self, operation: str, mode: str, device: str) -> ScriptTemplate:
+        """With ``jax.vjp``, and ``jax.jit``."""
+        return script.template(mode, device)
 
     def model(self, model: Model) -> Implementation:
         """The model as ``flax.linen.Sequential``."""

@@ -12,6 +12,7 @@ from typing import Any
 from tensorproof.backend import Implementation, Native, Unsupported
 from tensorproof.contract.models import NO_CONVENTIONS, Conventions
 from tensorproof_jax.framework import jax, jnp, linen
+from tensorproof_jax.jitted import counted_jit
 from tensorproof_jax.recurrent import gru_parameters, lstm_parameters, simple_parameters
 from tensorproof_jax.table import operations
 from tensorproof_jax.windows import LAYOUTS as CHANNELS_LAST
@@ -282,7 +283,7 @@ def trained(model: Model, predict: Callable[..., Any]) -> Implementation:
     ) -> tuple[Native, Any, Any, Any]:
         key = f"{mode} {conventions}"
         if key not in steps:
-            steps[key] = jax.jit(partial(step, conventions)) if mode == "jit" else partial(step, conventions)
+            steps[key] = counted_jit(partial(step, conventions)) if mode == "jit" else partial(step, conventions)
         loss, *results = steps[key](x, target, parameters, state, slots, taken)
         # JAX sorts the keys of dicts.
         return loss, *(_ordered(result, given) for result, given in zip(results, (parameters, state, slots), strict=True))

@@ -144,7 +144,9 @@ def momentum(
         parts.insert(1 if accumulated == "gradients" else 2, decoupled_decay)
         return optax.chain(*parts)
 
-    return _steps(transformation, parameters, gradients, {"trace": velocity}, learning_rate)
+    moved, traces = _steps(transformation, parameters, gradients, {"trace": velocity}, learning_rate)
+    # A trace that decays by 0 keeps the last gradient, of which the next step takes nothing.
+    return moved, traces if coefficient else [jax.numpy.zeros_like(trace) for trace in traces]
 
 
 @operations.library

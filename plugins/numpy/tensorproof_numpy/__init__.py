@@ -15,16 +15,25 @@ from tensorproof.backend import (
     Implementation,
     Native,
     OperationTable,
+    ScriptTemplate,
     Unsupported,
     ValueAndVjp,
     hookimpl,
-    require_x86,
 )
 from tensorproof.instructions import X86, highest_here
 from tensorproof_reference import trees
 
 OPENBLAS = {"sse2": "Nehalem", "avx": "Sandybridge", "avx2": "Haswell", "avx512": "SkylakeX", "avx512_bf16": "Cooperlake"}
 """OpenBLAS's cores by instruction set."""
+SETUP = """np.seterr(all="ignore")
+
+
+def array(values, dtype):
+    return values
+
+
+numbers = np.asarray
+"""
 DISPATCHED = {"X86_V3": "avx2", "X86_V4": "avx512", "AVX512_ICL": "avx512_bf16", "AVX512_SPR": "amx"}
 """The kernels that NumPy chooses among, with the set from which on they are used."""
 
@@ -62,7 +71,8 @@ class NumpyBackend(Backend):
 
     def instruction_switches(self, level: str) -> Mapping[str, str]:
         """Those of NumPy and OpenBLAS. SciPy's special functions are compiled for one set, whatever the processor."""
-        require_x86(level)
+        if level not in X86:
+            raise Unsupported("it has switches for the sets of x86-64 only")
         limit = X86.index(level)
         above = [name for name, lowest in DISPATCHED.items() if X86.index(lowest) > limit]
         disabled = {"NPY_DISABLE_CPU_FEATURES": " ".join(above)} if above else {}
@@ -87,6 +97,16 @@ class NumpyBackend(Backend):
     def device_of(self, value: Native) -> str:
         """Always ``cpu``."""
         return "cpu"
+
+    def shares_memory(self, one: Native, other: Native) -> bool:
+        """Whether the extents of both overlap."""
+        return np.may_share_memory(one, other)
+
+    def script(self, operation: str, mode: str, device: str) -> ScriptTemplate:
+        """The reference's formula, and that of its vector-Jacobian product."""
+        forward = "outputs, others = function(primals, constants)"
+        gradient = f"{forward}\ngradients = pull(primals, constants, cotangents)"
+        return ScriptTemplate(SETUP, forward, gradient, operations.specification[operation].vjp)
 
     def forward(self, function: Function, mode: str) -> Forward:
         """The reference's function, without warnings about the special values that samples contain."""

@@ -10,7 +10,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl, require_x86
+from tensorproof.backend import (
+    Backend,
+    Forward,
+    Function,
+    Implementation,
+    Native,
+    ScriptTemplate,
+    Unsupported,
+    ValueAndVjp,
+    hookimpl,
+)
 from tensorproof.contract.models import implementation_of
 from tensorproof.instructions import OFF, ONEDNN_NAMES, X86, of_onednn, of_xla, xla_flags
 from tensorproof_reference.model import Model
@@ -28,10 +38,12 @@ from tensorproof_tensorflow import (
     products,
     recurrent,
     schedules,
+    script,
     windows,
 )
 from tensorproof_tensorflow.framework import keras, tf, uses_onednn
 from tensorproof_tensorflow.table import operations
+from tensorproof_tensorflow.traced import TRACED, counted
 
 __all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products", "schedules"]
 
@@ -104,7 +116,8 @@ class TensorFlowBackend(Backend):
         TensorFlow uses oneDNN from AVX-512 on, and asks the processor whether to: limited to less, oneDNN has to be off, since
         TensorFlow would still ask it for what it then lacks, and abort. Eigen's kernels are of one set, whatever the processor.
         """
-        require_x86(level)
+        if level not in X86:
+            raise Unsupported("it has switches for the sets of x86-64 only")
         limited = {"ONEDNN_MAX_CPU_ISA": ONEDNN_NAMES[level], "XLA_FLAGS": xla_flags(level, os.environ.get("XLA_FLAGS", ""))}
         return limited if level in X86[3:] else {**limited, "TF_ENABLE_ONEDNN_OPTS": "0"}
 
@@ -168,7 +181,7 @@ class TensorFlowBackend(Backend):
 
         if mode == "eager":
             return placed
-        compiled = tf.function(run, autograph=False, jit_compile=mode == "xla")
+        compiled = tf.function(counted(run), autograph=False, jit_compile=mode == "xla")
 
         def call(*arguments: Any) -> Any:
             if self._in_loop:
@@ -178,6 +191,11 @@ class TensorFlowBackend(Backend):
 
         call.traced = compiled  # type: ignore[attr-defined]
         return call
+
+    def compile_counters(self) -> Mapping[str, int]:
+        """Functions that were traced, and those that were run as they were (``tf.config.run_functions_eagerly``). What XLA does
+        not compile raises an error."""
+        return dict(TRACED)
 
     def forward(self, function: Function, mode: str) -> Forward:
         """The function, as it is or traced by ``tf.function``."""
@@ -242,6 +260,10 @@ class TensorFlowBackend(Backend):
         with tf.device(device):
             buffer = tf.zeros(FLUSHED // 4, tf.float32)
         return lambda: buffer + 1.0
+
+    def script(self, operation: str, mode: str, device: str) -> ScriptTemplate:
+        """With ``tf.GradientTape``, and ``tf.function``."""
+        return script.template(mode, device)
 
     def model(self, model: Model) -> Implementation:
         """The model as ``keras.Sequential``."""

@@ -16,6 +16,7 @@ from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.models import InMode, keras_layers, keras_weights, set_weights
 from tensorproof_tensorflow.optimizers import MEANT, SPECIFIC, WORDS
 from tensorproof_tensorflow.table import operations
+from tensorproof_tensorflow.traced import counted
 
 LOSSES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "mean_squared_error": ("MeanSquaredError", {}),
@@ -110,6 +111,8 @@ def keras_fit(model: Model, in_mode: InMode) -> Implementation | None:
             run_eagerly=mode == "eager",
             jit_compile=mode == "xla",
         )
+        if mode != "eager":
+            network.train_step = counted(network.train_step)
         stopping = [] if patience is None else [keras.callbacks.EarlyStopping(monitor="val_loss", patience=patience)]
         count = len(validation[0])
         history = network.fit(

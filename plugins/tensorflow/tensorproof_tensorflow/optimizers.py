@@ -138,6 +138,9 @@ def momentum(
     if weight_decay and decay != "decoupled":
         raise Unsupported("weight decay of Keras's optimizers is decoupled from the gradient")
     options: dict[str, Any] = {"momentum": coefficient, "nesterov": nesterov, "weight_decay": weight_decay or None}
+    if not coefficient:  # Keras makes no velocities then
+        (moved,) = _steps("SGD", parameters, gradients, {}, learning_rate, **options)
+        return moved, [tf.zeros_like(parameter) for parameter in parameters]
     return _steps("SGD", parameters, gradients, {"momentums": velocity}, learning_rate, **options)
 
 

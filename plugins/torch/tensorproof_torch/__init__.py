@@ -3,6 +3,7 @@
 import itertools
 import os
 import types
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -12,8 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ValueAndVjp, hookimpl
+from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ScriptTemplate, ValueAndVjp, hookimpl
 from tensorproof_reference.model import Model
+from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_torch import (
     data,
     elementwise,
@@ -27,6 +29,7 @@ from tensorproof_torch import (
     products,
     recurrent,
     schedules,
+    script,
     windows,
 )
 from tensorproof_torch.table import operations
@@ -63,16 +66,21 @@ def _compiled_step(step: Callable[[], None]) -> Callable[[], None]:
     return compiled
 
 
-def _recompiles() -> int:
-    """How often Dynamo compiled a function anew because a guard had failed, since it was last reset."""
+def _compilations() -> Counter[str]:
+    """How often Dynamo compiled functions, and how often anew because a guard had failed, since it was last reset.
+
+    It counts attempts: also those that it gave up.
+    """
     dynamo: Any = torch._dynamo.convert_frame
-    return sum(count - 1 for count in dynamo.FRAME_COMPILE_COUNTER.values())
+    counts = dynamo.FRAME_COMPILE_COUNTER.values()
+    return Counter({"attempts": sum(counts), "recompiles": sum(counts) - len(counts)})
 
 
 def _breaks(operation: str) -> bool:
     """Whether Dynamo cannot trace an operation, or a model for one of its layers, as one graph."""
     model = operations.specification[operation].model if operation else None
-    parts = [operation] if model is None else [layer.operation for layer in model.layers.values()]
+    players = () if model is None else model.players().values() if isinstance(model, Adversaries) else (model,)
+    parts = [layer.operation for player in players for layer in player.layers.values()] or [operation]
     return any(part in GRAPH_BREAKS for part in parts)
 
 
@@ -87,7 +95,7 @@ class TorchBackend(Backend):
 
     def __init__(self) -> None:
         self._opened_as: dict[str, str] = {}
-        self._recompiles = 0
+        self._compilations: Counter[str] = Counter()
         """Before Dynamo was reset."""
 
     def versions(self) -> Mapping[str, str]:
@@ -209,7 +217,7 @@ class TorchBackend(Backend):
 
     def _reset_compiler(self) -> None:
         """Forget what was compiled: what follows a break of a graph is compiled under code objects that all functions share."""
-        self._recompiles += _recompiles()
+        self._compilations.update(_compilations())
         compiler: Any = torch.compiler
         compiler.reset()
 
@@ -242,6 +250,10 @@ class TorchBackend(Backend):
 
         return value_and_vjp
 
+    def script(self, operation: str, mode: str, device: str) -> ScriptTemplate | None:
+        """With ``torch.autograd.grad``, and ``torch.compile``."""
+        return script.template(operation, mode, device)
+
     def model(self, model: Model) -> Implementation:
         """The model as ``torch.nn.Sequential``."""
         return models.layered(model)
@@ -261,10 +273,27 @@ class TorchBackend(Backend):
         os.environ["TORCHINDUCTOR_CACHE_DIR"] = str(folder)
         return True
 
+    def shares_memory(self, one: Native, other: Native) -> bool:
+        """Whether both are views of one storage that is not empty."""
+        first, second = one.untyped_storage(), other.untyped_storage()
+        return bool(first.nbytes()) and first.data_ptr() == second.data_ptr()
+
     def compile_counters(self) -> Mapping[str, int]:
-        """Those that Dynamo keeps."""
-        dynamo: Any = torch._dynamo.utils
-        return {"graph_breaks": sum(dynamo.counters["graph_break"].values()), "recompiles": self._recompiles + _recompiles()}
+        """Those that Dynamo keeps. What it gave up is run by the interpreter, as are all functions whose code object was compiled
+        too often before."""
+        counters: Any = torch._dynamo.utils.counters
+        left = counters["frames"]["total"] - counters["frames"]["ok"]
+        compilations = self._compilations + _compilations()
+        return {
+            "compiled": compilations["attempts"] - left,
+            "left_eager": left,
+            "graph_breaks": sum(counters["graph_break"].values()),
+            "recompiles": compilations["recompiles"],
+        }
+
+    def breaks_graph(self, operation: str, mode: str) -> bool:
+        """Where Dynamo cannot trace one graph, and where ``torch.optim`` breaks it on purpose, around each step."""
+        return mode == "compile" and (_breaks(operation) or operation in optimizers.SPECIFIC)
 
     def reset_peak_memory(self, device: str) -> bool:
         """Of an accelerator."""

@@ -194,7 +194,8 @@ def momentum(
         "nesterov": nesterov,
         "weight_decay": weight_decay,
     }
-    return _steps(torch.optim.SGD, parameters, gradients, {"momentum_buffer": velocity}, learning_rate, **options)
+    kept = velocity if coefficient else None
+    return _steps(torch.optim.SGD, parameters, gradients, {"momentum_buffer": kept}, learning_rate, **options)
 
 
 @operations.native

@@ -14,7 +14,7 @@ from tensorproof_reference.trees import Array
 def categorical_accuracy(scores: Array, target: Array) -> Array:
     r"""The share of right answers: :math:`\frac{1}{n} \sum_i [\operatorname{argmax}_k s_{ik} = \operatorname{argmax}_k t_{ik}]`.
 
-    Of equal maxima the first counts.
+    Of equal maxima the first counts. NaN counts as the largest score.
 
     Shapes: ``scores`` and ``target`` are (…, K); the result is a single number.
     Special values: without rows it is NaN.
@@ -27,9 +27,13 @@ def categorical_accuracy(scores: Array, target: Array) -> Array:
     return np.mean(np.ones_like(scores[..., 0]) * right)
 
 
+def _one_hot(labels: Array, classes: int) -> Array:
+    return np.equal(labels[..., None], np.arange(classes)).astype(np.float64)
+
+
 def samples(stream: Stream) -> Iterator[Sample]:
     """Answers that are mostly right, all right, all wrong, and ties."""
-    yield from accuracy_samples(stream, "target", lambda labels, classes: np.eye(classes)[labels])
+    yield from accuracy_samples(stream, "target", _one_hot)
 
 
 OPERATION = Operation(
@@ -40,5 +44,6 @@ OPERATION = Operation(
     differentiable=(),
     cotangents=(),
     output_dtype="any",
+    version=2,
     documents=("001 §4.5",),
 )

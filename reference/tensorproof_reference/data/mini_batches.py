@@ -38,6 +38,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield sample("unit_batches", 5, 3, batch_size=1)
     yield sample("unit_row", 1, 3)
     yield sample("unit_remainder", 9, 3)
+    yield sample("unit_batches_drop_remainder", 5, 3, batch_size=1, drop=True)
+    yield sample("unit_remainder_drop_remainder", 9, 3, drop=True)
     yield sample("empty_features", 10, 0)
     yield sample("strided_transposed", 10, 3, memory="transposed")
     yield sample("strided_sliced", 10, 3, memory="sliced")

@@ -50,6 +50,11 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield sample("size_large", tuple(range(1, 41)), maxlen=20)
     yield sample("unit_sequence", (4,), maxlen=6)
     yield sample("unit_length", mixed, maxlen=1)
+    for padding in SIDES:
+        for truncating in SIDES:
+            keywords = {"padding": padding, "truncating": truncating}
+            yield sample(f"unit_sequence_pad_{padding}_truncate_{truncating}", (4,), maxlen=6, **keywords)
+            yield sample(f"unit_length_pad_{padding}_truncate_{truncating}", mixed, maxlen=1, **keywords)
     yield sample("empty_sequence", (3, 0, 7), maxlen=5)
     yield sample("empty_sequences_only", (0, 0), maxlen=5)
     yield sample("bounds_all_shorter", mixed, maxlen=9)

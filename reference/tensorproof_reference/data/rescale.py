@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.operation import Operation, Sample, asarray
+from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -34,6 +35,11 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="plain_to_one", inputs=pixels("plain_to_one", 2, 5, 6, 3))
     yield Sample(name="size_large", inputs=pixels("size_large", 2, 32, 32, 3))
     yield Sample(name="unit_axes", inputs=pixels("unit_axes", 1, 1, 1, 1))
+    one = Sample(name="unit_axes", inputs=pixels("unit_axes_with", 1, 1, 1, 1))
+    yield from with_each(one, [{"scale": 0.25}, {"offset": 0.5}, {"scale": 0.25, "offset": 0.5}])
+    zero = {"y": np.full((2, 5, 6, 3), 0.5)}
+    halves = {"scale": 0.0, "offset": 0.5}
+    yield Sample(name="bounds_scale_zero", inputs=pixels("bounds_scale_zero", 2, 5, 6, 3), keywords=halves, expected=zero)
     yield Sample(name="rank_zero", inputs=pixels("rank_zero"))
     yield Sample(name="rank_two", inputs=pixels("rank_two", 3, 7))
     yield Sample(name="empty_batch", inputs=pixels("empty_batch", 0, 5, 6, 3))

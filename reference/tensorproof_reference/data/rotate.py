@@ -110,6 +110,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
         for fill in FILLS:
             keywords = {"interpolation": interpolation, "fill": fill}
             yield sample(f"convention_{interpolation}_{fill}", degrees=35.0, **keywords)
+            word, shape = ("row", (1, 2, 1, 6)) if interpolation == "bilinear" else ("column", (1, 2, 6, 1))
+            yield sample(f"unit_{word}_{interpolation}_{fill}", *shape, degrees=40.0, **keywords)
         name = f"convention_{interpolation}_fill_value"
         yield sample(name, degrees=35.0, interpolation=interpolation, fill="constant", fill_value=2.5)
     yield sample("convention_reflect_far", 1, 2, 2, 11, degrees=75.0, fill="reflect")

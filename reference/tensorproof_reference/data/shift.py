@@ -1,6 +1,7 @@
 """Shifts of images: see ``shift``."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -126,6 +127,10 @@ def samples(stream: Stream) -> Iterator[Sample]:
             name = f"convention_{interpolation}_{fill}"
             yield sample(name, by=(1.25, -2.75), interpolation=interpolation, fill=fill)
             yield sample(f"{name}_far", by=(-8.25, 10.75), interpolation=interpolation, fill=fill)
+            word, shape = ("row", (1, 2, 1, 6)) if interpolation == "bilinear" else ("column", (1, 2, 5, 1))
+            name = f"unit_{word}_{interpolation}_{fill}"
+            one = sample(name, *shape, by=(0.75, 1.25), interpolation=interpolation, fill=fill)
+            yield replace(one, dtypes=("float64", "float32"))
         name = f"convention_{interpolation}_fill_value"
         yield sample(name, by=(1.25, -2.75), interpolation=interpolation, fill="constant", fill_value=2.5)
     spots = images("nan_each_lane", 2, 3, 5, 6, by=(0.75, -0.5))

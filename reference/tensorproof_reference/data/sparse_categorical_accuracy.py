@@ -14,7 +14,7 @@ from tensorproof_reference.trees import Array
 def sparse_categorical_accuracy(scores: Array, labels: Array) -> Array:
     r"""The share of right answers: :math:`\frac{1}{n} \sum_i [\operatorname{argmax}_k s_{ik} = l_i]`.
 
-    Of equal maxima the first counts.
+    Of equal maxima the first counts. NaN counts as the largest score.
 
     Shapes: ``scores`` (…, K), ``labels`` (…) of integers; the result is a single number.
     Special values: without rows it is NaN; a label that is no class is never right.
@@ -41,5 +41,6 @@ OPERATION = Operation(
     differentiable=(),
     cotangents=(),
     output_dtype="any",
+    version=2,
     documents=("000 §4.1.3",),
 )

@@ -24,7 +24,7 @@ def _sum(prototype: Barred, a: Any, axis: Any = None, *, keepdims: bool = False,
 
 
 def _mean(prototype: Barred, a: Any, axis: Any = None, *, keepdims: bool = False, where: Any = None) -> Any:
-    """The sum, divided by the number of elements."""
+    """The sum, divided by the number of elements; the mean of one is that one."""
     total = _sum(prototype, a, axis, keepdims=keepdims, where=where)
     if where is None:
         count = a.size // total.size if total.size else int(np.prod([a.shape[i] for i in _axes(a, axis)]))

@@ -164,7 +164,20 @@ def sum_of(x: Barred, axis: Any = None, keepdims: bool = False) -> tuple[Floats,
     squares = np.sum(np.square(value), axis=axis, keepdims=keepdims)
     carried = np.sum(np.square(bar), axis=axis, keepdims=keepdims)
     own = accumulated(precision, total / scale, squares, count, carried)
-    return finish(precision, total, own * scale)
+    result = finish(precision, total, own * scale)
+    if isinstance(count, int) and count > 1:
+        return result
+    terms = np.sum((value != 0) | (bar != 0), axis=axis, keepdims=keepdims)
+    return result[0], _single(precision, *result, terms, np.sum(x.bar, axis=axis, keepdims=keepdims))
+
+
+def _single(precision: Precision, value: Floats, bar: Floats, terms: Any, of_terms: Floats) -> Floats:
+    """The bars of sums, but where there is one term that is not an exact zero, that term's own bar.
+
+    What lies below the normal range may still be flushed. ``of_terms`` is the sum of the terms' bars.
+    """
+    alone = of_terms + precision.tiny * ((value != 0) & (np.abs(value) < precision.tiny))
+    return np.where((terms <= 1) & np.isfinite(value), alone, bar)
 
 
 def contraction(
@@ -208,7 +221,12 @@ def contraction(
     own = accumulated(precision, total / scale, squares, count, carried) * scale
     if unbounded is not False:
         own = np.where(unbounded, np.inf, own)
-    return finish(precision, np.asarray(total), own)
+    result = finish(precision, np.asarray(total), own)
+    if len(operands) > 1:
+        return result
+    bar = bar_of(operands[0])  # a sum, written as a product of one operand
+    alone = product(((value_of(operands[0]) != 0) | (bar != 0)).astype(np.float64))
+    return result[0], _single(precision, *result, alone, product(bar))
 
 
 def scatter_add(target: Barred, indices: Any, terms: Any) -> None:
@@ -217,7 +235,10 @@ def scatter_add(target: Barred, indices: Any, terms: Any) -> None:
     value, bar = np.broadcast_arrays(value_of(terms), bar_of(terms))
     scale = scale_of(precision, value)
     count = np.zeros(target.value.shape)
-    squares, carried = np.zeros_like(count), np.zeros_like(count)
+    squares, carried, of_terms = np.zeros_like(count), np.zeros_like(count), target.bar.copy()
+    terms = ((target.value != 0) | (target.bar != 0)).astype(np.float64)
+    np.add.at(terms, indices, (value != 0) | (bar != 0))
+    np.add.at(of_terms, indices, bar)
     np.add.at(count, indices, value != 0)
     np.add.at(squares, indices, np.square(value / scale))
     np.add.at(carried, indices, np.square(bar / scale))
@@ -227,4 +248,5 @@ def scatter_add(target: Barred, indices: Any, terms: Any) -> None:
     carried += np.square(target.bar / scale)
     np.add.at(target.value, indices, value)
     own = accumulated(precision, target.value / scale, squares, count, carried) * scale
-    target.bar[...] = np.where(touched, finish(precision, target.value, own)[1], target.bar)
+    bars = _single(precision, *finish(precision, target.value, own), terms, of_terms)
+    target.bar[...] = np.where(touched, bars, target.bar)

@@ -53,9 +53,12 @@ def _multiply(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
 
 
 def _divide(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+    """Quotients; that by an exact 1, as in the mean of one term, is the dividend."""
     x, y = value_of(a), value_of(b)
     value = x / y
-    return rounded(precision, value, _carried((a, lambda e: e / y), (b, lambda e: value * (e / y))))
+    quotient, bar = rounded(precision, value, _carried((a, lambda e: e / y), (b, lambda e: value * (e / y))))
+    by_one = (y == 1.0) & (bar_of(b) == 0.0)
+    return (quotient, np.where(by_one & np.isfinite(value), bar_of(a), bar)) if by_one.any() else (quotient, bar)
 
 
 def _power(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:

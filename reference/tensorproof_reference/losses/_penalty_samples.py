@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.operation import Sample
+from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
@@ -38,7 +39,10 @@ def penalty_samples(stream: Stream, *, kink: bool) -> Iterator[Sample]:
     yield Sample(name="empty_matrix", inputs={"w": weights("empty_matrix", 0, 7)}, expected={"y": np.zeros(())})
     yield case("strided_transposed", memory="transposed")
     yield case("strided_sliced", memory="sliced")
+    yield from with_each(case("unit_axes", 1, 7, 1), [{"strength": 0.5}, {"strength": 1.0}])
     yield case("long_vector", 16384)
+    # A quarter of the usual size: their sum is within the range of float16.
+    yield from long_samples(lambda name, length: {"w": 0.25 * weights(name, length)}, "vector")
     for name, scale in (("magnitude_ten", 10.0), ("magnitude_hundredth", 0.03)):
         yield Sample(name=name, inputs={"w": scale * weights(name)}, keywords={"strength": 0.5})
     for name, scale in (("magnitude_1e7", 1e7), ("magnitude_1e13", 1e13), ("magnitude_1e_13", 1e-13), ("magnitude_1e20", 1e20)):

@@ -12,6 +12,7 @@ from tensorproof_reference.losses._reduction import reduced, spread
 from tensorproof_reference.losses._workloads import clipping_work, reduction_work
 from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import PLANES, count
+from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -89,6 +90,11 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="rank_three_none", inputs=pair("rank_three_none", 3, 4, 5, soft=True), keywords=none)
     yield Sample(name="unit_batch", inputs=pair("unit_batch", 1, 7))
     yield Sample(name="unit_column", inputs=pair("unit_column", 7, 1))
+    yield from with_each(
+        Sample(name="unit_everything", inputs=pair("unit_everything", 1, 1, least=0.25)),
+        [{"reduction": "sum"}, none, {"clipping": "probability"}, {"clipping": "log"}],
+    )
+    yield from long_samples(lambda name, length: pair(name, length, least=0.25), "vector")
     yield Sample(name="strided_transposed", inputs=pair("strided_transposed", 5, 7), memory="transposed")
     yield Sample(name="strided_sliced", inputs=pair("strided_sliced", 5, 7), memory="sliced")
     ends = 2.0 ** -asarray([20, 16, 12, 8])

@@ -10,6 +10,7 @@ from tensorproof_reference.losses._reduction import reduced, spread
 from tensorproof_reference.losses._workloads import reduction_work
 from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import PLANES, count, ordinary
+from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -67,6 +68,10 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="unit_batch", inputs=pair("unit_batch", 1, 7, spread=1.0))
     yield Sample(name="unit_column", inputs=pair("unit_column", 7, 1, spread=1.0))
     yield Sample(name="empty_batch_none", inputs=pair("empty_batch_none", 0, 7), keywords=none)
+    yield from with_each(
+        Sample(name="unit_everything", inputs=pair("unit_everything", 1, 1, spread=1.0)), [{"reduction": "sum"}, none]
+    )
+    yield from long_samples(lambda name, length: pair(name, length, spread=1.0), "vector")
     yield Sample(name="strided_transposed", inputs=pair("strided_transposed", 5, 7), memory="transposed")
     yield Sample(name="strided_sliced", inputs=pair("strided_sliced", 5, 7), memory="sliced")
     yield Sample(name="magnitude_spread_60", inputs=pair("magnitude_spread_60", 64, 128, spread=60.0), keywords=none)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_shape
-from tensorproof_reference.losses._draw import distributions, one_hot_targets, soft_targets
+from tensorproof_reference.losses._draw import distributions, one_hot_targets, soft_targets, targets_of_any_sum
 from tensorproof_reference.losses._probabilities import (
     clipped,
     normalized,
@@ -18,6 +18,7 @@ from tensorproof_reference.losses._reduction import reduced, spread
 from tensorproof_reference.losses._workloads import CLASSES, clipping_work, normalizing_work, reduction_work
 from tensorproof_reference.operation import DTYPES, Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import count
+from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -79,6 +80,10 @@ def samples(stream: Stream) -> Iterator[Sample]:
     none = {"reduction": "none"}
     yield Sample(name="plain_rows", inputs=pair("plain_rows", 5, 7))
     yield Sample(name="labels_soft", inputs=pair("labels_soft", 5, 7, soft=True))
+    for reduction in ("mean", "none"):
+        name = f"labels_of_any_sum_{reduction}"
+        inputs = {**pair(name, 6, 7), "target": targets_of_any_sum(stream(name), (6, 7))}
+        yield Sample(name=name, inputs=inputs, keywords={"reduction": reduction})
     yield Sample(name="reduction_sum", inputs=pair("reduction_sum", 5, 7), keywords={"reduction": "sum"})
     yield Sample(name="reduction_none", inputs=pair("reduction_none", 5, 7, soft=True), keywords=none)
     yield Sample(name="size_large", inputs=pair("size_large", 64, 128))
@@ -90,6 +95,9 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="rank_three_none", inputs=pair("rank_three_none", 3, 4, 5, soft=True), keywords=none)
     yield Sample(name="unit_batch", inputs=pair("unit_batch", 1, 7))
     yield Sample(name="unit_classes", inputs=pair("unit_classes", 5, 1), expected={"y": asarray(0.0)}, exact_zero=("y",))
+    row = Sample(name="unit_batch", inputs=pair("unit_batch_with", 1, 7))
+    yield from with_each(row, [{"reduction": "sum"}, none, {"normalize": True}, {"clipping": "probability"}])
+    yield from long_samples(lambda name, length: pair(name, length, 3), "rows")
     yield Sample(name="strided_transposed", inputs=pair("strided_transposed", 5, 7), memory="transposed")
     yield Sample(name="strided_sliced", inputs=pair("strided_sliced", 5, 7), memory="sliced")
     small = np.full((5, 7), 2.0**-20)

@@ -5,11 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.arguments import require_axis, require_shape
-from tensorproof_reference.losses._draw import distributions, one_hot_targets, soft_targets
+from tensorproof_reference.losses._draw import distributions, one_hot_targets, soft_targets, targets_of_any_sum
 from tensorproof_reference.losses._reduction import reduced, spread
 from tensorproof_reference.losses._workloads import CLASSES, reduction_work
 from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import count
+from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -51,6 +52,10 @@ def samples(stream: Stream) -> Iterator[Sample]:
     dense = distributions(stream("labels_dense"), (5, 7))
     yield Sample(name="labels_dense", inputs={"probabilities": pair("labels_dense_q", 5, 7)["probabilities"], "target": dense})
     yield Sample(name="labels_own_distribution", inputs={"probabilities": dense, "target": dense})
+    for reduction in ("mean", "none"):
+        name = f"labels_of_any_sum_{reduction}"
+        inputs = {**pair(name, 6, 7), "target": targets_of_any_sum(stream(name), (6, 7))}
+        yield Sample(name=name, inputs=inputs, keywords={"reduction": reduction})
     yield Sample(name="reduction_sum", inputs=pair("reduction_sum", 5, 7), keywords={"reduction": "sum"})
     yield Sample(name="reduction_none", inputs=pair("reduction_none", 5, 7), keywords=none)
     yield Sample(name="size_large", inputs=pair("size_large", 64, 128))
@@ -62,6 +67,9 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="rank_three_none", inputs=pair("rank_three_none", 3, 4, 5), keywords=none)
     yield Sample(name="unit_batch", inputs=pair("unit_batch", 1, 7))
     yield Sample(name="unit_classes", inputs=pair("unit_classes", 5, 1), expected={"y": asarray(0.0)}, exact_zero=("y",))
+    row = Sample(name="unit_batch", inputs=pair("unit_batch_with", 1, 7))
+    yield from with_each(row, [{"reduction": "sum"}, none, {"axis": 1}])
+    yield from long_samples(lambda name, length: pair(name, length, 3), "rows")
     yield Sample(name="empty_batch_none", inputs=pair("empty_batch_none", 0, 7), keywords=none)
     yield Sample(name="strided_transposed", inputs=pair("strided_transposed", 5, 7), memory="transposed")
     yield Sample(name="strided_sliced", inputs=pair("strided_sliced", 5, 7), memory="sliced")

@@ -9,6 +9,7 @@ from tensorproof_reference.losses._reduction import reduced, spread
 from tensorproof_reference.losses._workloads import reduction_work
 from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import PLANES, count, ordinary
+from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -18,7 +19,8 @@ def mean_squared_error(prediction: Array, target: Array, *, reduction: str = "me
 
     Shapes: ``prediction`` and ``target`` have the same shape, of any rank. The result is a scalar, or of that shape for
     ``reduction="none"``; ``"sum"`` leaves out the division.
-    Special values: NaN in either gives NaN; an infinity gives +∞, and NaN where the other is the same infinity.
+    Special values: NaN in either gives NaN; an infinity gives +∞, and NaN where the other is the same infinity. The mean is
+    finite also where the sum of the squares is not (in samples that are not required).
     Raises: ``ValueError`` if the shapes differ (they are not broadcast), or if ``reduction`` is unknown.
     Source: Goodfellow, Bengio & Courville (2016), eq. 5.4; the texts, 001 §2.4, 002 §3.3.1, 004 §3.3.
     """
@@ -53,10 +55,15 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="unit_batch", inputs=pair("unit_batch", 1, 7))
     yield Sample(name="unit_column", inputs=pair("unit_column", 7, 1))
     yield Sample(name="empty_batch_none", inputs=pair("empty_batch_none", 0, 7), keywords=none)
+    yield from with_each(Sample(name="unit_everything", inputs=pair("unit_everything", 1, 1)), [{"reduction": "sum"}, none])
+    yield from long_samples(lambda name, length: pair(name, length), "vector")
     yield Sample(name="strided_transposed", inputs=pair("strided_transposed", 5, 7), memory="transposed")
     yield Sample(name="strided_sliced", inputs=pair("strided_sliced", 5, 7), memory="sliced")
     yield Sample(name="magnitude_1000", inputs=pair("magnitude_1000", 5, 7, deviation=1e3), dtypes=wide)
     yield Sample(name="magnitude_1e18", inputs=pair("magnitude_1e18", 5, 7, deviation=1e18), keywords=none, dtypes=wide)
+    # Three squares of 2.25e38 overflow when added up; their mean does not.
+    three = {"prediction": asarray([1.5e19, -1.5e19, 1.5e19]), "target": np.zeros(3)}
+    yield Sample(name="magnitude_sum_overflows", inputs=three, dtypes=wide, required=False)
     small = pair("magnitude_1e_minus_15", 5, 7, deviation=1e-15)
     yield Sample(name="magnitude_1e_minus_15", inputs=small, keywords=none, dtypes=wide)
     near = pair("cancellation_mean_1000", 5, 7, mean=1e3, deviation=0.01)

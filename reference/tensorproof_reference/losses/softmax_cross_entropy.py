@@ -12,6 +12,7 @@ from tensorproof_reference.losses._reduction import reduced, spread
 from tensorproof_reference.losses._workloads import CLASSES, reduction_work
 from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import count, ordinary
+from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -146,6 +147,19 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="labels_smoothing_soft", inputs=soft("labels_smoothing_soft", 8, 5), keywords={"label_smoothing": 0.1})
     name = "labels_smoothing_one_hot"
     yield Sample(name=name, inputs=one_hot(name, 8, 5), keywords={"label_smoothing": 0.3})
+
+    def any_sum(name: str, *shape: int) -> dict[str, Array]:
+        return {**logits(name, *shape), "target": _draw.targets_of_any_sum(stream(name), shape)}
+
+    for reduction in ("mean", "none"):
+        name = f"labels_of_any_sum_{reduction}"
+        yield Sample(name=name, inputs=any_sum(name, 6, 7), keywords={"reduction": reduction})
+    name = "labels_of_any_sum_smoothing"
+    yield Sample(name=name, inputs=any_sum(name, 6, 5), keywords={"label_smoothing": 0.25, "reduction": "none"})
+    yield Sample(name="labels_of_any_sum_rank_three", inputs=any_sum("labels_of_any_sum_rank_three", 3, 4, 5))
+    for word, draw in (("integer", integer), ("one_hot", one_hot)):
+        name = f"bounds_smoothing_one_{word}"
+        yield Sample(name=name, inputs=draw(name, 8, 5), keywords={"label_smoothing": 1.0})
     for reduction in ("mean", "sum", "none"):
         name = f"mask_ignored_{reduction}"
         keywords = {"ignored_label": -100, "reduction": reduction}
@@ -164,6 +178,11 @@ def samples(stream: Stream) -> Iterator[Sample]:
     inputs = ignoring("mask_ignored_row_of_nan", -100, 8, 5)
     inputs["logits"][1::3] = np.nan
     yield Sample(name="mask_ignored_row_of_nan", inputs=inputs, keywords={"ignored_label": -100}, gradient=False)
+    for word, others in (("none", none), ("smoothing", {"label_smoothing": 0.1}), ("sum", {"reduction": "sum"})):
+        name = f"mask_ignored_row_of_nan_{word}"
+        inputs = ignoring(name, -100, 8, 5)
+        inputs["logits"][1::3] = np.nan
+        yield Sample(name=name, inputs=inputs, keywords={"ignored_label": -100, **others}, gradient=False)
     inputs = {**logits("mask_all_ignored", 8, 5), "target": np.full(8, -100)}
     yield Sample(
         name="mask_all_ignored_none",
@@ -186,11 +205,22 @@ def samples(stream: Stream) -> Iterator[Sample]:
         yield Sample(name=f"width_{width}", inputs=integer(f"width_{width}", 2, width), keywords=none)
     many = {**logits("long_classes", 2, 4099), "target": np.asarray([4097, 257])}
     yield Sample(name="long_classes", inputs=many, keywords=none)
+    yield from long_samples(lambda name, length: integer(name, length, 3), "rows")
+    yield from long_samples(lambda name, length: integer(name, 2, length), "classes", keywords=none)
+    equal = {"logits": np.full((2, 131_072), 0.5), "target": np.asarray([131_071, 65_536])}
+    yield Sample(name="long_classes_equal_131072", inputs=equal, keywords=none, dtypes=("bfloat16", "float16"))
     yield Sample(name="rank_three", inputs=integer("rank_three", 3, 4, 5))
     yield Sample(name="rank_three_none", inputs=integer("rank_three_none", 3, 4, 5), keywords=none)
     yield Sample(name="rank_three_soft", inputs=soft("rank_three_soft", 3, 4, 5))
     yield Sample(name="rank_three_smoothing", inputs=integer("rank_three_smoothing", 3, 4, 5), keywords={"label_smoothing": 0.1})
     yield Sample(name="unit_batch", inputs=integer("unit_batch", 1, 7))
+    reductions = [{"reduction": "sum"}, none]
+    smoothed, ignored = {"label_smoothing": 0.25}, {"ignored_label": -100}
+    row = Sample(name="unit_batch", inputs=integer("unit_batch_with", 1, 7))
+    yield from with_each(row, [*reductions, smoothed, ignored, {**smoothed, **ignored}])
+    yield Sample(name="unit_batch_of_any_sum", inputs=any_sum("unit_batch_of_any_sum", 1, 7))
+    one = Sample(name="unit_classes", inputs=integer("unit_classes_with", 5, 1), exact_zero=("y", "d_logits"))
+    yield from with_each(one, [smoothed, ignored])
     yield Sample(
         name="unit_classes",
         inputs=integer("unit_classes", 5, 1),
@@ -235,7 +265,15 @@ def samples(stream: Stream) -> Iterator[Sample]:
     rows = logits("bounds", 5, 7)
     for word, labels in (("above", above), ("below", below)):
         inputs = {**rows, "target": labels}
-        yield Sample(name=f"bounds_error_{word}", inputs=inputs, required=False, gradient=False, raises=True)
+        yield Sample(
+            name=f"bounds_error_{word}",
+            inputs=inputs,
+            keywords={"out_of_range": "error"},
+            required=False,
+            gradient=False,
+            raises=True,
+            version=2,
+        )
         keywords = {"out_of_range": "nan", "reduction": "none"}
         yield Sample(name=f"bounds_nan_{word}", inputs=inputs, keywords=keywords, required=False, gradient=False)
     for convention in ("zeros", "clamp"):

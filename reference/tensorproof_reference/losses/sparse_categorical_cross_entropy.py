@@ -19,6 +19,7 @@ from tensorproof_reference.losses._reduction import reduced, spread
 from tensorproof_reference.losses._workloads import CLASSES, clipping_work, normalizing_work, reduction_work
 from tensorproof_reference.operation import DTYPES, Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import count
+from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -106,6 +107,9 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="rank_four", inputs=pair("rank_four", 2, 3, 4, 5))
     yield Sample(name="unit_batch", inputs=pair("unit_batch", 1, 7))
     yield Sample(name="unit_classes", inputs=pair("unit_classes", 5, 1), expected={"y": asarray(0.0)}, exact_zero=("y",))
+    row = Sample(name="unit_batch", inputs=pair("unit_batch_with", 1, 7))
+    yield from with_each(row, [{"reduction": "sum"}, none, {"normalize": True}, {"clipping": "probability"}])
+    yield from long_samples(lambda name, length: pair(name, length, 3), "rows")
     yield Sample(name="strided_transposed", inputs=pair("strided_transposed", 5, 7), memory="transposed")
     yield Sample(name="strided_sliced", inputs=pair("strided_sliced", 5, 7), memory="sliced")
     small = np.full((5, 7), 2.0**-20)
@@ -130,7 +134,15 @@ def samples(stream: Stream) -> Iterator[Sample]:
     rows = pair("bounds", 5, 7)["probabilities"]
     for word, labels in (("above", above), ("below", below)):
         inputs = {"probabilities": rows, "labels": labels}
-        yield Sample(name=f"bounds_error_{word}", inputs=inputs, required=False, gradient=False, raises=True)
+        yield Sample(
+            name=f"bounds_error_{word}",
+            inputs=inputs,
+            keywords={"out_of_range": "error"},
+            required=False,
+            gradient=False,
+            raises=True,
+            version=2,
+        )
         keywords = {"out_of_range": "nan", "reduction": "none"}
         yield Sample(name=f"bounds_nan_{word}", inputs=inputs, keywords=keywords, required=False, gradient=False)
     for convention in ("zeros", "clamp"):

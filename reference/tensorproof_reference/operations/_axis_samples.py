@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorproof_reference.operation import Sample
+from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
@@ -55,6 +56,8 @@ def axis_samples(
     yield Sample(name="rank_four", inputs=normal("rank_four", 2, 3, 4, 5))
     yield Sample(name="unit_batch", inputs=normal("unit_batch", 1, 7))
     yield Sample(name="unit_middle", inputs=normal("unit_middle", 3, 1, 4), keywords={"axis": 1}, exact_zero=exact_zero_of_one)
+    everywhere = Sample(name="unit_everything", inputs=normal("unit_everything", 1, 1, 1), exact_zero=exact_zero_of_one)
+    yield from with_each(everywhere, [{"axis": axis} for axis in (0, 1, -1)])
     yield Sample(name="empty_batch", inputs=normal("empty_batch", 0, 17))
     yield Sample(name="empty_axis", inputs=normal("empty_axis", 5, 0))
     yield Sample(name="strided_transposed", inputs=normal("strided_transposed"), memory="transposed")
@@ -65,6 +68,10 @@ def axis_samples(
     yield Sample(name="axis_negative", inputs=normal("axis_negative", 3, 5, 4), keywords={"axis": -2})
     yield Sample(name="axis_farthest", inputs=normal("axis_farthest", 3, 5, 4), keywords={"axis": -3})
     yield Sample(name="long_axis", inputs=normal("long_axis", 2, 8192))
+    yield from long_samples(lambda name, length: normal(name, 2, length), "axis")
+    # The sum of as many exponentials is beyond the largest number of float16.
+    equal = {"x": np.full((2, 131_072), 0.5)}
+    yield Sample(name="long_equal_131072", inputs=equal, dtypes=("bfloat16", "float16"))
 
     moderate = scaled_rows(stream("magnitude_moderate"), (10.0, 30.0, 88.7, 104.0, 300.0, 1e3, 1e4))
     yield Sample(name="magnitude_moderate", inputs={"x": moderate})

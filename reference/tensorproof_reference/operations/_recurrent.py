@@ -12,6 +12,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_rank, require_shape
 from tensorproof_reference.operation import Sample
+from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
@@ -334,6 +335,9 @@ def common_samples(stream: Stream, gates: tuple[int, ...], states: tuple[str, ..
     yield Sample(name="unit_time", inputs=draw("unit_time", sizes=(3, 1, 2, 4)))
     yield Sample(name="unit_batch", inputs=draw("unit_batch", sizes=(1, 4, 2, 4)), dtypes=ALL_BUT_BFLOAT16)
     yield Sample(name="unit_hidden", inputs=draw("unit_hidden", sizes=(3, 4, 1, 1)), dtypes=ALL_BUT_BFLOAT16)
+    for name, sizes in (("unit_time", (3, 1, 2, 4)), ("unit_batch", (1, 4, 2, 4)), ("unit_hidden", (3, 4, 1, 1))):
+        yield from with_each(Sample(name=name, inputs=draw(f"{name}_with", sizes=sizes), dtypes=ALL_BUT_BFLOAT16), [last])
+    yield Sample(name="unit_everything", inputs=one_layer("unit_everything", sizes=(1, 1, 1, 1)), dtypes=ALL_BUT_BFLOAT16)
     yield Sample(name="strided_transposed", inputs=draw("strided_transposed"), memory="transposed")
     yield Sample(name="strided_sliced", inputs=draw("strided_sliced"), memory="sliced")
     one_step = one_layer("nan_one_step", states=())

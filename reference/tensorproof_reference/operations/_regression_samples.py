@@ -7,6 +7,7 @@ import numpy as np
 
 from tensorproof_reference.operation import Sample
 from tensorproof_reference.operations._workloads import ordinary, weights
+from tensorproof_reference.sample_kinds import long_samples
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
@@ -46,6 +47,7 @@ def regression_samples(stream: Stream) -> Iterator[Sample]:
     yield case("strided_sliced", 9, 5, memory="sliced")
     yield case("long_features", 2, 16384)
     yield case("long_rows", 16384, 2)
+    yield from long_samples(lambda name, length: normal(name, length, 2), "rows")
     yield Sample(name="magnitude_thousand", inputs=normal("magnitude_thousand", 9, 5, scale=1e3))
     yield Sample(name="magnitude_1e13", inputs=normal("magnitude_1e13", 9, 5, scale=1e13), dtypes=WIDE_DTYPES)
     yield Sample(name="magnitude_1e_13", inputs=normal("magnitude_1e_13", 9, 5, scale=1e-13), dtypes=WIDE_DTYPES)

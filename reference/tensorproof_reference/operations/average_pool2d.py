@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._windows import Geometry, Padding, Pair
 from tensorproof_reference.operations._workloads import image_workload, shaped
+from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -32,7 +34,8 @@ def average_pool2d(
     input in ceil mode never counts.
 
     Shapes: ``x`` (N, C, H, W); the result (N, C, outH, outW) as for ``max_pool2d``. N may be 0.
-    Special values: NaN and infinity reach the windows that hold them, and no others; +∞ and -∞ in one window give NaN.
+    Special values: NaN and infinity reach the windows that hold them, and no others; +∞ and -∞ in one window give NaN. The mean
+    of large numbers is finite also where their sum is not (in samples that are not required).
     Raises: ``ValueError`` if the rank, window, stride or padding does not fit, the window is larger than the padded input,
     or the padding on some side is not less than the window.
     Source: LeCun, Bottou, Bengio & Haffner (1998), §II.B (subsampling); the texts, 000 §3.2.2.
@@ -142,6 +145,11 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield sample("unit_height", (2, 3, 1, 6), window=(1, 2))
     yield sample("unit_width", (2, 3, 7, 1), window=(3, 2), stride=(2, 1), padding="same")
     yield sample("unit_everything", (1, 1, 1, 1), window=one)
+    small = sample("unit_everything_with", (1, 1, 1, 1), window=one)
+    each: tuple[dict[str, Any], ...] = ({"stride": (2, 3)}, {"window": (2, 2), "padding": "same"}, {"ceil_mode": True})
+    yield from with_each(replace(small, name="unit_everything"), each)
+    counted = {"window": (2, 3), "padding": ((1, 0), (1, 1)), "count_padding": True}
+    yield sample("unit_everything_count_padding", (1, 1, 1, 1), **counted)
     yield sample("empty_batch", (0, *images[1:]))
 
     def special(name: str, values: dict[tuple[int, ...], float], **keywords: Any) -> Sample:
@@ -166,6 +174,9 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="magnitude_256", inputs=normal("magnitude_256", scale=256.0))
     yield Sample(name="magnitude_1e4", inputs=normal("magnitude_1e4", scale=1e4), dtypes=wide)
     yield Sample(name="magnitude_1e_minus_4", inputs=normal("magnitude_1e_minus_4", scale=1e-4), dtypes=wide)
+    largest = np.abs(normal("magnitude_sum_overflows")["x"])
+    large = {"x": np.where(largest < 1.0, 2.5e38, 3e38)}
+    yield Sample(name="magnitude_sum_overflows", inputs=large, dtypes=wide, required=False)
     yield Sample(name="magnitude_1e37", inputs=normal("magnitude_1e37", scale=1e37), dtypes=wide)
 
 

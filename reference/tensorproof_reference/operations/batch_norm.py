@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_shape
-from tensorproof_reference.operation import Operation, Sample, Work
+from tensorproof_reference.operation import DTYPES, Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import IMAGES, count, ordinary
+from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -144,6 +145,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     rows = (8, 3)
     high = ("float64", "float32")
     fine = (*high, "float16")
+    wide = (*high, "bfloat16")
     none = np.zeros(3)
     yield Sample(name="plain_images", inputs=arguments("plain_images", *images))
     yield Sample(name="size_large", inputs=arguments("size_large", 16, 32, 5, 5))
@@ -162,6 +164,10 @@ def samples(stream: Stream) -> Iterator[Sample]:
         expected={"y": single["offset"][None]},
         exact_zero=("d_x", "d_scale"),
     )
+    one = Sample(name="unit_space", inputs=arguments("unit_space_with", 8, 3, 1, 1))
+    yield from with_each(one, [{"training": False}, {"momentum": 0.0}, {"momentum": 1.0}, {"epsilon": 0.25}])
+    one = Sample(name="unit_value", inputs=arguments("unit_value_with", 1, 3, 1, 1), keywords={"training": False})
+    yield from with_each(one, [{"epsilon": 0.25}])
     empty = arguments("empty_batch_inference", 0, *images[1:])
     yield Sample(name="empty_batch_inference", inputs=empty, keywords={"training": False}, required=False)
     yield Sample(name="strided_transposed", inputs=arguments("strided_transposed", *images), memory="transposed")
@@ -190,14 +196,40 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="epsilon_constant_channel", inputs=constant, dtypes=high)
 
     yield Sample(name="magnitude_100", inputs=arguments("magnitude_100", *images, deviation=100.0))
-    wide = ("float64", "float32", "bfloat16")
     yield Sample(name="magnitude_1e10", inputs=arguments("magnitude_1e10", *images, deviation=1e10), dtypes=wide)
     extreme = arguments("magnitude_1e15", *images, deviation=1e15)
     yield Sample(name="magnitude_1e15", inputs=extreme, dtypes=wide)
+    overflowing = arguments("magnitude_squares_overflow", *images, deviation=1e25)
+    yield Sample(name="magnitude_squares_overflow", inputs=overflowing, dtypes=wide, required=False)
     yield Sample(name="cancellation_mean_2", inputs=arguments("cancellation_mean_2", *images, mean=2.0))
     yield Sample(name="cancellation_mean_100", inputs=arguments("cancellation_mean_100", *images, mean=100.0), dtypes=high)
     cancelling = arguments("cancellation_mean_1000", *images, mean=1000.0, deviation=0.01)
     yield Sample(name="cancellation_mean_1000", inputs=cancelling, dtypes=("float64",))
+    # At inference x - μ comes first: folded into x·a + (β - μ·a), it would cancel where running means are far from zero.
+    constant = arguments("cancellation_inference_constant", *rows, running_variance=none)
+    constant["running_mean"] = asarray([1e5, -12345.0, 1e4])
+    constant["x"] = np.repeat(constant["running_mean"][None], 8, axis=0)
+    yield Sample(
+        name="cancellation_inference_constant",
+        inputs=constant,
+        keywords={"training": False},
+        expected={"y": np.repeat(constant["offset"][None], 8, axis=0)},
+        exact_zero=("d_scale",),
+        dtypes=wide,
+    )
+    for name, shape, mean, deviation, given, dtypes in (
+        ("cancellation_inference", images, 1000.0, 16.0, {}, DTYPES),
+        ("cancellation_inference_neither", rows, 1000.0, 16.0, {"scale": None, "offset": None}, DTYPES),
+        ("cancellation_inference_mean_1e4", images, 1e4, 1.0, {}, high),
+    ):
+        inputs = arguments(name, *shape, mean=mean, deviation=deviation, **given)
+        inputs["running_mean"] = inputs["running_mean"] + mean
+        inputs["running_variance"] = inputs["running_variance"] * deviation**2
+        yield Sample(name=name, inputs=inputs, keywords={"training": False}, dtypes=dtypes)
+    yield from long_samples(lambda name, length: arguments(name, length, 2), "batch")
+    for name, training in (("bounds_epsilon_zero", True), ("bounds_epsilon_zero_inference", False)):
+        keywords = {"epsilon": 0.0, "training": training}
+        yield Sample(name=name, inputs=arguments(name, *images), keywords=keywords, required=not training)
     yield Sample(name="long_batch", inputs=arguments("long_batch", 513, *rows[1:]))
     yield Sample(name="long_batch_mean_2", inputs=arguments("long_batch_mean_2", 513, *rows[1:], mean=2.0))
     yield Sample(name="long_images", inputs=arguments("long_images", 3, 2, 33, 31))

@@ -11,6 +11,7 @@ from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._windows import Geometry, Padding, Pair
 from tensorproof_reference.operations._workloads import added_bias, ordinary, products, shaped, weights
+from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -139,6 +140,9 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield sample("unit_output", (2, 5, 4, 4), (1, 5, 4, 4))
     everywhere = inputs("unit_everything", (1, 1, 1, 1), (1, 1, 1, 1))
     yield Sample(name="unit_everything", inputs={**everywhere, "bias": None})
+    each: list[dict[str, Any]] = [{"stride": (2, 3)}, {"padding": "same"}, {"padding": ((1, 0), (0, 2))}, {"dilation": (2, 3)}]
+    yield from with_each(Sample(name="unit_everything", inputs=inputs("unit_everything_with", (1, 1, 1, 1), (1, 1, 1, 1))), each)
+    yield sample("unit_image_groups", (2, 4, 1, 1), (4, 1, 1, 1), groups=4)
     empty = inputs("empty_batch", (0, *images[1:]))
     yield Sample(name="empty_batch", inputs=empty, exact_zero=("d_weight", "d_bias"))
 

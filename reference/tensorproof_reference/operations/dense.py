@@ -12,6 +12,7 @@ from tensorproof_reference.operations import relu, tanh
 from tensorproof_reference.operations import sigmoid as logistic
 from tensorproof_reference.operations._workloads import added_bias, count, ordinary, products, weights
 from tensorproof_reference.operations.sigmoid import sigmoid
+from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -123,12 +124,17 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield case("unit_batch", (1, 7), 3, "sigmoid")
     yield case("unit_input", (5, 1), 3, "tanh")
     yield case("unit_output", (5, 7), 1)
+    curved = [{"activation": "sigmoid"}, {"activation": "tanh"}]
+    for name, shape, units in (("unit_output", (5, 7), 1), ("unit_everything", (1, 1), 1)):
+        yield from with_each(Sample(name=name, inputs=normal(f"{name}_with", shape, units), dtypes=FINE_DTYPES), curved)
+        yield case(f"{name}_activation_relu", shape, units, "relu")
     yield case("empty_batch", (0, 7), 3)
     yield case("empty_inputs", (5, 0), 3)
     yield case("strided_transposed", (5, 7), 3, memory="transposed")
     yield case("strided_sliced", (5, 7), 3, "tanh", memory="sliced")
     yield case("strided_rank_three", (2, 4, 7), 3, memory="transposed")
     yield case("long_inputs", (2, 16384), 3)
+    yield from long_samples(lambda name, length: normal(name, (length, 3), 2), "rows")
     yield case("optional_no_bias", (5, 7), 3, bias=False)
     yield case("optional_no_bias_tanh", (5, 7), 3, "tanh", bias=False)
     yield case("optional_no_bias_rank_three", (2, 4, 7), 3, bias=False)

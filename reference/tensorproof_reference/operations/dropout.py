@@ -6,6 +6,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require
 from tensorproof_reference.operation import Operation, Sample, asarray
+from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -52,6 +53,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="rank_one", inputs=normal("rank_one", 17), keywords=inference)
     yield Sample(name="rank_four", inputs=normal("rank_four", 2, 3, 4, 5), keywords=inference)
     yield Sample(name="unit_axes", inputs=normal("unit_axes", 1, 1), keywords=inference)
+    one = Sample(name="unit_axes", inputs=normal("unit_axes_with", 1, 1))
+    yield from with_each(one, [{"rate": 0.0}, {"rate": 0.9, "training": False}])
     yield Sample(name="empty_batch", inputs={"x": asarray([]).reshape(0, 7)}, keywords=inference)
     yield Sample(name="strided_transposed", inputs=normal("strided_transposed", 5, 7), keywords=inference, memory="transposed")
     yield Sample(name="strided_sliced", inputs=normal("strided_sliced", 5, 7), keywords=inference, memory="sliced")

@@ -7,6 +7,7 @@ import numpy as np
 from tensorproof_reference.arguments import require, require_choice, require_rank
 from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import count
+from tensorproof_reference.sample_kinds import long_samples
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -88,6 +89,10 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="repeated_all_the_same", inputs=table("repeated_all_the_same", np.full((3, 5), 7)))
     few = arguments("repeated_often", 16, 20, rows=3)
     yield Sample(name="repeated_often", inputs=few)
+    # More indices than a kernel may add up in one go, of which those at the end matter as much as those at the beginning.
+    yield Sample(name="repeated_over_1024_indices", inputs=arguments("repeated_over_1024_indices", 5, 210, rows=100))
+    yield Sample(name="repeated_over_2048_indices", inputs=arguments("repeated_over_2048_indices", 2100, rows=700))
+    yield from long_samples(lambda name, length: arguments(name, length, rows=1000, width=2), "indices")
     ordered = table("repeated_nowhere", np.arange(10).reshape(2, 5))
     yield Sample(name="repeated_nowhere", inputs=ordered)
     yield Sample(name="bounds_first_and_last", inputs=table("bounds_first_and_last", [[0, 9, 0, 9, 5]] * 3))
@@ -108,7 +113,15 @@ def samples(stream: Stream) -> Iterator[Sample]:
     beyond = {"beyond_end": [[0, 10, 3, 2, 12]] * 3, "negative": [[0, -1, 3, 2, -10]] * 3}
     for where, indices in beyond.items():
         name = f"bounds_error_{where}"
-        yield Sample(name=name, inputs=table(name, asarray(indices)), required=False, raises=True, gradient=False)
+        yield Sample(
+            name=name,
+            inputs=table(name, asarray(indices)),
+            keywords={"out_of_range": "error"},
+            required=False,
+            raises=True,
+            gradient=False,
+            version=2,
+        )
         for convention in OUT_OF_RANGE[1:]:
             name = f"bounds_{convention}_{where}"
             keywords = {"out_of_range": convention}

@@ -9,6 +9,7 @@ import numpy as np
 from tensorproof_reference.arguments import require, require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._workloads import count, image_workload
+from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -68,6 +69,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
         x.reshape(-1)[::7] = value
         yield Sample(name=f"{kind}_among_others", inputs={"x": x}, expected={"y": x.reshape(2, 60)}, sign_of_zero=kind == "zero")
     last: dict[str, Any] = {"keywords": {"order": "channels_last"}, "required": False}
+    for name, shape in (("unit_batch", (1, 3, 4, 5)), ("unit_image", (2, 3, 1, 1))):
+        yield from with_each(case(name, *shape, required=False), [{"order": "channels_last"}])
     yield case("convention_channels_last", 2, 3, 4, 5, **last)
     yield case("convention_channels_last_large", 8, 16, 8, 8, **last)
     yield case("convention_channels_last_rank_two", 4, 5, **last)

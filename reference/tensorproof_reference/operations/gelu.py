@@ -18,6 +18,7 @@ from tensorproof_reference.operations._elementwise_samples import (
     sprinkled,
 )
 from tensorproof_reference.operations._workloads import count, each, plane_workload
+from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -67,6 +68,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="convention_tanh_tail", inputs={"x": tail}, **approximate)
     large = ordinary(stream("convention_tanh_large"), (64, 128))
     yield Sample(name="convention_tanh_large", inputs={"x": large}, **approximate)
+    number = Sample(name="unit_number", inputs={"x": ordinary(stream("unit_number"), (1, 1))})
+    yield from with_each(number, [{"approximation": "tanh"}])
     nan = sprinkled(stream("nan_tanh"), (np.nan,), first=0, every=5)
     yield Sample(name="nan_tanh", inputs={"x": nan}, **approximate)
     infinities = {"y": alternating(np.nan, np.inf), "d_x": alternating(np.nan, np.nan)}

@@ -11,6 +11,7 @@ from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations import _recurrent
 from tensorproof_reference.operations._recurrent import Leaf, Memory, Parameters
 from tensorproof_reference.operations._recurrent_work import recurrent_work, recurrent_workload
+from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -137,6 +138,10 @@ def samples(stream: Stream) -> Iterator[Sample]:
     last = draw("convention_after_last_output", biases=2)
     yield Sample(name="convention_after_last_output", inputs=last, keywords=after | {"return_sequences": False})
     yield Sample(name="convention_after_no_bias", inputs=draw("convention_after_no_bias", biases=0), keywords=after)
+    for name, sizes in (("unit_time", (3, 1, 2, 4)), ("unit_batch", (1, 4, 2, 4)), ("unit_hidden", (3, 4, 1, 1))):
+        small = draw(f"{name}_after", sizes=sizes, biases=2)
+        dtypes = _recurrent.ALL_BUT_BFLOAT16
+        yield from with_each(Sample(name=name, inputs=small, dtypes=dtypes), [after])
     nan = draw("nan_after", layers=1, directions=1, biases=2, states=())
     nan["x"][0, 2, 1] = np.nan
     yield Sample(name="nan_after", inputs=nan, keywords=after)

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_shape
-from tensorproof_reference.operation import Operation, Sample, Work
+from tensorproof_reference.operation import DTYPES, Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import PLANES, count, ordinary
+from tensorproof_reference.sample_kinds import long_samples
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -100,6 +101,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     rows = (5, 7)
     high = ("float64", "float32")
     fine = (*high, "float16")
+    wide = (*high, "bfloat16")
     yield Sample(name="plain_rows", inputs=arguments("plain_rows", *rows))
     yield Sample(name="size_large", inputs=arguments("size_large", 64, 128))
     yield Sample(name="width_3", inputs=arguments("width_3", 2, 3), dtypes=fine)
@@ -117,6 +119,22 @@ def samples(stream: Stream) -> Iterator[Sample]:
         exact_zero=("d_x", "d_scale"),
         dtypes=fine,
     )
+    for name, last in (("unit_axis_no_scale", 1), ("unit_axis_no_offset", 1), ("unit_two_axes", 2), ("unit_three_axes", 3)):
+        inputs = arguments(name, 5, *(1,) * last, last=last)
+        inputs |= {"scale": None} if "no_scale" in name else {}
+        inputs |= {"offset": None} if "no_offset" in name else {}
+        keywords = {"epsilon": 0.1, "axes": tuple(range(-last, 0))}
+        zeros = ("d_x", "d_scale") if inputs["offset"] is not None else ("y", "d_x", "d_scale")
+        yield Sample(name=name, inputs=inputs, keywords=keywords, exact_zero=zeros, dtypes=fine)
+    # The mean of one number is that number: the offset is exact and the scale has no gradient, however large the number is.
+    given = {"scale": asarray([2.0]), "offset": asarray([3.0])}
+    for name, values, dtypes in (
+        ("cancellation_of_one_number", [10000 / 3, 1023.7, -60000.0, 333.3, 7.1], DTYPES),
+        ("cancellation_of_one_number_1e6", [1e6, 1e6 + 0.7, -12345678.9, 3e20, 1.1e-20], wide),
+    ):
+        x = asarray(values)[:, None]
+        expected = {"y": np.full((5, 1), 3.0), "d_scale": np.zeros(1)}
+        yield Sample(name=name, inputs={"x": x, **given}, expected=expected, exact_zero=("d_x", "d_scale"), dtypes=dtypes)
     yield Sample(name="empty_batch", inputs=arguments("empty_batch", 0, 7))
     yield Sample(name="strided_transposed", inputs=arguments("strided_transposed", *rows), memory="transposed")
     yield Sample(name="strided_sliced", inputs=arguments("strided_sliced", *rows), memory="sliced")
@@ -138,16 +156,19 @@ def samples(stream: Stream) -> Iterator[Sample]:
 
     yield Sample(name="magnitude_100", inputs=arguments("magnitude_100", *rows, deviation=100.0))
     yield Sample(name="magnitude_300", inputs=arguments("magnitude_300", *rows, deviation=300.0))
-    wide = ("float64", "float32", "bfloat16")
     yield Sample(name="magnitude_1e10", inputs=arguments("magnitude_1e10", *rows, deviation=1e10), dtypes=wide)
     extreme = arguments("magnitude_1e15", *rows, deviation=1e15)
     yield Sample(name="magnitude_1e15", inputs=extreme, dtypes=wide)
+    overflowing = arguments("magnitude_squares_overflow", *rows, deviation=1e25)
+    yield Sample(name="magnitude_squares_overflow", inputs=overflowing, dtypes=wide, required=False)
     yield Sample(name="cancellation_mean_2", inputs=arguments("cancellation_mean_2", *rows, mean=2.0))
     yield Sample(name="cancellation_mean_100", inputs=arguments("cancellation_mean_100", *rows, mean=100.0), dtypes=high)
     cancelling = arguments("cancellation_mean_1000", *rows, mean=1000.0, deviation=0.01)
     yield Sample(name="cancellation_mean_1000", inputs=cancelling, dtypes=("float64",))
     yield Sample(name="long_513", inputs=arguments("long_513", 2, 513))
     yield Sample(name="long_5000", inputs=arguments("long_5000", 2, 5000))
+    yield from long_samples(lambda name, length: arguments(name, 2, length), "axis")
+    yield Sample(name="bounds_epsilon_zero", inputs=arguments("bounds_epsilon_zero", *rows), keywords={"epsilon": 0.0})
 
     yield Sample(name="optional_no_scale", inputs=arguments("optional_no_scale", *rows, scale=None))
     yield Sample(name="optional_no_offset", inputs=arguments("optional_no_offset", *rows, offset=None))

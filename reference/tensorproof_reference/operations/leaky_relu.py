@@ -7,6 +7,7 @@ import numpy as np
 from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import elementwise_samples, ordinary, sprinkled
 from tensorproof_reference.operations._workloads import count, each, plane_workload
+from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -17,8 +18,8 @@ def leaky_relu(x: Array, *, negative_slope: float = 0.2) -> Array:
     α is ``negative_slope``; it may exceed 1, where :math:`\max(x, αx)` would be another function.
 
     Shapes: any; the result has that of ``x``.
-    Special values: NaN gives NaN, ±∞ gives ±∞ for α > 0, ±0 gives ±0. The derivative at 0 and at NaN is α; frameworks that test
-    x ≥ 0 have 1 at 0, so no required sample asks.
+    Special values: NaN gives NaN, ±∞ gives ±∞ for α > 0, ±0 gives ±0. The derivative at NaN is α. It is α at 0 too; frameworks
+    that test x ≥ 0 have 1 there, so no required sample asks.
     Raises: nothing.
     Source: Maas, Hannun & Ng (2013); the texts, 004 §4.4.
     """
@@ -39,6 +40,10 @@ def samples(stream: Stream) -> Iterator[Sample]:
         yield Sample(name=name, inputs={"x": ordinary(stream(name))}, keywords={"negative_slope": slope})
     zero = Sample(name="zero_slope", inputs={"x": ordinary(stream("zero_slope"))}, keywords={"negative_slope": 0.0})
     yield zero
+    number = Sample(name="unit_number", inputs={"x": -np.abs(ordinary(stream("unit_number"), (1, 1)))})
+    yield from with_each(number, [{"negative_slope": 0.01}, {"negative_slope": 1.5}])
+    one = {"negative_slope": 1.0}
+    yield Sample(name="bounds_slope_one", inputs={"x": ordinary(stream("bounds_slope_one"))}, keywords=one)
     kink = sprinkled(stream("kink_among_others"), (-0.0, 0.0))
     yield Sample(name="kink_among_others", inputs={"x": kink}, required=False)
 

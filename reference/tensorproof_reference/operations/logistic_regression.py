@@ -41,10 +41,14 @@ def samples(stream: Stream) -> Iterator[Sample]:
     In 16 bits only values are judged, for the gradient to θ0 is one sum whose terms may cancel to less than their errors.
     """
     for sample in regression_samples(stream):
-        yield replace(sample, dtypes=LONG_DTYPES)
+        high = tuple(dtype for dtype in sample.dtypes if dtype in LONG_DTYPES)
+        low = tuple(dtype for dtype in sample.dtypes if dtype not in LONG_DTYPES)
+        if high:
+            yield replace(sample, dtypes=high)
         if sample.name in SIXTEEN_BITS:
-            dtypes = tuple(dtype for dtype in sample.dtypes if dtype not in LONG_DTYPES)
-            yield replace(sample, name=f"{sample.name}_16_bits", dtypes=dtypes, gradient=False)
+            yield replace(sample, name=f"{sample.name}_16_bits", dtypes=low, gradient=False)
+        elif not high:
+            yield replace(sample, gradient=False)
     saturated = stream("magnitude_saturated")
     x = saturated("x").normal((9, 5))
     x[::3] *= 30.0

@@ -9,6 +9,7 @@ import numpy as np
 from tensorproof_reference.arguments import require
 from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._workloads import count, ordinary, products, weights
+from tensorproof_reference.sample_kinds import long_samples
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -86,6 +87,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield case("strided_transposed", (5, 7), (7, 3), memory="transposed")
     yield case("strided_sliced", (5, 7), (7, 3), memory="sliced")
     yield case("strided_transposed_stack", (4, 5, 7), (4, 7, 3), memory="transposed")
+    yield from long_samples(lambda name, length: normal(name, (length, 3), (3, 3)), "rows")
     yield case("long_zero_mean", (2, 16384), (16384, 3))
     positive = {name: stream("long_positive")(name).uniform(shape) for name, shape in (("a", (2, 16384)), ("b", (16384, 3)))}
     yield Sample(name="long_positive", inputs=positive)

@@ -11,6 +11,7 @@ from tensorproof_reference.operation import Operation, Sample, Work, asarray
 from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._windows import Geometry, Padding, Pair
 from tensorproof_reference.operations._workloads import image_workload, shaped
+from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -134,6 +135,9 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield sample("unit_height", (2, 3, 1, 6), window=(1, 2))
     yield sample("unit_width", (2, 3, 7, 1), window=(3, 2), stride=(2, 1), padding="same")
     yield sample("unit_everything", (1, 1, 1, 1), window=one)
+    small = sample("unit_everything_with", (1, 1, 1, 1), window=one)
+    each: tuple[dict[str, Any], ...] = ({"stride": (2, 3)}, {"window": (2, 2), "padding": "same"}, {"ceil_mode": True})
+    yield from with_each(replace(small, name="unit_everything"), each)
     yield sample("empty_batch", (0, *images[1:]))
 
     def special(name: str, values: dict[tuple[int, ...], float], **keywords: Any) -> Sample:

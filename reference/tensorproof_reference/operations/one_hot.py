@@ -65,7 +65,15 @@ def samples(stream: Stream) -> Iterator[Sample]:
     expected = {"zeros": asarray([0, 0, 0, 0]), "nan": np.full(4, np.nan)}
     for where, beyond, nearest in (("beyond_end", [1, 4, 2, 0, 9, 3], 3), ("negative", [1, -1, 2, 0, -4, 3], 0)):
         inputs = {"labels": np.asarray(beyond)}
-        yield Sample(name=f"bounds_error_{where}", inputs=inputs, keywords=four, required=False, raises=True, gradient=False)
+        yield Sample(
+            name=f"bounds_error_{where}",
+            inputs=inputs,
+            keywords={**four, "out_of_range": "error"},
+            required=False,
+            raises=True,
+            gradient=False,
+            version=2,
+        )
         for convention in OUT_OF_RANGE[1:]:
             rows = np.eye(4)[[1, 0, 2, 0, 0, 3]]
             rows[[1, 4]] = np.eye(4)[nearest] if convention == "clamp" else expected[convention]

@@ -9,6 +9,7 @@ import numpy as np
 from tensorproof_reference.arguments import require, require_choice, require_shape
 from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._workloads import ordinary, products
+from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -156,6 +157,16 @@ def samples(stream: Stream) -> Iterator[Sample]:
         expected={"y": np.repeat(one_key["value"], 5, axis=-2)},
         exact_zero=("d_query", "d_key"),
     )
+    each: list[dict[str, Any]] = [causal, scaled, causal | scaled]
+    one_query = arguments("unit_query_with", 2, 3, 1, 7, 4, 6)
+    yield from with_each(Sample(name="unit_query", inputs=one_query), each)
+    masked_query = {**one_query, "mask": some("unit_query_mask", 2, 1, 1, 7)}
+    yield Sample(name="unit_query_mask", inputs=masked_query)
+    yield from with_each(Sample(name="unit_query_mask", inputs=masked_query), each)
+    only = Sample(name="unit_key", inputs=arguments("unit_key_with", 2, 3, 5, 1, 4, 6), exact_zero=("d_query", "d_key"))
+    yield from with_each(only, each)
+    feature = Sample(name="unit_feature", inputs=arguments("unit_feature_with", 2, 3, 5, 7, 1, 1), dtypes=fine)
+    yield from with_each(feature, each)
     yield Sample(name="empty_batch", inputs=arguments("empty_batch", 0, 3, 5, 7, 4, 6), required=False)
     yield Sample(name="strided_transposed", inputs=arguments("strided_transposed", *heads), memory="transposed")
     yield Sample(name="strided_sliced", inputs=arguments("strided_sliced", *heads), memory="sliced")
@@ -185,6 +196,9 @@ def samples(stream: Stream) -> Iterator[Sample]:
     unscaled = arguments("optional_scale_one", *heads)
     yield Sample(name="optional_scale_one", inputs=unscaled, keywords={"scale": 1.0}, dtypes=fine)
     yield Sample(name="optional_scale_causal", inputs=arguments("optional_scale_causal", *heads), keywords=causal | scaled)
+    uniform = arguments("bounds_scale_zero", *heads)
+    equal = ("d_query", "d_key")
+    yield Sample(name="bounds_scale_zero", inputs=uniform, keywords={"scale": 0.0}, exact_zero=equal)
     yield Sample(name="magnitude_small", inputs=arguments("magnitude_small", *heads, deviation=0.01))
     spread = arguments("magnitude_spread_10", *heads, deviation=2.0)
     yield Sample(name="magnitude_spread_10", inputs=spread, dtypes=fine)
@@ -193,6 +207,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="magnitude_spread_60_causal", inputs=spread, keywords=causal, dtypes=high)
     yield Sample(name="long_keys", inputs=arguments("long_keys", 1, 2, 3, 513, 8, 4, deviation=0.5))
     yield Sample(name="long_features", inputs=arguments("long_features", 1, 2, 3, 5, 513, 4))
+    yield from long_samples(lambda name, length: arguments(name, 1, 1, 2, length, 4, 4, deviation=0.5), "keys")
 
     rows = some("convention_fully_masked", 2, 1, 5, 7)
     rows[0, :, 1] = False
@@ -220,6 +235,22 @@ def samples(stream: Stream) -> Iterator[Sample]:
     nan_value["value"][0, 1, 3, 2] = np.nan
     nan_value["value"][1, 2, 6, 5] = np.nan
     yield Sample(name="nan_value", inputs=nan_value)
+    # What no query may see does not matter. The gradients are left out: NaN times a weight of 0 is NaN in the formula.
+    for name, hidden, keywords in (
+        ("nan_key_masked", some("nan_key_masked", 2, 1, 5, 7), {}),
+        ("nan_key_masked_scale", some("nan_key_masked_scale", 5, 7), scaled),
+        ("nan_key_causal", None, causal),
+        ("nan_key_masked_causal", some("nan_key_masked_causal", 2, 1, 1, 7), causal),
+    ):
+        inputs = arguments(name, *heads, mask=hidden)
+        inputs["key"][:, :, 6] = np.nan
+        if hidden is not None:
+            hidden[..., 6] = False
+        yield Sample(name=name, inputs=inputs, keywords=keywords, gradient=False)
+    infinite_key = arguments("infinity_key_masked", *heads, mask=some("infinity_key_masked", 5, 7))
+    infinite_key["mask"][:, 4] = False
+    infinite_key["key"][:, :, 4] = np.inf
+    yield Sample(name="infinity_key_masked", inputs=infinite_key, gradient=False)
     infinite = arguments("infinity_value", *heads)
     infinite["value"][0, 1, 3, 2] = np.inf
     infinite["value"][1, 2, 6, 5] = -np.inf

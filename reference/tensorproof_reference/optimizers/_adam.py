@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
 from tensorproof_reference.operation import Sample
-from tensorproof_reference.optimizers._samples import optimizer_samples
+from tensorproof_reference.optimizers._samples import at_ends, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     COUNTS,
     Arrays,
@@ -105,6 +105,13 @@ def adam_samples(stream: Stream) -> Iterator[Sample]:
         "epsilon_large_given": {"epsilon": 0.25},
         "epsilon_large_amsgrad": {"epsilon": 0.25, "amsgrad": True},
     }
+    ends = {
+        "beta1_zero": {"beta1": 0.0},
+        "beta2_zero": {"beta2": 0.0},
+        "betas_zero": {"beta1": 0.0, "beta2": 0.0},
+        "rate_zero": {"learning_rate": 0.0},
+    }
+    variants |= at_ends(ends, {"weight_decay": decay, "amsgrad": {"amsgrad": True}})
     for placement in PLACEMENTS:
         convention = {"epsilon_placement": placement, "epsilon": 0.25}
         variants[f"convention_epsilon_{placement}"] = convention

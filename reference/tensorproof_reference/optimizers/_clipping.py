@@ -6,10 +6,15 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.operation import Sample, asarray
+from tensorproof_reference.sample_kinds import long_samples
 from tensorproof_reference.stream import Stream
 
 EPSILONS = (0.0, 1e-6)
 """What is added to the norm that is divided by: nothing, or 1e-6, as a guard against zero."""
+
+
+WIDE_DTYPES = ("float64", "float32", "bfloat16")
+"""The dtypes that hold 1e30."""
 
 
 def clipping_samples(
@@ -37,6 +42,22 @@ def clipping_samples(
     yield Sample(name="zero_gradients", inputs={"gradients": zeros}, keywords={"limit": limit}, expected=_leaves(zeros))
     beside = [np.zeros((4, 5)), gradients("zero_beside", (5,), scale=4.0)[0]]
     yield Sample(name="zero_beside_others", inputs={"gradients": beside}, keywords={"limit": limit})
+    yield case("unit_axes_large_limit", (1, 5, 1), (1,), more={"limit": 64.0})
+    yield case("unit_axes_limit_zero", (1, 5, 1), (1,), more={"limit": 0.0})
+    nothing = _leaves([np.zeros((4, 5)), np.zeros(5)])
+    yield case("bounds_limit_zero", more={"limit": 0.0}, expected=nothing)
+    zero_limit = {"limit": 0.0}
+    name = "bounds_limit_zero_zero_gradients"
+    yield Sample(name=name, inputs={"gradients": zeros}, keywords=zero_limit, expected=_leaves(zeros))
+    for word, dtypes, size in (("", WIDE_DTYPES, 1e20), ("_1e30", WIDE_DTYPES, 1e30), ("_float16", ("float16",), 1e4)):
+        yield case(f"magnitude_squares_overflow{word}", scale=size, dtypes=dtypes)
+    alone = [np.zeros((4, 5)), np.zeros(5)]
+    alone[0][1, 2] = -1e20
+    yield Sample(
+        name="magnitude_square_of_one_overflows", inputs={"gradients": alone}, keywords={"limit": limit}, dtypes=WIDE_DTYPES
+    )
+    long_limit = {"limit": 16.0 * limit}
+    yield from long_samples(lambda name, length: {"gradients": gradients(name, (length,), (3,))}, "vector", keywords=long_limit)
     yield case("magnitude_hundreds", scale=256.0)
     yield case("magnitude_thousandths", scale=2.0**-10)
     yield case("magnitude_1e7", scale=1e7, dtypes=("float64", "float32", "bfloat16"))

@@ -1,6 +1,7 @@
 """The samples that optimizers are judged on: see ``optimizer_samples``."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,19 @@ def arguments(
     }
 
 
+def at_ends(ends: Mapping[str, Mapping[str, Any]], options: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Variants with a hyperparameter at an end of its range, alone and with each option.
+
+    >>> list(at_ends({"beta_zero": {"beta": 0.0}}, {"weight_decay": {"weight_decay": 0.5}}))
+    ['bounds_beta_zero', 'bounds_beta_zero_weight_decay']
+    """
+    found: dict[str, dict[str, Any]] = {}
+    for end, value in ends.items():
+        found[f"bounds_{end}"] = dict(value)
+        found |= {f"bounds_{end}_{option}": {**value, **more} for option, more in options.items()}
+    return found
+
+
 def optimizer_samples(
     stream: Stream,
     *,
@@ -55,6 +69,8 @@ def optimizer_samples(
     dtypes: tuple[str, ...] = DTYPES,
 ) -> Iterator[Sample]:
     """Several parameters over several steps: shapes, zero gradients, absent gradients, groups, state, and the variants by name.
+
+    Each optional variant is also tried on parameters of one number.
 
     Args:
         variants: keywords by name of the sample; names that contain ``given`` get state too.
@@ -117,7 +133,14 @@ def optimizer_samples(
         yield Sample(name="state_zero_gradients", inputs=resumed, keywords={**keywords, **more}, dtypes=dtypes)
         yield case("optional_gradient_in_some_steps", steps=4, absent=((1, 1), (2, 0)))
         yield case("optional_gradient_at_last", absent=((0, 1), (1, 1)))
+    # Which arithmetic is done at all shows in the dtypes of more digits.
+    fine = tuple(dtype for dtype in dtypes if dtype in WIDE_DTYPES)
     for name, chosen in variants.items():
+        if name.startswith("optional_") and not {"given", "group"} & set(name.split("_")):
+            unit = f"unit_{name.removeprefix('optional_')}"
+            inputs = arguments(stream(unit), ((), (1,)))
+            yield Sample(name=unit, inputs=inputs, keywords={**keywords, **chosen}, dtypes=fine)
         with_state = states if "given" in name.split("_") else {}
         taken = {"taken": 5} if with_state and counted else {}
-        yield case(name, states=with_state, more={**taken, **chosen})
+        varied = case(name, states=with_state, more={**taken, **chosen})
+        yield replace(varied, dtypes=fine) if name.startswith("bounds_") else varied

@@ -32,6 +32,7 @@ def schedule_samples(stream: Stream, *, edges: tuple[int, ...], variants: Mappin
 
     first = np.arange(24.0)
     yield case("plain_first_steps", first)
+    yield case("bounds_rate_zero", first, rate=0.0)
     yield case("plain_rate", first, rate=float(stream("plain_rate").uniform((), 0.01, 0.02)))
     yield case("size_many_steps", np.arange(128.0))
     yield case("size_one_step", [7.0])

@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import optimizer_samples
+from tensorproof_reference.optimizers._samples import at_ends, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     DECAYS,
     Arrays,
@@ -87,6 +87,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "epsilon_large": {"epsilon": 0.25},
         "epsilon_large_given": {"epsilon": 0.25},
     }
+    variants |= at_ends({"rho_zero": {"rho": 0.0}, "rate_zero": {"learning_rate": 0.0}}, {"weight_decay": decay})
     variants |= {f"convention_decay_{kind}": {"decay": kind, **decay} for kind in DECAYS}
     variants |= {f"convention_decay_{kind}_given": {"decay": kind, **decay} for kind in DECAYS}
     states = {"mean_square": "+", "mean_square_update": "+"}

@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import optimizer_samples
+from tensorproof_reference.optimizers._samples import at_ends, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     Arrays,
     Gradients,
@@ -78,6 +78,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "epsilon_large": {"epsilon": 0.25},
         "epsilon_large_given": {"epsilon": 0.25},
     }
+    variants |= at_ends({"rate_zero": {"learning_rate": 0.0}}, {"weight_decay": decay, "initial_accumulator": initial})
     for placement in PLACEMENTS:
         convention = {"epsilon_placement": placement, "epsilon": 0.25}
         variants[f"convention_epsilon_{placement}"] = convention

@@ -7,7 +7,7 @@ import numpy as np
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.optimizers._clipping import EPSILONS, clipping_samples
-from tensorproof_reference.optimizers._steps import require_positive
+from tensorproof_reference.optimizers._steps import require_not_negative
 from tensorproof_reference.optimizers._workloads import clipping_workload, numbers_in
 from tensorproof_reference.optimizers.clip_by_norm import scaled
 from tensorproof_reference.stream import Stream
@@ -19,12 +19,12 @@ def clip_by_global_norm(gradients: Sequence[Array], *, limit: float, epsilon: fl
     :math:`g_i \min(1, c / (n + \epsilon))` with :math:`n = \sqrt{\sum_i \|g_i\|_2^2}`.
 
     Shapes: ``gradients`` is a list of arrays of any shape, and so is the result; the arguments stay as they are.
-    Special values: gradients of zero stay zero; NaN anywhere makes all of them NaN; ±∞ becomes NaN, and what is
-    finite beside it 0.
-    Raises: ``ValueError`` if ``limit`` is not positive or the convention is unknown.
+    Special values: gradients of zero stay zero, also with a limit of 0; NaN anywhere makes all of them NaN; ±∞ becomes NaN,
+    and what is finite beside it 0. The norm counts also where its square is beyond the range of the dtype.
+    Raises: ``ValueError`` if ``limit`` is negative or the convention is unknown.
     Source: Pascanu, Mikolov & Bengio (2013), algorithm 1, over all parameters.
     """
-    require_positive(limit=limit)
+    require_not_negative(limit=limit)
     require_choice(epsilon, "epsilon", EPSILONS)
     everything = np.concatenate([gradient.reshape(-1) for gradient in gradients])
     norm = np.sqrt(np.sum(np.square(everything)))
@@ -64,4 +64,5 @@ OPERATION = Operation(
     conventions={"epsilon": EPSILONS},
     workload=workload,
     work=work,
+    version=2,
 )

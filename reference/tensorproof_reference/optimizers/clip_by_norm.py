@@ -7,27 +7,27 @@ import numpy as np
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.optimizers._clipping import EPSILONS, clipping_samples
-from tensorproof_reference.optimizers._steps import require_positive
+from tensorproof_reference.optimizers._steps import require_not_negative
 from tensorproof_reference.optimizers._workloads import clipping_workload, numbers_in
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
 
 def scaled(gradient: Array, norm: Array, limit: float, epsilon: float) -> Array:
-    """The gradient times ``min(limit / (norm + epsilon), 1)``; a norm of 0 divides to infinity, so changes nothing."""
-    return gradient * np.minimum(limit / (norm + epsilon), 1.0)
+    """The gradient times ``min(limit / (norm + epsilon), 1)``; where the norm is 0 there is nothing to scale."""
+    return gradient * np.where(norm == 0.0, np.ones_like(norm), np.minimum(limit / (norm + epsilon), 1.0))
 
 
 def clip_by_norm(gradients: Sequence[Array], *, limit: float, epsilon: float = 0.0) -> list[Array]:
     r"""Each gradient on its own scaled to a norm of at most c, the ``limit``: :math:`g \min(1, c / (\|g\|_2 + \epsilon))`.
 
     Shapes: ``gradients`` is a list of arrays of any shape, and so is the result; the arguments stay as they are.
-    Special values: a gradient of zero stays zero; NaN anywhere in a gradient makes all of it NaN; ±∞ becomes NaN,
-    and what is finite beside it 0.
-    Raises: ``ValueError`` if ``limit`` is not positive or the convention is unknown.
+    Special values: a gradient of zero stays zero, also with a limit of 0; NaN anywhere in a gradient makes all of it NaN; ±∞
+    becomes NaN, and what is finite beside it 0. The norm counts also where its square is beyond the range of the dtype.
+    Raises: ``ValueError`` if ``limit`` is negative or the convention is unknown.
     Source: Pascanu, Mikolov & Bengio (2013), algorithm 1; Goodfellow, Bengio & Courville (2016), eq. 10.48-10.49.
     """
-    require_positive(limit=limit)
+    require_not_negative(limit=limit)
     require_choice(epsilon, "epsilon", EPSILONS)
     norms = [np.sqrt(np.sum(np.square(gradient))) for gradient in gradients]
     return [scaled(gradient, norm, limit, epsilon) for gradient, norm in zip(gradients, norms, strict=True)]
@@ -67,4 +67,5 @@ OPERATION = Operation(
     conventions={"epsilon": EPSILONS},
     workload=workload,
     work=work,
+    version=2,
 )

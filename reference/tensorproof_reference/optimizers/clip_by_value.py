@@ -6,7 +6,7 @@ import numpy as np
 
 from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.optimizers._clipping import clipping_samples
-from tensorproof_reference.optimizers._steps import require_positive
+from tensorproof_reference.optimizers._steps import require_not_negative
 from tensorproof_reference.optimizers._workloads import clipping_workload, numbers_in
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
@@ -17,10 +17,10 @@ def clip_by_value(gradients: Sequence[Array], *, limit: float) -> list[Array]:
 
     Shapes: ``gradients`` is a list of arrays of any shape, and so is the result; the arguments stay as they are.
     Special values: NaN stays NaN; ±∞ becomes ±c.
-    Raises: ``ValueError`` if ``limit`` is not positive.
+    Raises: ``ValueError`` if ``limit`` is negative.
     Source: Goodfellow, Bengio & Courville (2016), §10.11.1.
     """
-    require_positive(limit=limit)
+    require_not_negative(limit=limit)
     return [np.minimum(np.maximum(gradient, -limit), limit) for gradient in gradients]
 
 
@@ -54,4 +54,5 @@ OPERATION = Operation(
     cotangents=(),
     workload=workload,
     work=work,
+    version=2,
 )

@@ -41,6 +41,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "optional_steps": {"steps": 23},
         "optional_one_step": {"steps": 1, "final": 0.25},
     }
+    variants |= {"bounds_final_one": {"final": 1.0}, "bounds_one_step": {"steps": 1}}
     variants |= {f"convention_beyond_{kind}": {"beyond": kind, "final": 0.125} for kind in BEYOND}
     yield from schedule_samples(stream, edges=(8, 16), variants=variants)
 

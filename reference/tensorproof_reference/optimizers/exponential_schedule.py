@@ -43,6 +43,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "optional_every_step": {"every": 1, "rate": 0.75},
         "optional_every_step_staircase": {"every": 1, "rate": 0.75, "staircase": True},
         "optional_rate_half": {"rate": 0.5},
+        "bounds_rate_one": {"rate": 1.0},
+        "bounds_rate_one_staircase": {"rate": 1.0, "staircase": True},
         "optional_every_three_staircase": {"every": 3, "rate": 0.5, "staircase": True},
     }
     yield from schedule_samples(stream, edges=(8, 16), variants=variants)

@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import optimizer_samples
+from tensorproof_reference.optimizers._samples import at_ends, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     DECAYS,
     Arrays,
@@ -52,8 +52,9 @@ def momentum(
       :math:`\theta \leftarrow \theta + \mu v - \alpha g`.
 
     A parameter that has no velocity yet starts with :math:`v = g` (or :math:`-\alpha g`), not dampened; with
-    ``first_step="dampened"`` it starts from zero. Weight decay :math:`\lambda` adds :math:`\lambda\theta` to the gradient
-    (``decay="coupled"``), or subtracts :math:`\alpha\lambda\theta` from the parameter beside the step (``"decoupled"``).
+    ``first_step="dampened"`` it starts from zero. With :math:`\mu = 0` nothing of a velocity is kept, and it comes back as zero.
+    Weight decay :math:`\lambda` adds :math:`\lambda\theta` to the gradient (``decay="coupled"``), or subtracts
+    :math:`\alpha\lambda\theta` from the parameter beside the step (``"decoupled"``).
 
     Shapes: ``parameters`` and ``velocity`` are lists of arrays of any shape; ``gradients`` is a list over steps of lists over
     parameters, or ``None`` where a parameter has no gradient in a step: it stays as it is, and so does its velocity.
@@ -89,7 +90,8 @@ def momentum(
     none_yet = [None] * len(parameters)
     start = none_yet if velocity is None else slot(parameters, "velocity", velocity)
     moved, velocities = run(update, parameters, gradients, [start], learning_rate=learning_rate)
-    return moved, [np.zeros_like(p) if v is None else v for p, v in zip(parameters, velocities, strict=True)]
+    kept = [v if coefficient else None for v in velocities]
+    return moved, [np.zeros_like(p) if v is None else v for p, v in zip(parameters, kept, strict=True)]
 
 
 def samples(stream: Stream) -> Iterator[Sample]:
@@ -108,6 +110,11 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "optional_nesterov_second_group": {"learning_rate": (0.125, 0.5), "nesterov": True},
         "optional_coefficient_half": {"coefficient": 0.5},
     }
+    ends = {"coefficient_zero": {"coefficient": 0.0}, "dampening_one": {"dampening": 1.0}}
+    variants |= at_ends(ends, {"weight_decay": decay, "given_velocity": {}, "weight_decay_given_velocity": decay})
+    variants |= at_ends({"coefficient_zero_nesterov": {"coefficient": 0.0, "nesterov": True}}, {"weight_decay": decay})
+    variants |= at_ends({"rate_zero": {"learning_rate": 0.0}}, {"weight_decay_given_velocity": decay})
+    variants |= at_ends({"weight_decay_one": {"weight_decay": 1.0}}, {})
     for accumulated in VELOCITIES:
         variants[f"convention_accumulates_{accumulated}"] = {"accumulated": accumulated}
         variants[f"convention_accumulates_{accumulated}_given_velocity"] = {"accumulated": accumulated}
@@ -160,4 +167,5 @@ OPERATION = Operation(
     conventions={"decay": DECAYS, "accumulated": VELOCITIES, "first_step": FIRST_STEPS},
     workload=workload,
     work=work,
+    version=2,
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import optimizer_samples
+from tensorproof_reference.optimizers._samples import at_ends, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     COUNTS,
     Arrays,
@@ -106,6 +106,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "epsilon_large": {"epsilon": 0.25},
         "epsilon_large_given": {"epsilon": 0.25},
     }
+    ends = {"betas_zero": {"beta1": 0.0, "beta2": 0.0}, "rate_zero": {"learning_rate": 0.0}}
+    variants |= at_ends(ends, {"weight_decay": decay})
     for schedule in SCHEDULES:
         variants[f"convention_schedule_{schedule}"] = {"schedule": schedule}
         variants[f"convention_schedule_{schedule}_given"] = {"schedule": schedule}

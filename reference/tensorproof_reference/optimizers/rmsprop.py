@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import optimizer_samples
+from tensorproof_reference.optimizers._samples import at_ends, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     Arrays,
     Gradients,
@@ -109,6 +109,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "optional_rho_half": {"rho": 0.5},
         "epsilon_large": {"epsilon": 0.25},
     }
+    others = {name: option for name, option in options.items() if name != "centered"}
+    variants |= at_ends({"rho_zero": {"rho": 0.0}, "rate_zero": {"learning_rate": 0.0}}, others)
     for placement in PLACEMENTS:
         convention = {"epsilon_placement": placement, "epsilon": 0.25}
         variants[f"convention_epsilon_{placement}"] = convention

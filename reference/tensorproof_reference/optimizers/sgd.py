@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tensorproof_reference.operation import Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import optimizer_samples
+from tensorproof_reference.optimizers._samples import at_ends, optimizer_samples
 from tensorproof_reference.optimizers._steps import Arrays, Gradients, Rate, coupled, require_not_negative, run
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
@@ -40,6 +40,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "optional_weight_decay_second_group": {"weight_decay": 0.125, "learning_rate": (0.125, 0.5)},
         "convention_decay_is_scaled_by_the_rate": {"weight_decay": 0.5, "learning_rate": 0.5},
     }
+    ends = {"rate_zero": {"learning_rate": 0.0}, "rate_one": {"learning_rate": 1.0}}
+    variants |= at_ends(ends, {"weight_decay": {"weight_decay": 0.125}, "weight_decay_one": {"weight_decay": 1.0}})
     yield from optimizer_samples(stream, variants=variants, epsilon=False)
 
 

@@ -50,6 +50,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "optional_one_boundary": {"boundaries": (5,)},
         "optional_boundaries_beside_each_other": {"boundaries": (5, 6, 7), "factor": 0.5},
     }
+    variants |= {"bounds_factor_one": {"factor": 1.0}, "bounds_first_step": {"boundaries": (1,)}}
     variants |= {f"convention_at_boundary_{kind}": {"at_boundary": kind} for kind in AT_BOUNDARIES}
     yield from schedule_samples(stream, edges=(8, 16), variants=variants)
 

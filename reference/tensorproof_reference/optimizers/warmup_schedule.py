@@ -34,6 +34,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "optional_start_quarter": {"start": 0.25},
         "optional_steps": {"steps": 13, "start": 0.125},
         "optional_one_step": {"steps": 1, "start": 0.5},
+        "bounds_start_one": {"start": 1.0},
+        "bounds_one_step": {"steps": 1},
     }
     yield from schedule_samples(stream, edges=(8, 16), variants=variants)
 

@@ -8,7 +8,7 @@ from scipy import special
 from tensorproof_reference.errorbars.array import ErrorBars, values_and_bars, with_bars
 from tensorproof_reference.errorbars.branches import closest_branch
 from tensorproof_reference.errorbars.rules import precision_of
-from tensorproof_reference.rounding import round_to
+from tensorproof_reference.rounding import FORMATS, round_to
 from tensorproof_reference.stream import Stream
 
 FLOAT32 = precision_of("float32")
@@ -115,12 +115,51 @@ def test_a_sum_is_one_reduction():
     assert np.allclose(bar_of(np.sum(x, axis=1, where=t > 0)), bar_of(np.sum(np.where(t > 0, x, 0.0), axis=1)))
 
 
-def test_one_term_accumulates_nothing():
+def test_the_sum_and_mean_of_one_term_are_that_term():
     t = np.array([[0.0, 3.0, 0.0], [1.0, 0.0, 2.0]])
-    bar = bar_of(np.sum(barred(t, precision=precision_of("float16", accumulate="same")), axis=1))
-    u = 2.0**-11
-    assert np.isclose(bar[0], 3 * u + 2**-25, rtol=1e-12)
-    assert bar[1] > 3 * u * 1.2
+    e = np.array([[0.0, 1e-3, 0.0], [0.0, 0.0, 0.0]])
+    for carried in (np.zeros_like(t), e):
+        x = barred(t, carried, precision=precision_of("float16", accumulate="same"))
+        bar = bar_of(np.sum(x, axis=1))
+        assert bar[0] == carried[0, 1]
+        assert bar[1] > 3 * 2.0**-11 * 1.2
+        column = x[:, 1:2]
+        for alone in (np.sum(column, axis=1), np.mean(column, axis=1), np.einsum("ij->i", column), column.mean(axis=-1)):
+            assert bar_of(alone).tolist() == carried[:, 1].tolist()
+        total = np.zeros_like(x, shape=(2,))
+        np.add.at(total, np.array([0, 1]), column[:, 0])
+        assert bar_of(total).tolist() == carried[:, 1].tolist()
+        assert bar_of(np.mean(x, axis=1, where=t == 3.0))[0] == carried[0, 1]
+
+
+def test_what_is_left_over_by_errors_is_a_term():
+    nearly = bar_of(np.sum(barred([[2.0, 0.0]], [[0.0, 1e-7]]), axis=1))
+    assert np.isclose(nearly[0], np.hypot(1e-7, 2.0 * U))
+
+
+def test_one_product_is_rounded_once():
+    a, b = barred([[3.0]]), barred([[5.0]])
+    assert np.allclose(bar_of(a @ b), 15.0 * U)
+    assert np.allclose(bar_of(np.einsum("ij,jk->ik", a, b)), 15.0 * U)
+
+
+def test_the_sum_of_one_number_below_the_normal_range_may_be_flushed():
+    small = FORMATS["float32"].smallest_subnormal
+    assert bar_of(np.sum(barred([small]))) == TINY
+    assert bar_of(np.sum(barred([TINY]))) == 0.0
+
+
+def test_dividing_by_an_exact_one_is_exact():
+    assert bar_of(barred([3.0], 1e-6) / 1.0)[0] == 1e-6
+    assert bar_of(barred([3.0, 3.0]) / np.array([1.0, 2.0])).tolist() == [0.0, 1.5 * U + TINY]
+    assert bar_of(barred([3.0]) / barred([1.0], 1e-6))[0] > 1e-6
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_normalization_of_one_element_is_exact_and_of_a_constant_row_is_not(dtype):
+    x = barred(np.full((1, 3), 7.1875), precision=precision_of(dtype))
+    assert not bar_of(x[:, :1] - np.mean(x[:, :1], axis=1, keepdims=True)).any()
+    assert bar_of(x - np.mean(x, axis=1, keepdims=True)).all()
 
 
 def test_products_are_sums_of_products_however_they_are_written():

@@ -20,6 +20,10 @@ DTYPES_OF = {"training": ("float64", "float32"), "fitting": ("float64", "float32
 IN_DTYPES = [(name, dtype) for name in LIGHT for dtype in DTYPES_OF.get(all_operations()[name].family, DTYPES)]
 
 
+OVERFLOWING = ("magnitude_squares_overflow", "magnitude_square_of_one_overflows", "magnitude_sum_overflows")
+"""What the samples' names begin with whose results are within the range of float32, but not the squares or sums on the way."""
+
+
 @pytest.fixture(autouse=True)
 def _quiet():
     with np.errstate(all="ignore"):
@@ -77,6 +81,8 @@ def test_every_operation_in_float32_lies_within_its_bars(name):
     operation = all_operations()[name]
     pooled = [np.zeros(0)]
     for sample, cotangents in cases(operation, "float32"):
+        if sample.name.startswith(OVERFLOWING) or class_of(sample) == "expensive":
+            continue
         outputs = evaluated(operation, sample, cotangents, lambda leaf: leaf.astype(np.float32))
         bars = evaluated(operation, sample, cotangents, lambda leaf: with_bars(leaf, FLOAT32))
         for result, y in outputs.items():
@@ -87,7 +93,8 @@ def test_every_operation_in_float32_lies_within_its_bars(name):
             rounded = np.where(bar == 0, round_to(value, "float32"), value)
             z = np.where(y == rounded, 0.0, np.abs(y - value) / bar)[within]
             assert z.max(initial=0.0) <= 10, (sample.name, result, z.max())
-            pooled.append(z[bar[within] > 0])
+            if class_of(sample) != "long":  # NumPy adds many terms by pairs, with errors far below those of any other order
+                pooled.append(z[bar[within] > 0])
     z = np.concatenate(pooled)
     if z.size:  # otherwise every result was exact, and equal
         assert 0.02 <= np.sqrt(np.mean(np.square(z))) <= 2

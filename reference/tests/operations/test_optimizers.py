@@ -259,7 +259,7 @@ def test_errors_of_optimizers_name_the_argument(function, argument, keywords):
 @pytest.mark.parametrize(
     ("function", "argument", "keywords"),
     [
-        (clip_by_value, "limit", {"limit": 0.0}),
+        (clip_by_value, "limit", {"limit": -0.5}),
         (clip_by_norm, "limit", {"limit": -1.0}),
         (clip_by_norm, "epsilon", {"limit": 1.0, "epsilon": 0.5}),
         (clip_by_global_norm, "epsilon", {"limit": 1.0, "epsilon": 1e-5}),

@@ -1,16 +1,16 @@
 """The checks: plain functions from a case to findings, and from findings to one result with a status."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tensorproof.backend import Unsupported
+from tensorproof.conformance.attribution.adapter import check_adapter
+from tensorproof.conformance.attribution.neighbour import check_fused
+from tensorproof.conformance.compiled import compiled_in
 from tensorproof.conformance.execution import Answers, Run, is_out_of_memory
-from tensorproof.conformance.expectation import Expectation, is_floating
 from tensorproof.conformance.findings import (
     Finding,
     Session,
@@ -20,13 +20,14 @@ from tensorproof.conformance.findings import (
     placed,
     unless_near_a_branch,
 )
+from tensorproof.conformance.purity import purity_findings
 from tensorproof.conformance.randomness import random_findings
-from tensorproof.conformance.selection.cases import Case
+from tensorproof.conformance.selection.cases import ADAPTER, Case
 from tensorproof.conformance.training import check_fitting, check_training
 from tensorproof.contract.models import implementation_of
 from tensorproof.contract.untouched import message_of_replaced, replaced
-from tensorproof.errors import frames, printable
-from tensorproof_reference import trees
+from tensorproof.errors import frames, printable, sentence
+from tensorproof.processes import interruption
 from tensorproof_reference.sample_classes import class_of
 
 STATUSES = (
@@ -43,7 +44,8 @@ STATUSES = (
     "not_run",
 )
 """What can become of a check. ``failed`` is a wrong value, ``error`` an exception; ``crashed``, ``timed_out`` and
-``out_of_memory`` ended the process or the call; ``fell_back`` was computed on another device than asked."""
+``out_of_memory`` ended the process or the call; ``fell_back`` was computed on another device than asked, or eagerly in a
+compiled mode."""
 
 
 @dataclass
@@ -67,6 +69,8 @@ class Result:
     source: str = ""
     placement: str = ""
     """Where the results were computed, or ``unverified``."""
+    compiled: dict[str, int] = field(default_factory=dict)
+    """What compiling did, by ``Backend.compile_counters``; nothing in eager mode, and where the framework does not tell."""
     duration_ns: int = 0
     framework_ns: int = 0
 
@@ -92,7 +96,7 @@ def check_forward(session: Session, case: Case) -> list[Finding]:
     expectation = session.expectation(case)
     run = session.run(case)
     if expectation.sample.raises:
-        return _raises(run, case)
+        return _raises(session, run, case)
     together = case.mode != "eager" and _runs_with_gradient(session, case, run)
     findings = judged_outputs(case, expectation, run.first(together), expectation.outputs)
     alone = class_of(expectation.sample) == "plain" and case.dtype == "float32" and expectation.operation.model is None
@@ -119,7 +123,8 @@ def _runs_with_gradient(session: Session, case: Case, run: Run) -> bool:
     return True
 
 
-def _raises(run: Run, case: Case) -> list[Finding]:
+def _raises(session: Session, run: Run, case: Case) -> list[Finding]:
+    """An error, unless the backend declares another convention than the one by which there is an error."""
     arguments = run.native_arguments()
     try:
         # Only the backend's own error counts, so nothing here asks the reference, which raises too.
@@ -131,6 +136,10 @@ def _raises(run: Run, case: Case) -> list[Finding]:
         if is_out_of_memory(error):
             raise
         return [Finding("passed", f"raised {type(error).__name__}, as it should")]
+    asked = run.expectation.sample.keywords
+    for name, value in session.declared.conventions(case.operation).items():
+        if asked.get(name, value) != value:
+            raise Unsupported(f"its convention is {name} = {value!r}, by which there is no error")
     shown = ", ".join(str(value.ravel()[:4]) for value in values)
     return [Finding("failed", f"{case.operation} {case.sample}: expected an error, got {shown}")]
 
@@ -160,61 +169,9 @@ def check_subset(session: Session, case: Case) -> list[Finding]:
     return findings
 
 
-def check_fused(session: Session, case: Case) -> list[Finding]:
-    """``tanh(op(a·x))`` and its gradient conform, with bars by composition."""
-    expectation = session.expectation(case)
-    run = session.runs.of(expectation, case.mode, expectation.arguments.primal_paths, fused=True)
-    answers = run.first(gradient=True)
-    outputs, gradients = expectation.fused
-    return [*judged_outputs(case, expectation, answers, outputs), *judged_gradients(case, expectation, answers, gradients)]
-
-
-def _same(first: NDArray[Any], second: NDArray[Any]) -> bool:
-    return first.shape == second.shape and bool(np.array_equal(first, second, equal_nan=first.dtype.kind == "f"))
-
-
-def _after_other_values(case: Case, expectation: Expectation, run: Run, first: Answers) -> list[Finding]:
-    """A call with halved arrays gives something else, wherever the reference does: results are not kept."""
-    leaves = expectation.arguments.leaves
-    chosen = run.function.primal_paths or [path for path, leaf in leaves.items() if is_floating(leaf)]
-    inputs = trees.replace_leaves(expectation.arguments.inputs, lambda path, leaf: leaf * 0.5 if path in chosen else leaf)
-    halved = expectation.of(replace(expectation.sample, inputs=inputs))
-    cotangents = run.native_cotangents() if first.gradients else None
-    other = run.run(run.native_arguments({path: halved.arguments.leaves[path] for path in chosen}), cotangents)
-    findings = []
-    for name, (value, _) in halved.outputs.items():
-        before, _ = expectation.outputs[name]
-        change = np.abs(value - before) > 0.01 * np.abs(before)
-        if name in other.outputs and np.any(change) and _same(other.outputs[name].value, first.outputs[name].value):
-            findings.append(Finding("failed", f"{case.operation} {case.sample} {name}: other inputs gave the same result"))
-    return findings
-
-
 def check_purity(session: Session, case: Case) -> list[Finding]:
-    """The call leaves its inputs and cotangents as they were, and gives the same again."""
-    expectation = session.expectation(case)
-    run = session.run(case)
-    gradient = _runs_with_gradient(session, case, run)
-    first = run.first(gradient)
-    primals, constants, cotangents = run.given[gradient]
-    findings = []
-    second = run.run((primals, constants), cotangents)
-    for before, after in ((first.outputs, second.outputs), (first.gradients, second.gradients)):
-        for name, answer in before.items():
-            again = after[name]
-            if answer is not None and again is not None and not _same(answer.value, again.value):
-                findings.append(Finding("failed", f"{case.operation} {case.sample} {name}: the same call gave two results"))
-    if class_of(expectation.sample) == "plain":
-        findings += _after_other_values(case, expectation, run, first)
-    leaves = expectation.arguments.leaves
-    paths = (*run.function.primal_paths, *run.function.constant_paths)
-    for path, value in zip(paths, (*primals, *constants), strict=True):
-        if not _same(run.answer(path, value, leaves[path].shape).value, leaves[path]):
-            findings.append(Finding("failed", f"{case.operation} {case.sample}: the call changed its input {path}"))
-    for name, value in zip(expectation.cotangents, cotangents or (), strict=False):
-        if not _same(run.answer(name, value, expectation.cotangents[name].shape).value, expectation.cotangents[name]):
-            findings.append(Finding("failed", f"{case.operation} {case.sample}: the call changed the cotangent of {name}"))
-    return findings or [Finding("passed", "inputs unchanged, results repeat")]
+    """The call leaves its inputs and cotangents as they were, gives the same again, and later calls do not change its results."""
+    return purity_findings(session, case, _runs_with_gradient(session, case, session.run(case)))
 
 
 def check_randomness(session: Session, case: Case) -> list[Finding]:
@@ -238,6 +195,7 @@ def check_randomness(session: Session, case: Case) -> list[Finding]:
 
 
 CHECK_FUNCTIONS: Mapping[str, Callable[[Session, Case], list[Finding]]] = {
+    ADAPTER: check_adapter,
     "declared": check_declared,
     "forward": check_forward,
     "gradient": check_gradient,
@@ -262,16 +220,29 @@ def _worst(findings: list[Finding], device: str) -> tuple[str, str]:
     return "passed", findings[0].message if findings else ""
 
 
+def _of_exception(case: Case, error: BaseException) -> Result:
+    """What an exception makes of a check, whatever it is: a plugin may raise ``SystemExit``, or a panic of a Rust extension.
+
+    Raises:
+        KeyboardInterrupt: a signal ends the run; one that the plugin raises itself is an exception like others.
+    """
+    if interruption():
+        raise KeyboardInterrupt from None
+    status = "out_of_memory" if is_out_of_memory(error) else "error"
+    return Result(case, status, sentence(error)[:500], traceback=frames(error))
+
+
 def _attempt(session: Session, case: Case) -> Result:
     try:
         findings = CHECK_FUNCTIONS[case.check](session, case)
     except Unsupported as error:
         return Result(case, "unsupported", printable(str(error)))
-    except Exception as error:
-        status = "out_of_memory" if is_out_of_memory(error) else "error"
-        text = f"{type(error).__name__}: {error}".strip()
-        return Result(case, status, printable(text.splitlines()[0])[:500], traceback=frames(error))
+    except BaseException as error:
+        return _of_exception(case, error)
     status, message = _worst(findings, case.device)
+    compiled, fallback = compiled_in(session, case)
+    if fallback and status in ("passed", "not_meaningful"):
+        status, message = "fell_back", fallback
     placements = sorted({finding.placement for finding in findings if finding.placement})
     return Result(
         case,
@@ -279,27 +250,49 @@ def _attempt(session: Session, case: Case) -> Result:
         message,
         findings=[dict(finding.record) for finding in findings if finding.record],
         placement=", ".join(placements),
+        compiled=compiled,
     )
 
 
+def left_out(session: Session, case: Case) -> Result | None:
+    """The result of a case that is unsupported without being tried: there is no such operation, or a declaration says so."""
+    if case.check != "declared" and implementation_of(session.backend, case.operation) is None:
+        reasons = session.backend.operations.reasons
+        return Result(case, "unsupported", reasons.get(case.operation, "not implemented, and not declared"))
+    declaration = session.declared.first("unsupported", case)
+    if declaration is None or (session.attempt_unsupported and declaration.table.get("attempt", True)):
+        return None
+    return Result(case, "unsupported", declaration.text, declaration=declaration.source)
+
+
 def run_check(session: Session, case: Case) -> Result:
-    """Run one check under the declarations that speak of it.
+    """Run one check under the declarations that speak of it; there is a result whatever is raised.
 
     A declared-unsupported case is not run, unless the session attempts those: then the declaration is stale if the check
     passes. A known failure excuses a wrong value only, and is stale if the check passes. On an instruction set on which a
     declaration was never verified it is not stale but unverified.
     """
     start = time.perf_counter_ns()
-    session.runs.clock.framework_ns = 0
-    table = session.backend.operations
+    process = os.getpid()
+    session.runs.clock.begin()
+    try:
+        # The adapter is no operation, so no declaration speaks of it.
+        result = _attempt(session, case) if case.check == ADAPTER else _under_declarations(session, case)
+    except BaseException as error:
+        result = _of_exception(case, error)
+    if os.getpid() != process:
+        os._exit(1)  # a child that the operation forked, and let go on: its parent answers
+    result.framework_ns = session.runs.clock.framework_ns
+    result.duration_ns = time.perf_counter_ns() - start
+    return result
+
+
+def _under_declarations(session: Session, case: Case) -> Result:
     unsupported = session.declared.first("unsupported", case)
     known = session.declared.first("known_failure", case)
     implementation = implementation_of(session.backend, case.operation)
-    if case.check != "declared" and implementation is None:
-        result = Result(case, "unsupported", table.reasons.get(case.operation, "not implemented, and not declared"))
-    elif unsupported is not None and not (session.attempt_unsupported and unsupported.table.get("attempt", True)):
-        result = Result(case, "unsupported", unsupported.text, declaration=unsupported.source)
-    else:
+    result = left_out(session, case)
+    if result is None:
         result = _attempt(session, case)
         if changed := replaced(session.judging):
             result = Result(case, "error", message_of_replaced(changed))
@@ -322,6 +315,4 @@ def run_check(session: Session, case: Case) -> Result:
             result.source = implementation.source
         if result.status != "unsupported":
             result.inputs = session.expectation(case).arguments.digest
-    result.framework_ns = session.runs.clock.framework_ns
-    result.duration_ns = time.perf_counter_ns() - start
     return result

@@ -2,7 +2,7 @@
 
 import inspect
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Function, Native, Unsupported, numpy_dtype
+from tensorproof.backend import Backend, Function, Native, PluginError, Unsupported, numpy_dtype
 from tensorproof.conformance.expectation import FUSED_SCALE, Arguments, Expectation, is_floating
 from tensorproof.contract import layouts
 from tensorproof.contract.models import implementation_of
+from tensorproof.errors import sentence
 from tensorproof_reference import trees
 from tensorproof_reference.operation import Operation, Sample, place_of
 
@@ -37,23 +38,23 @@ class Answers:
     gradients: dict[str, Answer | None] = field(default_factory=dict)
 
 
-def _in_place(tree: Any, sources: Mapping[str, str], path: str) -> str:
+def in_place(tree: Any, sources: Mapping[str, str], path: str) -> str:
     """A Python expression for a tree with its arrays, which have a source each, in their places."""
     if tree is None:
         return "None"
     if isinstance(tree, dict):
-        return "{" + ", ".join(f"{key!r}: {_in_place(value, sources, f'{path}.{key}')}" for key, value in tree.items()) + "}"
+        return "{" + ", ".join(f"{key!r}: {in_place(value, sources, f'{path}.{key}')}" for key, value in tree.items()) + "}"
     if isinstance(tree, list | tuple):
-        return "[" + ", ".join(_in_place(value, sources, f"{path}.{index}") for index, value in enumerate(tree)) + "]"
+        return "[" + ", ".join(in_place(value, sources, f"{path}.{index}") for index, value in enumerate(tree)) + "]"
     return sources[path]
 
 
-def _arrays_in(tree: Any, source: str) -> list[str]:
+def arrays_in(tree: Any, source: str) -> list[str]:
     """Python expressions for the arrays of a tree, which ``source`` stands for."""
     if isinstance(tree, dict):
-        return [found for key, value in tree.items() for found in _arrays_in(value, f"{source}[{str(key)!r}]")]
+        return [found for key, value in tree.items() for found in arrays_in(value, f"{source}[{str(key)!r}]")]
     if isinstance(tree, list | tuple):
-        return [found for index, value in enumerate(tree) for found in _arrays_in(value, f"{source}[{index}]")]
+        return [found for index, value in enumerate(tree) for found in arrays_in(value, f"{source}[{index}]")]
     return [] if tree is None else [source]
 
 
@@ -82,7 +83,7 @@ class OperationFunction:
         self._others = tuple(name for name in operation.outputs if name not in operation.cotangents)
         sources = {path: f"arrays[{place}]" for place, path in enumerate((*self.primal_paths, *self.constant_paths))}
         # Compiled once, since it is part of each call; and every framework's compiler can trace it.
-        expression = ", ".join(f"{name!r}: {_in_place(tree, sources, name)}" for name, tree in arguments.inputs.items())
+        expression = ", ".join(f"{name!r}: {in_place(tree, sources, name)}" for name, tree in arguments.inputs.items())
         self._inputs: Callable[[Sequence[Native]], dict[str, Any]] = eval(f"lambda arrays: {{{expression}}}", {})
         given = tuple(name for name, tree in arguments.inputs.items() if tree is not None)
         in_order = tuple(inspect.signature(operation.function).parameters)[: len(given)]
@@ -99,7 +100,7 @@ class OperationFunction:
         named = trees.by_name(self._outputs, result)
         sources = {name: f"result[{place}]" if len(named) > 1 else "result" for place, name in enumerate(named)}
         primary = [sources[name] for name in self._cotangents]
-        others = [found for name in self._others for found in _arrays_in(named[name], sources[name])]
+        others = [found for name in self._others for found in arrays_in(named[name], sources[name])]
         both = ("".join(f"{source}, " for source in group) for group in (primary, others))
         self._results = ", ".join(f"({group})" for group in both)
         self._settled = self._written_out(self._function)
@@ -115,7 +116,7 @@ class OperationFunction:
         sources |= {path: f"constants[{place}]" for place, path in enumerate(self.constant_paths)}
         if self._is_flat:
             return list(sources.values())
-        return [f"{name}={_in_place(tree, sources, name)}" for name, tree in inputs.items()]
+        return [f"{name}={in_place(tree, sources, name)}" for name, tree in inputs.items()]
 
     def _written_out(self, function: Callable[..., Any]) -> Callable[..., Results]:
         """The call as one would write it by hand, compiled: arrays in their places, and keywords by name."""
@@ -134,6 +135,8 @@ class OperationFunction:
         return self._filled(*arrays) if self._is_flat else self._filled(**self._inputs(arrays))
 
     def _arranged(self, result: Any) -> Results:
+        if result is None:
+            raise PluginError(f"{self.operation} returned None, expected {', '.join(self._outputs)}: its function lacks a return")
         named = trees.by_name(self._outputs, result)
         others = [leaf for name in self._others for _, leaf in trees.leaves(named[name])]
         return tuple([named[name] for name in self._cotangents]), tuple(others)
@@ -170,10 +173,16 @@ class FusedFunction:
 
 
 class Clock:
-    """Nanoseconds spent in the framework and its compilers."""
+    """What a check took of the framework and its compilers: nanoseconds, and how much was compiled."""
 
     def __init__(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget the check before."""
         self.framework_ns = 0
+        self.runs: dict[Run, None] = {}
+        """The runs that the check used."""
 
     def __enter__(self) -> None:
         self._start = time.perf_counter_ns()
@@ -202,8 +211,31 @@ def from_backend(backend: Backend, operation: Operation, path: str, value: Nativ
     """A backend's array as NumPy, in the reference's layout; ``shape`` is the expected one there."""
     array = np.asarray(backend.to_numpy(value))
     dtype, device = backend.dtype_of(value), backend.device_of(value)
+    if array.dtype.kind in "OSUMm":
+        raise PluginError(f"to_numpy: expected an array of numbers, got dtype {array.dtype}")
+    for name, answer in (("dtype_of", dtype), ("device_of", device)):
+        if not isinstance(answer, str) and (answer is not None or name == "dtype_of"):
+            raise PluginError(f"{name}: expected a text, got {type(answer).__name__}")
     array = layouts.from_native(array, *lies(backend, operation, path), shape)
-    return Answer(array.astype(np.float64) if is_floating(array) else array, dtype, device)
+    # A copy in any case: what the framework gives may lie in memory that it uses again.
+    return Answer(array.astype(np.float64) if is_floating(array) else array.copy(), dtype, device)
+
+
+Natives = tuple[Sequence[Native], Sequence[Native], Sequence[Native | None]]
+"""What a call gave: outputs, other outputs, and gradients, of which there are none of the value alone."""
+
+
+def _unpacked(method: str, results: Any, count: int) -> Sequence[Any]:
+    """What the function that a backend's method made has returned, if it has as many parts as it must.
+
+    Raises:
+        PluginError: it returned nothing, or something else.
+    """
+    parts = ("outputs", "other outputs", "gradients")[:count]
+    if not isinstance(results, tuple | list) or len(results) != count:
+        got = f"{len(results)} parts" if isinstance(results, tuple | list) else type(results).__name__
+        raise PluginError(f"the function that {method} made returned {got}; it must return a tuple ({', '.join(parts)})")
+    return results
 
 
 class Run:
@@ -217,10 +249,15 @@ class Run:
         expectation: Expectation,
         function: Function,
         clock: Clock,
+        compiled_mode: str = "",
     ) -> None:
         self.backend = backend
         self.device = device
         self.mode = mode
+        self.compiled_mode = compiled_mode or (mode if mode != "eager" else "")
+        """The compiled mode, also where the function compiles by itself; or nothing."""
+        self.compiled: Counter[str] = Counter()
+        """What compiling did in this run's calls, by ``Backend.compile_counters``."""
         self.expectation = expectation
         self.function = function
         self.clock = clock
@@ -230,65 +267,95 @@ class Run:
         self.given: dict[bool, tuple[Sequence[Native], Sequence[Native], Sequence[Native] | None]] = {}
         """The very arrays that the first run was given (primals, constants, cotangents), with and without gradient."""
 
-    def _native(self, path: str, array: NDArray[Any], memory: str = "contiguous") -> Native:
-        expectation = self.expectation
-        given = laid_out(self.backend, expectation.operation, path, array, expectation.dtype, memory)
-        return self.backend.from_numpy(*given, self.device)
+    def _handed_over(self, path: str, array: NDArray[Any], memory: str) -> tuple[NDArray[Any], str]:
+        return laid_out(self.backend, self.expectation.operation, path, array, self.expectation.dtype, memory)
 
-    def native_arguments(
-        self, changed: Mapping[str, NDArray[Any]] | None = None
-    ) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
-        """Fresh framework arrays of the primals and of the constants, some with other values than the sample's."""
+    def host_arguments(self, changed: Mapping[str, NDArray[Any]] | None = None) -> dict[str, tuple[NDArray[Any], str]]:
+        """What ``from_numpy`` is given of each input: a fresh array, some with other values than the sample's, and its dtype."""
         leaves, memory = self.expectation.arguments.leaves, self.expectation.sample.memory
         # One transposed operand beside a contiguous one is harder than two alike.
         kept = set(list(leaves)[1::2]) if memory == "transposed" else set()
         lie = {path: "contiguous" if path in kept else memory for path in leaves}
         values = leaves if changed is None else {**leaves, **changed}
+        return {path: self._handed_over(path, values[path], lie[path]) for path in leaves}
+
+    def host_cotangents(self) -> dict[str, tuple[NDArray[Any], str]]:
+        """What ``from_numpy`` is given of each cotangent."""
+        cotangents, memory = self.expectation.cotangents, self.expectation.sample.memory
+        return {name: self._handed_over(name, array, memory) for name, array in cotangents.items()}
+
+    def native_arguments(
+        self, changed: Mapping[str, NDArray[Any]] | None = None
+    ) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
+        """Fresh framework arrays of the primals and of the constants, some with other values than the sample's."""
         with self.clock:
+            host = self.host_arguments(changed)
             return (
-                tuple(self._native(path, values[path], lie[path]) for path in self.function.primal_paths),
-                tuple(self._native(path, values[path], lie[path]) for path in self.function.constant_paths),
+                tuple(self.backend.from_numpy(*host[path], self.device) for path in self.function.primal_paths),
+                tuple(self.backend.from_numpy(*host[path], self.device) for path in self.function.constant_paths),
             )
 
     def native_cotangents(self) -> tuple[Native, ...]:
         """Fresh framework arrays of the cotangents."""
-        cotangents, memory = self.expectation.cotangents, self.expectation.sample.memory
         with self.clock:
-            return tuple(self._native(name, array, memory) for name, array in cotangents.items())
+            return tuple(self.backend.from_numpy(*given, self.device) for given in self.host_cotangents().values())
 
     def answer(self, path: str, value: Native, shape: tuple[int, ...]) -> Answer:
         """A framework array as NumPy, in the reference's layout."""
         with self.clock:
             return from_backend(self.backend, self.expectation.operation, path, value, shape)
 
-    def _named(self, outputs: Sequence[Native], others: Sequence[Native]) -> dict[str, Answer]:
-        operation, expected = self.expectation.operation, self.expectation.outputs
-        named = list(zip(operation.cotangents, outputs, strict=True))
-        if others:
-            rest = [path for path in expected if path.split(".")[0] not in operation.cotangents]
-            named += zip(rest, others, strict=True)
-        return {name: self.answer(name, value, expected[name][0].shape) for name, value in named}
+    def names(self, outputs: Sequence[Native], others: Sequence[Native]) -> list[str]:
+        """The names of the results of a call, outputs before others.
 
-    def run(self, arguments: tuple[Sequence[Native], Sequence[Native]], cotangents: Sequence[Native] | None) -> Answers:
+        Raises:
+            ValueError: there are more or fewer than the operation has.
+        """
+        operation = self.expectation.operation
+        rest = [path for path in self.expectation.outputs if path.split(".")[0] not in operation.cotangents] if others else []
+        for expected, given in ((operation.cotangents, outputs), (rest, others)):
+            if len(expected) != len(given):
+                raise ValueError(f"expected {len(expected)} results ({', '.join(expected)}), got {len(given)}")
+        return [*operation.cotangents, *rest]
+
+    def _named(self, outputs: Sequence[Native], others: Sequence[Native]) -> dict[str, Answer]:
+        expected = self.expectation.outputs
+        paired = zip(self.names(outputs, others), (*outputs, *others), strict=True)
+        return {name: self.answer(name, value, expected[name][0].shape) for name, value in paired}
+
+    def _counters(self) -> Mapping[str, int]:
+        return dict(self.backend.compile_counters()) if self.compiled_mode else {}
+
+    def call(self, arguments: tuple[Sequence[Native], Sequence[Native]], cotangents: Sequence[Native] | None) -> Natives:
         """Run once: the value alone without cotangents, value and vector-Jacobian product with them."""
-        if cotangents is None:
-            with self.clock:
+        before = self._counters()
+        with self.clock:
+            if cotangents is None:
                 if self._forward is None:
                     self._forward = self.backend.forward(self.function, self.mode)
-                outputs, others = self._forward(*arguments)
-                self.backend.wait((outputs, others), self.device)
-            return Answers(self._named(outputs, others))
-        with self.clock:
-            if self._value_and_vjp is None:
-                self._value_and_vjp = self.backend.value_and_vjp(self.function, self.mode)
-            outputs, others, gradients = self._value_and_vjp(*arguments, cotangents)
-            self.backend.wait((outputs, others, gradients), self.device)
+                results = (*_unpacked("forward", self._forward(*arguments), 2), ())
+            else:
+                if self._value_and_vjp is None:
+                    self._value_and_vjp = self.backend.value_and_vjp(self.function, self.mode)
+                results = (*_unpacked("value_and_vjp", self._value_and_vjp(*arguments, cotangents), 3),)
+            self.backend.wait(results, self.device)
+        self.compiled.update({name: count - before.get(name, 0) for name, count in self._counters().items()})
+        self.clock.runs[self] = None
+        return results
+
+    def read(self, results: Natives) -> Answers:
+        """The results of a call as NumPy arrays of their own, by name."""
+        outputs, others, gradients = results
         shapes = self.expectation.arguments.leaves
-        paired = zip(self.function.primal_paths, gradients, strict=True)
+        paired = zip(self.function.primal_paths, gradients, strict=True) if gradients else ()
         return Answers(
             self._named(outputs, others),
             {path: None if value is None else self.answer(path, value, shapes[path].shape) for path, value in paired},
         )
+
+    def run(self, arguments: tuple[Sequence[Native], Sequence[Native]], cotangents: Sequence[Native] | None) -> Answers:
+        """Call once, and read the results."""
+        return self.read(self.call(arguments, cotangents))
 
     def first(self, gradient: bool) -> Answers:
         """The answers of the first run, with or without the vector-Jacobian product, kept for other checks."""
@@ -297,6 +364,7 @@ class Run:
             arguments = self.native_arguments()
             self._first[gradient] = self.run(arguments, cotangents)
             self.given[gradient] = (*arguments, cotangents)
+        self.clock.runs[self] = None
         return self._first[gradient]
 
 
@@ -331,6 +399,6 @@ class Runs:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an exception says that memory ran out, on the host or on a device."""
-    text = f"{type(error).__name__}: {error}"
+    text = sentence(error)
     signs = ("OutOfMemory", "RESOURCE_EXHAUSTED", "ResourceExhausted", "out of memory", "can't allocate memory")
     return isinstance(error, MemoryError) or any(sign in text for sign in signs)

@@ -1,13 +1,15 @@
 """What a check knows of the backend (``Session``) and what it finds out (``Finding``)."""
 
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from tensorproof.backend import Backend
-from tensorproof.conformance.diagnosis import fits
+from tensorproof.conformance.diagnosis import earlier
+from tensorproof.conformance.diagnosis.fits import fits
 from tensorproof.conformance.execution import Answer, Answers, Run, Runs
 from tensorproof.conformance.expectation import Expectation, Expected, Source, computed, expectation_of
 from tensorproof.conformance.selection.cases import Case, Declared
@@ -60,6 +62,8 @@ class Session:
         self.source = source
         self.runs = Runs(backend, device)
         self.judging = judging_functions()
+        self.compiled: dict[tuple[str, str], Counter[str]] = {}
+        """What compiling did for the training of a model in a mode, in this process."""
 
     def precision(self, case: Case) -> Precision:
         """The arithmetic that the backend is held to."""
@@ -110,12 +114,14 @@ def _of_the_failure(
     # The input at the worst index, where inputs have the shape of the output.
     there = {path: leaf[tuple(index)].item() for path, leaf in leaves.items() if index and leaf.shape == expected[0].shape}
     shown = "".join(f"; {path} = {value:.17g}" for path, value in there.items())
+    compared = case.check != "fused" and record["reason"] != "dtype"
+    found = None if not compared else fits(expectation, record["output"], together, expected)
     return {
         "line": f"{record['line']}{shown}",
         "input": {path: plain(value) for path, value in there.items()},
         "shapes": {path: list(leaf.shape) for path, leaf in leaves.items()},
         "keywords": {name: repr(value) for name, value in expectation.sample.keywords.items()},
-        "fits": [] if case.check == "fused" else fits(expectation, record["output"], together, expected),
+        **({} if found is None else {name: texts for name, texts in asdict(found).items() if texts is not None}),
     }
 
 
@@ -129,6 +135,7 @@ def _values(answers: Mapping[str, Answer | None], expected: Mapping[str, Expecte
 def judged_outputs(case: Case, expectation: Expectation, answers: Answers, expected: Mapping[str, Expected]) -> list[Finding]:
     """What is found of each output."""
     together = _values(answers.outputs, expected)
+    earlier.note(expectation)
     return [_judged(case, expectation, name, answers.outputs[name], expected[name], together) for name in answers.outputs]
 
 

@@ -70,7 +70,7 @@ def run_in_mode(expectation: Expectation, backend: Backend, device: str, mode: s
     """The run of a training step or of fitting, which compiles by itself what is compiled in the mode."""
     sample = replace(expectation.sample, keywords={**expectation.sample.keywords, "mode": mode})
     function = OperationFunction(backend, expectation.operation, sample, expectation.arguments, ())
-    return Run(backend, device, "eager", expectation, function, clock)
+    return Run(backend, device, "eager", expectation, function, clock, compiled_mode=mode if mode != "eager" else "")
 
 
 def _rebuilt(structure: Any, values: dict[str, NDArray[Any]], name: str) -> Any:

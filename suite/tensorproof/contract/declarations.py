@@ -41,9 +41,9 @@ A declaration is a table in a list named for its kind. The conditions narrow it 
 hang.
 """
 
+import functools
 import platform
 import sys
-import tomllib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +53,14 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
 from tensorproof.backend import did_you_mean
-from tensorproof.instructions import level_of, name_of
+from tensorproof.errors import UsageError, printable
+from tensorproof.instructions import level_of
+from tensorproof.instructions import name_of as name_of_sets
+from tensorproof.lines.reading import name_of
+from tensorproof.lines.schema import problem_of, validator_of
+from tensorproof.lines.toml import read_toml
 from tensorproof_reference import trees
-from tensorproof_reference.operation import DTYPES, Operation, Sample
+from tensorproof_reference.operation import DTYPES, Operation, Sample, outline_of
 
 KINDS = ("unsupported", "known_failure", "convention", "precision", "device")
 EXPLANATION = {"unsupported": "reason", "known_failure": "explanation", "convention": "reason", "precision": "reason"}
@@ -68,7 +73,7 @@ EXTRA = {
     "precision": ("reason", "matmul_input_bits", "accumulate"),
     "device": ("name", "dtypes", "modes"),
 }
-CHECKS = ("forward", "gradient", "subset", "purity", "fused", "randomness", "training", "fitting", "declared")
+CHECKS = ("forward", "gradient", "subset", "purity", "fused", "randomness", "training", "fitting", "declared", "adapter")
 
 
 class DeclarationError(ValueError):
@@ -107,8 +112,9 @@ class Situation:
 
 def argument_names(sample: Sample) -> frozenset[str]:
     """The names of the array arguments that a sample gives, by the last word of their path."""
-    names = set(sample.inputs) - {name for name, value in sample.inputs.items() if value is None}
-    return frozenset(names | {path.split(".")[-1] for path, _ in trees.leaves(dict(sample.inputs))})
+    inputs = outline_of(sample.inputs)
+    names = set(inputs) - {name for name, value in inputs.items() if value is None}
+    return frozenset(names | {path.split(".")[-1] for path, _ in trees.leaves(dict(inputs))})
 
 
 def read_declarations(
@@ -120,21 +126,27 @@ def read_declarations(
         DeclarationError: the file cannot be read, or a table is malformed or names nothing.
     """
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise DeclarationError(f"declarations file {path.name}: {error}") from None
+        _, document = read_toml(path, "declarations file ")
+    except UsageError as error:
+        raise DeclarationError(str(error)) from None
     found = []
     for kind, tables in document.items():
         if kind not in KINDS:
             raise DeclarationError(f"{path.name}: no kind of declaration is called {kind!r}{did_you_mean(kind, KINDS)}")
-        if not isinstance(tables, list):
+        if not (isinstance(tables, list) and all(isinstance(table, dict) for table in tables)):
             raise DeclarationError(f"{path.name}: {kind} must be a list of tables, written [[{kind}]]")
         for number, table in enumerate(tables, start=1):
-            source = f"{path.name}: {kind} {number}"
+            source = f"{name_of(path)}: {kind} {number}"
             _check_table(kind, table, source, operations, tuple(modes))
             _check_samples(table, source, samples)
             found.append(Declaration(kind, table, source))
     return found
+
+
+@functools.cache
+def _validator() -> Any:
+    """The form of a table, from ``declarations.schema.json``."""
+    return validator_of("tensorproof.contract", "declarations.schema.json", "table")
 
 
 def _strings(value: Any, source: str, key: str) -> list[str]:
@@ -150,7 +162,22 @@ def _check_table(
     allowed = EXTRA[kind] if kind in ("device", "convention") else (*CONDITIONS, *EXTRA[kind])
     for key in table:
         if key not in allowed:
-            raise DeclarationError(f"{source}: unknown key {key!r}{did_you_mean(key, allowed)}")
+            said = (
+                f" ({EXPLANATION[kind]!r} is the word in [[{kind}]])" if key in EXPLANATION.values() and kind != "device" else ""
+            )
+            raise DeclarationError(f"{source}: unknown key {key!r}{said or did_you_mean(key, allowed)}")
+    if table.get("matmul_input_bits", 24) not in (24, 16, 11, 8):
+        raise DeclarationError(f"{source}: matmul_input_bits: expected 24, 16, 11 or 8, got {table['matmul_input_bits']!r}")
+    if table.get("accumulate", "float32") not in ("float32", "same"):
+        raise DeclarationError(f"{source}: accumulate: expected 'float32' or 'same', got {table['accumulate']!r}")
+    problem = problem_of(_validator(), table)
+    if problem:
+        where, _, what = problem.partition(": ")
+        if "anyOf" in what:
+            key = where.split(".")[0]
+            wanted = "a value, or not, any_of or none_of" if key in ("keywords", "instructions") else "a name or a list of names"
+            what = printable(f"expected {wanted}, got {table.get(key)!r}"[:300])
+        raise DeclarationError(f"{source}: {where}: {what}" if what else f"{source}: {where}")
     if kind == "device":
         if not isinstance(table.get("name"), str):
             raise DeclarationError(f"{source}: name: expected the device's name, got {table.get('name')!r}")
@@ -183,10 +210,6 @@ def _check_table(
             raise DeclarationError(
                 f"{source}: instructions: {library}: expected a name, or not, any_of or none_of, got {wanted!r}"
             )
-    if table.get("matmul_input_bits", 24) not in (24, 16, 11, 8):
-        raise DeclarationError(f"{source}: matmul_input_bits: expected 24, 16, 11 or 8, got {table['matmul_input_bits']!r}")
-    if table.get("accumulate", "float32") not in ("float32", "same"):
-        raise DeclarationError(f"{source}: accumulate: expected 'float32' or 'same', got {table['accumulate']!r}")
 
 
 def _check_samples(table: Mapping[str, Any], source: str, samples: Mapping[str, Collection[str]]) -> None:
@@ -194,7 +217,10 @@ def _check_samples(table: Mapping[str, Any], source: str, samples: Mapping[str, 
     known = {name for operation in named for name in samples[operation]}
     for name in _strings(table.get("sample", []), source, "sample"):
         if name not in known and name != "none":
-            raise DeclarationError(f"{source}: no sample of {', '.join(named[:3])} is called {name!r}{did_you_mean(name, known)}")
+            there = f"; it has: {', '.join(sorted(known))}" if len(named) == 1 else ""
+            raise DeclarationError(
+                f"{source}: no sample of {', '.join(named[:3])} is called {name!r}{did_you_mean(name, known)}{there}"
+            )
 
 
 def _check_convention(table: Mapping[str, Any], source: str, operations: Mapping[str, Operation]) -> None:
@@ -225,10 +251,12 @@ def _keyword_matches(condition: Any, value: Any) -> bool:
     return bool(value == condition)
 
 
-def in_force(declaration: Declaration, versions: Mapping[str, str], kernels: Mapping[str, str]) -> bool:
-    """Whether a declaration speaks of this platform, these versions and these instruction sets (by kernel library)."""
+def in_force(
+    declaration: Declaration, versions: Mapping[str, str], kernels: Mapping[str, str], system: str = sys.platform
+) -> bool:
+    """Whether a declaration speaks of a platform (this one), these versions and these instruction sets (by kernel library)."""
     table = declaration.table
-    if "platform" in table and sys.platform not in _strings(table["platform"], declaration.source, "platform"):
+    if "platform" in table and system not in _strings(table["platform"], declaration.source, "platform"):
         return False
     if not _instructions_match(table.get("instructions"), kernels, declaration.source):
         return False
@@ -246,7 +274,7 @@ def _instructions_match(condition: Any, kernels: Mapping[str, str], source: str)
     if condition is None:
         return True
     if not isinstance(condition, Mapping):
-        return level_of(name_of(kernels)) in _strings(condition, source, "instructions")
+        return level_of(name_of_sets(kernels)) in _strings(condition, source, "instructions")
     return all(
         library in kernels
         and (

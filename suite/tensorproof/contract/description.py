@@ -2,8 +2,6 @@
 
 import importlib
 import json
-import os
-import subprocess
 import sys
 import warnings
 from collections.abc import Iterable, Sequence
@@ -11,12 +9,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from tensorproof.backend import Backend, PluginError, Unsupported, did_you_mean
-from tensorproof.contract.backends import installed, load
+from tensorproof.contract import outside
+from tensorproof.contract.backends import installed, load, specification
 from tensorproof.contract.declarations import Declaration
 from tensorproof.contract.models import implementation_of
-from tensorproof.errors import UsageError
+from tensorproof.errors import UsageError, printable, sentence
 from tensorproof.instructions import name_of, require_known
-from tensorproof_reference.catalogue import all_operations
+from tensorproof.processes import interruption, run_apart
 from tensorproof_reference.operation import DTYPES
 
 SCOPES = ("all", "float32", "spread")
@@ -75,9 +74,9 @@ def describe(backend: Backend, device: str | None) -> Description:
             device=chosen,
             dtypes=dtypes,
             modes=dict(backend.modes),
-            sources={name: item.source for name in all_operations() if (item := implementation_of(backend, name))},
+            sources={name: item.source for name in specification() if (item := implementation_of(backend, name))},
             reasons=dict(backend.operations.reasons),
-            versions={name: str(version) for name, version in backend.versions().items()},
+            versions={name: str(version) for name, version in {**backend.versions(), **outside.versions()}.items()},
             arithmetic={name: str(value) for name, value in backend.arithmetic(chosen).items()},
             defaults={
                 operation: {name: str(value) for name, value in of_operation.items()}
@@ -86,8 +85,10 @@ def describe(backend: Backend, device: str | None) -> Description:
             declarations=str(backend.declarations) if backend.declarations else None,
             kernels={library: str(level) for library, level in backend.instructions(chosen).items()},
         )
-    except Exception as error:
-        raise UsageError(f"backend {backend.name!r}: its plugin is broken: {type(error).__name__}: {error}") from error
+    except BaseException as error:
+        if interruption():
+            raise KeyboardInterrupt from None
+        raise UsageError(f"backend {backend.name!r}: its plugin is broken: {sentence(error)}") from error
 
 
 def on_declared_device(description: Description, declarations: Iterable[Declaration]) -> Description:
@@ -128,22 +129,16 @@ def _ask(name: str, question: dict[str, Any]) -> dict[str, Any]:
     if name not in installed():
         load(name)  # raises, without importing anything
     request = json.dumps({**question, "name": name, "path": sys.path})
-    command = [sys.executable, "-m", "tensorproof.contract.description"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    try:
-        done = subprocess.run(
-            command, input=request, capture_output=True, text=True, timeout=IMPORT_SECONDS, env=environment, check=False
-        )
-    except subprocess.TimeoutExpired:
-        raise UsageError(f"backend {name!r}: importing it took longer than {IMPORT_SECONDS} s") from None
-    for line in done.stdout.splitlines():
+    done = run_apart("tensorproof.contract.description", request, IMPORT_SECONDS)
+    if done.code is None:
+        raise UsageError(f"backend {name!r}: importing it took longer than {IMPORT_SECONDS} s")
+    for line in done.output.split("\n"):
         if line.startswith(MARK):
             answer: dict[str, Any] = json.loads(line.removeprefix(MARK))
             if "error" in answer:
                 raise UsageError(answer["error"])
             return answer
-    detail = (done.stderr.strip().splitlines() or ["no output"])[-1]
-    raise UsageError(f"backend {name!r}: importing it ended the process (exit code {done.returncode}): {detail}")
+    raise UsageError(f"backend {name!r}: importing it ended the process ({done.ending}): {printable(done.last_line)}")
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:

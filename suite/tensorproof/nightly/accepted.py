@@ -2,7 +2,6 @@
 
 import datetime
 import re
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -10,6 +9,7 @@ from pathlib import Path
 
 from tensorproof.backend import did_you_mean
 from tensorproof.errors import UsageError
+from tensorproof.lines.toml import read_toml
 from tensorproof.nightly.series import SeriesHistory
 
 KEYS = ("series", "since", "reason")
@@ -37,15 +37,7 @@ def read_accepted(path: Path) -> list[Accepted]:
     Raises:
         UsageError: the file cannot be read, or an entry is malformed; the message names the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        table = tomllib.loads(text)
-    except OSError as error:
-        raise UsageError(f"--accepted: {path.name} cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"--accepted: {path.name} is not text in UTF-8") from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"--accepted: {path.name}: {error}") from None
+    text, table = read_toml(path, "--accepted: ")
     for key in table:
         if key != "accepted":
             line = _line_of(text, 0, key)

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tensorproof.errors import UsageError
+from tensorproof.errors import UsageError, shown
+from tensorproof.processes import guarded
+from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED
 
 if TYPE_CHECKING:
     from tensorproof.nightly.judge import Alarm
@@ -17,6 +19,7 @@ EXIT_CODES = """exit codes:
   0  nothing to alarm
   1  a confirmed regression, a new failure, or results that are missing, incomplete or stale; all is published already
   2  interrupted; the next call goes on where this one was
+  3  ended early: the history cannot be written (a full disk); the next call goes on where this one was
   4  usage
 """
 
@@ -112,7 +115,7 @@ def run(options: argparse.Namespace, make_runner: "Callable[[float, Sequence[int
     """
     try:
         from tensorproof.nightly.night import collect, finish, look_into_all, open_night, standing
-        from tensorproof.nightly.processes import ended_by_signal, locked, process_runner
+        from tensorproof.nightly.processes import locked, process_runner
     except ModuleNotFoundError as error:
         message = f"tensorproof nightly needs {error.name}; install it with: pip install 'tensorproof[nightly]'"
         raise UsageError(message) from None
@@ -122,7 +125,7 @@ def run(options: argparse.Namespace, make_runner: "Callable[[float, Sequence[int
     if options.check_only:
         return _tell(standing(plan.history, plan.stale_hours, now()))
     try:
-        with ended_by_signal(), locked(plan.history) as inherited:
+        with guarded(), locked(plan.history) as inherited:
             runner = (make_runner or process_runner)(options.stage_timeout, inherited)
             environments, absent = look_into_all(plan.places)
             night = open_night(plan, environments, now(), options.night or _newest(plan.history, options.only_judge))
@@ -133,8 +136,11 @@ def run(options: argparse.Namespace, make_runner: "Callable[[float, Sequence[int
             judgement = finish(plan, night, environments, [] if options.only_judge else absent, runner)
     except KeyboardInterrupt:
         print("interrupted; the same command goes on where this one was", file=sys.stderr)
-        return 2
-    print(f"night: {night.folder}")
+        return INTERRUPTED
+    except OSError as error:
+        print(f"ended early: {plan.history.name} cannot be written: {error.strerror}; the same command goes on", file=sys.stderr)
+        return COULD_NOT_GO_ON
+    print(shown(f"night: {night.folder}"))
     return _tell(judgement.alarms)
 
 
@@ -152,7 +158,7 @@ def _newest(history: Path, wanted: bool) -> str | None:
 def _tell(alarms: "list[Alarm]") -> int:
     from tensorproof.nightly.summary import headline
 
-    print(headline(alarms))
+    print(shown(headline(alarms)))
     for alarm in alarms:
-        print(f"  {alarm.kind}: {alarm.subject}: {alarm.message}")
+        print(shown(f"  {alarm.kind}: {alarm.subject}: {alarm.message}"))
     return 1 if alarms else 0

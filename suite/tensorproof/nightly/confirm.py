@@ -18,13 +18,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from tensorproof.errors import UsageError
+from tensorproof.lines.outputs import write_beside
+from tensorproof.lines.reading import read_lines
+from tensorproof.lines.writing import whole_text
 from tensorproof.nightly.accepted import Accepted
 from tensorproof.nightly.environments import NotBuilt, rebuild
 from tensorproof.nightly.gates import SMALLEST, Change
-from tensorproof.nightly.history import CLOCK, has_ended, is_night, json_lines, nights
+from tensorproof.nightly.history import CLOCK, NIGHT_SCHEMA, has_ended, nights
 from tensorproof.nightly.packages import Environment, difference, digest_of, kept_pins
 from tensorproof.nightly.processes import Runner, lines_done
 from tensorproof.nightly.series import Series
+from tensorproof.timing.results.records import read_timing_record
 
 LAUNCHES = 6
 SETTLED_BY_DUEL = ("slower", "faster", "cleared")
@@ -61,27 +66,18 @@ def series_of(line: Mapping[str, Any]) -> Series:
     return Series(**line["series"])
 
 
-def earlier_findings(history: Path, night: str) -> list[dict[str, Any]]:
-    """The findings of the nights before, the newest night first. What is no finding of ours is left out."""
-    found = []
+def earlier_findings(history: Path, night: str) -> tuple[list[dict[str, Any]], list[str]]:
+    """The findings of the nights before, the newest night first, and which nights' findings cannot be read, and why."""
+    found, unread = [], []
     for folder in reversed([folder for folder in nights(history) if folder.name < night]):
-        lines = (line for line in json_lines(folder / "verdict.ndjson") if line.get("kind") == "finding")
-        found += [{**line, "night": folder.name} for line in lines if _well_formed(line)]
-    return found
-
-
-def _well_formed(line: Mapping[str, Any]) -> bool:
-    texts = ("machine", "since", "last_before", "state", "old_packages", "new_packages", "message", "first_alarm")
-    try:
-        return (
-            all(isinstance(line[name], str) for name in texts)
-            and all(isinstance(part, str) for part in asdict(series_of(line)).values())
-            and is_night(line["since"])
-            and is_night(line["last_before"])
-            and float(line["factor"]) > 0
-        )
-    except (KeyError, TypeError, ValueError):
-        return False
+        path = folder / "verdict.ndjson"
+        try:
+            lines = read_lines(path, NIGHT_SCHEMA).values if path.exists() else []
+        except UsageError as error:
+            unread.append(f"{folder.name}: {error}; its findings are left out")
+            continue
+        found += [{**line, "night": folder.name} for line in lines if line["kind"] == "finding"]
+    return found, unread
 
 
 def findings_of(
@@ -200,11 +196,16 @@ def _measure(
     command += ["--resume"] if record.exists() else []
     title = f"{series.backend}: old packages against new, {len(lines)} series"
     code = 0 if has_ended(record) else runner(command, log, title, lines_done(record, "duel"))
-    duels = {duel["operation"]: duel for duel in map(_duel, json_lines(record)) if duel is not None}
+    why = "no result"
+    try:
+        measured = read_timing_record(record).duels
+    except UsageError as error:
+        measured, why = [], str(error)
+    duels = {duel["operation"]: duel for duel in map(_duel, measured) if duel is not None}
     for line in lines:
         duel = duels.get(line["series"]["operation"])
         if duel is None:
-            _set(line, "unconfirmable", f"could not be confirmed: the measurement ended with exit code {code} and no result")
+            _set(line, "unconfirmable", f"could not be confirmed: the measurement ended with exit code {code} and {why}")
             continue
         line["duel"] = duel
         state, words = verdict_of(duel)
@@ -213,7 +214,7 @@ def _measure(
 
 def _duel(line: Mapping[str, Any]) -> dict[str, Any] | None:
     """A line of a duel of new against old on the clock of the history, or ``None``; turned round if old was against new."""
-    if line.get("kind") != "duel" or line.get("clock") != CLOCK:
+    if line["clock"] != CLOCK:
         return None
     names = [str(line.get(name, "")).split(" ")[0] for name in ("reference", "contender")]
     # An end of the interval is absent if there were too few rounds for one.
@@ -247,7 +248,4 @@ def verdict_of(duel: Mapping[str, Any]) -> tuple[str, str]:
 
 def write_verdict(night: Path, lines: Iterable[Mapping[str, Any]]) -> None:
     """Write ``verdict.ndjson`` whole, or leave the old one."""
-    path = night / "verdict.ndjson"
-    draft = path.with_suffix(".draft")
-    draft.write_text("".join(json.dumps(line, allow_nan=False) + "\n" for line in lines), encoding="utf-8")
-    draft.replace(path)
+    write_beside(night / "verdict.ndjson", whole_text(lines, NIGHT_SCHEMA))

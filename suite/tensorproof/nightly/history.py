@@ -1,24 +1,29 @@
 """The history: a folder of nights, each a folder of NDJSON records, queried with DuckDB.
 
-Records come from other machines. Reading them runs nothing of theirs: names of files are bound as parameters, values are
-converted by ``TRY_CAST``, and a line that is torn, or no JSON, or of wrong types, is left out.
+Records come from other machines. Reading them runs nothing of theirs: names of files are bound as parameters, and values are
+converted by ``TRY_CAST``. A record that was changed, or has a line that is none of ours, is left out, and a note says so.
 """
 
 import datetime
 import glob
-import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
+from tensorproof.errors import UsageError
+from tensorproof.lines.reading import first_line, has_digest
+from tensorproof.lines.schema import Schema
 from tensorproof.nightly.series import MachineClass, Point, Series, SeriesHistory, machine_class
+from tensorproof.timing.results.records import SCHEMA as TIMING_SCHEMA
+from tensorproof.timing.results.records import read_timing_record
 
+NIGHT_SCHEMA = Schema("tensorproof.nightly", "night.schema.json", "history", last="end")
 NIGHT = re.compile(r"\d{4}-\d{2}-\d{2}T\d{6}Z")
 TIMINGS = re.compile(r"timings(_[a-z0-9_]+)?\.ndjson")
 CLOCK = "throughput hot"
@@ -109,30 +114,24 @@ def timing_records(night: Path) -> list[Path]:
     return sorted(path for path in night.iterdir() if TIMINGS.fullmatch(path.name) and path.is_file())
 
 
-def json_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The lines of a record that are JSON objects; what is torn or something else is left out."""
-    try:
-        with path.open(encoding="utf-8", errors="replace") as file:
-            for text in file:
-                try:
-                    line = json.loads(text)
-                except (ValueError, RecursionError):
-                    continue
-                if isinstance(line, dict):
-                    yield line
-    except OSError:
-        return
-
-
 def has_ended(path: Path) -> bool:
-    """Whether a record has its last line."""
-    return any(line.get("kind") == "end" for line in json_lines(path))
+    """Whether a record of timings has its closing line, and that says of no early end; one that cannot be read has none."""
+    try:
+        end = read_timing_record(path).end if path.exists() else None
+    except UsageError:
+        return False
+    return end is not None and "ended" not in end
 
 
-def timing_header(path: Path) -> dict[str, Any] | None:
-    """The header of a record of timings, or ``None`` if the file has none."""
-    first = next(json_lines(path), None)
-    return first if first is not None and first.get("kind") == "timing_run" else None
+def timing_header(path: Path) -> dict[str, Any]:
+    """The header of a record of timings, each line of which is what a run wrote: by its digest, or checked one by one.
+
+    Raises:
+        UsageError: it cannot be read, or a line is none of a record.
+    """
+    if has_digest(path, TIMING_SCHEMA):
+        return first_line(path, TIMING_SCHEMA)
+    return read_timing_record(path).header
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
@@ -169,9 +168,10 @@ def read_history(folders: Iterable[Path]) -> Measured:
     files = []
     for folder in folders:
         for path in timing_records(folder):
-            header = timing_header(path)
-            if header is None:
-                measured.notes.append(f"{folder.name}/{path.name} has no header of a record of timings, and is left out")
+            try:
+                header = timing_header(path)
+            except UsageError as error:
+                measured.notes.append(f"{folder.name}: {error}; it is left out")
                 continue
             files.append(path)
             machine = machine_class(header)

@@ -9,10 +9,12 @@ from typing import Any
 from tensorproof.errors import UsageError
 from tensorproof.nightly.accepted import Accepted, begun_anew, idle_entries
 from tensorproof.nightly.gates import RECENT, Gated, gate
-from tensorproof.nightly.history import NIGHTS, Measured, json_lines, nights, read_history, timing_header, timing_records
+from tensorproof.nightly.history import NIGHTS, Measured, nights, read_history, timing_records
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.records import Record, read_record
+from tensorproof.runs.summary import verdict
+from tensorproof.timing.results.records import read_timing_record
 
 LOST = ("error", "crashed", "timed_out", "out_of_memory", "unsupported", "not_run", "absent")
 """The statuses of a series that was measured before and is missing now."""
@@ -103,25 +105,27 @@ def _conformance(backend: Backend, night: Path, earlier: Sequence[Path], judgeme
     if isinstance(record, str):
         judgement.alarms.append(Alarm("missing", backend.name, f"conformance: {record}"))
         return
-    try:
-        backend.counts = dict(Counter(str(check["status"]) for check in record.checks))
-        backend.versions = ", ".join(f"{key} {value}" for key, value in sorted(record.header["versions"].items()))
-        if record.end:
-            backend.verdict = str(record.end["verdict"]["word"])
-        backend.causes = [f"{cause['name']}: {cause['headline']}" for cause in causes_of(record) if not cause["known"]]
-    except (KeyError, TypeError, AttributeError, ValueError):
-        judgement.alarms.append(Alarm("missing", backend.name, "conformance: the record lacks what a record has"))
-        return
-    if not _complete(record):
-        made, planned = len(record.checks), record.header.get("planned")
+    backend.counts = dict(Counter(str(check["status"]) for check in record.checks))
+    backend.versions = ", ".join(f"{key} {value}" for key, value in sorted(record.header["versions"].items()))
+    if record.end:
+        # From the checks: what a record says of itself is no evidence.
+        backend.verdict = verdict(record)["word"]
+    backend.causes = [f"{cause['name']}: {cause['headline']}" for cause in causes_of(record) if not cause["known"]]
+    if not record.complete:
+        made, planned = len(record.checks), record.header["planned"]
         judgement.alarms.append(Alarm("incomplete", backend.name, f"conformance: {made} of {planned} checks were made"))
     for folder in reversed(earlier):
         before = _read(folder / name)
-        if isinstance(before, str) or not _complete(before):
+        if isinstance(before, str):
+            if (folder / name).is_file():
+                judgement.notes.append(f"{folder.name}: {before}; it is left out")
+            continue
+        if not before.complete:
             continue
         try:
             comparison = compare(before, record)
-        except (KeyError, TypeError, AttributeError):
+        except UsageError as error:
+            judgement.notes.append(f"{folder.name}: {before.name}: {error}; it is left out")
             continue
         backend.compared = f"{comparison.line} (since {folder.name})"
         backend.changes = [*comparison.notes, *comparison.causes]
@@ -130,7 +134,7 @@ def _conformance(backend: Backend, night: Path, earlier: Sequence[Path], judgeme
         if hidden > 0:
             judgement.alarms.append(Alarm("new failure", backend.name, f"{hidden} more new failures"))
         # Checks that a killed run did not make are told by "incomplete" already.
-        if comparison.missing and _complete(record):
+        if comparison.missing and record.complete:
             text = f"conformance: {len(comparison.missing)} checks of {folder.name} are gone: {', '.join(comparison.missing[:3])}"
             judgement.alarms.append(Alarm("missing", backend.name, text))
         return
@@ -146,41 +150,21 @@ def _read(path: Path) -> Record | str:
         return str(error)
 
 
-def _complete(record: Record) -> bool:
-    try:
-        return record.complete
-    except (TypeError, ValueError):
-        return False
-
-
 def _timings(night: Path, judgement: Judgement) -> dict[str, str]:
     """For each backend that a record of timings names: an empty string if the record is complete, else what it lacks."""
     found: dict[str, str] = {}
     for path in timing_records(night):
-        header = timing_header(path)
-        if header is None:
+        try:
+            record = read_timing_record(path)
+        except UsageError as error:
+            judgement.alarms.append(Alarm("missing", "timings", str(error)))
             continue
-        done, ended, resolution = 0, False, ""
-        for line in json_lines(path):
-            done += line.get("kind") == "timing"
-            ended = ended or line.get("kind") == "end"
-            if line.get("kind") == "machine_limits":
-                resolution = _resolution(line)
-        planned = header.get("planned")
-        enough = isinstance(planned, int) and done >= planned
-        lacks = "" if ended and enough else f"timings: {done} of {planned} series were timed"
-        contenders = header.get("contenders")
-        for contender in contenders if isinstance(contenders, list) else []:
-            if isinstance(contender, dict):
-                found[str(contender.get("backend"))] = lacks
-        judgement.resolution = judgement.resolution or resolution
+        done, planned = len(record.timings), record.header["planned"]
+        lacks = "" if record.complete else f"timings: {done} of {planned} series were timed"
+        found.update({contender["backend"]: lacks for contender in record.header["contenders"]})
+        if record.limits is not None and not judgement.resolution:
+            judgement.resolution = f"{record.limits['resolution']['spread']:.1%}"
     return found
-
-
-def _resolution(limits: dict[str, Any]) -> str:
-    resolution = limits.get("resolution")
-    spread = resolution.get("spread") if isinstance(resolution, dict) else None
-    return f"{spread:.1%}" if isinstance(spread, float) else ""
 
 
 def _coverage(backend: Backend, ended: dict[str, str], judgement: Judgement) -> None:

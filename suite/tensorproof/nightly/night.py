@@ -15,15 +15,18 @@ from typing import Any
 
 from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.errors import UsageError
+from tensorproof.lines.outputs import write_beside
+from tensorproof.lines.reading import read_lines
+from tensorproof.lines.writing import whole_text
 from tensorproof.nightly.accepted import Accepted
 from tensorproof.nightly.confirm import UNSETTLED, confirm, earlier_findings, findings_of, series_of, write_verdict
 from tensorproof.nightly.environments import compiled_programs, prune
-from tensorproof.nightly.history import has_ended, is_night, json_lines, night_name, night_start, nights, now, timing_records
+from tensorproof.nightly.history import NIGHT_SCHEMA, has_ended, is_night, night_name, night_start, nights, now, timing_records
 from tensorproof.nightly.judge import Alarm, Judgement, judge
 from tensorproof.nightly.packages import Environment, kept_pins, look_into, pins_file
 from tensorproof.nightly.processes import TIMED_OUT, Runner, Watch, lines_done
 from tensorproof.nightly.summary import headline, summary
-from tensorproof.runs.records import machine, read_record, write_line
+from tensorproof.runs.records import machine, read_record
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,14 @@ class Night:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
-        self.lines = list(json_lines(self._log))
+        self.lines: list[dict[str, Any]] = []
+        self.problem = ""
+        """Why nobody can tell what was done, if so."""
+        try:
+            if self._log.exists() and self._log.stat().st_size:
+                self.lines = read_lines(self._log, NIGHT_SCHEMA).values
+        except UsageError as error:
+            self.problem = f"{folder.name}: {error}"
 
     @property
     def _log(self) -> Path:
@@ -69,12 +79,9 @@ class Night:
         return any(line.get("name") == stage and line.get("status") == "done" for line in self.lines)
 
     def append(self, line: dict[str, Any]) -> None:
-        """Append a line."""
+        """Append a line; a torn one of a killed night is gone then."""
         self.lines.append(line)
-        torn = self._log.exists() and not self._log.read_bytes().endswith(b"\n")
-        with self._log.open("a", encoding="utf-8", newline="\n") as file:
-            file.write("\n" if torn else "")
-            write_line(file, line)
+        write_beside(self._log, whole_text(self.lines, NIGHT_SCHEMA))
 
     def failures(self) -> list[Alarm]:
         """An alarm for each stage whose last end was not a good one."""
@@ -105,10 +112,12 @@ def open_night(plan: Plan, environments: Mapping[str, Environment], moment: date
             chosen = last[0]
     try:
         night = Night(chosen)
+        if night.problem:
+            raise UsageError(f"--history: {night.problem}; remove its night.ndjson to work on this night again")
         for environment in environments.values():
             # The pins are those of what was timed, also where something else judges.
             if not pins_file(chosen, environment.backend).exists():
-                pins_file(chosen, environment.backend).write_text(environment.text, encoding="utf-8")
+                write_beside(pins_file(chosen, environment.backend), environment.text)
     except OSError as error:
         raise UsageError(f"--history: {plan.history.name} cannot be written: {error.strerror}") from None
     return night
@@ -116,7 +125,10 @@ def open_night(plan: Plan, environments: Mapping[str, Environment], moment: date
 
 def _goes_on(folder: Path, stale_hours: float, environments: Mapping[str, Environment], moment: datetime.datetime) -> bool:
     hours = (moment - night_start(folder.name)).total_seconds() / 3600
-    if not 0 <= hours <= stale_hours or Night(folder).ended:
+    if not 0 <= hours <= stale_hours:
+        return False
+    night = Night(folder)
+    if night.ended or night.problem:
         return False
     return all(kept_pins(folder, backend) in (None, environment.text) for backend, environment in environments.items())
 
@@ -192,7 +204,7 @@ def publish(plan: Plan, night: Night, judgement: Judgement, runner: Runner) -> N
     records += timing_records(night.folder)
     if not records:
         return
-    command = [*plan.own, "report", *map(str, records), "-o", str(night.folder / "report.html")]
+    command = [*plan.own, "report", *map(str, records), f"--history={plan.history}", "-o", str(night.folder / "report.html")]
     code = runner(command, night.folder / "logs" / "report.log", "page", lambda: (0, 0))
     if code:
         note = f"the page could not be written: exit code {code}; see logs/report.log"
@@ -201,9 +213,7 @@ def publish(plan: Plan, night: Night, judgement: Judgement, runner: Runner) -> N
 
 
 def _write_summary(folder: Path, judgement: Judgement) -> None:
-    draft = folder / "summary.draft"
-    draft.write_text(summary(judgement), encoding="utf-8")
-    draft.replace(folder / "summary.md")
+    write_beside(folder / "summary.md", summary(judgement))
 
 
 def _readable(path: Path) -> bool:
@@ -226,7 +236,11 @@ def finish(
     others = (alarm for alarm in judgement.alarms if not (alarm.kind == "missing" and alarm.subject in told))
     judgement.alarms = [*absent, *others]
     judgement.notes += [f"{alarm.subject}: {alarm.message.replace('_', ' ')}; see its log in logs/" for alarm in night.failures()]
-    earlier = earlier_findings(plan.history, night.folder.name)
+    earlier, unread = earlier_findings(plan.history, night.folder.name)
+    judgement.notes += unread
+    newest = [folder.name for folder in nights(plan.history) if folder.name < night.folder.name][-1:]
+    # What it left open would be forgotten in silence.
+    judgement.alarms += [Alarm("missing", "history", text) for text in unread if text.startswith(tuple(newest))]
     judgement.findings = findings_of(judgement.gated.candidates, earlier, plan.accepted, plan.places)
     publish(plan, night, judgement, runner)
     if judgement.findings:
@@ -244,15 +258,18 @@ def finish(
 
 def standing(history: Path, stale_hours: float, moment: datetime.datetime) -> list[Alarm]:
     """The alarms of the newest night that ended, and whether it is too old; nothing is run."""
-    ended = [folder for folder in nights(history) if Night(folder).ended]
+    known = [(folder, Night(folder)) for folder in nights(history)]
+    ended = [folder for folder, night in known if night.ended]
+    damaged = [Alarm("missing", "history", night.problem) for _, night in known if night.problem]
     if not ended:
-        return [Alarm("stale", "history", "not one night in it has ended")]
+        return [*damaged, Alarm("stale", "history", "not one night in it has ended")]
     hours = (moment - night_start(ended[-1].name)).total_seconds() / 3600
-    alarms = [
-        Alarm(str(line.get("alarm")), str(line.get("of")), str(line.get("message")))
-        for line in json_lines(ended[-1] / "verdict.ndjson")
-        if line.get("kind") == "alarm"
-    ]
+    try:
+        lines = read_lines(ended[-1] / "verdict.ndjson", NIGHT_SCHEMA).values
+    except UsageError as error:
+        damaged.append(Alarm("missing", "history", f"{ended[-1].name}: {error}"))
+        lines = []
+    alarms = damaged + [Alarm(line["alarm"], line["of"], line["message"]) for line in lines if line["kind"] == "alarm"]
     if hours > stale_hours:
         alarms.insert(0, Alarm("stale", "history", f"the newest night that ended, {ended[-1].name}, is {hours:.0f} hours old"))
     return alarms

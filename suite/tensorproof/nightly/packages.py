@@ -6,13 +6,14 @@ where it is now, so that old and new packages are measured by the same tensorpro
 
 import hashlib
 import json
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import InvalidVersion, Version
 
 from tensorproof.errors import UsageError
 from tensorproof.nightly import list_packages
@@ -20,6 +21,11 @@ from tensorproof.nightly import list_packages
 SECONDS = 120.0
 """How long an environment may take to say what is installed in it."""
 HEADING = "# python "
+ELSEWHERE = "# not from an index: "
+"""Begins the line of a package that was installed from a URL: it is named, and cannot be installed again from the night alone."""
+_PIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9.+!_-]+", re.ASCII)
+LONGEST = 1 << 20
+"""Bytes that a file of pins may have."""
 UNUSED = ("pip", "setuptools", "wheel")
 """What every new environment brings in versions of its own, and no backend's speed depends on."""
 
@@ -104,8 +110,10 @@ def pins(listed: Mapping[str, Any]) -> str:
             continue
         if package["folder"]:
             lines.append(f"# from a folder: {name} {version}")
+        elif package["url"]:
+            lines.append(f"{ELSEWHERE}{name} {version}")
         else:
-            lines.append(f"{name} @ {package['url']}" if package["url"] else f"{name}=={version}")
+            lines.append(f"{name}=={version}")
     return "\n".join([f"{HEADING}{listed['python']}", *lines]) + "\n"
 
 
@@ -113,30 +121,31 @@ def checked_pins(text: str) -> list[str]:
     """The requirements of a file of pins.
 
     Raises:
-        ValueError: a line is anything else than an exact requirement. Files of pins come from histories, and histories from
-            elsewhere: no option, folder or index of theirs reaches pip.
+        ValueError: a line is anything else than ``name==version``, or a package did not come from an index. Files of pins come
+            from histories, and histories from elsewhere: no option, URL, folder or index of theirs reaches pip.
     """
     found = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         stripped = line.strip()
+        if stripped.startswith(ELSEWHERE):
+            raise ValueError(f"{stripped.removeprefix(ELSEWHERE)[:60]!r} did not come from an index")
         if not stripped or stripped.startswith("#"):
             continue
-        try:
-            requirement = Requirement(stripped)
-        except InvalidRequirement:
-            raise ValueError(f"{stripped[:60]!r} is no requirement") from None
-        exact = [specifier.operator for specifier in requirement.specifier] in (["=="], ["==="]) and "*" not in stripped
-        web = requirement.url is not None and requirement.url.startswith(("https://", "git+https://"))
-        if not (exact or web) or requirement.marker:
+        if not _PIN.fullmatch(stripped):
             raise ValueError(f"{stripped[:60]!r} is no exact version")
-        found.append(str(requirement))
+        name, _, version = stripped.partition("==")
+        try:
+            found.append(f"{name}=={Version(version)}")
+        except InvalidVersion:
+            raise ValueError(f"{stripped[:60]!r} is no exact version") from None
     return found
 
 
 def kept_pins(night: Path, backend: str) -> str | None:
     """The pins that a night kept, or ``None`` if it kept none."""
     try:
-        return pins_file(night, backend).read_text(encoding="utf-8")
+        path = pins_file(night, backend)
+        return path.read_text(encoding="utf-8") if path.stat().st_size <= LONGEST else None
     except (OSError, UnicodeDecodeError):
         return None
 
@@ -167,10 +176,10 @@ def difference(old: str, new: str) -> str:
 def _versions(text: str) -> dict[str, str]:
     found = {"python": python_of(text)}
     for line in text.splitlines():
-        stripped = line.removeprefix("# from a folder: ") if line.startswith("# from a folder: ") else line
+        stripped = line.removeprefix("# from a folder: ").removeprefix(ELSEWHERE)
         if stripped.startswith("#"):
             continue
-        for separator in ("==", " @ ", " "):
+        for separator in ("==", " "):
             name, found_separator, version = stripped.partition(separator)
             if found_separator:
                 found[name] = version

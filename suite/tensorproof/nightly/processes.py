@@ -64,20 +64,6 @@ def _planned(line: bytes) -> int:
 
 
 @contextmanager
-def ended_by_signal() -> Iterator[None]:
-    """SIGTERM ends a night as Ctrl-C does: its commands are ended too, and the next night goes on where it was."""
-
-    def interrupt(number: int, frame: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-@contextmanager
 def locked(history: Path) -> Iterator[tuple[int, ...]]:
     """Hold a history for this process and the commands that inherit these file descriptors.
 

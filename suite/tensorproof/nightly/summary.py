@@ -13,6 +13,9 @@ SHOWN = 30
 TEXT = 300
 """Characters of a cell."""
 
+_PLAIN = re.compile(r"(?!_)(?:\w|(?<!:)/|[ .,;:()%+=×±→–…'\"?-])*(?<!_)", re.UNICODE)
+"""Texts that no reader of Markdown takes for markup: words, numbers and marks between them."""
+
 TABLES = (
     ("slower", "Confirmed regressions", "Slower with the new packages than with the old, in the same rounds."),
     ("faster", "Confirmed improvements", ""),
@@ -26,19 +29,18 @@ TABLES = (
 
 
 def escaped(text: object) -> str:
-    """Text of a record as text of a cell in Markdown: no markup, no new line, no HTML, no mention, at most 300 characters.
+    """Text of a record as text of a cell in Markdown, which reads as it is in a mail too: at most 300 characters in a line.
 
-    >>> escaped("a|b `c`\\n<img src=x> @me")
-    'a&#124;b &#96;c&#96; &lt;img src=x&gt; &#64;me'
+    What could be markup, HTML, a link or a mention becomes code, in which it is none.
+
+    >>> escaped("softmax forward: 3 bars"), escaped("a|b `c`\\n<img src=x> @me")
+    ('softmax forward: 3 bars', '`a¦b ´c´ <img src=x> @me`')
     """
-    short = " ".join(str(text).split())
-    short = "".join(letter for letter in short if letter.isprintable())
+    short = "".join(letter for letter in " ".join(str(text).split()) if letter.isprintable())
     short = short if len(short) <= TEXT else f"{short[:TEXT]}…"
-    return re.sub(r"[&<>|`\\*_\[\]!#@~$^]", lambda found: _entity(found[0]), short).replace("://", "&#58;//")
-
-
-def _entity(letter: str) -> str:
-    return {"&": "&amp;", "<": "&lt;", ">": "&gt;"}.get(letter, f"&#{ord(letter)};")
+    if _PLAIN.fullmatch(short):
+        return short
+    return f"`{short.replace('`', '´').replace('|', '¦')}`"
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensorproof.conformance.selection.quick import quick_set
+from tensorproof.errors import UsageError, printable
 from tensorproof.runs.causes.cause import compared_causes
 from tensorproof.runs.causes.symptoms import BAD
 from tensorproof.runs.records import Record, check_key
@@ -33,14 +34,47 @@ class Comparison:
         return 1 if self.new_failures or self.missing else 0
 
 
+COMPARED = {
+    "device": "devices",
+    "seed": "seeds: the inputs differ",
+    "specification": "specifications: operations or samples may have changed",
+}
+"""What two runs have in common if their checks are the same, and what a difference means."""
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What makes two runs less than comparable, each in words: ``seeds: the inputs differ (0, then 1)``."""
+    pairs = ((words, old.get(key), new.get(key)) for key, words in COMPARED.items())
+    return [printable(f"{words} ({was}, then {now})") for words, was, now in pairs if was != now]
+
+
+def require_comparable(old: Record, header: Mapping[str, Any]) -> None:
+    """Refuse an earlier record that a run cannot be compared with, before it begins.
+
+    Raises:
+        UsageError: it is of another backend, device or seed.
+    """
+    for key, option in (("backend", ""), ("device", "--device"), ("seed", "--seed")):
+        was, now = old.header[key], header[key]
+        if was != now:
+            how = f"; give {option}={was}, or another record" if option else "; give a record of this backend"
+            raise UsageError(printable(f"--baseline: {old.name} is of {key} {was}, and this run of {now}{how}"))
+
+
 def compare(old: Record, new: Record) -> Comparison:
     """Compare two records of one backend.
+
+    Raises:
+        UsageError: they are of two backends.
 
     A check fails newly if it is wrong now and was not (a known failure that fails stays known), or if it passed and is now
     unsupported or no longer meaningful. It is missing if it passed and was not run now.
 
     Of a quick run and a full one, only what the quick one planned is compared.
     """
+    if old.header["backend"] != new.header["backend"]:
+        names = printable(f"{old.header['backend']} and {new.header['backend']}")
+        raise UsageError(f"the records are of two backends, {names}; records of one backend are compared")
     before = {check_key(check): check for check in old.checks}
     after = {check_key(check): check for check in new.checks if check["status"] != "not_run"}
     quick = [_is_quick(record) for record in (old, new)]
@@ -67,6 +101,7 @@ def compare(old: Record, new: Record) -> Comparison:
     sets = [(record.header.get("instructions") or {}).get("name", "unknown") for record in (old, new)]
     if sets[0] != sets[1]:
         notes.append(f"the records are of different instruction sets: {sets[0]}, then {sets[1]}; kernels may differ")
+    notes += [f"the records are of different {words}" for words in differences(old.header, new.header)]
     line = f"{_title(old, new)}: {len(new_failures)} new failures, {len(fixed)} fixed, {len(missing)} missing"
     if quick[0] != quick[1]:
         which, one = ("earlier", old) if quick[0] else ("later", new)

@@ -27,15 +27,24 @@ def frames_of_dump(text: str) -> str:
     return "\n".join(lines[:SHOWN])
 
 
-def end_of_worker(node: Any, elapsed: float, timeout: float) -> tuple[str, str]:
-    """The status of the check that xdist's worker ``node`` was at for ``elapsed`` seconds, and its message."""
+def timer_fired(dump: str) -> bool:
+    """Whether what ``faulthandler`` wrote was written because time was up."""
+    return re.search(r"(?m)^Timeout \(", dump) is not None
+
+
+def end_of_worker(node: Any, elapsed: float, timeout: float, dump: str = "") -> tuple[str, str]:
+    """The status of the check that xdist's worker ``node`` was at for ``elapsed`` seconds, and its message.
+
+    Where the process died by a signal at its time limit, the check is timed out, and the message tells both.
+    """
     try:
         code = node.gateway._io.popen.wait(timeout=10)  # execnet has no public way to ask
     except (AttributeError, OSError, subprocess.TimeoutExpired):
         code = None
-    if code == 1 and elapsed >= timeout:
-        return "timed_out", f"still running after {timeout:g} s"
+    how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
+    if elapsed >= timeout or timer_fired(dump):
+        also = "" if code == 1 else f"; the process ended at that time ({how})"
+        return "timed_out", f"still running after {timeout:g} s{also}"
     if code == -9:
         return "out_of_memory", "the process was killed (signal 9), as the system does when memory runs out"
-    how = f"signal {-code}" if code is not None and code < 0 else f"exit code {code}"
     return "crashed", f"the process ended ({how})"

@@ -2,12 +2,11 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from tensorproof.errors import UsageError
-from tensorproof.runs.records import Record, check_key, write_line
+from tensorproof.runs.records import Record, check_key, counts_of
 from tensorproof.runs.summary import verdict
 
 SAME = ("format", "tensorproof", "specification", "backend", "device", "seed", "versions", "instructions", "options")
@@ -54,8 +53,7 @@ def merge_records(records: Sequence[Record]) -> Record:
     header["left_out"] = {reason: number for reason, number in left_out.items() if number}
     merged = Record(header, checks, name="merged", notes=notes)
     if not notes:
-        counts = Counter(check["status"] for check in checks)
-        merged.end = {"kind": "end", "finished": max(r.end["finished"] for r in records if r.end), "counts": dict(counts)}
+        merged.end = {"kind": "end", "finished": max(r.end["finished"] for r in records if r.end), "counts": counts_of(merged)}
         merged.end["verdict"] = verdict(merged)
     return merged
 
@@ -95,19 +93,3 @@ def _without_shard(header: Mapping[str, Any], key: str) -> object:
     if key != "options" or not isinstance(value, dict):
         return value
     return {name: item for name, item in value.items() if name != "shard"}
-
-
-def write_record(lines: Iterable[Mapping[str, Any]], path: Path) -> None:
-    """Write the lines of a record.
-
-    Raises:
-        UsageError: the file exists or cannot be written.
-    """
-    try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            for line in lines:
-                write_line(file, line)
-    except FileExistsError:
-        raise UsageError(f"-o: {path.name} exists already; records are never overwritten") from None
-    except OSError as error:
-        raise UsageError(f"-o: {path.name} cannot be written: {error.strerror}") from None

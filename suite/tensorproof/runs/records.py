@@ -4,19 +4,22 @@ A run that was killed lacks the closing line and loses at most the check in flig
 names the host, the user or a folder; ``record.schema.json`` lists all that is.
 """
 
-import json
 import os
 import platform
 import sys
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tensorproof.errors import UsageError
+from tensorproof.lines.reading import name_of, read_lines
+from tensorproof.lines.schema import Schema
 
 FORMAT = 1
 """The version of the record's format; rises when a reader of the old one would misread the new one."""
+SCHEMA = Schema("tensorproof.runs", "record.schema.json", "record", first="run", format=FORMAT, last="end")
 
 
 def machine() -> dict[str, Any]:
@@ -59,7 +62,7 @@ class Record:
     @property
     def complete(self) -> bool:
         """Whether the run ended by itself and made every check it planned."""
-        return self.end is not None and len(self.checks) >= int(self.header.get("planned", 0))
+        return self.end is not None and len(self.checks) >= int(self.header["planned"])
 
 
 def check_key(check: Mapping[str, Any]) -> str:
@@ -67,49 +70,32 @@ def check_key(check: Mapping[str, Any]) -> str:
     return f"{check['check']}[{check['mode']}-{check['operation']}-{check['sample']}-{check['dtype']}]"
 
 
-def write_line(file: Any, line: Mapping[str, Any]) -> None:
-    """Append one line and hand it to the system, so that a kill of this process loses nothing."""
-    file.write(json.dumps(line, allow_nan=False, separators=(",", ":"), ensure_ascii=False) + "\n")
-    file.flush()
-
-
 def read_record(path: Path) -> Record:
     """Read a record.
 
     Raises:
-        UsageError: it cannot be read, is no record, or was written by a newer version.
+        UsageError: it cannot be read, is no record, was written by a newer version, or its lines do not fit each other.
     """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise UsageError(f"record {path.name}: cannot be read: {reason}") from None
-    record = Record({}, [], name=path.name)
-    for number, text in enumerate(lines, start=1):
-        try:
-            line = json.loads(text)
-            kind = line["kind"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            if number == len(lines) and number > 1:
-                record.notes.append("the last line is torn: the run was killed while writing it")
-                break
-            raise UsageError(f"record {path.name}: line {number} is no line of a record") from None
-        if number == 1:
-            _check_header(path, line)
-            record.header = line
-        elif kind == "check":
+    found = read_lines(path, SCHEMA)
+    record = Record(found.values[0], [], name=name_of(path), notes=found.notes)
+    keys: dict[str, int] = {}
+    for number, line in enumerate(found.values[1:], start=2):
+        if line["kind"] == "check":
+            before = keys.setdefault(check_key(line), number)
+            if before != number:
+                raise UsageError(f"record {record.name}: line {number} is the same check as line {before}: {check_key(line)}")
             record.checks.append(line)
-        elif kind == "end":
+        elif line["kind"] == "end":
             record.end = line
-    if not record.header:
-        raise UsageError(f"record {path.name}: the file is empty")
+    if record.end is not None and record.end["counts"] != counts_of(record):
+        raise UsageError(f"record {record.name}: its closing line counts other checks than it has; take what the run left")
     return record
 
 
-def _check_header(path: Path, line: Mapping[str, Any]) -> None:
-    if line["kind"] != "run" or not isinstance(line.get("format"), int):
-        raise UsageError(f"record {path.name}: the first line is no header of a run")
-    if line["format"] > FORMAT:
-        raise UsageError(
-            f"record {path.name}: written in format {line['format']}, this tensorproof reads up to {FORMAT}; upgrade tensorproof"
-        )
+def counts_of(record: Record) -> dict[str, int]:
+    """How many checks have each status; those that were planned and have no line are not run."""
+    counts = Counter(str(check["status"]) for check in record.checks)
+    missing = int(record.header["planned"]) - len(record.checks)
+    if missing > 0:
+        counts["not_run"] += missing
+    return dict(counts)

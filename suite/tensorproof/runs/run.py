@@ -1,8 +1,8 @@
 """One run on the controller: the record it appends to, what it counts, and how it ends."""
 
+import contextlib
 import datetime
 import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,46 +12,85 @@ from tensorproof.conformance.selection.options import command_for
 from tensorproof.conformance.selection.plan import Plan
 from tensorproof.conformance.selection.quick import estimated_seconds, quick_set, share_text
 from tensorproof.contract.compile_cache import has_programs, programs_folder
-from tensorproof.errors import UsageError, scrubbed
-from tensorproof.runs.baseline import Comparison, compare
+from tensorproof.errors import UsageError
+from tensorproof.lines.outputs import require_place
+from tensorproof.lines.privacy import cleaned
+from tensorproof.lines.reading import is_torn_header
+from tensorproof.lines.writing import LineFile, UnfitLine, fitting
+from tensorproof.runs.baseline import Comparison, compare, require_comparable
 from tensorproof.runs.causes.cause import causes_of
-from tensorproof.runs.records import FORMAT, Record, check_key, machine, read_record, write_line
+from tensorproof.runs.causes.symptoms import BAD
+from tensorproof.runs.records import FORMAT, SCHEMA, Record, check_key, counts_of, machine, read_record
+from tensorproof.runs.resume import kept_lines
 from tensorproof.runs.summary import table_text, verdict, verdict_text
 from tensorproof.runs.verified import lines_about_instructions
 from tensorproof_reference.catalogue import specification_version
 
+COULD_NOT_GO_ON = 3
+"""The exit code of a run that ended early, though nobody interrupted it: a full disk, a worker that does not start, a mistake."""
+INTERRUPTED = 2
+"""The exit code of a run that a signal ended."""
 RECORDED_OPTIONS = ("op", "sample", "dtype", "mode", "check", "profile", "shard", "quick", "thorough", "strict_declarations")
 
 
 class Run:
     """What the controller knows of the run in progress."""
 
-    def __init__(self, options: Any, path: Path, record: Record, plan: Plan, baseline: Record | None) -> None:
+    def __init__(self, options: Any, path: Path, header: dict[str, Any], plan: Plan, baseline: Record | None) -> None:
         self.options = options
         self.path = path
-        self.record = record
+        self.record = Record(header, [])
         self.planned = {case.key for case in plan.cases}
         self.quick_left = plan.quick_left
-        self.began = time.time()
+        self.began = time.monotonic()
         self.baseline = baseline
-        self.deadline = time.time() + options.time_budget if options.time_budget else None
+        self.deadline = time.monotonic() + options.time_budget if options.time_budget else None
         self.lines: list[str] = []
         """What the terminal shows at the end."""
         self.verdict = ""
         """Its last line."""
-        self._file = path.open("x", encoding="utf-8", newline="\n")
-        write_line(self._file, record.header)
+        self._file = LineFile("--record", path, SCHEMA, self._kept if options.resume and path.exists() else None)
+        self.before = frozenset(map(check_key, self.record.checks))
+        """The checks that an earlier run made, which this one goes on with."""
+        self.done = set(self.before)
+        """The checks that have a line."""
+        self.ended = ""
+        """Why the run ended before all checks were made, if it did."""
+        if not self.before:
+            self._file.append(header)
+
+    def _kept(self) -> list[dict[str, Any]]:
+        if is_torn_header(self.path, SCHEMA):
+            return []
+        lines = kept_lines(self.path, fitting(self.record.header, SCHEMA))
+        if len(lines) == 1:
+            return []
+        self.record.header, self.record.checks = lines[0], lines[1:]
+        return lines
 
     def add(self, check: dict[str, Any]) -> None:
-        """Append a check's line."""
+        """Append a check's line, unless it has one: its worker may die after it has sent the result.
+
+        Raises:
+            OSError: the record cannot be written.
+        """
+        if check_key(check) in self.done:
+            return
+        self._file.append(check)
+        self.done.add(check_key(check))
         self.record.checks.append(check)
-        write_line(self._file, check)
+
+    def end_early(self, why: str) -> None:
+        """Note why the run ends early; the first reason counts."""
+        self.ended = self.ended or why
 
     def close(self, end: dict[str, Any]) -> None:
         """Append the causes and the closing line."""
         self.record.end = end
-        for line in (*causes_of(self.record), end):
-            write_line(self._file, line)
+        for cause in causes_of(self.record):
+            with contextlib.suppress(UnfitLine):  # whoever reads computes them again; the closing line must stand
+                self._file.append(cause)
+        self._file.append(end)
         self._file.close()
 
 
@@ -71,18 +110,20 @@ def _compiled_before(options: Any, backend: str) -> bool | None:
 
 
 def start_run(options: Any, plan: Plan) -> Run:
-    """Open the record and write its header.
+    """Open the record and write its header. All that a run reads or writes at its end is looked at now.
 
     Raises:
-        UsageError: the record's file exists or cannot be made, the baseline cannot be read, or compiled programs cannot be kept.
+        UsageError: the record's file exists or cannot be made, the baseline cannot be read or compared with, the page cannot be
+            written, or compiled programs cannot be kept.
     """
     description = plan.description
-    baseline = read_record(Path(options.baseline)) if options.baseline else None
-    if baseline and baseline.header.get("backend") != description.backend:
-        raise UsageError(
-            f"--baseline: {baseline.name} is a record of {baseline.header.get('backend')}, not of {description.backend}"
-        )
+    if options.resume and not options.record:
+        raise UsageError("--resume: say which record to go on with: --record=FILE")
     path = Path(options.record) if options.record else _default_path(description.backend, description.device)
+    read = [Path(name) for name in (options.baseline, *options.declarations) if name]
+    for option, place in _pages(options):
+        require_place(option, place, [path, *read], force=options.force)
+    baseline = read_record(Path(options.baseline)) if options.baseline else None
     header = {
         "kind": "run",
         "format": FORMAT,
@@ -109,19 +150,45 @@ def start_run(options: Any, plan: Plan) -> Run:
         "declarations": [{"kind": item.kind, "source": item.source, **item.table} for item in plan.declarations],
         "idle_declarations": [item.source for item in plan.idle],
     }
+    if baseline is not None:
+        require_comparable(baseline, fitting(header, SCHEMA))
+    keep_unversioned(path)
+    return Run(options, path, header, plan, baseline)
+
+
+def _pages(options: Any) -> list[tuple[str, Path]]:
+    """What the run writes at its end besides the record."""
+    return [("--report", Path(options.report))] if options.report else []
+
+
+def keep_unversioned(path: Path) -> None:
+    """Keep records in the default folder out of version control.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    if path.parent.name != ".tensorproof":
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if options.record is None and path.parent.name == ".tensorproof":
+        if not (path.parent / ".gitignore").exists():
             (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-        return Run(options, path, Record(header, []), plan, baseline)
-    except FileExistsError:
-        raise UsageError(f"--record: {path.name} exists already; records are never overwritten") from None
     except OSError as error:
         raise UsageError(f"--record: {path.name} cannot be written: {error.strerror}") from None
 
 
 def result_to_record(result: Result, options: Any) -> dict[str, Any]:
-    """A check's line of the record."""
+    """A check's line of the record. A result that cannot be recorded as it is becomes an error that says so."""
+    line = _line_of(result, options)
+    try:
+        return fitting(line, SCHEMA)
+    except (UnfitLine, RecursionError) as error:
+        empty = dict.fromkeys(("traceback", "inputs", "declaration", "source", "placement"), "")
+        message = str(cleaned(f"its result cannot be recorded: {error}"))[:2000]
+        return {**line, **empty, "findings": [], "stale": False, "unverified": False, "status": "error", "message": message}
+
+
+def _line_of(result: Result, options: Any) -> dict[str, Any]:
     case = result.case
     return {
         "kind": "check",
@@ -134,15 +201,16 @@ def result_to_record(result: Result, options: Any) -> dict[str, Any]:
         "mode": case.mode,
         "required": case.required,
         "status": result.status,
-        "message": scrubbed(result.message)[:2000],
+        "message": str(cleaned(result.message))[:2000],
         "findings": result.findings,
         "declaration": result.declaration,
         "stale": result.stale,
         "unverified": result.unverified,
-        "traceback": scrubbed(result.traceback)[:8000],
+        "traceback": str(cleaned(result.traceback))[:8000],
         "inputs": result.inputs,
         "source": result.source,
         "placement": result.placement,
+        "compiled": result.compiled,
         "duration_ns": result.duration_ns,
         "framework_ns": result.framework_ns,
         "command": command_for(case, options),
@@ -155,7 +223,7 @@ def _quick_text(run: Run) -> str:
     for check in run.record.checks:
         if check["duration_ns"]:
             durations.setdefault(check["mode"], []).append(check["duration_ns"] / 1e9)
-    seconds = estimated_seconds(durations, run.quick_left, time.time() - run.began)
+    seconds = estimated_seconds(durations, run.quick_left, time.monotonic() - run.began)
     more = sum(run.quick_left.values())
     minutes = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
     return (
@@ -164,16 +232,33 @@ def _quick_text(run: Run) -> str:
     )
 
 
+def _closed(run: Run, end: dict[str, Any]) -> str:
+    """Write the closing line; what to say if it cannot be written."""
+    try:
+        run.close(end)
+    except OSError as error:
+        return f"the record has no closing line: {error.strerror}"
+    return ""
+
+
 def finish(run: Run, exitstatus: int) -> int:
     """Write the closing line, compare with the baseline, and say in lines what came of it; the exit code."""
     header, checks = run.record.header, run.record.checks
-    counts = Counter(check["status"] for check in checks)
-    missing = len(run.planned) - len(checks)
-    if missing > 0:
-        counts["not_run"] += missing
-    judged = verdict(run.record)
-    run.close({"kind": "end", "finished": _now(), "counts": dict(counts), "verdict": judged})
+    run.record.end = end = {"kind": "end", "finished": _now(), "counts": counts_of(run.record)}
+    if run.ended:
+        end["ended"] = run.ended
+    end["verdict"] = judged = verdict(run.record)
+    kept = _closed(run, end)
+    if any(check["status"] in BAD for check in checks if check_key(check) in run.before):
+        exitstatus = exitstatus or 1
     lines = [table_text(run.record)]
+    if run.ended:
+        missing = len(run.planned - run.done)
+        lines.append(f"ended early: {run.ended}; {len(checks)} of {len(run.planned)} checks are in the record, {missing} are not")
+        lines.append(f"to make them all, run the same command again with --record={run.path} --resume")
+    if kept:
+        lines.append(kept)
+        exitstatus = exitstatus if exitstatus in (INTERRUPTED, COULD_NOT_GO_ON) else COULD_NOT_GO_ON
     stale = [check for check in checks if check["stale"]]
     lines += [f"stale declaration: {check['declaration']}: {check_key(check)} passes" for check in stale]
     lines += [f"idle declaration: {source} matches no case" for source in header["idle_declarations"]]
@@ -186,6 +271,10 @@ def finish(run: Run, exitstatus: int) -> int:
     if run.baseline is not None:
         comparison: Comparison = compare(run.baseline, run.record)
         lines += [*comparison.notes, *comparison.causes, *comparison.details, comparison.line]
-        exitstatus = comparison.exit_code
+        if not run.ended:
+            exitstatus = comparison.exit_code
+    if run.options.time_budget and all(check["status"] == "not_run" for check in checks):
+        lines.append(f"--time-budget: {run.options.time_budget:g} s were over before the first check; give more")
+        exitstatus = 4
     run.lines, run.verdict = lines, verdict_text(judged)
     return exitstatus

@@ -6,9 +6,11 @@ from typing import Any
 
 from tensorproof.conformance.checks import STATUSES
 from tensorproof.conformance.selection.cases import conventions_of, samples_of, with_conventions
-from tensorproof.contract.backends import specification
+from tensorproof.contract.declarations import Declaration, in_force
+from tensorproof.errors import printable
 from tensorproof.runs.causes.cause import causes_text
 from tensorproof.runs.records import Record
+from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.operation import Operation
 
 WRONG = ("failed", "known_failure", "error", "crashed", "timed_out", "out_of_memory", "fell_back")
@@ -36,7 +38,7 @@ def excused(record: Record) -> set[int]:
     A value is lacking when no check that chooses it passed: where some do, what is unsupported is something else, and counts.
     A value is offered when some check that chooses it passed and none went wrong.
     """
-    known = specification()
+    known = all_operations()  # those from outside excuse nothing: reading a record imports nobody's code
     seed = int(record.header.get("seed", 0))
     declared = [table for table in record.header["declarations"] if table["kind"] == "convention"]
     statuses: dict[tuple[str, str, Any], set[str]] = defaultdict(set)
@@ -63,11 +65,45 @@ def excused(record: Record) -> set[int]:
     return found
 
 
+SYSTEMS = {"Linux": "linux", "Darwin": "darwin", "Windows": "win32"}
+BITS = {16: "16 bits (bfloat16 in three parts)", 11: "11 bits (TF32)", 8: "8 bits (bfloat16)"}
+
+
+def reduced_precision(record: Record) -> list[str]:
+    """What the backend declares of reduced precision, and checks of the record were held to, in words."""
+    header = record.header
+    kernels = (header.get("instructions") or {}).get("kernels", {})
+    found = []
+    for table in header["declarations"]:
+        bits, accumulate = table.get("matmul_input_bits", 24), table.get("accumulate", "float32")
+        if table["kind"] != "precision" or (bits == 24 and accumulate == "float32"):
+            continue
+        system = SYSTEMS.get(header["machine"]["system"], "")
+        if not in_force(Declaration("precision", table, table["source"]), header["versions"], kernels, system):
+            continue
+        if not any(_held_to(table, {**check, "device": header["device"]}) for check in record.checks):
+            continue
+        words = [f"matrix products take their inputs in {BITS[bits]}"] if bits in BITS else []
+        words += ["sums are kept in the dtype itself"] if accumulate == "same" else []
+        found.append(printable(f"{' and '.join(words)}: {table.get('reason', '')}"))
+    return list(dict.fromkeys(found))
+
+
+def _held_to(table: Mapping[str, Any], check: Mapping[str, Any]) -> bool:
+    """Whether a check may have been judged by a declaration of precision; keywords are not looked at."""
+    for name in ("operation", "sample", "dtype", "mode", "device", "check"):
+        wanted = table.get(name, check[name])
+        if check[name] not in (wanted if isinstance(wanted, list) else [wanted]):
+            return False
+    return bool(check["mode"] != "none")
+
+
 def verdict(record: Record) -> dict[str, Any]:
-    """The verdict for the profile: ``conforms``, ``does not conform`` or ``incomplete``, with the counts it rests on.
+    """The verdict for the profile with the counts it rests on: ``conforms``, ``conforms at reduced precision`` (a declared one),
+    ``does not conform`` or ``incomplete``.
 
     It is over the required checks of the default scope (all of them under ``--thorough``) and from raw outcomes. It is
-    incomplete if options, shards or time left some of these out, unless one is wrong already.
+    incomplete if options, shards or time left some of these out, or the run was killed, unless one is wrong already.
     """
     excuses = excused(record)
     required = [
@@ -83,10 +119,13 @@ def verdict(record: Record) -> dict[str, Any]:
     not_run = sum(left_out.get(reason, 0) for reason in ("selection", "shard", "quick"))
     not_run += max(0, int(record.header["planned"]) - len(record.checks)) + sum(c["status"] == "not_run" for c in record.checks)
     bad = sum(wrong.values()) + unsupported
-    word = "does not conform" if bad else "incomplete" if not_run else "conforms"
+    precision = reduced_precision(record)
+    right = "conforms at reduced precision" if precision else "conforms"
+    word = "does not conform" if bad else "incomplete" if not_run or record.end is None else right
     return {
         "profile": record.header["options"]["profile"],
         "word": word,
+        "precision": precision,
         "required": len(required),
         "passed": passed,
         "wrong": dict(wrong),
@@ -104,7 +143,8 @@ def verdict_text(judged: Mapping[str, Any]) -> str:
     parts += [f"{judged[name]} {name.replace('_', ' ')}" for name in ("unsupported", "not_meaningful", "not_run") if judged[name]]
     if judged["excused"]:
         parts.append(f"{judged['excused']} excused by another convention")
-    return f"profile {judged['profile']}: {judged['word']} ({', '.join(parts)})"
+    declared = f"; declared precision: {'; '.join(judged['precision'])}" if judged["precision"] else ""
+    return f"profile {judged['profile']}: {judged['word']} ({', '.join(parts)}){declared}"
 
 
 LEFT_OUT = {
@@ -120,6 +160,19 @@ LEFT_OUT = {
 def left_out_text(record: Record) -> str:
     """How many checks were not planned, and why."""
     return ", ".join(f"{count} {LEFT_OUT.get(reason, reason)}" for reason, count in record.header["left_out"].items())
+
+
+def compiled_in_part_text(record: Record) -> str:
+    """How many checks passed of which a part ran eagerly, where the backend is known to break graphs; empty if there are none."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for check in record.checks:
+        compiled = check.get("compiled") or {}
+        if check["status"] == "passed" and (compiled.get("left_eager") or compiled.get("graph_breaks")):
+            found[check["mode"]][check["operation"]] += 1
+    return "; ".join(
+        f"mode {mode}: {counts.total()} checks of {len(counts)} operations, such as {', '.join(sorted(counts)[:3])}"
+        for mode, counts in found.items()
+    )
 
 
 def summary_text(record: Record) -> str:
@@ -151,6 +204,9 @@ def table_text(record: Record) -> str:
     left = left_out_text(record)
     if left:
         lines.append(f"not run: {left}")
+    parts = compiled_in_part_text(record)
+    if parts:
+        lines.append(f"compiled in part: {parts}")
     lines.append(_time_text(record.checks))
     return "\n".join(lines)
 

@@ -5,7 +5,6 @@ lists them. A run elsewhere takes it as it is, says that it was never verified t
 """
 
 import re
-import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 
 from tensorproof.errors import UsageError
 from tensorproof.instructions import level_of
+from tensorproof.lines.outputs import write_beside
+from tensorproof.lines.toml import read_toml
 from tensorproof.runs.causes.symptoms import BAD
 from tensorproof.runs.records import Record
 
@@ -101,11 +102,10 @@ def update_verified(path: Path, records: Iterable[Record]) -> list[str]:
     Raises:
         UsageError: the file cannot be read or written, or a record is not of such a run.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        tables = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise UsageError(f"declarations file {path.name}: {error}") from None
+    text, tables = read_toml(path, "declarations file ")
+    for kind in KINDS:
+        if not all(isinstance(table, dict) for table in tables.get(kind, [])):
+            raise UsageError(f"declarations file {path.name}: {kind} must be a list of tables, written [[{kind}]]")
     verified = {kind: [list(table.get("verified", [])) for table in tables.get(kind, [])] for kind in KINDS}
     lines = []
     for record in records:
@@ -127,7 +127,7 @@ def update_verified(path: Path, records: Iterable[Record]) -> list[str]:
                     verified[kind][number] = sorted({*verified[kind][number], here})
         lines.append(f"{record.name}: {len(matched)} declarations speak of checks on {here}")
     try:
-        path.write_text(with_lists(text, verified), encoding="utf-8")
+        write_beside(path, with_lists(text, verified))
     except OSError as error:
         raise UsageError(f"declarations file {path.name}: cannot be written: {error.strerror}") from None
     return lines

@@ -2,119 +2,60 @@
 
 import argparse
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from rich.table import Table
+from rich.markup import escape as without_markup
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from tensorproof.timing.results.lines import MAIN_CLOCK
+from tensorproof.errors import UsageError, shown
+from tensorproof.lines.outputs import require_place
+from tensorproof.processes import interruption
+from tensorproof.runs.progress import duration_text
+from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED
 from tensorproof.timing.results.records import TimingRecord
 from tensorproof.timing.session import default_path, run
-
-SYMBOLS = {"faster": "▲ faster", "slower": "▼ slower", "same": "= same", "not_resolved": "? not resolved"}
-STYLES = {"faster": "cyan", "slower": "yellow", "same": "", "not_resolved": "dim"}
+from tensorproof.timing.tables import contenders_text, duels_text, timings_text
 
 
-def in_units(ns: float) -> str:
-    """A time to three digits in the unit that reads best.
-
-    >>> in_units(1234.0), in_units(56.7)
-    ('1.23 µs', '56.7 ns')
-    """
-    for limit, divisor, unit in ((1e3, 1.0, "ns"), (1e6, 1e3, "µs"), (1e9, 1e6, "ms")):
-        if ns < limit:
-            return f"{ns / divisor:.3g} {unit}"
-    return f"{ns / 1e9:.3g} s"
+def escape(text: str) -> str:
+    """Text of others as a terminal may show it: no markup, no control characters."""
+    return without_markup(shown(text))
 
 
 def run_with_progress(options: argparse.Namespace) -> TimingRecord:
     """Run with a bar that says how much time is left, on standard error."""
     path = Path(options.record) if options.record else default_path()
+    if options.report:
+        require_place("--report", Path(options.report), [path, *map(Path, options.declarations)], force=options.force)
     console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-    )
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("left"))
+    began = time.monotonic()
     with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
         task = bar.add_task("starting", total=None)
 
         def progress(done: int, total: int, text: str) -> None:
             bar.update(task, completed=done, total=total, description=escape(text))
             if not console.is_terminal and total:
-                print(f"[{done}/{total}] {text}", file=sys.stderr, flush=True)
+                left = left_text(done, total, time.monotonic() - began)
+                print(shown(f"[{done}/{total}] {text}{left}"), file=sys.stderr, flush=True)
 
         record = run(options, path, progress)
-    record.notes.append(f"record: {path}")
+    console.print(f"record: {escape(str(path))}", highlight=False, soft_wrap=True)
     return record
 
 
-def timings_table(record: TimingRecord) -> Table:
-    """A line for each series."""
-    table = Table(title="Timings", title_justify="left", caption=_resolution_text(record), caption_justify="left")
-    for name in ("operation", "size", "direction", "contender"):
-        table.add_column(name, overflow="fold")
-    for name in ("median", "95 %", "GFLOP/s", "roof", "bars"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("trust", overflow="fold")
-    for line in record.timings:
-        table.add_row(*_cells(line))
-    return table
+def left_text(done: int, total: int, seconds: float) -> str:
+    """How long a run will take if it goes on like this; empty where nobody knows.
 
-
-def _cells(line: Mapping[str, Any]) -> Sequence[str]:
-    names = [escape(str(line[name])) for name in ("operation", "workload", "direction", "contender")]
-    if line["status"] != "measured":
-        return [*names, escape(line["status"].replace("_", " ")), "", "", "", "", escape(line["message"][:60])]
-    clock = line["clocks"][MAIN_CLOCK]
-    spread = "–"
-    if clock["low_ns"] is not None:
-        spread = f"±{max(clock['high_ns'] - clock['median_ns'], clock['median_ns'] - clock['low_ns']) / clock['median_ns']:.1%}"
-    rate = line["rates"]
-    flops = f"{rate['flops_per_s'] / 1e9:.3g}" if rate else "–"
-    roof = f"{rate['roof_share']:.0%}" if rate and rate["roof_share"] is not None else "–"
-    bars = line["error"]["largest_bars"]
-    doubts = [name for name, answer in line["trust"].items() if answer["ok"] is False]
-    return [
-        *names,
-        in_units(clock["median_ns"]),
-        spread,
-        flops,
-        roof,
-        f"{bars:.2g}" if bars is not None else line["error"]["outcome"].replace("_", " "),
-        f"no: {', '.join(doubts)}" if doubts else "yes",
-    ]
-
-
-def duels_table(record: TimingRecord) -> Table:
-    """A line for each comparison."""
-    table = Table(title="Duels", title_justify="left", caption=_resolution_text(record), caption_justify="left")
-    for name in ("operation", "size", "direction", "contender", "against"):
-        table.add_column(name, overflow="fold")
-    for name in ("time ratio", "95 % interval"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("verdict", no_wrap=True)
-    for line in record.duels:
-        low = "–" if line["low"] is None else f"{line['low']:.3f}"
-        high = "–" if line["high"] is None else f"{line['high']:.3f}"
-        names = [escape(str(line[name])) for name in ("operation", "workload", "direction", "contender", "reference")]
-        verdict = line["verdict"]
-        table.add_row(*names, f"{line['ratio']:.3f}", f"{low} – {high}", SYMBOLS[verdict], style=STYLES[verdict])
-    return table
-
-
-def _resolution_text(record: TimingRecord) -> str:
-    limits = record.limits or {}
-    spread = float(limits.get("resolution", {}).get("spread", 0.0))
-    return f"The same code against itself differed by up to {spread:.2%} in this run. A ratio above 1 is slower."
+    >>> left_text(2, 6, 30.0), left_text(0, 6, 1.0), left_text(6, 6, 90.0)
+    (', 1:00 left', '', '')
+    """
+    return f", {duration_text(seconds / done * (total - done))} left" if 0 < done < total else ""
 
 
 def summary(record: TimingRecord) -> str:
@@ -134,7 +75,7 @@ def summary(record: TimingRecord) -> str:
     return "\n".join([*lines, *record.notes])
 
 
-PageWriter = Callable[[Sequence[Any], Path, Sequence[TimingRecord]], None]
+PageWriter = Callable[[Sequence[Any], Path, Sequence[TimingRecord], bool], None]
 """Writes a page of records of conformance and of timings; the front door hands it over, since pages stand above timing."""
 
 
@@ -150,12 +91,22 @@ def duel_command(options: argparse.Namespace, write_page: PageWriter) -> int:
 
 def _shown(options: argparse.Namespace, record: TimingRecord, write_page: PageWriter, duels: bool) -> int:
     console = Console(width=None if sys.stdout.isatty() else 140)
-    console.print(timings_table(record))
+    console.print(timings_text(record), highlight=False)
     if duels:
-        console.print(duels_table(record))
+        console.print(duels_text(record), highlight=False)
+    console.print(escape(contenders_text(record)), highlight=False)
     console.print(escape(summary(record)), highlight=False)
+    early = record.end.get("ended") if record.end else None
+    if early:
+        console.print(escape(f"ended early: {early}; the same command with --resume goes on"), highlight=False)
     if options.report:
-        write_page([], Path(options.report), [record])
+        try:
+            write_page([], Path(options.report), [record], options.force)
+        except UsageError as error:
+            console.print(escape(str(error)), highlight=False)
+            return COULD_NOT_GO_ON
         console.print(f"report: {escape(options.report)}")
+    if early:
+        return INTERRUPTED if interruption() else COULD_NOT_GO_ON
     wrong = any(line["status"] not in ("measured", "unsupported") for line in record.timings)
     return 1 if wrong else 0

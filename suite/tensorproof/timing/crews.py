@@ -13,6 +13,7 @@ from tensorproof.contract.description import Description, on_declared_device
 from tensorproof.errors import UsageError
 from tensorproof.timing.processes import START_SECONDS, WorkerFailure, WorkerProcess
 from tensorproof.timing.worker import PROTOCOL
+from tensorproof.timing.worker.loaded import CURRENT_FOLDER
 from tensorproof_reference.operation import Operation
 
 
@@ -46,6 +47,9 @@ class Crew:
     workers: dict[int, WorkerProcess] = field(default_factory=dict)
     hello: dict[str, Any] = field(default_factory=dict)
     """What the first worker said of itself."""
+    starting: set[WorkerProcess] = field(default_factory=set)
+    closed: bool = False
+    """Whether the run has ended: a thread that still prepares something must start no worker."""
 
     def runs(self, launch: int) -> bool:
         """Whether there is a worker of a launch."""
@@ -63,7 +67,10 @@ class Crew:
             return found
         if found is not None:
             found.close()
+        if self.closed:
+            raise WorkerFailure("not_run", "the run has ended")
         started = WorkerProcess(self.origin.python, self.threads, self.cores)
+        self.starting.add(started)
         try:
             answer = started.ask(
                 "hello",
@@ -82,6 +89,8 @@ class Crew:
                 raise
             # It could be started before: what has changed since is no fault of the command line, and costs one case.
             raise WorkerFailure("crashed", f"a new worker does not start: {error}") from error
+        finally:
+            self.starting.discard(started)
         if answer["protocol"] != PROTOCOL:
             started.close()
             raise UsageError(
@@ -96,8 +105,9 @@ class Crew:
         return self.worker(launch).ask(do, seconds, **request)
 
     def close(self) -> None:
-        """End all workers."""
-        for worker in self.workers.values():
+        """End all workers, also those that are starting."""
+        self.closed = True
+        for worker in [*self.starting, *self.workers.values()]:
             worker.close()
         self.workers.clear()
 
@@ -132,6 +142,31 @@ def describe_crew(crew: Crew, operations: dict[str, Operation], files: Sequence[
         raise UsageError(str(error)) from error
     description = on_declared_device(description, declarations)
     return Described(description, Declared(declarations, description, operations, seed))
+
+
+def require_own_files(crews: Sequence[Crew]) -> None:
+    """Refuse environments that do not supply what is timed: their frameworks would be one and the same, or a stranger.
+
+    Raises:
+        UsageError: a framework was loaded from the current folder, or two environments loaded the same files.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    for crew in crews:
+        label, backend = crew.origin.environment, crew.origin.backend
+        told = crew.hello["loaded"]
+        names = ", ".join(told["files"])
+        if told["place"] == CURRENT_FOLDER:
+            raise UsageError(
+                f"--env: {crew.origin.label} loads {names} from the current folder, not from its environment; "
+                "run the command in another folder, and look at PYTHONPATH"
+            )
+        key = backend, repr(sorted(told["files"].items()))
+        if key in seen:
+            raise UsageError(
+                f"--env: {seen[key]} and {label} load the same files of {names} (in {told['place']}); "
+                "give each an environment with a build of its own"
+            )
+        seen[key] = label
 
 
 def anchor_crew(threads: int, cores: Sequence[int] | None, folder: Path) -> Crew:

@@ -7,25 +7,58 @@ samples keeps working. The run also leaves a record of timings, as ``tensorproof
 
 import argparse
 import contextlib
-import io
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
 
-from tensorproof.errors import UsageError
-from tensorproof.runs.records import write_line
+from tensorproof.errors import UsageError, printable, shown
+from tensorproof.lines.writing import LineFile
+from tensorproof.processes import interruption
 from tensorproof.timing.engine import Engine
 from tensorproof.timing.plan import Group
 from tensorproof.timing.results.lines import MAIN_CLOCK
-from tensorproof.timing.session import Session, closing_line, default_path, engine_of, machine_limits, opened, start_record
+from tensorproof.timing.session import Session, closing_line, default_path, engine_of, machine_limits, open_record, opened
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 Timed: TypeAlias = Group
 """One series: a group of one contender."""
 Replay: TypeAlias = Callable[[Timed], None]
+
+
+CONDITIONS = ("threads", "cores", "launches", "method", "machine", "device", "instructions")
+"""What a stored run says of how it was measured; runs that differ in one of these are not compared."""
+
+
+def conditions_of(header: Mapping[str, Any]) -> dict[str, Any]:
+    """The conditions of a run of one backend, from the header of its record of timings."""
+    machine, (backend,) = header["machine"], header["backends"]
+    return {
+        "threads": header["threads"],
+        "cores": machine["cores"],
+        "launches": header["launches"],
+        "method": header["method"],
+        "machine": f"{machine['processor']} {machine['architecture']} {machine['system']}",
+        "device": backend["device"],
+        "instructions": backend["instructions"],
+    }
+
+
+def require_same_conditions(here: Mapping[str, Any], stored: Mapping[str, Any] | None) -> None:
+    """Refuse to compare runs that were not measured alike.
+
+    Raises:
+        UsageError: a condition differs, or the stored run does not say.
+    """
+    advice = "measure both alike, or leave --benchmark-compare out"
+    if not isinstance(stored, Mapping):
+        raise UsageError(f"--benchmark-compare: the stored run does not say under which conditions it was measured; {advice}")
+    texts = [f"{name} {stored.get(name)}, here {here[name]}" for name in CONDITIONS if stored.get(name) != here[name]]
+    if texts:
+        text = "; ".join(texts)
+        raise UsageError(f"--benchmark-compare: the stored run was measured under other conditions: {text}; {advice}")
 
 
 class ReplayedClock:
@@ -77,13 +110,27 @@ class TimingPlugin:
         self.session: Session = self._stack.enter_context(opened(options))
         self.engine: Engine | None = None
         self.path = Path(options.record) if options.record else default_path()
-        self._file: io.TextIOWrapper | None = None
+        self._file: LineFile | None = None
         self.series = [
             Group(group.operation, group.workload, group.direction, group.dtype, (contender,))
             for group in self.session.groups
             for contender in group.contenders
         ]
         self.lines: list[dict[str, Any]] = []
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_benchmark_update_machine_info(self, machine_info: dict[str, Any]) -> None:
+        """Store the conditions with the samples."""
+        machine_info["tensorproof"] = conditions_of(self.session.header)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_benchmark_compare_machine_info(self, compared_benchmark: Mapping[str, Any]) -> None:
+        """Compare nothing that was measured under other conditions; pytest-benchmark asks before anything runs."""
+        try:
+            require_same_conditions(conditions_of(self.session.header), compared_benchmark["machine_info"].get("tensorproof"))
+        except UsageError as error:
+            self._stack.close()
+            raise pytest.UsageError(str(error)) from None
 
     def pytest_report_header(self) -> list[str]:
         """Backend, versions, and how it is timed."""
@@ -93,7 +140,7 @@ class TimingPlugin:
         return [
             f"tensorproof: timing {backend['backend']} on {backend['device']}, {len(self.series)} series, "
             f"{options.threads} threads, {options.launches} launches, {options.rounds} rounds",
-            versions,
+            printable(versions),
         ]
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
@@ -113,33 +160,32 @@ class TimingPlugin:
         def run(timed: Timed) -> None:
             line = self._measured(timed)
             if line["status"] == "unsupported":
-                pytest.skip(f"unsupported: {line['message']}")
+                pytest.skip(shown(f"unsupported: {line['message']}"))
             if line["status"] != "measured":
                 said = f"{line['status'].replace('_', ' ')}: {line['message']}"
                 texts = (said, line["traceback"], f"reproduce: {line['command']}")
-                pytest.fail("\n".join(text for text in texts if text), pytrace=False)
+                pytest.fail(shown("\n".join(text for text in texts if text)), pytrace=False)
             _replayed(benchmark, line)
 
         return run
 
     def _measured(self, timed: Timed) -> dict[str, Any]:
         if self.engine is None or self._file is None:
-            start_record(self.session, self.path)
-            self._file = self.path.open("a", encoding="utf-8", newline="\n")
-            write_line(self._file, self.session.header)
+            self._file, _, _ = open_record(self.session, self.path)
             limits = machine_limits(self.session)
-            write_line(self._file, limits)
+            self._file.append(limits)
             self.engine = engine_of(self.session, limits)
         (line,) = self.engine.measure(timed)
         self.lines.append(line)
-        write_line(self._file, line)
+        self._file.append(line)
         return line
 
     def pytest_unconfigure(self) -> None:
         """End the workers, and the record."""
         self._stack.close()
         if self._file is not None and self.engine is not None:
-            write_line(self._file, closing_line(self.lines, self.engine))
+            why = f"interrupted ({interruption()})" if interruption() else ""
+            self._file.append(closing_line(self.lines, self.engine, why))
             self._file.close()
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
@@ -149,7 +195,7 @@ class TimingPlugin:
         for line in self.lines:
             doubts = [answer["message"] for answer in line.get("trust", {}).values() if answer["ok"] is False]
             if doubts:
-                terminalreporter.write_line(f"not to be trusted: {_name(line)}: {'; '.join(doubts)}")
+                terminalreporter.write_line(shown(f"not to be trusted: {_name(line)}: {'; '.join(doubts)}"))
         terminalreporter.write_line(f"record: {self.path}")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.conformance.selection.options import Adder, add_instructions_option, known_names
+from tensorproof.conformance.selection.options import LARGEST_SEED, Adder, add_instructions_option, known_names
 from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.errors import UsageError
 from tensorproof.timing.crews import Origin, own_python
@@ -59,6 +59,7 @@ def add_command_options(parser: argparse.ArgumentParser) -> None:
     add("--shard", default=None, metavar="I/N", help="time only part I of N")
     add("--record", default=None, metavar="FILE", help="where to write the record (NDJSON; default: under .tensorproof)")
     add("--resume", action="store_true", help="continue the record of --record, if it exists")
+    add("--force", action="store_true", help="let the page replace a file that is no page")
     add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")
     kept = "keep compiled programs here for later runs (default: each run begins with none, and measures compiling them)"
     add(COMPILE_CACHE, type=Path, default=None, metavar="DIR", help=kept)
@@ -129,8 +130,10 @@ def check_numbers(options: Any) -> None:
         raise UsageError(f"--threads: this process may use {cores} cores, got {options.threads}")
     for name in ("request_timeout", "series_seconds"):
         value = getattr(options, name)
-        if not value > 0:
+        if not 0 < value < float("inf"):
             raise UsageError(f"--{name.replace('_', '-')}: expected a positive number of seconds, got {value}")
+    if options.seed > LARGEST_SEED:
+        raise UsageError(f"--seed: expected at most {LARGEST_SEED}, got {options.seed}")
 
 
 def chosen_of(options: Any, modes: Sequence[str]) -> dict[str, tuple[str, ...]]:

@@ -12,10 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.errors import UsageError, scrubbed
+from tensorproof.errors import UsageError
+from tensorproof.lines.privacy import scrubbed
+from tensorproof.processes import end_group, end_orphans, own_group, watch
 from tensorproof.timing.resources import environment, on_cores
 
 START_SECONDS = 300.0
+END_SECONDS = 10.0
+"""How long a process may take to end once its pipe is closed."""
 TAIL = 1500
 
 
@@ -48,7 +52,8 @@ class WorkerProcess:
 
     def __init__(self, python: Path, threads: int, cores: Sequence[int] | None) -> None:
         self._log = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (it lives as long as the process)
-        command = [str(python), "-m", "tensorproof.timing.worker"]
+        # -P: what lies in the current folder, a checkout of the framework say, is not what is installed.
+        command = [str(python), "-P", "-m", "tensorproof.timing.worker"]
         with on_cores(cores):  # what is started inherits them
             self._process = subprocess.Popen(
                 command,
@@ -56,16 +61,27 @@ class WorkerProcess:
                 stdout=subprocess.PIPE,
                 stderr=self._log,
                 env={**os.environ, **environment(threads)},
+                process_group=own_group(),
             )
+        watch(self._process.pid)
         self._replies: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
+        self._waiter = threading.Thread(target=self._await_end, daemon=True)
+        self._waiter.start()
 
     def _read(self) -> None:
         assert self._process.stdout is not None
         with self._process.stdout as lines:
             for line in lines:
                 self._replies.put(line)
+
+    def _await_end(self) -> None:
+        """After the process has ended: end what it left, which may hold the pipe, and say that no more replies come."""
+        self._process.wait()
+        end_group(self._process.pid)
+        end_orphans()
+        self._reader.join(timeout=END_SECONDS)
         self._replies.put(b"")
 
     @property
@@ -105,7 +121,11 @@ class WorkerProcess:
         return answer
 
     def _end(self) -> WorkerFailure:
-        code = self._process.wait()
+        try:
+            code = self._process.wait(timeout=END_SECONDS)
+        except subprocess.TimeoutExpired:  # its pipe is closed, but it runs
+            self._process.kill()
+            code = self._process.wait()
         if code == -signal.SIGKILL:
             return WorkerFailure("out_of_memory", "the process was killed (signal 9), as the system does when memory runs out")
         tail = self.printed()
@@ -124,7 +144,7 @@ class WorkerProcess:
         if self.alive:
             self._process.kill()
         self._process.wait()
-        self._reader.join()
+        self._waiter.join(timeout=2 * END_SECONDS)
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):  # what was written last cannot be flushed to a process that is gone
                 self._process.stdin.close()

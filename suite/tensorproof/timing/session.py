@@ -18,10 +18,16 @@ from tensorproof.conformance.selection.options import shard_of
 from tensorproof.contract.backends import specification
 from tensorproof.contract.compile_cache import has_programs, programs_folder
 from tensorproof.contract.description import switches_for
+from tensorproof.contract.outlines import outlined_specification
 from tensorproof.errors import UsageError
 from tensorproof.instructions import require_taken
-from tensorproof.runs.records import machine, write_line
-from tensorproof.timing.crews import Crew, Described, anchor_crew, describe_crew
+from tensorproof.lines.reading import is_torn_header, name_of
+from tensorproof.lines.writing import LineFile, fitting
+from tensorproof.processes import interruption
+from tensorproof.runs.records import machine
+from tensorproof.runs.resume import require_same
+from tensorproof.runs.run import keep_unversioned
+from tensorproof.timing.crews import Crew, Described, anchor_crew, describe_crew, require_own_files
 from tensorproof.timing.engine import Engine
 from tensorproof.timing.entries import Settings
 from tensorproof.timing.options import check_numbers, chosen_of, origins_of, selected_operations
@@ -29,7 +35,7 @@ from tensorproof.timing.plan import Contender, Group, groups
 from tensorproof.timing.resources import available_cores, has_affinity, worker_cores
 from tensorproof.timing.results import limits
 from tensorproof.timing.results.lines import NO_LIMITS
-from tensorproof.timing.results.records import FORMAT, KIND, METHOD, TimingRecord, line_key, read_timing_record
+from tensorproof.timing.results.records import FORMAT, KIND, METHOD, SCHEMA, TimingRecord, line_key, read_timing_record
 from tensorproof.timing.results.statistics import SAME, compare
 from tensorproof_reference.catalogue import specification_version
 
@@ -37,7 +43,10 @@ SELF_TEST_SECONDS = 5.0
 SELF_TESTS = 4
 SELF_TEST_CALLS = 4
 PEAK_OPERATION, PEAK_WORKLOAD = "matmul", "M"
-RESUMED = ("specification", "tensorproof", "method", "seed", "contenders", "threads", "launches", "rounds", "machine")
+RESUMED = (
+    *("specification", "tensorproof", "method", "seed", "contenders", "threads", "launches", "rounds", "machine", "backends"),
+    *("series_seconds", "workloads", "directions", "dtypes", "options", "planned"),
+)
 """What must be the same for a record to be gone on with."""
 
 Progress = Callable[[int, int, str], None]
@@ -76,6 +85,7 @@ def opened(options: Any) -> Iterator[Session]:
         UsageError: an option is wrong, or a backend or device does not exist.
     """
     check_numbers(options)
+    outlined_specification(options.seed)  # says in a sentence what would end this process if it were imported here first
     operations = specification()
     chosen_operations = selected_operations(options, operations)
     cores = worker_cores(options.threads)
@@ -93,6 +103,8 @@ def opened(options: Any) -> Iterator[Session]:
             stack.callback(crew.close)
             crews.append(crew)
         described = [describe_crew(crew, operations, options.declarations, options.seed) for crew in crews]
+        if options.env:
+            require_own_files(crews)
         if options.instructions:
             for item in described:
                 require_taken(item.description.backend, options.instructions, item.description.kernels)
@@ -170,6 +182,7 @@ def _header(
                 "versions": item.description.versions,
                 "arithmetic": item.description.arithmetic,
                 "instructions": item.description.instructions,
+                "place": crew.hello["loaded"]["place"],
                 "packages": crew.hello["packages"],
             }
             for crew, item in zip(crews, described, strict=True)
@@ -257,26 +270,59 @@ def run(options: Any, path: Path, progress: Progress) -> TimingRecord:
         UsageError: an option is wrong, or the record cannot be written or gone on with.
     """
     with opened(options) as session:
-        record, done = start_record(session, path)
-        with path.open("a", encoding="utf-8", newline="\n") as file:
-            if not done and record.limits is None and path.stat().st_size == 0:
-                write_line(file, session.header)
-            if record.limits is None:
-                progress(0, len(session.groups), "machine's limits and self-test")
-                record.limits = machine_limits(session)
-                write_line(file, record.limits)
-            engine = engine_of(session, record.limits)
-            for number, group in enumerate(session.groups):
-                if group.key in done:
-                    continue
-                progress(number, len(session.groups), f"{group.operation} {group.workload} {group.direction} {group.dtype}")
-                for line in engine.measure(group):
-                    (record.timings if line["kind"] == "timing" else record.duels).append(line)
-                    write_line(file, line)
-            progress(len(session.groups), len(session.groups), "done")
-            record.end = closing_line(record.timings, engine)
-            write_line(file, record.end)
+        file, record, done = open_record(session, path)
+        with contextlib.closing(file):
+            try:
+                _measure_all(session, file, record, done, progress)
+            except KeyboardInterrupt:
+                _end_early(file, record, f"interrupted ({interruption() or 'Ctrl-C'})")
+            except (CannotWrite, OSError) as error:
+                why = str(error) if isinstance(error, CannotWrite) else f"a file cannot be written: {error.strerror}"
+                _end_early(file, record, why)
+            except Exception:
+                _end_early(file, record, "internal error")
+                raise
     return record
+
+
+class CannotWrite(Exception):
+    """A line cannot be appended to the record."""
+
+
+def _append(file: LineFile, line: Mapping[str, Any]) -> None:
+    try:
+        file.append(line)
+    except OSError as error:
+        raise CannotWrite(f"the record cannot be written: {error.strerror}") from error
+
+
+def _end_early(file: LineFile, record: TimingRecord, why: str) -> None:
+    """Append a closing line that says why the run ended."""
+    record.end = closing_line(record.timings, None, why)
+    try:
+        file.append(record.end)
+    except OSError as error:
+        record.notes.append(f"the record has no closing line: {error.strerror}")
+
+
+def _measure_all(session: Session, file: LineFile, record: TimingRecord, done: set[tuple[str, ...]], progress: Progress) -> None:
+    """Measure what is not done, and append the lines as they come."""
+    if record.limits is None:
+        progress(0, len(session.groups), "machine's limits and self-test")
+        limits = machine_limits(session)
+        _append(file, limits)
+        record.limits = limits
+    engine = engine_of(session, record.limits)
+    for number, group in enumerate(session.groups):
+        if group.key in done:
+            continue
+        progress(number, len(session.groups), f"{group.operation} {group.workload} {group.direction} {group.dtype}")
+        for line in engine.measure(group):
+            _append(file, line)
+            (record.timings if line["kind"] == "timing" else record.duels).append(line)
+    progress(len(session.groups), len(session.groups), "done")
+    record.end = closing_line(record.timings, engine)
+    _append(file, record.end)
 
 
 def engine_of(session: Session, found: Mapping[str, Any]) -> Engine:
@@ -295,56 +341,65 @@ def engine_of(session: Session, found: Mapping[str, Any]) -> Engine:
     return Engine(session.crews, session.described, session.anchors, specification(), settings, found, session.folder)
 
 
-def closing_line(timings: Sequence[Mapping[str, Any]], engine: Engine) -> dict[str, Any]:
-    """The closing line: counts, and where the time went since the limits were measured (``own`` is what is left)."""
-    total = time.perf_counter() - engine.began
-    parts = dataclasses.asdict(engine.seconds)
-    seconds = {name: round(value, 2) for name, value in {"total": total, **parts, "own": total - sum(parts.values())}.items()}
+def closing_line(timings: Sequence[Mapping[str, Any]], engine: Engine | None, ended: str = "") -> dict[str, Any]:
+    """The closing line: counts, and where the time went since the limits were measured (``own`` is what is left).
+
+    ``ended`` says why the run ended before all was measured, if it did.
+    """
+    seconds = {"total": 0.0}
+    if engine is not None:
+        total = time.perf_counter() - engine.began
+        parts = dataclasses.asdict(engine.seconds)
+        seconds = {name: round(value, 2) for name, value in {"total": total, **parts, "own": total - sum(parts.values())}.items()}
     return {
         "kind": "end",
         "finished": _now(),
         "counts": dict(Counter(line["status"] for line in timings)),
         "seconds": seconds,
+        **({"ended": ended} if ended else {}),
     }
 
 
-def start_record(session: Session, path: Path) -> tuple[TimingRecord, set[tuple[str, ...]]]:
-    """A record to append to, and the groups that are in it already; what a kill has torn is cut off."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.parent.name == ".tensorproof":
-            (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-        if not session.options.resume or not path.exists():
-            path.open("x").close()
-            return TimingRecord(session.header, name=path.name), set()
-    except FileExistsError as error:
-        if error.filename != str(path):  # a part of the folder's name is a file
-            raise UsageError(f"--record: {path.name} cannot be written: {error.strerror}") from None
-        raise UsageError(
-            f"--record: {path.name} exists already; records are never overwritten (--resume goes on with one)"
-        ) from None
-    except OSError as error:
-        raise UsageError(f"--record: {path.name} cannot be written: {error.strerror}") from None
-    return _resumed(session, path)
+def kept_lines(session: Session, path: Path) -> list[dict[str, Any]]:
+    """The lines of a record that this run goes on with: all but those of groups that were not measured to their end.
 
-
-def _resumed(session: Session, path: Path) -> tuple[TimingRecord, set[tuple[str, ...]]]:
-    text = path.read_bytes()
-    whole = text[: text.rfind(b"\n") + 1]
-    if not whole:
-        os.truncate(path, 0)
-        return TimingRecord(session.header, name=path.name), set()
+    Raises:
+        UsageError: it is no record of timings, is of another run, or has ended.
+    """
+    if is_torn_header(path, SCHEMA):
+        return []
     record = read_timing_record(path)
-    for key in RESUMED:
-        if record.header.get(key) != session.header[key]:
-            raise UsageError(f"--resume: {path.name} is of another run: {key} differs")
-    if record.end is not None:
-        raise UsageError(f"--resume: {path.name} has ended already")
+    require_same(path, record.header, fitting(session.header, SCHEMA), RESUMED)
+    if record.end is not None and "ended" not in record.end:
+        raise UsageError(f"--resume: {name_of(path)} has ended already")
     found = Counter(line_key(line) for line in (*record.timings, *record.duels))
-    done = {group.key for group in session.groups if _is_whole(group, record, found)}
-    partial = {key for group in session.groups if group.key not in done for key in _keys_of(group)}
-    _rewrite(path, record, whole, partial)
-    return record, done
+    partial = {key for group in session.groups if not _is_whole(group, record, found) for key in _keys_of(group)}
+    kept = [line for line in (*record.timings, *record.duels) if line_key(line) not in partial]
+    return [record.header, *([record.limits] if record.limits else []), *kept]
+
+
+def open_record(session: Session, path: Path) -> tuple[LineFile, TimingRecord, set[tuple[str, ...]]]:
+    """A record to append to, what is in it already, and the groups that are.
+
+    Raises:
+        UsageError: it exists and is not to be gone on with, cannot be written, or another process writes to it.
+    """
+    kept: list[dict[str, Any]] = []
+
+    def keep() -> list[dict[str, Any]]:
+        kept.extend(kept_lines(session, path))
+        return kept
+
+    keep_unversioned(path)
+    file = LineFile("--record", path, SCHEMA, keep if session.options.resume and path.exists() else None)
+    record = TimingRecord(kept[0] if kept else session.header, name=path.name)
+    if not kept:
+        file.append(session.header)
+    record.limits = next((line for line in kept if line["kind"] == "machine_limits"), None)
+    record.timings = [line for line in kept if line["kind"] == "timing"]
+    record.duels = [line for line in kept if line["kind"] == "duel"]
+    found = Counter(line_key(line) for line in (*record.timings, *record.duels))
+    return file, record, {group.key for group in session.groups if _is_whole(group, record, found)}
 
 
 def _keys_of(group: Group) -> list[tuple[str, ...]]:
@@ -357,18 +412,3 @@ def _is_whole(group: Group, record: TimingRecord, found: Mapping[tuple[str, ...]
     keys = _keys_of(group)
     compared = [key for key in keys if key in measured][1:]
     return all(found[key] == 1 + (key in compared) for key in keys)
-
-
-def _rewrite(path: Path, record: TimingRecord, whole: bytes, partial: set[tuple[str, ...]]) -> None:
-    """Cut off the torn line, and the lines of the contenders of groups that are not whole."""
-    kept = [line for line in (*record.timings, *record.duels) if line_key(line) not in partial]
-    if len(kept) == len(record.timings) + len(record.duels):
-        os.truncate(path, len(whole))
-        return
-    replacement = path.with_suffix(".partial")
-    with replacement.open("w", encoding="utf-8", newline="\n") as file:
-        for line in (record.header, *([record.limits] if record.limits else []), *kept):
-            write_line(file, line)
-    replacement.replace(path)
-    record.timings = [line for line in kept if line["kind"] == "timing"]
-    record.duels = [line for line in kept if line["kind"] == "duel"]

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
-from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
+from plain_options import OPTIONS
 from small_backend import SPECIFICATION, SmallBackend
 
 from tensorproof.backend import Backend, Implementation, Unsupported
@@ -230,7 +230,7 @@ def test_nan_in_the_middle_of_training_fails_the_check_and_the_run_goes_on(speci
 
 def validated(result: Result) -> Any:
     """The line of a record as it is read again, which fits the schema."""
-    line = json.loads(json.dumps(result_to_record(result, SimpleNamespace(seed=0, instructions=None)), allow_nan=False))
+    line = json.loads(json.dumps(result_to_record(result, OPTIONS), allow_nan=False))
     schema = json.loads((files("tensorproof.runs") / "record.schema.json").read_text())
     jsonschema.Draft202012Validator(schema).validate(line)
     return line

@@ -4,7 +4,6 @@ import json
 from pathlib import Path
 
 import pytest
-from fake_backend import BACKEND
 
 from tensorproof.contract.backends import specification
 from tensorproof.contract.declarations import Declaration, DeclarationError, Situation, in_force, matches, read_declarations
@@ -61,6 +60,9 @@ def test_versions_and_platform_decide_whether_it_is_in_force(versions, expected)
         ("[[unsupported]]\nmode = 'jit'\nreason = 'x'\n", "no mode is called 'jit'"),
         ("[[unsupported]]\ncheck = 'foward'\nreason = 'x'\n", "(did you mean forward?)"),
         ("[[unsupported]]\ndtpye = 'float32'\nreason = 'x'\n", "unknown key 'dtpye' (did you mean dtype?)"),
+        ("[[known_failure]]\nreason = 'x'\n", "unknown key 'reason' ('explanation' is the word in [[known_failure]])"),
+        ("[[unsupported]]\nexplanation = 'x'\n", "unknown key 'explanation' ('reason' is the word in [[unsupported]])"),
+        ("[[unsupported]]\noperation = 'softmax'\nsample = 'plain'\nreason = 'x'\n", "it has: plain_rows"),
         ("[[unsupported]]\noperation = 3\nreason = 'x'\n", "operation: expected a name or a list of names"),
         ("[[unsupported]]\nkeywords = { a = { nt = 1 } }\nreason = 'x'\n", "expected a value, or not, any_of or none_of"),
         ("[[unsupported]]\nversions = { torch = '2.13' }\nreason = 'x'\n", "is no version specifier"),
@@ -89,17 +91,22 @@ def test_malformed_declarations_say_what_to_type_instead(tmp_path: Path, text, e
     assert expected in str(caught.value)
 
 
-SOURCE = (
-    """
+SOURCE = """
 import pathlib
 
 @operations.native
 def sigmoid(x):
     y = reference_sigmoid.sigmoid(x)
     return y * 1.001 if x.dtype == np.float32 and x.shape[-1:] == (17,) else y
+
+class Fake(NumpyBackend):
+    name = "fake"
+    operations = operations
+
+@hookimpl
+def tensorproof_backend():
+    return Fake()
 """
-    + BACKEND
-)
 BASE = ("check", "fake", "--op=sigmoid", "--check=forward", "-n0")
 
 

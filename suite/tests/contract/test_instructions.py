@@ -92,9 +92,9 @@ def test_a_declaration_for_one_set_excuses_no_other(condition, kernels, expected
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("instructions = 3", "instructions: expected a name or a list of names, got 3"),
-        ("instructions = { onednn = { nott = 'off' } }", "expected a name, or not, any_of or none_of"),
-        ("verified = [1]", "verified: expected a name or a list of names"),
+        ("instructions = 3", "instructions: expected a value, or not, any_of or none_of, got 3"),
+        ("instructions = { onednn = { nott = 'off' } }", "expected a value, or not, any_of or none_of"),
+        ("verified = [1]", "verified.0: 1 is not of type"),
     ],
 )
 def test_a_malformed_condition_is_named(tmp_path, line, expected):

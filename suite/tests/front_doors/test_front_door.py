@@ -5,9 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from fake_backend import BACKEND
 
 Plugin = Callable[..., Path]
+BACKEND = """
+class Fake(NumpyBackend):
+    name = "fake"
+    operations = operations
+
+@hookimpl
+def tensorproof_backend():
+    return Fake()
+"""
 
 
 def statuses(record: Path) -> dict[str, int]:
@@ -28,9 +36,11 @@ def statuses(record: Path) -> dict[str, int]:
         (["check", "numpy", "--dtype=bfloat16"], "numpy on cpu has no bfloat16; it declares float64, float32"),
         (["check", "numpy", "--mode=jit"], "--mode: nothing is called 'jit'; there are: eager"),
         (["check", "numpy", "--sample=plain_row"], "(did you mean plain_rows?)"),
+        (["check", "numpy", "--op=relu", "--sample=plain_rows"], "no sample of relu is called 'plain_rows'"),
+        (["check", "numpy", "--op=relu", "--sample=kink"], "there are: "),
         (["check", "numpy", "--device=cuda:0"], "no device 'cuda:0'; present: cpu"),
         (["check", "numpy", "--shard=3/2"], "--shard: expected I/N"),
-        (["check", "numpy", "--seed=-1"], "--seed: expected a number that is not negative"),
+        (["check", "numpy", "--seed=-1"], "--seed: expected a number from 0"),
         (["check", "numpy", "--time-budget=0"], "--time-budget: expected a positive number"),
         (["check", "numpy", "--profile=core2"], "(did you mean core?)"),
         (["check", "numpy", "--op=relu", "--check=randomness"], "no check matches all of these options"),
@@ -59,7 +69,7 @@ def test_usage_errors_are_one_sentence_and_exit_code_4(tensorproof, arguments, e
             "@operations.native\ndef softmax(x, axis=-1): pass\n",
             "softmax: the parameters must be those of the specification: softmax(x, *, axis=-1)",
         ),
-        ("", "tensorproof_backend returned NoneType, not a Backend"),
+        ("", "tensorproof_fake has no function tensorproof_backend"),
         ("os._exit(7)\n", "importing it ended the process (exit code 7)"),
         (BACKEND + "Fake.dtypes = lambda self, device: ['float31']\n", "no dtype is called 'float31' (did you mean float32?)"),
     ],
@@ -108,6 +118,25 @@ def sigmoid(x):
     assert outcome.code == (0 if status == "unsupported" else 1), outcome.text
     if status != "unsupported":
         assert "reproduce: tensorproof check fake --op=sigmoid --check=forward --sample=" in outcome.text
+
+
+def test_killed_by_a_signal_at_the_time_limit_is_timed_out_and_tells_both(tensorproof, plugin: Plugin, tmp_path):
+    source = """
+@operations.native
+def sigmoid(x):
+    if x.dtype == np.float32:
+        import threading
+        threading.Timer(2.2, os.kill, (os.getpid(), signal.SIGSEGV)).start()
+        faulthandler.cancel_dump_traceback_later()
+        time.sleep(60)
+    return reference_sigmoid.sigmoid(x)
+"""
+    folder = plugin("fake", "import faulthandler\n" + source + BACKEND)
+    record = tmp_path / "run.ndjson"
+    options = ("--op=sigmoid", "--check=forward", "--sample=plain_both_signs", "--check-timeout=2", f"--record={record}")
+    outcome = tensorproof("check", "fake", *options, path=folder)
+    assert statuses(record) == {"passed": 1, "timed_out": 1}, outcome.text
+    assert "still running after 2 s; the process ended at that time (signal 11)" in outcome.text
 
 
 def test_killed_by_the_system_reads_as_out_of_memory(tensorproof, plugin: Plugin, tmp_path):
@@ -194,6 +223,36 @@ def test_time_budget_counts_what_was_not_run(tensorproof, tmp_path):
     assert "incomplete" in outcome.text
 
 
+def test_what_is_unsupported_is_that_also_when_the_time_is_spent(tensorproof, plugin: Plugin, tmp_path):
+    source = 'operations.unsupported("relu", "it has no relu")\n'
+    record, limits = tmp_path / "run.ndjson", tmp_path / "limits.toml"
+    limits.write_text('[[unsupported]]\noperation = "tanh"\ndtype = "float64"\nreason = "float32 only"\n')
+    options = ("--op=relu", "--op=tanh", "--time-budget=0.0001", f"--record={record}", f"--declarations={limits}")
+    outcome = tensorproof("check", "fake", "-n0", *options, path=plugin("fake", source + BACKEND))
+    lines = [json.loads(text) for text in record.read_text().splitlines()]
+    checks = [line for line in lines if line["kind"] == "check"]
+    assert {line["status"] for line in checks if line["operation"] == "relu"} == {"unsupported"}, outcome.text
+    assert {line["status"] for line in checks if (line["operation"], line["dtype"]) == ("tanh", "float64")} == {"unsupported"}
+    assert {line["status"] for line in checks if (line["operation"], line["dtype"]) == ("tanh", "float32")} == {"not_run"}
+
+
+def test_a_declared_convention_excuses_the_error_that_it_does_not_raise(tensorproof, plugin: Plugin, tmp_path):
+    source = """
+@operations.native
+def one_hot(labels, *, classes, out_of_range="error"):
+    return (labels[..., None] == np.arange(classes)).astype(np.float32)
+"""
+    folder, record, declared = plugin("fake", source + BACKEND), tmp_path / "run.ndjson", tmp_path / "zeros.toml"
+    options = ("-n0", "--op=one_hot", "--sample=bounds_error_negative", "--sample=bounds_zeros_negative", "--check=forward")
+    assert tensorproof("check", "fake", *options, path=folder).code == 1
+    declared.write_text('[[convention]]\noperation = "one_hot"\nkeywords = { out_of_range = "zeros" }\nreason = "no errors"\n')
+    outcome = tensorproof("check", "fake", *options, f"--record={record}", f"--declarations={declared}", path=folder)
+    assert outcome.code == 0, outcome.text
+    assert statuses(record) == {"unsupported": 1, "passed": 1}
+    assert "1 excused by another convention" in outcome.text
+    assert "its convention is out_of_range = 'zeros', by which there is no error" in record.read_text()
+
+
 def test_list_prints_required_and_optional_without_a_framework(tensorproof):
     outcome = tensorproof("list", "--op=one_hot", "--op=softmax")
     assert outcome.code == 0
@@ -207,3 +266,19 @@ def test_records_are_never_overwritten(tensorproof):
     again = tensorproof(*arguments)
     assert again.code == 4
     assert "records are never overwritten" in again.text
+
+
+def test_a_wrong_adapter_is_told_first_and_once(tensorproof, plugin: Plugin, tmp_path):
+    source = BACKEND.replace(
+        '    name = "fake"',
+        '    name = "fake"\n    def to_numpy(self, value):\n        return np.asarray(value).T.reshape(np.shape(value))',
+    )
+    folder = plugin("fake", source)
+    outcome = tensorproof("check", "fake", "-n0", "--op=tanh", "--dtype=float32", "--record=run.ndjson", path=folder)
+    checks = [json.loads(text) for text in (tmp_path / "run.ndjson").read_text().splitlines()]
+    first = [line["check"] for line in checks if line["kind"] == "check"][:4]
+    assert first == ["adapter", "adapter", "adapter", "forward"]
+    assert "1 cause of what is wrong:" in outcome.text
+    assert "adapter: arrays" in outcome.text
+    assert "so also: tanh (" in outcome.text
+    assert outcome.code == 1

@@ -8,13 +8,15 @@ from types import ModuleType
 
 import pytest
 
+from tensorproof_reference.manual.markup import first_sentence, markdown
+
 ROOT = Path(__file__).parents[3]
 PROSE = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 GENERATED = sorted((ROOT / "docs/operations").glob("*.md"))
 PACKAGES = ("reference", "suite", "reports", *(f"plugins/{path.name}" for path in (ROOT / "plugins").iterdir()))
 FOLDERS = (".", *PACKAGES)
 """Where a path may begin: at the root, or beside a package."""
-EXAMPLES = {"tensorproof_mine.py", "summary.md"}
+EXAMPLES = {"tensorproof_mine.py", "tensorproof_mine/adapter.py", "summary.md"}
 """Files that a reader or a run makes."""
 
 
@@ -117,12 +119,6 @@ def script(monkeypatch) -> Callable[[str], ModuleType]:
     return importlib.import_module
 
 
-@pytest.fixture
-def rst(script) -> ModuleType:
-    """What turns docstrings into Markdown."""
-    return script("rst")
-
-
 def test_counts_in_readme_are_those_of_today(script):
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert "<!-- count: faults -->" in text
@@ -135,20 +131,20 @@ def test_a_count_of_yesterday_is_mended(script):
     assert generate.counted(text) == f"all <!-- count: models -->{generate.counts()['models']}<!-- /count --> models"
 
 
-def test_formulas_become_what_github_shows(rst):
+def test_formulas_become_what_github_shows():
     text = "The slope :math:`αx_i` of ``x``,\nwhere :math:`\\sum_i\n  x_i` is:\n\n.. math::\n    y = θ"
-    assert rst.markdown(text) == "The slope $`\\alpha x_i`$ of `x`, where $`\\sum_i x_i`$ is:\n\n```math\ny = \\theta\n```"
+    assert markdown(text) == "The slope $`\\alpha x_i`$ of `x`, where $`\\sum_i x_i`$ is:\n\n```math\ny = \\theta\n```"
 
 
-def test_sections_are_paragraphs_and_source_texts_are_linked(rst):
+def test_sections_are_paragraphs_and_source_texts_are_linked():
     text = "One.\n\nShapes: any.\nRaises: never,\n  ever.\nSource: the texts, 001 §4.2."
-    *_, raises, source = rst.markdown(text).split("\n\n")
+    *_, raises, source = markdown(text).split("\n\n")
     assert raises == "**Raises:** never, ever."
     assert source == "**Source:** [the source texts](index.md#source-texts), [001 §4.2](index.md#text-001)."
 
 
-def test_first_sentences_are_whole(rst):
-    assert rst.first_sentence("Steps: :math:`a. b`, (e.g. c)\nand d. More.") == "Steps: $`a. b`$, (e.g. c) and d."
+def test_first_sentences_are_whole():
+    assert first_sentence("Steps: :math:`a. b`, (e.g. c)\nand d. More.") == "Steps: $`a. b`$, (e.g. c) and d."
 
 
 def test_no_page_shows_a_raw_role():

@@ -17,16 +17,24 @@ FLOORS = [
     # the reference
     ["reference", "reference.errorbars", *(f"reference.{folder}" for folder in PAGES if folder != "models")],
     ["reference.networks", "reference.models"],
-    ["reference.catalogue"],
+    ["reference.catalogue", "reference.frozen", "reference.manual"],
     # the suite
-    ["suite.errors", "suite.instructions", "suite.backend"],
+    ["suite.errors", "suite.instructions", "suite.processes", "suite.backend", "suite.lines"],
     ["suite.contract"],
     ["suite.conformance"],
     ["suite.runs"],
     ["suite.timing"],
-    ["suite.nightly"],
+    ["suite.nightly", "suite.authoring", "suite.statements"],
     ["reports"],
-    ["suite.benchmarks", "suite.cli", "suite.terminal", "suite.pytest_plugin", "suite.__main__"],
+    [
+        "suite.benchmarks",
+        "suite.cli",
+        "suite.terminal",
+        "suite.workers",
+        "suite.outcomes",
+        "suite.pytest_plugin",
+        "suite.__main__",
+    ],
 ]
 """From the ground up: a room imports rooms of its own floor and of those below."""
 

@@ -8,6 +8,7 @@ import json
 import sys
 from pathlib import Path
 
+import made_lines
 import numpy as np
 import pytest
 from nightly_records import BEGIN, StubRunner, night, noise, series, write_conformance, write_pins, write_timings
@@ -37,7 +38,7 @@ class Place:
             for backend in BACKENDS:
                 write_conformance(folder, backend, ["passed", "passed"])
                 write_pins(folder, backend, "2.13.0")
-            (folder / "night.ndjson").write_text('{"kind":"end"}\n')
+            made_lines.write(folder / "night.ndjson", [{"kind": "end", "finished": made_lines.MOMENT, "exit_code": 0}])
         self.ratios = dict(zip(self.names, np.exp(logs[:, NIGHTS]), strict=True))
         self.folder = self.history / night(NIGHTS)
         monkeypatch.setattr(history, "now", lambda: self.moment)

@@ -14,7 +14,8 @@ from rich.console import Console
 
 from tensorproof.errors import UsageError
 from tensorproof.nightly import processes
-from tensorproof.nightly.processes import TIMED_OUT, ended_by_signal, lines_done, locked, process_runner
+from tensorproof.nightly.processes import TIMED_OUT, lines_done, locked, process_runner
+from tensorproof.processes import guarded
 
 
 def run(code: str, tmp_path: Path, timeout: float = 60.0, console: Console | None = None) -> int:
@@ -55,7 +56,7 @@ def _runs(child: int) -> bool:
 def test_a_signal_ends_a_night_as_an_interruption_does(tmp_path):
     main = threading.main_thread().ident
     assert main is not None
-    with ended_by_signal():
+    with guarded():
         timer = threading.Timer(
             0.8, signal.raise_signal if os.name != "posix" else lambda number: os.kill(os.getpid(), number), [15]
         )

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 from importlib.resources import files
-from types import SimpleNamespace
 from typing import Any
 
 import jsonschema
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from faults import ALL
 from faulty import Fault, checks_of, reference, right_vjp
+from plain_options import OPTIONS
 from small_backend import OPERATIONS, SmallBackend
 
 from tensorproof.conformance.checks import run_check
@@ -23,9 +23,6 @@ from tensorproof.runs.records import Record, check_key
 from tensorproof.runs.run import result_to_record
 from tensorproof_reference import trees
 from tensorproof_reference.catalogue import all_operations
-
-OPTIONS = SimpleNamespace(seed=0, instructions=None)
-
 
 DTYPES = ("none", "float64", "float32")
 
@@ -89,7 +86,7 @@ TEN = {
     "embedding-gradient_of_zeroed_rows_goes_to_a_neighbour": "embedding-d_weight-wrong",
     "flatten-axes_of_size_one_squeezed_away": "flatten-shape",
     "gelu-gradient_of_the_approximation": "gelu-d_x-wrong",
-    "adagrad-parameters_modified_in_place": "adagrad-not-repeatable",
+    "adagrad-parameters_modified_in_place": "adagrad-input-changed",
 }
 """Faults of ten operations, with the name of the cause of each."""
 
@@ -135,6 +132,47 @@ def test_two_defects_of_one_operation_are_two_causes():
     found = names(record_of(Broken(planted), "sigmoid"))
     assert "sigmoid-nan-lost" in found
     assert "sigmoid-d_x-wrong" in found
+
+
+def nan_lost_and_scaled(x):
+    return 1.01 * reference("sigmoid", _no_nan(x))
+
+
+def test_two_defects_of_one_value_are_two_causes():
+    found = names(record_of(Broken(fault("sigmoid", function=nan_lost_and_scaled)), "sigmoid"))
+    assert {"sigmoid-wrong", "sigmoid-nan-lost"} <= set(found)
+
+
+TWO_AT_ONCE = {
+    ("max_pool2d-maximum_swallows_nan", "max_pool2d-ties_send_the_gradient_to_all"): ("nan-lost", "d_x-wrong"),
+    ("relu-nan_becomes_zero", "relu-gradient_at_zero_is_one"): ("nan-lost", "d_x-wrong"),
+    ("softmax-maximum_not_subtracted", "softmax-gradient_along_the_last_axis"): ("nan-made", "d_x-wrong"),
+}
+"""Faults of a value and of a gradient that are there at once, and how the cause of each is called."""
+
+
+@pytest.mark.parametrize("pair", TWO_AT_ONCE, ids="+".join)
+def test_two_faults_at_once_are_not_merged(pair):
+    operation = ALL[pair[0]].operation
+    record = record_of(Broken(*(ALL[key] for key in pair)), operation)
+    assert {f"{operation}-{ending}" for ending in TWO_AT_ONCE[pair]} <= set(names(record))
+
+
+MERGED = (
+    "batch_norm-batch_statistics_used_at_inference",
+    "conv2d-padding_axes_exchanged",
+    "dense-bias_gradient_is_none",
+    "relu-saturates_at_six",
+    "scaled_dot_product_attention-mask_inverted",
+)
+"""Faults that show in several ways, all of which one mistake explains."""
+
+
+@pytest.mark.parametrize("key", MERGED)
+def test_what_one_mistake_explains_is_one_cause(key):
+    causes = causes_of(record_of(Broken(ALL[key]), ALL[key].operation))
+    assert len(causes) == 1
+    assert causes[0]["diagnosis"]
 
 
 def test_a_wrong_part_explains_the_model_and_its_training():

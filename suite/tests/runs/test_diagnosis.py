@@ -1,18 +1,16 @@
 """Diagnoses: what is said of a planted fault is right, and nothing is said where no known mistake fits, or several do."""
 
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from faults import ALL
 from faulty import checks_of
+from plain_options import OPTIONS
 
 from tensorproof.conformance.checks import run_check
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.records import Record
 from tensorproof.runs.run import result_to_record
-
-OPTIONS = SimpleNamespace(seed=0, instructions=None)
 
 EXPECTED = {
     "adadelta-weight_decay_ignored": "weight_decay is ignored",
@@ -20,14 +18,18 @@ EXPECTED = {
     "average_pool2d-count_padding_ignored": "count_padding=False in place of True",
     "average_pool2d-padding_always_counted": "count_padding=True in place of False",
     "batch_norm-epsilon_ignored": "epsilon is ignored",
-    "batch_norm-epsilon_added_to_the_deviation": "",
+    "batch_norm-epsilon_added_to_the_deviation": "epsilon added outside the root",
+    "batch_norm-nan_spreads_to_all_channels": "",
+    "batch_norm-variance_in_one_pass": "variance in one pass, as E[x²] - E[x]²",
+    "conv2d-fourier_transform_loses_four_digits": "",
     "conv2d-kernel_flipped": "kernel flipped",
-    "conv2d-missing_bias_is_one": "",
+    "conv2d-missing_bias_is_one": "missing bias taken for 1",
     "conv2d-padding_sides_exchanged": "sides of padding exchanged",
     "conv2d-stride_axes_exchanged": "axes of stride exchanged",
     "max_pool2d-ceil_mode_ignored": "ceil_mode is ignored",
     "relu-nan_becomes_zero": "NaN taken for 0, as by max(x, 0)",
-    "sigmoid-one_percent_too_large": "",
+    "sigmoid-one_percent_too_large": "1.01 times what is expected",
+    "sigmoid-rational_approximation_to_four_digits": "",
     "softmax-axis_ignored": "axis is ignored",
 }
 """What is said of faults; nothing of those that no known mistake explains."""
@@ -73,16 +75,18 @@ def test_one_sample_is_not_enough():
 def test_two_mistakes_that_fit_are_none():
     record = record_of("adam-no_bias_correction", ("float64",))
     for finding in failed(record):
-        finding["fits"] = [*finding["fits"], "another"]
+        if "fits" in finding:
+            finding["fits"] = [*finding["fits"], "another"]
     assert all(not cause["diagnosis"] for cause in causes_of(record))
 
 
-def test_a_mistake_that_cannot_be_computed_changes_no_verdict():
-    from tensorproof.conformance import diagnosis
+def test_a_mistake_that_cannot_be_computed_changes_no_verdict(monkeypatch):
+    def broken(*arguments: Any) -> Any:
+        raise IndexError("no formula was written for this")
 
-    class Broken:
-        @property
-        def outputs(self):
-            raise IndexError("no formula was written for this")
-
-    assert diagnosis._expected_of(Broken(), "y") == {}
+    right = record_of("relu-saturates_at_six", ("float64",))
+    for place in ("_explains", "_fits"):
+        monkeypatch.setattr(f"tensorproof.conformance.diagnosis.fits.{place}", broken)
+        record = record_of("relu-saturates_at_six", ("float64",))
+        assert [check["status"] for check in record.checks] == [check["status"] for check in right.checks]
+        assert all("failed" not in check["message"] for check in record.checks)

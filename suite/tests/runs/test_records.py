@@ -15,7 +15,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from tensorproof.errors import UsageError, scrubbed
+from tensorproof.errors import UsageError
+from tensorproof.lines.privacy import scrubbed
 from tensorproof.runs.records import read_record
 
 
@@ -86,7 +87,7 @@ def test_torn_last_line_is_noted_and_the_rest_is_kept(record, tmp_path):
     ("content", "expected"),
     [
         (b"", "the file is empty"),
-        (b"\x80\x81\xff", "not text"),
+        (b"\x80\x81\xff", "line 1 is no line of a record"),
         (b"not json\n{}\n", "line 1 is no line of a record"),
         (b'{"kind": "check"}\n', "the first line is no header"),
         (b'{"kind": "run", "format": 99}\n', "written in format 99"),

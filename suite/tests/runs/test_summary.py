@@ -15,7 +15,7 @@ def record(*checks: tuple[str, str, str], **header: object) -> Record:
         {"check": "forward", "operation": operation, "sample": sample, "status": status, "required": True, "mode": "eager"}
         for operation, sample, status in checks
     ]
-    return Record({**HEADER, "planned": len(lines), **header}, lines)
+    return Record({**HEADER, "planned": len(lines), **header}, lines, end={})
 
 
 def samples(count_padding: bool) -> list[str]:

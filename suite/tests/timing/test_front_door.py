@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import pytest
 
 import tensorproof as package
-from tensorproof.timing.results.records import read_timing_record
+from tensorproof.timing.front_door import CONDITIONS
+from tensorproof.timing.results.records import METHOD, read_timing_record
 
 CONFORMANCE = Path(package.__file__).parent / "conformance"
 ONE = ("--op=relu", "--workload=S", "--direction=forward")
@@ -70,6 +72,65 @@ def test_saved_runs_are_compared_and_a_slow_down_fails(benchmarked):
     assert "Performance has regressed" in done.stdout + done.stderr
 
 
+@pytest.fixture
+def saved(benchmarked, tmp_path: Path) -> Path:
+    """A folder with a copy of what the first run has stored."""
+    shutil.copytree(benchmarked[0] / ".benchmarks", tmp_path / ".benchmarks")
+    return tmp_path
+
+
+def compared(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A run of the series that is compared with what is stored in a folder."""
+    options = ("--backend=numpy", "--benchmark-only", "--benchmark-compare", "--benchmark-compare-fail=median:1%")
+    return run_pytest(folder, *ONE, *options, "--series-seconds=0.2", *arguments)
+
+
+def test_the_conditions_of_measuring_are_stored(saved):
+    (file,) = saved.glob(".benchmarks/*/*.json")
+    conditions = json.loads(file.read_text())["machine_info"]["tensorproof"]
+    assert set(conditions) == set(CONDITIONS)
+    assert conditions["threads"] == 1
+    assert conditions["launches"] == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "shown"),
+    [
+        ("threads", 7, "threads 7, here 1"),
+        ("method", 0, f"method 0, here {METHOD}"),
+        ("machine", "a made-up machine", "machine a made-up machine, here"),
+        ("instructions", "sse2", "instructions sse2, here"),
+        ("cores", 999, "cores 999, here"),
+    ],
+)
+def test_runs_under_other_conditions_are_not_compared(saved, name, value, shown):
+    (file,) = saved.glob(".benchmarks/*/*.json")
+    stored = json.loads(file.read_text())
+    stored["machine_info"]["tensorproof"][name] = value
+    file.write_text(json.dumps(stored))
+    done = compared(saved)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert f"--benchmark-compare: the stored run was measured under other conditions: {shown}" in done.stderr
+    assert "regressed" not in done.stdout + done.stderr
+
+
+def test_other_launches_are_other_conditions_and_are_told_before_anything_is_measured(saved):
+    done = compared(saved, "--launches=2")
+    assert done.returncode == 4
+    assert "launches 1, here 2" in done.stderr
+    assert "test session starts" not in done.stdout
+
+
+def test_a_run_that_was_stored_without_its_conditions_is_not_compared(saved):
+    (file,) = saved.glob(".benchmarks/*/*.json")
+    stored = json.loads(file.read_text())
+    del stored["machine_info"]["tensorproof"]
+    file.write_text(json.dumps(stored))
+    done = compared(saved)
+    assert done.returncode == 4
+    assert "the stored run does not say under which conditions it was measured" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("argument", "message"),
     [
@@ -93,19 +154,6 @@ def test_conformance_collects_no_timings(tmp_path):
     assert done.returncode == 0
     assert "test_timing" not in done.stdout
     assert "test_forward" in done.stdout
-
-
-def test_a_duel_prints_ratios_and_verdicts_and_its_record_makes_a_page(tensorproof, tmp_path):
-    environments = [f"--env=old={sys.executable}", f"--env=new={sys.executable}"]
-    duel = tensorproof("duel", "numpy", *environments, *ONE, "--record=d.ndjson", "--series-seconds=0.2", "--launches=1")
-    assert duel.code == 0, duel.text
-    assert "new numpy eager" in duel.text
-    assert any(verdict in duel.text for verdict in ("faster", "slower", "same", "not resolved"))
-    (line,) = read_timing_record(tmp_path / "d.ndjson").duels
-    assert line["reference"] == "old numpy eager"
-    page = tensorproof("report", "d.ndjson", "-o", "page.html")
-    assert page.code == 0, page.text
-    assert "new numpy eager" in (tmp_path / "page.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(

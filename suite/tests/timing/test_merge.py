@@ -2,6 +2,7 @@
 
 import json
 
+import made_lines
 import pytest
 
 from tensorproof import cli
@@ -12,34 +13,17 @@ from tensorproof.timing.results.records import TimingRecord, read_timing_record
 
 def shard(index, count=3, *, series=2, end=True, spread=0.01, **header):
     """The record of a shard as it is read."""
-    lines = [
-        {
-            "kind": "timing",
-            "operation": f"operation{index}.{number}",
-            "workload": "S",
-            "direction": "forward",
-            "dtype": "float32",
-            "contender": "numpy eager",
-            "status": "measured",
-        }
-        for number in range(series)
-    ]
-    seconds = {"total": 2.0, "measuring": 1.0, "own": 0.25}
+    lines = [made_lines.timing(operation=f"operation{index}.{number}", contender="numpy eager") for number in range(series)]
+    ending = {**made_lines.timing_end({"measured": series}), "finished": f"2026-11-2{index}T03:00:00Z"}
+    ending["seconds"] = {"total": 2.0, "measuring": 1.0, "own": 0.25}
     return TimingRecord(
-        {
-            "kind": "timing_run",
-            "format": 1,
-            "method": 2,
-            "machine": {"cpu": "one"},
-            "threads": 1,
-            "planned": 2,
-            "options": {"op": [], "shard": f"{index}/{count}"},
-            **header,
-        },
-        {"kind": "machine_limits", "gemm_flops_per_s": {"float32": 1e9 * index}, "resolution": {"spread": spread}},
+        made_lines.timing_run(**{"planned": 2, "options": {"op": [], "shard": f"{index}/{count}"}, **header}),
+        made_lines.limits(
+            gemm_flops_per_s={"float32": 1e9 * index}, resolution={"ratio_low": 0.99, "ratio_high": 1.01, "spread": spread}
+        ),
         lines,
         name=f"part{index}.ndjson",
-        end={"kind": "end", "finished": f"2026-11-2{index}", "counts": {}, "seconds": seconds} if end else None,
+        end=ending if end else None,
     )
 
 
@@ -48,9 +32,9 @@ def test_all_series_of_all_shards_are_in_it_once():
     assert merged.complete
     assert len(merged.timings) == merged.header["planned"] == 6
     assert merged.header["options"] == {"op": [], "shard": None}
-    assert merged.limits["resolution"] == {"spread": 0.03}
+    assert merged.limits["resolution"]["spread"] == 0.03
     assert merged.end["seconds"] == {"total": 6.0, "measuring": 3.0, "own": 0.75}
-    assert merged.end["finished"] == "2026-11-23"
+    assert merged.end["finished"] == "2026-11-23T03:00:00Z"
     assert merged.end["counts"] == {"measured": 6}
 
 
@@ -111,6 +95,6 @@ def test_the_command_merges_shards_of_timings_and_refuses_a_mixture(tmp_path, ca
     assert read_timing_record(tmp_path / "whole.ndjson").complete
     assert cli.main(["merge", "part1.ndjson", "-o", "half.ndjson"]) == 1
     assert "incomplete: shard 2/2 is missing" in capsys.readouterr().out
-    (tmp_path / "checks.ndjson").write_text('{"kind": "run", "format": 1}\n', encoding="utf-8")
+    made_lines.write(tmp_path / "checks.ndjson", [made_lines.run()])
     assert cli.main(["merge", "part1.ndjson", "checks.ndjson", "-o", "both.ndjson"]) == 4
     assert "tensorproof report takes both" in capsys.readouterr().err

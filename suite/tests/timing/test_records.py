@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import made_lines
 import pytest
 
 from tensorproof.errors import UsageError
@@ -15,7 +16,7 @@ from tensorproof.timing.plan import Contender, Group
 from tensorproof.timing.results.records import FORMAT, KIND, METHOD, is_timing_record, read_timing_record
 
 MODES = ("eager", "jit")
-LIMITS = {"kind": "machine_limits", "resolution": {"spread": 0.001, "seconds": 0.0}}
+LIMITS = made_lines.limits()
 
 
 def contender(mode: str, environment: str = "") -> Contender:
@@ -36,21 +37,7 @@ APART = tuple(
 
 
 def header(**changed) -> dict:
-    return {
-        "kind": KIND,
-        "format": FORMAT,
-        "method": METHOD,
-        "specification": "1",
-        "tensorproof": "0",
-        "seed": 0,
-        "contenders": [],
-        "threads": 1,
-        "launches": 3,
-        "rounds": 31,
-        "machine": {"cores": 2},
-        "planned": 8,
-        **changed,
-    }
+    return made_lines.timing_run(**{"kind": KIND, "format": FORMAT, "method": METHOD, **changed})
 
 
 def series(group: Group, name: str) -> dict:
@@ -67,9 +54,9 @@ class FakeEngine:
 
     def measure(self, group: Group):
         for item in group.contenders:
-            yield {"kind": "timing", **series(group, item.name), "status": "measured", "backend": "small"}
+            yield made_lines.timing(**series(group, item.name))
         for item in group.contenders[1:]:
-            yield {"kind": "duel", **series(group, item.name), "reference": group.contenders[0].name}
+            yield made_lines.duel(**series(group, item.name), reference=group.contenders[0].name)
 
 
 @pytest.fixture
@@ -122,10 +109,10 @@ def test_what_had_been_measured_is_kept(go, tmp_path):
     path = tmp_path / "r.ndjson"
     go(path, resume=False)
     lines = path.read_text().splitlines(keepends=True)
-    marked = [line.replace('"status":"measured"', '"status":"measured","first":true') for line in lines]
+    marked = [line.replace('"seconds":0.5', '"seconds":7.5') for line in lines]
     path.write_text("".join(marked[:6]))  # header, limits, and the first group's three lines and one of the second's
     go(path)
-    kept = [line for line in read_timing_record(path).timings if line.get("first")]
+    kept = [line for line in read_timing_record(path).timings if line["seconds"] == 7.5]
     assert len(kept) == 2
 
 
@@ -139,14 +126,14 @@ def test_a_run_that_has_ended_is_not_gone_on_with(go, tmp_path):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"machine": {"cores": 4}},
+        {"machine": {**made_lines.MACHINE, "cores": 4}},
         {"tensorproof": "1"},
         {"specification": "2"},
         {"seed": 1},
         {"threads": 2},
         {"launches": 1},
         {"rounds": 5},
-        {"contenders": [{"name": "other"}]},
+        {"contenders": [{"name": "o", "backend": "o", "environment": "", "device": "cpu", "mode": "m"}]},
     ],
     ids=lambda changed: next(iter(changed)),
 )
@@ -186,29 +173,30 @@ def written(tmp_path: Path, *lines) -> Path:
 
 
 def test_a_torn_last_line_is_told_and_what_is_before_it_read(tmp_path):
-    record = read_timing_record(written(tmp_path, header(), LIMITS, {"kind": "timing"}, '{"kind":"tim'))
+    record = read_timing_record(written(tmp_path, header(), LIMITS, made_lines.timing(), '{"kind":"tim'))
     assert len(record.timings) == 1
     assert record.notes == ["the last line is torn: the run was killed while writing it"]
     assert not record.complete
 
 
-def test_a_kind_of_line_that_is_not_known_is_passed_over(tmp_path):
-    assert read_timing_record(written(tmp_path, header(), {"kind": "weather"})).timings == []
+def test_a_kind_of_line_that_is_not_known_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="line 2: no kind of line is called 'weather'"):
+        read_timing_record(written(tmp_path, header(), {"kind": "weather"}))
 
 
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
         ([header(format=FORMAT + 1)], f"written in format {FORMAT + 1}, this tensorproof reads up to {FORMAT}; upgrade"),
-        ([header(kind="run")], "the first line is no header of a run of timings"),
-        ([header(format="1")], "the first line is no header of a run of timings"),
-        ([{"kind": "timing"}], "the first line is no header of a run of timings"),
+        ([header(kind="run")], "the first line is no header of a record"),
+        ([header(format="1")], "line 1: format: 1 was expected"),
+        ([{"kind": "timing"}], "the first line is no header of a record"),
         ([header(), "no json\n"], "line 2 is no line of a record"),
         ([header(), "[1]\n"], "line 2 is no line of a record"),
-        ([header(), "{}\n"], "line 2 is no line of a record"),
+        ([header(), "{}\n"], "line 2: no kind of line is called None"),
         ([header(), "[" * 100000 + "\n"], "line 2 is no line of a record"),
         ([], "the file is empty"),
-        (['{"kind":"timing_run"'], "the file is empty"),
+        (['{"kind":"timing_run"'], "line 1 is no line of a record"),
     ],
     ids=["newer", "other_kind", "format", "no_header", "no_json", "list", "no_kind", "deep", "empty", "torn_header"],
 )
@@ -220,7 +208,7 @@ def test_what_is_no_record_is_refused(lines, message, tmp_path):
 def test_bytes_that_are_no_text_are_refused(tmp_path):
     path = tmp_path / "r.ndjson"
     path.write_bytes(b"\xff\xfe\n")
-    with pytest.raises(UsageError, match="cannot be read: not text"):
+    with pytest.raises(UsageError, match="line 1 is no line of a record"):
         read_timing_record(path)
     with pytest.raises(UsageError, match="cannot be read: No such file"):
         read_timing_record(tmp_path / "none.ndjson")

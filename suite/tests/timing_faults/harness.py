@@ -30,7 +30,8 @@ def install(folder: Path) -> str:
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: tensorproof-timing-faults\nVersion: 0.1\n")
     points = "".join(f"{name} = timing_faults.{place}\n" for name, place in BACKENDS.items())
     (metadata / "entry_points.txt").write_text(f"[tensorproof.backends]\n{points}")
-    return os.pathsep.join([str(folder), str(Path(__file__).parents[1])])
+    # What is tested may be another checkout than the one that is installed.
+    return os.pathsep.join([str(folder), str(Path(__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 @dataclass

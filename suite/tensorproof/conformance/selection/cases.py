@@ -17,10 +17,14 @@ from tensorproof_reference.stream import Stream
 FUSED_DTYPES = ("float64", "float32", "bfloat16")
 SPREAD_CLASSES = ("plain", "geometry", "padding", "overhang", "mask", "recurrent", "nan", "magnitude", "statistics", "labels")
 """The classes of which a compiler that is paid dearly gets one sample each."""
+EXPENSIVE = "expensive"
+"""The class of samples that only ``--thorough`` runs."""
 LARGE = 50_000
 """The number of weights from which on a model's training runs in one mode and dtype only, without ``--thorough``."""
 NONE = "none"
 """The sample, dtype and mode of a check that is about an operation as a whole."""
+ADAPTER = "adapter"
+"""The operation and check of what is about arrays on their way to the framework and back."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,8 @@ class Case:
         """What stands in a test's brackets: ``torch:cpu-eager-softmax-plain_rows-float32``."""
         if self.check == "declared":
             return f"{self.backend}:{self.device}-{self.operation}"
+        if self.check == ADAPTER:
+            return f"{self.backend}:{self.device}-{self.operation}-{self.dtype}"
         return f"{self.backend}:{self.device}-{self.mode}-{self.operation}-{self.sample}-{self.dtype}"
 
     @property
@@ -127,6 +133,8 @@ def _checks(operation: Operation, sample: Sample, dtype: str, is_first: bool, mo
 
 
 def _in_scope(scope: str, sample: Sample, dtype: str, chosen: frozenset[str], dtypes: list[str]) -> bool:
+    if class_of(sample) == EXPENSIVE:
+        return False
     single = "float32" if "float32" in dtypes else dtypes[0]
     return scope == "all" or (dtype == single and (scope == "float32" or sample.name in chosen))
 
@@ -171,6 +179,12 @@ def all_cases(description: Description, specification: Mapping[str, Operation], 
                             *(backend, device, mode, operation.name, sample.name, dtype, check, required, default),
                             versions=(version, sample.version),
                         )
+
+
+def adapter_cases(description: Description) -> Iterator[Case]:
+    """The checks that arrays come back from the framework as they were, one for each dtype; all other checks rest on them."""
+    for dtype in (*description.dtypes, "int64", "bool"):
+        yield Case(description.backend, description.device, NONE, ADAPTER, NONE, dtype, ADAPTER, True, True, (1, 1))
 
 
 def seconds_for(case: Case, timeout: float) -> float:

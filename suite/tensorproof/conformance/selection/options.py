@@ -1,19 +1,26 @@
 """The command-line options of a conformance run, and what they select."""
 
+import shlex
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from tensorproof.backend import did_you_mean
-from tensorproof.conformance.selection.cases import Case, in_shard
+from tensorproof.conformance.selection.cases import ADAPTER, Case, in_shard, samples_of
 from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.contract.declarations import CHECKS
 from tensorproof.contract.description import Description
 from tensorproof.errors import UsageError
 from tensorproof_reference.operation import DTYPES, Operation
 
-PROFILES = ("core",)
+CHECK_TIMEOUT = 120.0
+"""Seconds."""
+PYTEST_PLUGIN = "tensorproof.pytest_plugin"
+LARGEST_SEED = 2**53 - 1
+"""Larger numbers are not the same in all readers of JSON."""
+LEAST_BUDGET = 1.0
+"""Seconds within which not even a worker starts."""
 
 
 class Adder(Protocol):
@@ -61,7 +68,10 @@ def add_selection_options(add: Adder) -> None:
         metavar="FILE",
         help="where to write the record of the run (NDJSON; default: under .tensorproof)",
     )
+    add("--dump", default=None, metavar="DIR", help="write each failing check as arrays (.npz) and a stand-alone script")
+    add("--resume", action="store_true", help="go on with the record of --record, if it exists")
     add("--report", default=None, metavar="FILE", help="write a self-contained HTML page of the run")
+    add("--force", action="store_true", help="let the page replace a file that is no page")
     kept = "keep compiled programs here for later runs (default: where the framework keeps them, if it does)"
     add(COMPILE_CACHE, type=Path, default=None, metavar="DIR", help=kept)
     add(
@@ -77,9 +87,9 @@ def add_selection_options(add: Adder) -> None:
     add(
         "--check-timeout",
         type=float,
-        default=120.0,
+        default=CHECK_TIMEOUT,
         metavar="SECONDS",
-        help="end a check that hangs (default: 120; training: five times as long)",
+        help=f"end a check that hangs (default: {CHECK_TIMEOUT:g}; training: five times as long)",
     )
 
 
@@ -99,6 +109,8 @@ class Selection:
 
     def reason_left_out(self, case: Case, specification: Mapping[str, Operation], quick: frozenset[Case]) -> str:
         """Why a case is not run, or an empty string if it is; ``quick`` are the cases of the quick set."""
+        if case.check == ADAPTER:
+            return self._adapter_left_out(case)
         if specification[case.operation].profile != self.profile:
             return "profile"
         whole = case.check == "declared"
@@ -116,6 +128,18 @@ class Selection:
         if self.shard and not in_shard(case, *self.shard):
             return "shard"
         return ""
+
+    def _adapter_left_out(self, case: Case) -> str:
+        """Why a check of the adapter is not run. It runs whatever operations are asked for, since all rest on it.
+
+        Integers and booleans come with every dtype.
+        """
+        dtypes = self.dtypes if ADAPTER in self.checks else (*self.dtypes, "int64", "bool")
+        if (self.checks or self.samples or self.modes) and ADAPTER not in self.checks:
+            return "selection"
+        if self.dtypes and case.dtype not in dtypes:
+            return "selection"
+        return "shard" if self.shard and not in_shard(case, *self.shard) else ""
 
 
 def shard_of(text: str | None) -> tuple[int, int] | None:
@@ -145,6 +169,27 @@ def known_names(option: str, names: Sequence[str], known: Iterable[str]) -> tupl
     return tuple(dict.fromkeys(names))
 
 
+def _known_samples(options: Any, specification: Mapping[str, Operation], samples: Iterable[str]) -> tuple[str, ...]:
+    """The samples that are asked for, each once.
+
+    Raises:
+        UsageError: none of the operations that are asked for has one of them.
+    """
+    operations = list(dict.fromkeys(options.op))
+    if operations:
+        known = {name for operation in operations for name in samples_of(specification[operation], options.seed)}
+    else:
+        known = set(samples)
+    for name in options.sample:
+        if name not in known:
+            whose = " and ".join(operations) if len(operations) < 3 else "any of these operations"
+            there = f"there are: {', '.join(sorted(known))}" if len(operations) == 1 else "tensorproof list --samples prints all"
+            raise UsageError(
+                f"--sample: no sample{whose and f' of {whose}'} is called {name!r}{did_you_mean(name, known)}; {there}"
+            )
+    return tuple(dict.fromkeys(options.sample))
+
+
 def selection_of(
     options: Any, description: Description, specification: Mapping[str, Operation], samples: Iterable[str]
 ) -> Selection:
@@ -157,19 +202,21 @@ def selection_of(
         if dtype not in description.dtypes:
             declared = ", ".join(description.dtypes)
             raise UsageError(f"--dtype: {description.backend} on {description.device} has no {dtype}; it declares {declared}")
-    if options.seed < 0:
-        raise UsageError(f"--seed: expected a number that is not negative, got {options.seed}")
+    if not 0 <= options.seed <= LARGEST_SEED:
+        raise UsageError(f"--seed: expected a number from 0 to {LARGEST_SEED}, got {options.seed}")
     if options.quick and (options.thorough or options.sample):
         other = "--thorough" if options.thorough else "--sample"
         raise UsageError(f"--quick: not together with {other}, which asks for more; leave one of them out")
     for name in ("time_budget", "check_timeout"):
         value = getattr(options, name)
-        if value is not None and not value > 0:
+        if value is not None and not 0 < value < float("inf"):
             raise UsageError(f"--{name.replace('_', '-')}: expected a positive number of seconds, got {value}")
-    known_names("profile", [options.profile], PROFILES)
+    if options.time_budget is not None and options.time_budget < LEAST_BUDGET:
+        raise UsageError(f"--time-budget: no check fits into {options.time_budget:g} s; give at least {LEAST_BUDGET:g}")
+    known_names("profile", [options.profile], dict.fromkeys(operation.profile for operation in specification.values()))
     return Selection(
         operations=known_names("op", options.op, specification),
-        samples=known_names("sample", options.sample, sorted(set(samples))),
+        samples=_known_samples(options, specification, samples),
         dtypes=tuple(options.dtype),
         modes=known_names("mode", options.mode, description.modes),
         checks=known_names("check", options.check, CHECKS),
@@ -181,17 +228,31 @@ def selection_of(
 
 
 def command_for(case: Case, options: Any) -> str:
-    """The command that reproduces just one check, under the seed and the instruction set of a run's options."""
-    parts = ["tensorproof", "check", case.backend, f"--op={case.operation}", f"--check={case.check}"]
+    """The command that reproduces just one check, under all options of a run that have a say in what comes out."""
+    parts = ["tensorproof", "check", case.backend, *(f"-p {shlex.quote(module)}" for module in modules_of(options))]
+    parts += [] if case.check == ADAPTER else [f"--op={case.operation}"]
+    parts.append(f"--check={case.check}")
     if case.device != "cpu":
         parts.append(f"--device={case.device}")
-    if case.check != "declared":
+    if case.check == ADAPTER and case.dtype in DTYPES:
+        parts.append(f"--dtype={case.dtype}")
+    if case.check not in ("declared", ADAPTER):
         parts += [f"--sample={case.sample}", f"--dtype={case.dtype}", f"--mode={case.mode}"]
     if options.instructions:
         parts.append(f"--instructions={options.instructions}")
     if options.seed:
         parts.append(f"--seed={options.seed}")
+    parts += [f"--declarations={shlex.quote(path)}" for path in options.declarations]
+    if options.strict_declarations:
+        parts.append("--strict-declarations")
+    if options.check_timeout != CHECK_TIMEOUT:
+        parts.append(f"--check-timeout={options.check_timeout:g}")
     return " ".join(parts)
+
+
+def modules_of(options: Any) -> list[str]:
+    """The modules that ``-p`` imports first, without pytest's own words and this suite's plugin."""
+    return [name for name in options.plugins if not name.startswith("no:") and name != PYTEST_PLUGIN]
 
 
 def selected(

@@ -1,13 +1,12 @@
 """What a run checks: its cases in order, and the declarations that speak of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.conformance.selection.cases import Case, Declared, all_cases, samples_of
+from tensorproof.conformance.selection.cases import ADAPTER, Case, Declared, adapter_cases, all_cases, samples_of
 from tensorproof.conformance.selection.options import selected, selection_of
 from tensorproof.conformance.selection.quick import quick_cases, quick_set
-from tensorproof.contract.backends import specification
 from tensorproof.contract.declarations import Declaration, DeclarationError, read_declarations
 from tensorproof.contract.description import Description, on_declared_device
 from tensorproof.errors import UsageError
@@ -17,8 +16,8 @@ from tensorproof_reference.operation import Operation
 class Plan:
     """The cases of a run in order, with the declarations that speak of them."""
 
-    def __init__(self, options: Any, description: Description) -> None:
-        self.specification: dict[str, Operation] = specification()
+    def __init__(self, options: Any, description: Description, specification: Mapping[str, Operation]) -> None:
+        self.specification = dict(specification)
         samples = {name: list(samples_of(item, max(options.seed, 0))) for name, item in self.specification.items()}
         self.declarations = _declarations(options.declarations, description, self.specification, samples)
         self.description = description = on_declared_device(description, self.declarations)
@@ -31,16 +30,18 @@ class Plan:
         quick = quick_cases(everything, description, quick_set()) if options.quick else frozenset()
         self.quick_left: dict[str, int] = {}
         """How many cases of each mode ``--quick`` leaves out."""
-        for case, reason in selected(everything, self.selection, self.specification, quick):
+        for case, reason in selected([*adapter_cases(description), *everything], self.selection, self.specification, quick):
             if reason:
                 self.left_out[reason] = self.left_out.get(reason, 0) + 1
                 if reason == "quick":
                     self.quick_left[case.mode] = self.quick_left.get(case.mode, 0) + 1
             else:
                 self.cases.append(case)
-        if not self.cases:
+        if not self.cases or (all(case.check == ADAPTER for case in self.cases) and ADAPTER not in self.selection.checks):
             raise UsageError("no check matches all of these options; tensorproof list prints every check there is")
         self.idle = self.declared.idle(everything)
+        self.done: frozenset[str] = frozenset()
+        """The keys of checks that an earlier run made, which this one goes on with."""
         self.order = {case: index for index, case in enumerate(_breadth_first(self.cases) if options.time_budget else self.cases)}
 
 

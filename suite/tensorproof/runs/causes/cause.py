@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tensorproof.errors import printable
+from tensorproof.runs.causes.diagnoses import diagnosis
 from tensorproof.runs.causes.grouping import Found, found_causes, known_causes
-from tensorproof.runs.causes.symptoms import DEVIATIONS, deviation, named
+from tensorproof.runs.causes.symptoms import DEVIATIONS
 from tensorproof.runs.causes.values import Checks
 from tensorproof.runs.records import Record, check_key
 
@@ -23,6 +24,11 @@ def causes_of(record: Record) -> list[dict[str, Any]]:
 
     Computed from the checks, so that records without such lines have causes too.
     """
+    return [line for line, _ in causes_with_checks(record)]
+
+
+def causes_with_checks(record: Record) -> list[tuple[dict[str, Any], frozenset[int]]]:
+    """The causes as ``causes_of`` tells them, each with the positions in the record of all its checks and of what follows."""
     found = [*found_causes(record.checks), *known_causes(record.checks)]
     lines = [_line(record.checks, cause) for cause in found]
     seen: dict[str, int] = {}
@@ -33,7 +39,7 @@ def causes_of(record: Record) -> list[dict[str, Any]]:
         seen[line["name"]] = seen.get(line["name"], 0) + 1
         if seen[line["name"]] > 1:
             line["name"] += f"-{seen[line['name']]}"
-    return lines
+    return [(line, frozenset(cause.checks.union(*cause.consequences.values()))) for line, cause in zip(lines, found, strict=True)]
 
 
 def _slug(text: str) -> str:
@@ -47,7 +53,13 @@ def _name(checks: Checks, cause: Found) -> str:
     if cause.group is None:
         subject = _slug(cause.subject)
         first = operations[0] if len(operations) == 1 or cause.kind == "exception" else ""
-        parts = {"not-declared": ("operations-not-declared",), "exception": (first, subject), "mode": (subject, "mode-wrong")}
+        parts = {
+            "adapter": ("adapter", subject),
+            "not-declared": ("operations-not-declared",),
+            "exception": (first, subject),
+            "mode": (subject, "mode-wrong"),
+            "neighbour": (subject, "wrong-when-fused"),
+        }
         words = parts.get(cause.kind, (first if first != subject else "", subject, cause.kind.replace("_", "-")))
         return "-".join(word for word in words if word)
     output = cause.group.keys[0][0]
@@ -74,11 +86,14 @@ def _what(checks: Checks, cause: Found) -> str:
         return f"{group.operation}{fused}: {'; '.join([words, *others])}{place}"
     named = ", ".join(operations[:4]) + (f" and {len(operations) - 4} more" if len(operations) > 4 else "")
     texts = {
+        "adapter": f"{cause.subject} come back otherwise than they were sent, before any operation",
+        "neighbour": f"fused with {cause.subject}, which is wrong alone",
         "exception": cause.evidence[0] if cause.evidence else "",
         "mode": f"wrong in mode {cause.subject} only",
         "precision": f"less exact in {cause.subject} than its bars allow",
         "dtype": cause.subject,
         "fell_back": f"computed on {cause.subject}, not on the device asked for",
+        "ran_eagerly": f"ran eagerly in mode {cause.subject}",
         "crashed": "the process ended",
         "timed_out": "did not end in time",
         "out_of_memory": "memory ran out",
@@ -111,32 +126,16 @@ def _smallest(checks: Checks, indices: Iterable[int]) -> Mapping[str, Any]:
     return min(judged or [checks[index] for index in indices], key=order)
 
 
-def diagnosis(checks: Checks, cause: Found) -> str:
-    """The only mistake that fits every failure that was compared with any, on two samples at least, or nothing."""
-    fitting: dict[str, set[str]] = {}
-    everywhere: set[str] | None = None
-    for check in (checks[index] for index in cause.checks):
-        for finding in check["findings"]:
-            key = (named(str(finding.get("output"))), deviation(finding)) if finding.get("outcome") == "failed" else None
-            if "fits" not in finding or cause.group is None or key not in cause.group.keys:
-                continue
-            names = set(map(str, finding["fits"]))
-            everywhere = names if everywhere is None else everywhere & names
-            for name in names:
-                fitting.setdefault(name, set()).add(check["sample"])
-    alone = [name for name in everywhere or () if len(fitting[name]) >= 2]
-    return alone[0] if len(alone) == 1 else ""
-
-
 def _line(checks: Checks, cause: Found) -> dict[str, Any]:
     operations = _values(checks, cause.checks, "operation")
-    same = [check for check in checks if check["operation"] in set(operations) and check["mode"] != "none"]
+    same = [check for check in checks if check["operation"] in set(operations) and check["dtype"] != "none"]
     ran = {name: list(dict.fromkeys(str(c[name]) for c in same if c["status"] != "unsupported")) for name in ("dtype", "mode")}
     dtypes, modes, samples = (_values(checks, cause.checks, name) for name in ("dtype", "mode", "sample"))
     passing = [check for check in same if check["status"] == "passed"]
     what = _what(checks, cause)
     everything = f"{len(cause.checks)} check{'s' if len(cause.checks) > 1 else ''}"
     where = [_of_all(dtypes, ran["dtype"], "dtypes"), _of_all(modes, ran["mode"], "modes")] if modes != ["none"] else []
+    where = [_of_all(dtypes, ran["dtype"], "dtypes")] if cause.kind == "adapter" else where
     smallest = _smallest(checks, sorted(cause.checks))
     return {
         "kind": "cause",
@@ -144,7 +143,7 @@ def _line(checks: Checks, cause: Found) -> dict[str, Any]:
         "deviation": cause.kind,
         "known": cause.kind == "known",
         "headline": printable(f"{what}; {', '.join([everything, *where])}"),
-        "diagnosis": diagnosis(checks, cause),
+        "diagnosis": diagnosis(checks, cause.group) if cause.group else "",
         "evidence": cause.evidence[:8],
         "operations": operations[:LISTED],
         "outputs": list(dict.fromkeys(output for output, _ in cause.group.keys)) if cause.group else [],

@@ -3,12 +3,17 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
+from tensorproof.runs.causes.adapters import Blame, adapter_blames
 from tensorproof.runs.causes.composition import parts_of
+from tensorproof.runs.causes.diagnoses import merged_by_diagnosis, two_mistakes
 from tensorproof.runs.causes.symptoms import BAD, deviation, exception_of
 from tensorproof.runs.causes.values import Checks, Group, groups_of
 
+NEIGHBOUR = "tanh"
+"""What operations are fused with."""
 LEAST_WIDE = 8
 """Operations that must be wrong alike in one mode or dtype before these are one cause."""
 
@@ -32,15 +37,27 @@ def found_causes(checks: Checks) -> list[Found]:
     """The causes of the bad checks, by number of checks. Each bad check is in one of them at least."""
     left = {index for index, check in enumerate(checks) if check["status"] in BAD}
     causes: list[Found] = []
-    for rule in (_wide_modes, _wide_dtypes, _wrong_dtypes, _exceptions, _endings, _undeclared):
+    for rule in (_adapters, _wide_modes, _wide_dtypes, _wrong_dtypes, _exceptions, _endings, _undeclared):
         for cause in rule(checks, left):
             causes.append(cause)
-            left = left - cause.checks
+            left = left.difference(cause.checks, *cause.consequences.values())
     values = _values(checks, left)
     fused = _fused(checks, left)
     alone = _explained(checks, _fused_neighbours(checks, fused, values), [*values, *causes])
     causes += _explained(checks, values, [*values, *causes]) + alone
     return sorted(causes, key=lambda cause: -len(cause.checks) - sum(map(len, cause.consequences.values())))
+
+
+def _adapters(checks: Checks, left: set[int]) -> list[Found]:
+    """Arrays that do not come back from the framework as they were: whatever needs them fails too."""
+    return [_blamed(checks, blame) for blame in adapter_blames(checks, left)]
+
+
+def _blamed(checks: Checks, blame: Blame) -> Found:
+    found = Found("adapter", blame.checks, blame.evidence, subject=", ".join(sorted(blame.kinds)))
+    for index in blame.consequences:
+        found.consequences.setdefault(checks[index]["operation"], set()).add(index)
+    return found
 
 
 def known_causes(checks: Checks) -> list[Found]:
@@ -136,12 +153,13 @@ def _exceptions(checks: Checks, left: set[int]) -> list[Found]:
 
 
 def _endings(checks: Checks, left: set[int]) -> list[Found]:
-    """The end of a process, by operation; a fallback, by the place that it fell back to."""
+    """The end of a process, by operation; a fallback, by the place that it fell back to, or by the mode that was eager."""
     found: dict[tuple[str, str], set[int]] = defaultdict(set)
     for index in left:
         check = checks[index]
         if check["status"] == "fell_back":
-            found["fell_back", check["placement"]].add(index)
+            eager = "ran eagerly in mode" in check["message"]
+            found["ran_eagerly" if eager else "fell_back", check["mode" if eager else "placement"]].add(index)
         elif check["status"] != "failed":
             found[check["status"], check["operation"]].add(index)
     return [Found(status, indices, subject=subject) for (status, subject), indices in found.items()]
@@ -162,8 +180,13 @@ def _by_operation(checks: Checks, indices: Iterable[int]) -> dict[str, list[int]
 
 def _values(checks: Checks, left: set[int]) -> list[Found]:
     bad = _by_operation(checks, sorted(index for index in left if checks[index]["check"] != "fused"))
+    apart = partial(two_mistakes, checks)
     every = _by_operation(checks, (index for index, check in enumerate(checks) if check["check"] != "fused"))
-    groups = [group for operation, indices in bad.items() for group in groups_of(checks, operation, every[operation], indices)]
+    groups = [
+        group
+        for operation, indices in bad.items()
+        for group in merged_by_diagnosis(checks, groups_of(checks, operation, every[operation], indices, apart))
+    ]
     return [Found(_kind(group), group.checks, group.evidence, group) for group in groups]
 
 
@@ -175,7 +198,11 @@ def _kind(group: Group) -> str:
 def _fused(checks: Checks, left: set[int]) -> list[Found]:
     bad = _by_operation(checks, sorted(index for index in left if checks[index]["check"] == "fused"))
     every = _by_operation(checks, (index for index, check in enumerate(checks) if check["check"] == "fused"))
-    groups = [group for operation, indices in bad.items() for group in groups_of(checks, operation, every[operation], indices)]
+    groups = [
+        group
+        for operation, indices in bad.items()
+        for group in groups_of(checks, operation, every[operation], indices, lambda first, second: False)
+    ]
     for group in groups:
         group.fused = True
     return [Found(_kind(group), group.checks, group.evidence, group) for group in groups]
@@ -184,17 +211,33 @@ def _fused(checks: Checks, left: set[int]) -> list[Found]:
 def _fused_neighbours(checks: Checks, fused: list[Found], values: list[Found]) -> list[Found]:
     """The fused ones that neither their own operation nor their neighbour ``tanh`` explains; the others go beneath those."""
     alone = []
+    blamed = Found("neighbour", set(), subject=NEIGHBOUR)
     for cause in fused:
         assert cause.group is not None
-        for name in (cause.group.operation, "tanh"):
-            where = [other for other in values if other.group and other.group.operation == name]
-            reason = next((other for other in where if other.group and other.group.places & cause.group.places), None)
-            if reason is not None:
-                reason.consequences.setdefault(f"fused {cause.group.operation}", set()).update(cause.checks)
-                break
+        name = f"fused {cause.group.operation}"
+        reason = _value_cause(cause.group, values)
+        if reason is not None:
+            reason.consequences.setdefault(name, set()).update(cause.checks)
+        elif all(_alone(checks[index]) == {NEIGHBOUR} for index in cause.checks):
+            blamed.checks |= cause.checks
+            blamed.evidence = [f"{NEIGHBOUR} fails alone on the same values"]
         else:
             alone.append(cause)
-    return alone
+    return [*alone, blamed] if blamed.checks else alone
+
+
+def _value_cause(group: Group, values: list[Found]) -> Found | None:
+    """The cause in the operation itself, or in its neighbour, in the dtypes and modes where the fused ones are wrong."""
+    for name in (group.operation, NEIGHBOUR):
+        for other in values:
+            if other.group and other.group.operation == name and other.group.places & group.places:
+                return other
+    return None
+
+
+def _alone(check: Mapping[str, Any]) -> set[str]:
+    """The parts of fused operations that fail alone, as the check found; older records do not say."""
+    return {str(name) for finding in check["findings"] for name in finding.get("alone", ())}
 
 
 def _explained(checks: Checks, causes: list[Found], among: list[Found]) -> list[Found]:

@@ -26,6 +26,8 @@ DEVIATIONS = {
     "not-repeatable": "the same call gives two results",
     "result-kept": "other inputs give the same result",
     "input-changed": "the call changes its input",
+    "result-overwritten": "a later call changes the result of an earlier one",
+    "memory-shared": "a result shares memory with an argument in one mode only",
     "distribution": "draws are not distributed or repeated as they should be",
     "no-error": "no error where one is required",
     "not-declared": "neither implemented nor declared unsupported",
@@ -36,6 +38,8 @@ _STATEMENTS = (
     ("gave two results", "not-repeatable"),
     ("gave the same result", "result-kept"),
     ("the call changed", "input-changed"),
+    ("changed the result of an earlier one", "result-overwritten"),
+    ("shares memory with", "memory-shared"),
     ("expected an error", "no-error"),
     ("neither implemented nor declared", "not-declared"),
 )
@@ -139,4 +143,4 @@ def exception_of(check: Mapping[str, Any]) -> tuple[str, str, str] | None:
     written = [frame for frame in frames if not _GENERATED.search(frame)]
     # A compiler numbers what it makes, and messages hold shapes and addresses.
     numbers = re.sub(r"-?(0x[0-9a-f]+|\d+(\.\d+)?(e[+-]?\d+)?)", "#", text.strip())
-    return kind, written[-1] if written else "", re.sub(r"#(, ?#)+", "#", numbers)
+    return kind, written[-1] if written else "", re.sub(r"#(, ?#)+|#,(?=\))", "#", numbers)

@@ -1,7 +1,7 @@
 """Wrong values of one operation, divided into groups that are surely of different causes."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -70,8 +70,12 @@ class Judged:
         return cls(points)
 
 
-def groups_of(checks: Checks, operation: str, indices: Sequence[int], bad: Iterable[int]) -> list[Group]:
+def groups_of(
+    checks: Checks, operation: str, indices: Sequence[int], bad: Iterable[int], apart: Callable[[Group, Group], bool]
+) -> list[Group]:
     """The groups among ``bad`` checks of an operation, of which ``indices`` are all; none may be of two defects surely different.
+
+    ``apart`` says of two groups whether they are surely of two defects, whatever else they have in common.
 
     Two symptoms have one cause if they are at the very same points (where both outputs were judged), or of one kind and in
     the same dtypes and modes while others are right, or if a value that is wrong in every sample explains the rest.
@@ -94,7 +98,7 @@ def groups_of(checks: Checks, operation: str, indices: Sequence[int], bad: Itera
                 (first, second, why)
                 for first in groups
                 for second in groups
-                if first is not second and (why := _one_cause(first, second, judged, everywhere))
+                if first is not second and (why := _one_cause(first, second, judged, everywhere)) and not apart(first, second)
             ),
             None,
         )

@@ -1,23 +1,26 @@
 """Records of timings: one NDJSON file per run. A header, the machine's limits, then the lines of each group as it ends.
 
-The conventions are those of ``tensorproof.runs.records``: lines are appended and handed to the system at once, a run that
+The conventions are those of ``tensorproof.lines``: lines are appended and handed to the system at once, a run that
 was killed lacks its last line, reading one runs no code, and nothing in it names the host, the user or a folder.
 ``timing_record.schema.json`` lists all that is in one.
 """
 
-import json
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tensorproof.errors import UsageError
+from tensorproof.lines.reading import LONGEST_LINE, name_of, parsed_json, read_lines
+from tensorproof.lines.schema import Schema
 
 FORMAT = 1
 METHOD = 2
 """How time is measured; rises when the same program on the same machine would read otherwise. Histories of two methods are not
 compared. 2: parts of a block last 1 ms, before 0.25 ms."""
 KIND = "timing_run"
+SCHEMA = Schema("tensorproof.timing.results", "timing_record.schema.json", "record", first=KIND, format=FORMAT, last="end")
 
 STATUSES = ("measured", "unsupported", "error", "crashed", "timed_out", "out_of_memory", "not_run")
 
@@ -39,7 +42,7 @@ class TimingRecord:
     @property
     def complete(self) -> bool:
         """Whether the run ended by itself with a line for every series that it planned."""
-        return self.end is not None and len(self.timings) >= int(self.header.get("planned", 0))
+        return self.end is not None and len(self.timings) >= int(self.header["planned"])
 
 
 def line_key(line: Mapping[str, Any]) -> tuple[str, ...]:
@@ -50,44 +53,29 @@ def line_key(line: Mapping[str, Any]) -> tuple[str, ...]:
 def is_timing_record(path: Path) -> bool:
     """Whether a file begins like a record of timings."""
     try:
-        with path.open(encoding="utf-8") as file:
-            line = json.loads(file.readline())
-    except (OSError, ValueError, RecursionError):
+        with path.open("rb") as file:
+            line = parsed_json(file.readline(LONGEST_LINE))
+    except (OSError, ValueError):
         return False
     return isinstance(line, dict) and line.get("kind") == KIND
-
-
-def _lines(path: Path, record: TimingRecord) -> Iterator[dict[str, Any]]:
-    try:
-        texts = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text"
-        raise UsageError(f"record {path.name}: cannot be read: {reason}") from None
-    if texts[-1]:
-        record.notes.append("the last line is torn: the run was killed while writing it")
-    for number, text in enumerate(texts[:-1], start=1):
-        try:
-            line = json.loads(text)
-        except (ValueError, RecursionError):
-            line = None
-        if not isinstance(line, dict) or not isinstance(line.get("kind"), str):
-            raise UsageError(f"record {path.name}: line {number} is no line of a record")
-        yield line
 
 
 def read_timing_record(path: Path) -> TimingRecord:
     """Read a record of timings.
 
     Raises:
-        UsageError: it cannot be read, is no record of timings, or was written by a newer version.
+        UsageError: it cannot be read, is no record of timings, was written by a newer version, or has a line twice.
     """
-    record = TimingRecord({}, name=path.name)
-    for line in _lines(path, record):
+    found = read_lines(path, SCHEMA)
+    record = TimingRecord(found.values[0], name=name_of(path), notes=found.notes)
+    seen: dict[tuple[str, ...], int] = {}
+    for number, line in enumerate(found.values[1:], start=2):
         kind = line["kind"]
-        if not record.header:
-            _check_header(path, line)
-            record.header = line
-        elif kind == "machine_limits":
+        key = (kind, *line_key(line), str(line.get("reference"))) if kind in ("timing", "duel") else (kind,)
+        before = seen.setdefault(key, number)
+        if before != number:
+            raise UsageError(f"record {record.name}: line {number} is the same {kind} as line {before}")
+        if kind == "machine_limits":
             record.limits = line
         elif kind == "timing":
             record.timings.append(line)
@@ -95,15 +83,7 @@ def read_timing_record(path: Path) -> TimingRecord:
             record.duels.append(line)
         elif kind == "end":
             record.end = line
-    if not record.header:
-        raise UsageError(f"record {path.name}: the file is empty")
+    counts = dict(Counter(str(line["status"]) for line in record.timings))
+    if record.end is not None and record.end["counts"] != counts:
+        raise UsageError(f"record {record.name}: its closing line counts other series than it has; take what the run left")
     return record
-
-
-def _check_header(path: Path, line: dict[str, Any]) -> None:
-    if line["kind"] != KIND or not isinstance(line.get("format"), int):
-        raise UsageError(f"record {path.name}: the first line is no header of a run of timings")
-    if line["format"] > FORMAT:
-        raise UsageError(
-            f"record {path.name}: written in format {line['format']}, this tensorproof reads up to {FORMAT}; upgrade tensorproof"
-        )

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorproof.timing.arrays import ROTATED
+from tensorproof.timing.resources import caches
 from tensorproof.timing.results.limits import BEYOND
 
 THREADS_EXCESS = 1.05
@@ -95,6 +96,12 @@ def ready(unready: Sequence[float]) -> Answer:
             False, share, f"reading the results took {share:.0%} of the block more the first time: it was not waited for"
         )
     return _answer(True, share, "results were ready when the clock stopped")
+
+
+def accuses(audit: Mapping[str, Any], footprint: int) -> bool:
+    """Whether an audit says that results are kept, or were not waited for: what is said only after a second look."""
+    found = (rotation(audit["same"], audit["fresh"], footprint, caches()), ready(audit["unready"]))
+    return any(answer["ok"] is False for answer in found)
 
 
 @functools.cache

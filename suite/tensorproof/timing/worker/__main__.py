@@ -4,6 +4,7 @@ It reads requests from its standard input, a JSON object a line, and answers on 
 framework prints goes to standard error. ``python -m tensorproof.timing.worker`` is started by ``processes.WorkerProcess``.
 """
 
+import contextlib
 import importlib.metadata
 import json
 import os
@@ -14,14 +15,19 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from packaging.markers import UndefinedEnvironmentName
+from packaging.requirements import InvalidRequirement, Requirement
+
 import tensorproof
 from tensorproof.backend import Backend, Unsupported
 from tensorproof.conformance.execution import is_out_of_memory
-from tensorproof.contract.backends import load, specification
+from tensorproof.contract.backends import installed, load, specification
 from tensorproof.contract.description import describe
-from tensorproof.errors import UsageError, frames
+from tensorproof.errors import UsageError, frames, sentence
+from tensorproof.processes import settle_worker
 from tensorproof.timing.resources import has_affinity, tie, tied_to
 from tensorproof.timing.worker import PROTOCOL, audit, kernels, prepared
+from tensorproof.timing.worker.loaded import loaded
 
 
 class Worker:
@@ -42,7 +48,7 @@ class Worker:
 
     def hello(self, backend: str, device: str | None, threads: int, cache: str | None) -> dict[str, Any]:
         """Load a backend and say what it is. An empty name is a worker without one, for the anchor kernel."""
-        answer = {"protocol": PROTOCOL, "tensorproof": tensorproof.__version__, "packages": _packages()}
+        answer = {"protocol": PROTOCOL, "tensorproof": tensorproof.__version__, "packages": _packages(backend)}
         if not backend:
             return answer
         self.backend = load(backend)
@@ -50,7 +56,7 @@ class Worker:
         description = describe(self.backend, device)
         self.device = description.device
         cached = self.backend.use_compile_cache(Path(cache)) if cache else False
-        return {**answer, "description": asdict(description), "compile_cache": cached}
+        return {**answer, "description": asdict(description), "compile_cache": cached, "loaded": loaded(self.backend)}
 
     def prepare(self, key: str, operation: str, mode: str, dtype: str, direction: str, arguments: str) -> dict[str, Any]:
         """Compile a case; what compiling took, and the bytes of its arguments."""
@@ -99,6 +105,10 @@ class Worker:
             "overhead_ns": audit.overhead(case),
         }
 
+    def audit(self, key: str, calls: int) -> dict[str, Any]:
+        """A second look, with arguments that the first has not seen."""
+        return {"audit": audit.audit(self.cases[key], calls, audit.FRESH)}
+
     def device_times(self, key: str, calls: int) -> dict[str, Any]:
         """By the device's own clock."""
         return prepared.device_times(self.cases[key], calls)
@@ -121,8 +131,26 @@ class Worker:
         return kernels.KERNELS[name](**arguments)
 
 
-def _packages() -> dict[str, str]:
-    return {item.metadata["Name"]: item.version for item in importlib.metadata.distributions() if item.metadata["Name"]}
+def _packages(backend: str) -> dict[str, str]:
+    """The versions of a backend's distribution and of all that it requires; what else is installed is nobody's business."""
+    point = installed().get(backend)
+    wanted = [point.dist.name] if point is not None and point.dist is not None else []
+    found: dict[str, str] = {}
+    while wanted:
+        name = wanted.pop()
+        try:
+            distribution = importlib.metadata.distribution(name)
+        except (importlib.metadata.PackageNotFoundError, ValueError):
+            continue
+        if distribution.name in found:
+            continue
+        found[distribution.name] = distribution.version
+        for text in distribution.requires or ():
+            with contextlib.suppress(InvalidRequirement, UndefinedEnvironmentName):
+                requirement = Requirement(text)
+                if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                    wanted.append(requirement.name)
+    return dict(sorted(found.items()))
 
 
 def _status(error: BaseException) -> str:
@@ -137,20 +165,34 @@ def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return action(**request)
-    except Exception as error:
+    except BaseException as error:
         # Whatever is raised later is the case's own fault, and costs no more than that.
         status = "usage" if isinstance(error, UsageError) and action.__name__ == "hello" else _status(error)
-        return {"failed": status, "message": f"{type(error).__name__}: {error}"[:2000], "traceback": frames(error)}
+        return {"failed": status, "message": sentence(error)[:2000], "traceback": frames(error)}
+
+
+def _as_line(answer: dict[str, Any]) -> bytes:
+    """An answer as a line; one that is no plain data is the backend's error."""
+    try:
+        return json.dumps(answer, allow_nan=False, ensure_ascii=False).encode() + b"\n"
+    except (TypeError, ValueError, RecursionError) as error:
+        text = f"what the backend answered cannot be written down: {sentence(error)}"
+        return json.dumps({"failed": "error", "message": text, "traceback": ""}).encode() + b"\n"
 
 
 def main() -> None:
     """Answer requests until there are no more."""
-    replies = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    settle_worker()
+    replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     sys.stdout = sys.stderr
+    process = os.getpid()
     worker = Worker()
     for line in sys.stdin:
-        replies.write(json.dumps(_answer(worker, json.loads(line)), allow_nan=False) + "\n")
+        answer = _as_line(_answer(worker, json.loads(line)))
+        if os.getpid() != process:
+            os._exit(1)  # a child that an operation forked, and let go on: its parent answers
+        replies.write(answer)
         replies.flush()
 
 

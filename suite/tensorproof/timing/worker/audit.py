@@ -27,14 +27,15 @@ AUDITED_LONG = 2
 AUDITED_NS = 2_000_000
 
 
-def audit(prepared: Prepared, calls: int) -> dict[str, Any]:
+def audit(prepared: Prepared, calls: int, begin: int = 0) -> dict[str, Any]:
     """What would show if the work were not done within the clock, or not done at all.
 
     ``same`` are ratios of blocks with one set of arguments to blocks with the rotated ones, taken in turns; none where a block is
     one call, which rotates through nothing. ``fresh`` are ratios of a call's latency with arguments that were never seen to one
     with the same again, less what the former may take to come from memory. ``unready`` is how much longer the results of a block
     that was waited for take to be read for the first time than for the second, as a share of the block; or, if one call's results
-    take longer to be read than arguments do by more than two such calls, by how many.
+    take longer to be read than arguments do by more than two such calls, by how many. ``begin`` is how many sets of
+    arguments were made for an earlier look.
     """
     same, fresh, unready, unread = [], [], [], []
     results: list[Any] = [None] * ROTATED
@@ -53,7 +54,7 @@ def audit(prepared: Prepared, calls: int) -> dict[str, Any]:
             if calls > 1:
                 same.append(taken[1] / taken[ROTATED])
         for number in range(AUDITED_LONG if long else FRESH):
-            new = [prepared.fresh(ROTATED + number)]
+            new = [prepared.fresh(ROTATED + begin + number)]
             prepared.wait(new)
             # A call with seen ones goes before, since making arrays has emptied the caches of code; long calls do not care.
             given = [*new, *new] if long else [prepared.sets[0], *new, *new]

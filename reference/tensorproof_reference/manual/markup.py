@@ -15,7 +15,9 @@ GREEK = {"α": r"\alpha ", "θ": r"\theta ", "λ": r"\lambda ", "π": r"\pi ", "
 def formula(text: str) -> str:
     """A formula in TeX's own names, on one line."""
     for character, name in GREEK.items():
-        text = re.sub(rf"{character}(?=(\w?))", lambda match, name=name: name if match[1] else name.rstrip(), text)
+        # The space after a name is needed before a letter only.
+        text = re.sub(rf"{character}(?=\w)", name.replace("\\", r"\\"), text)
+        text = text.replace(character, name.rstrip())
     return " ".join(text.split())
 
 

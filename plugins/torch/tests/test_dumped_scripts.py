@@ -1,0 +1,17 @@
+"""A failing case of PyTorch becomes a script that needs PyTorch and NumPy only, and shows the same wrong number."""
+
+from dumped_scripts import dumped, require_plain_sources, shows_the_same
+
+from tensorproof_torch import TorchBackend
+
+
+def test_a_known_failure_is_shown_in_every_mode(tmp_path):
+    sample = ("--op=gelu", "--sample=magnitude_tanh_gradient_huge", "--dtype=bfloat16", "--check=gradient")
+    scripts = dumped(tmp_path, "torch", *sample)
+    assert {line["mode"] for line in scripts.values()} == {*TorchBackend.modes}
+    for script, line in scripts.items():
+        shows_the_same(script, line)
+
+
+def test_every_operation_is_written_out_without_this_project():
+    require_plain_sources(TorchBackend())

@@ -1,0 +1,1 @@
+"""Dated versions of the specification: which operations and samples each has, with digests of their inputs."""

@@ -1,0 +1,1 @@
+"""From records of conformance to what the page shows."""

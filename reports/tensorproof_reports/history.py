@@ -1,0 +1,160 @@
+"""The nights: each series over time with the places where its level changed, and what the newest night's gates said.
+
+It needs the extra ``nightly``, which reads many records at once.
+"""
+
+import datetime
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tensorproof.errors import UsageError
+from tensorproof.lines.reading import read_lines
+from tensorproof.runs.records import Record, read_record
+from tensorproof_reports import fields
+
+STATES = {
+    "slower": ("▼", "confirmed: slower", "failed"),
+    "faster": ("▲", "confirmed: faster", "passed"),
+    "cleared": ("=", "cleared: old and new packages are equally fast", "passed"),
+    "not_resolved": ("?", "not resolved: measured again next night", "not_meaningful"),
+    "same_packages": ("·", "no package changed: no alarm", "not_run"),
+    "unconfirmable": ("!", "could not be confirmed", "not_meaningful"),
+    "over_limit": ("…", "waits for a confirmation", "not_run"),
+    "waiting": ("…", "not confirmed yet", "not_run"),
+}
+"""What became of a change that the gates saw: symbol, words, class of colour."""
+
+SERIES = 2500
+"""Series that a page holds, those with a change first."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A change that the gates of the newest night saw."""
+
+    series: str
+    symbol: str
+    words: str
+    tone: str
+    since: str
+    factor: float | None
+    """Time after over time before."""
+    message: str
+    first_alarm: str
+
+
+@dataclass(frozen=True)
+class History:
+    """The nights as the page shows them."""
+
+    nights: list[str]
+    headline: str
+    """What the newest verdict says; empty if there is none."""
+    alarms: list[tuple[str, str, str]]
+    """Kind, subject and message of each."""
+    found: list[Found]
+    data: dict[str, Any]
+    """The series, for the page to draw: by night their time over the anchor's, and where levels begin."""
+    left_out: int
+    notes: list[str]
+
+
+def read_nights(folder: Path) -> History:
+    """The history in a folder of nights.
+
+    Raises:
+        UsageError: the extra ``nightly`` is not installed, or there is no night.
+    """
+    try:
+        from tensorproof.nightly.gates import breaks
+        from tensorproof.nightly.history import NIGHT_SCHEMA, NIGHTS, nights, read_history
+    except ModuleNotFoundError as error:
+        raise UsageError(f"--history needs {error.name}; install it with: pip install 'tensorproof[nightly]'") from None
+    folders = nights(folder)[-NIGHTS:]
+    if not folders:
+        raise UsageError(f"--history: there is no night in {folder.name}; tensorproof nightly --history={folder.name} makes one")
+    measured = read_history(folders)
+    names = [night.name for night in folders]
+    place = {name: number for number, name in enumerate(names)}
+    rows: list[dict[str, Any]] = []
+    for (series, _), item in sorted(measured.histories.items()):
+        ratios = np.array([point.ratio for point in item.points])
+        starts = breaks(np.log(ratios))[:-1]
+        levels = np.split(ratios, starts)
+        change = float(np.median(levels[-1]) / np.median(levels[-2])) if len(levels) > 1 else 1.0
+        rows.append(
+            {
+                "name": fields.clipped(series.name, 160),
+                "machine": fields.clipped(item.machine.words, 160),
+                "nights": [place[point.night] for point in item.points],
+                "ratios": [float(f"{ratio:.3g}") for ratio in ratios],
+                "starts": [int(start) for start in starts],
+                "change": float(f"{change:.4g}"),
+            }
+        )
+    rows.sort(key=lambda row: -abs(math.log(row["change"])))
+    notes = list(measured.notes)
+    verdict = folders[-1] / "verdict.ndjson"
+    try:
+        lines = read_lines(verdict, NIGHT_SCHEMA).values if verdict.exists() else []
+    except UsageError as error:
+        notes.append(f"{folders[-1].name}: {error}")
+        lines = []
+    return History(
+        names,
+        next((fields.text(line, "headline") for line in lines if line.get("kind") == "verdict"), ""),
+        [_alarm(line) for line in lines if line.get("kind") == "alarm"],
+        [_found(line) for line in lines if line.get("kind") == "finding"],
+        {"nights": names, "series": rows[:SERIES]},
+        max(0, len(rows) - SERIES),
+        [fields.clipped(note) for note in notes],
+    )
+
+
+def _alarm(line: Mapping[str, Any]) -> tuple[str, str, str]:
+    with fields.part_of("verdict.ndjson", "an alarm"):
+        return fields.text(line, "alarm", 40), fields.text(line, "of", 160), fields.text(line, "message")
+
+
+def _found(line: Mapping[str, Any]) -> Found:
+    with fields.part_of("verdict.ndjson", "a finding"):
+        state = fields.text(line, "state", 40)
+        symbol, words, tone = STATES.get(state, ("?", state, "not_meaningful"))
+        parts = fields.words(line, "series")
+        names = ("backend", "mode", "operation", "workload", "direction", "dtype")
+        name = " ".join(parts[part] for part in names if part in parts)
+        texts = (fields.text(line, key) for key in ("message", "first_alarm"))
+        return Found(name, symbol, words, tone, fields.text(line, "since", 40), fields.positive(line, "factor"), *texts)
+
+
+def earlier_night(folder: Path, record: Record) -> Record | None:
+    """The last complete record of the same backend of a night that began before this one; ``None`` if there is none.
+
+    Raises:
+        UsageError: the extra ``nightly`` is not installed.
+    """
+    try:
+        from tensorproof.nightly.history import night_start, nights
+    except ModuleNotFoundError as error:
+        raise UsageError(f"--history needs {error.name}; install it with: pip install 'tensorproof[nightly]'") from None
+    started = fields.text(record.header, "started", 40)
+    if not started:
+        return None
+    began = datetime.datetime.fromisoformat(started)
+    name = f"conformance_{fields.text(record.header, 'backend', 80)}.ndjson"
+    for night in reversed(nights(folder)):
+        path = night / name
+        if night_start(night.name) >= began or not path.is_file():
+            continue
+        try:
+            before = read_record(path)
+        except UsageError:
+            continue  # A record of an earlier night that cannot be read is no reason to tell nothing of this one.
+        if before.complete and before.header.get("started") != record.header.get("started"):
+            return before
+    return None

@@ -1,0 +1,56 @@
+// Training: the loss of every backend over the reference's, and how far each step lies from it, in bars.
+
+const TRAINED = ["training", "fitting"];
+
+/** The models that were trained here, each with its rows: checks of the same operation, sample and dtype. */
+function trainedModels(data) {
+  const found = new Map();
+  for (let row = 0; row < data.count; row += 1) {
+    if (!TRAINED.includes(word(data, "check", row)) || data.rows.note[row] && word(data, "note", row)) continue;
+    const name = ["operation", "sample", "dtype"].map((column) => word(data, column, row)).join(" ");
+    if (!found.has(name)) found.set(name, []);
+    found.get(name).push(row);
+  }
+  return new Map([...found].sort());
+}
+
+/** The points of a list of numbers, step by step; what is no number is left out. */
+const stepped = (values) => (values ?? []).map((value, step) => ({ x: step, y: typeof value === "number" ? value : NaN }));
+
+/** Draw a model's training in all backends. */
+async function drawTraining(data, rows) {
+  const runs = [];
+  for (const row of rows) runs.push({ row, name: `${data.runs[data.rows.run[row]].key} ${word(data, "mode", row)}`, details: await detailsOf(row) });
+  const told = runs.filter((run) => run.details);
+  const curves = new Map();
+  const distances = [];
+  for (const { name, details } of told) {
+    const findings = details.f ?? [];
+    for (const item of findings.filter((one) => Array.isArray(one.got))) {
+      if (!curves.has(item.output)) curves.set(item.output, [{ name: "reference", joined: true, dashed: true, dotless: true, points: stepped(item.expected) }]);
+      curves.get(item.output).push({ name, joined: true, points: stepped(item.got) });
+    }
+    const judged = findings.filter((one) => !Array.isArray(one.got));
+    const points = judged.map((one, step) => ({ x: step, y: Math.max(Array.isArray(one) ? one[1] : one.largest_z, 0.01), title: `${name}, ${step}: ${Array.isArray(one) ? one[0] : one.output}` }));
+    distances.push({ name, joined: true, points });
+  }
+  fill(byId("training-body"),
+    el("p", {}, runs.map(({ row, name }) => [caseLink(data, row, name), " ", tag(word(data, "status", row)), " "])),
+    told.length ? null : el("p", {}, "The details of these checks are left out to keep this page small: the records have them."),
+    [...curves].map(([output, series]) => chart({ caption: `${output}, over the reference's`, x: { label: "step or epoch" }, y: { label: output }, series })),
+    distances.some((one) => one.points.length) ? chart({
+      caption: "Distance from the reference in bars, the worst output of each step; each step begins at the reference's state. Under 0.01 bars is drawn there.",
+      x: { label: "step, or output" }, y: { label: "bars", log: true }, limits: [{ y: BARS_LIMIT, text: "limit" }], series: distances,
+    }) : null);
+}
+
+/** Wire the choice of models. */
+function watchTraining(data) {
+  const models = trainedModels(data);
+  if (!models.size) return;
+  byId("training-section").hidden = false;
+  byId("training-link").hidden = false;
+  const select = byId("training-model");
+  fill(select, el("option", { value: "" }, "choose a model"), [...models.keys()].map((name) => el("option", { value: name }, name)));
+  select.addEventListener("change", () => (select.value ? drawTraining(data, models.get(select.value)) : fill(byId("training-body"))));
+}

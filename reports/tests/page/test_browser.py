@@ -1,0 +1,271 @@
+"""The page in a real browser: it asks for nothing, complains of nothing, and leads from a red cell to what is wrong."""
+
+import re
+
+import pytest
+
+
+@pytest.fixture(name="records")
+def records_fixture(made):
+    """Two backends, of which one is wrong in two places and lacks something."""
+    finding = {
+        "output": "y", "outcome": "failed", "reason": "bars", "line": "y: 25 bars", "size": 6, "outside": 2, "largest_z": 25.0,
+        "rms_z": 9.0, "index": [0, 1], "got": 0.25, "expected": 0.5, "bar": 0.01, "ulp": 3.0, "input": {"x": 1.5},
+        "shapes": {"x": [2, 3]}, "keywords": {"axis": "-1"}, "fits": [],
+    }  # fmt: skip
+    lost = {**finding, "reason": "nan", "got": 0.0, "expected": "nan", "largest_z": None, "rms_z": None}
+    one = made.of(
+        made.check("softmax", "plain_rows", status="failed", findings=[finding], message="y: 25 bars"),
+        made.check("softmax", "nan_each_lane", status="failed", findings=[lost], message="y: NaN is lost"),
+        made.check("softmax", "axis_first", status="unsupported", findings=[], message="no such axis"),
+        made.check("relu"),
+        made.check("mean_squared_error"),
+    )
+    other = made.of(
+        made.check("softmax", "plain_rows", mode="jit"),
+        made.check("softmax", "nan_each_lane", mode="jit"),
+        made.check("relu", mode="jit"),
+        backend="jax", modes={"jit": "all"},
+    )  # fmt: skip
+    return [one, other]
+
+
+def test_page_asks_for_nothing_and_complains_of_nothing(opened, records):
+    one = opened(records)
+    one.page.click("#matrix-table td.failed")
+    assert one.requests == [one.address]
+    assert one.complaints == []
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        pytest.param("softmax", 5, id="word"),
+        pytest.param("torch:fail jax:pass", 4, id="backends"),
+        pytest.param("torch:fail mode:jit", 2, id="backend-and-mode"),
+        pytest.param("is:different", 4, id="different"),
+        pytest.param("cause:nan", 1, id="cause"),
+        pytest.param("dtype:bfloat16", 0, id="dtype"),
+        pytest.param("bars>2 status:failed", 2, id="bars"),
+        pytest.param("path:soft -sample:nan", 3, id="not"),
+        pytest.param("group:losses", 1, id="group"),
+        pytest.param("status:unsupported", 1, id="status"),
+    ],
+)
+def test_query_filters(opened, records, query, count):
+    assert opened(records).query(query).startswith(f"{count} of 8 checks")
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("torhc:fail", "backends here are torch, jax"),
+        ("torch:bad", "is no status"),
+        ("is:odd", "try is:different"),
+        ("bars>x", "no number"),
+    ],
+)
+def test_query_that_cannot_be_read_says_what_to_type(opened, records, query, told):
+    one = opened(records)
+    assert told in one.query(query)
+    assert one.complaints == []
+
+
+def test_query_is_in_the_address_and_comes_back_from_it(opened, records):
+    one = opened(records)
+    one.query("cause:nan")
+    assert one.page.url.endswith("#q=cause%3Anan")
+    again = opened(records, fragment="#q=cause%3Anan")
+    assert again.page.input_value("#query") == "cause:nan"
+    assert again.page.inner_text("#query-said").startswith("1 of 8 checks")
+
+
+def test_two_clicks_lead_from_a_red_cell_to_input_and_command(opened, records):
+    one = opened(records)
+    one.page.click("#matrix-table td.failed")
+    one.page.click("#operation-body tbody th a")
+    text = one.page.inner_text("#case-section")
+    assert "x = 1.5" in text
+    assert "tensorproof check torch --op=softmax --check=forward" in text
+    assert "--mode=eager --dump=case" in text
+    assert "got" in text
+    assert "jit" in text
+
+
+def test_check_opens_by_link_and_names_every_backend(opened, records):
+    name = "torch:forward[eager-softmax-plain_rows-float32]"
+    one = opened(records, fragment=f"#case={name}")
+    assert one.page.inner_text("#case") == name.replace(":", ": ", 1)
+    assert one.page.is_visible("#case")
+    rows = one.page.locator("#case-body table").last.locator("tbody tr").all_inner_texts()
+    assert ["torch" in rows[0], "jax" in rows[1]] == [True, True]
+
+
+def test_link_to_a_check_that_is_not_there_says_so(opened, records):
+    one = opened(records, fragment="#case=torch:forward[eager-nothing-x-float32]")
+    assert "This page has no check" in one.page.inner_text("#case-body")
+
+
+def test_cause_opens_by_link(opened, records):
+    one = opened(records, fragment="#cause:torch:softmax-nan-lost")
+    assert one.page.get_attribute('[id="cause:torch:softmax-nan-lost"]', "open") is not None
+
+
+def test_command_link_and_issue_are_copied(opened, records):
+    one = opened(records, fragment="#case=torch:forward[eager-softmax-plain_rows-float32]")
+    one.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    copied = []
+    for label in ("Copy command", "Copy link", "Copy issue text"):
+        one.page.click(f'#case-body button:text-is("{label}")')
+        one.page.wait_for_selector('#case-body button:text-is("Copied")')
+        copied.append(one.page.evaluate("navigator.clipboard.readText()"))
+        one.page.wait_for_selector(f'#case-body button:text-is("{label}")')
+    assert copied[0].startswith("tensorproof check torch")
+    assert "#case=" in copied[1]
+    assert "got 0.25, expected 0.5" in copied[2]
+
+
+def test_matrix_is_reached_and_read_by_keyboard_alone(opened, records):
+    one = opened(records)
+    assert one.page.locator('#matrix-table [tabindex="0"]').count() == 1
+    one.page.focus('#matrix-table [tabindex="0"]')
+    for key in ("ArrowDown", "ArrowDown", "ArrowRight", "Enter"):
+        one.page.keyboard.press(key)
+    one.page.wait_for_selector("#operation-section:not([hidden])")
+    assert one.page.inner_text("#operation") == "softmax: torch, eager, values"
+    assert one.page.evaluate("document.activeElement.id") == "operation"
+
+
+def test_groups_fold(opened, records):
+    one = opened(records)
+    heading = one.page.locator('th[data-group="operations"]')
+    heading.click()
+    assert heading.get_attribute("aria-expanded") == "false"
+    assert not one.page.is_visible('th[data-op="softmax"]')
+    assert one.page.is_visible('th[data-op="mean_squared_error"]')
+
+
+def test_worst_comes_first_where_that_is_asked(opened, records):
+    one = opened(records)
+    one.page.select_option("#order", "worst")
+    assert one.page.locator("#matrix-table tbody th").first.inner_text() == "softmax"
+    assert "order=worst" in one.page.url
+
+
+def test_columns_are_dtypes_where_that_is_asked(opened, records):
+    one = opened(records)
+    one.page.select_option("#view", "dtype")
+    assert "float32" in one.page.inner_text("#matrix-table thead")
+
+
+def test_two_backends_are_compared_side_by_side(opened, made):
+    records = [made.of(made.check("adam"), backend=name, defaults={"adam": {"epsilon": value, "beta": "0.9"}})
+               for name, value in (("torch", "1e-8"), ("jax", "1e-8"), ("tensorflow", "1e-7"))]  # fmt: skip
+    one = opened(records)
+    one.page.select_option("#pair-first", "torch")
+    one.page.select_option("#pair-second", "jax")
+    assert one.page.locator("table.pairs tbody tr:visible").count() == 0
+    one.page.select_option("#pair-second", "tensorflow")
+    assert one.page.locator("table.pairs tbody tr:visible").all_inner_texts() == ["≠ adam\tepsilon\t1e-8\t1e-7"]
+
+
+def test_without_javascript_overview_and_tables_are_readable(opened, records):
+    one = opened(records, java_script_enabled=False)
+    text = one.page.inner_text("main")
+    for word in ("does not conform", "softmax-nan-lost", "✗ 0/3", "need JavaScript"):
+        assert word in text
+    assert not one.page.is_visible("#query-form")
+
+
+@pytest.mark.parametrize("width", [360, 640, 1280, 1920])
+def test_page_is_not_wider_than_the_window(opened, records, width):
+    one = opened(records, viewport={"width": width, "height": 800})
+    one.page.click("#matrix-table td.failed")
+    assert one.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(opened, records, scheme):
+    axe = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="no axe is installed: pip install axe-playwright-python"
+    )
+    one = opened(records, color_scheme=scheme)
+    one.page.click("#matrix-table td.failed")
+    one.page.click("#operation-body tbody th a")
+    one.page.wait_for_selector("#case-section:not([hidden])")
+    found = axe.Axe().run(one.page).response["violations"]
+    grave = [
+        (item["id"], [node["html"][:120] for node in item["nodes"][:3]])
+        for item in found
+        if item["impact"] in ("serious", "critical")
+    ]
+    assert grave == []
+
+
+def test_hostile_names_run_nothing_and_leave_the_rest_intact(opened, made):
+    hostile = '"><img src=x onerror="document.title=1"><script>document.title=1</script>'
+    lines = [
+        made.check("softmax", hostile, status="failed", message=hostile, command=hostile, mode=hostile, traceback=hostile),
+        made.check("relu"),
+    ]
+    one = opened([made.of(*lines, backend=hostile), made.of(made.check("relu"), backend="jax")])
+    for link in ("#matrix-table td.failed", "#operation-body tbody th a"):
+        one.page.click(link)
+    one.page.wait_for_selector("#case-section:not([hidden])")
+    assert one.complaints == []
+    assert one.requests == [one.address]
+    assert one.page.title().startswith("tensorproof: ")
+    assert one.page.locator("main img").count() == 0
+    assert "relu" in one.page.inner_text("#matrix-table")
+
+
+@pytest.mark.parametrize(
+    ("status", "symbol"),
+    [("failed", "✗"), ("known_failure", "△"), ("error", "!"), ("crashed", "†"), ("timed_out", "…"), ("out_of_memory", "▪"),
+     ("fell_back", "↩"), ("not_run", "·"), ("not_meaningful", "≈"), ("unsupported", "–")],
+)  # fmt: skip
+def test_no_other_status_looks_like_a_pass(opened, made, status, symbol):
+    one = opened([made.of(made.check(status=status, findings=[]), made.check("relu"))])
+    cells = one.page.locator('#matrix-table td[data-op="softmax"]')
+    assert cells.first.get_attribute("class") == status
+    assert cells.first.inner_text().startswith(symbol)
+    passed = one.page.locator('#matrix-table td[data-op="relu"]').first
+    colours = [cell.evaluate("cell => getComputedStyle(cell).backgroundColor") for cell in (cells.first, passed)]
+    assert colours[0] != colours[1]
+
+
+def test_what_is_missing_is_an_empty_cell_and_never_zero(opened, records):
+    one = opened(records)
+    row = one.page.locator('#matrix-table tr:has(th[data-op="mean_squared_error"]) td')
+    assert row.all_inner_texts() == ["✓ 1/1", "", "", ""]
+
+
+def test_printing_opens_the_causes_with_their_commands(opened, records):
+    one = opened(records)
+    one.page.emulate_media(media="print")
+    one.page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert one.page.is_visible("details.cause pre >> nth=0")
+
+
+def test_training_curves_are_drawn_over_the_reference(opened, made):
+    curve = {"output": "loss", "got": [1.0, 0.5, "nan"], "expected": [1.0, 0.5, 0.25]}
+    line = made.check("mnist_cnn_training", "plain_steps", check="training", status="failed", findings=[curve])
+    one = opened([made.of(line)], fragment="#case=torch:training[eager-mnist_cnn_training-plain_steps-float32]")
+    assert one.page.locator("#case-body figure svg path.line").count() == 2
+    assert re.search(r"loss by step", one.page.inner_text("#case-body figcaption"))
+
+
+def test_training_of_every_backend_is_drawn_over_the_reference(opened, made):
+    steps = [
+        {"output": "loss", "outcome": "passed", "line": "", "largest_z": bars, "rms_z": bars, "size": 1} for bars in (0.5, 2.0)
+    ]
+    curve = {"output": "loss", "got": [1.0, 0.5], "expected": [1.0, 0.5]}
+    line = made.check("mnist_cnn_training", "plain_steps", check="training", findings=[*steps, curve])
+    one = opened([made.of(line), made.of({**line, "mode": "jit"}, backend="jax")])
+    one.page.select_option("#training-model", "mnist_cnn_training plain_steps float32")
+    one.page.wait_for_selector("#training-body figure")
+    charts = one.page.locator("#training-body figure")
+    legends = [[text.strip() for text in chart.locator(".legend").all_inner_texts()] for chart in charts.all()]
+    assert legends == [["reference", "torch eager", "jax jit"], ["torch eager", "jax jit"]]
+    assert charts.nth(1).locator("div.scroll path.dot").count() == 4
+    assert one.complaints == []

@@ -1,0 +1,67 @@
+"""How large a page may be and how long it may take, for a wholly broken backend too; and what it leaves out, it says."""
+
+import time
+
+import pytest
+
+from tensorproof_reports.page import page, write_page
+
+TIMED = """() => {
+    const began = performance.now();
+    document.getElementById('query-form').requestSubmit();
+    return performance.now() - began;
+}"""
+"""How many milliseconds the page takes to answer its query."""
+
+
+@pytest.mark.parametrize("wrong", [0.0, 0.05, 1.0], ids=["all-right", "some-wrong", "all-wrong"])
+def test_page_of_18000_checks_is_below_two_megabytes_in_ten_seconds(made, held, tmp_path, wrong):
+    record = made.record(18_000, wrong)
+    began = time.process_time()
+    write_page([record], tmp_path / "page.html")
+    assert time.process_time() - began < 10
+    assert (tmp_path / "page.html").stat().st_size < 2_000_000
+    text = (tmp_path / "page.html").read_text(encoding="utf-8")
+    data, details = held(text)
+    causes = data["rows"]["cause"]
+    assert {cause for number in details for cause in causes[number]} == {cause for members in causes for cause in members}
+    left_out = 18_000 - len(details)
+    assert (f"Details of {left_out} checks are left out to keep this page small" in text) == bool(left_out)
+    assert bool(left_out) == (wrong == 1.0)
+
+
+def test_every_check_of_a_run_has_its_row_whatever_is_left_out(made, held):
+    data, _ = held(page([made.record(5000, wrong=0.5)]))
+    assert {len(column) for column in data["rows"].values()} == {5000}
+
+
+def test_records_are_let_go_one_by_one(made):
+    alive = []
+
+    class Watched(list):
+        """A list of checks that tells when it goes."""
+
+        def __del__(self):
+            alive.remove(id(self))
+
+    def records():
+        for seed in range(3):
+            record = made.record(50, seed=seed, backend=f"backend{seed}")
+            record.checks = Watched(record.checks)
+            alive.append(id(record.checks))
+            # The one before is gone, except the one that the caller still holds.
+            assert len(alive) <= 2
+            yield record
+
+    assert "backend2" in page(records())
+
+
+def test_filter_of_a_page_of_18000_checks_answers_within_a_tenth_of_a_second(opened, made):
+    one = opened([made.record(18_000, wrong=0.05)])
+    took = []
+    for query in ("softmax", "torch:fail", "is:different", "cause:wrong", "bars>2", ""):
+        one.page.evaluate("text => { document.getElementById('query').value = text; }", query)
+        took.append(min(one.page.evaluate(TIMED) for _ in range(3)))
+    assert max(took) < 100
+    paint = one.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    assert paint < 1000

@@ -1,0 +1,1 @@
+"""Diagnosis: which known mistake would give what a backend gave."""

@@ -1,0 +1,1 @@
+"""Known mistakes by family of operations: formulas and arguments that are often got wrong there."""

@@ -1,0 +1,227 @@
+"""Which known mistakes would give an output that failed.
+
+A mistake *fits* if the output is within the bars of what the mistake would give, and these are not what is right. One fit proves
+little: ``runs.causes`` speaks only of the single mistake that fits everywhere, on two samples at least.
+"""
+
+import functools
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof.conformance.diagnosis import cotangents, inputs, keywords, precision, results
+from tensorproof.conformance.diagnosis.families import (
+    attention,
+    elementwise,
+    images,
+    losses,
+    normalization,
+    optimizers,
+    recurrent,
+    windows,
+)
+from tensorproof.conformance.diagnosis.mistake import Alternative, Mistake, Situation
+from tensorproof.conformance.expectation import Expectation, Expected, is_floating
+from tensorproof.conformance.verdict import FAILED, PASSED, judge
+from tensorproof_reference.rounding import round_to
+
+LARGEST = 20_000
+"""Elements of all inputs beyond which nothing is computed anew: the smaller samples tell enough."""
+LARGEST_RESULT = 1_000_000
+"""Elements beyond which an output is not even compared with the right one again."""
+FEW = 4
+"""Elements below which counts and shares tell nothing."""
+LEAST_RMS = 0.02
+"""How far off in its own bars, by root mean square, an output is at least if a mistake that loses digits explains it."""
+
+SOURCES = (keywords, inputs, cotangents, elementwise, normalization, recurrent, losses, optimizers, windows, attention, images)
+
+
+@dataclass(frozen=True)
+class Fits:
+    """The known mistakes that would give an output."""
+
+    fits: list[str] | None
+    """In arguments, formulas or arithmetic; ``None`` if none was tried, for want of time."""
+    likenesses: list[str]
+    """What the output is in terms of the right one: twice as much, reversed, zero."""
+    consistent: list[str]
+    """Mistakes of which the output is no evidence, since all of it that is wrong is NaN or infinite, but that give it too."""
+
+
+def _mistakes(situation: Situation) -> Iterator[Mistake]:
+    for source in SOURCES:
+        try:
+            yield from source.mistakes(situation)
+        except (ValueError, IndexError, TypeError, KeyError, AttributeError, ArithmeticError):
+            # A list of mistakes that does not suit these arguments says nothing.
+            continue
+
+
+@functools.lru_cache(maxsize=2)
+def _alternatives(expectation: Expectation) -> tuple[Alternative, ...]:
+    """What each mistake gives, for all outputs and gradients of a case."""
+    situation = Situation.of(expectation)
+    return tuple(Alternative(situation, mistake) for mistake in _mistakes(situation))
+
+
+def _near(output: NDArray[Any], value: NDArray[Any]) -> bool:
+    """Whether values are so near that computing bars is worth while."""
+    if output.shape != value.shape or (output.dtype.kind == "f") != (value.dtype.kind == "f"):
+        return False
+    if output.dtype.kind != "f":
+        return bool(np.array_equal(output, value))
+    finite = np.isfinite(output) & np.isfinite(value)
+    if 2 * np.count_nonzero(np.isnan(output) != np.isnan(value)) > output.size:
+        return False
+    size = np.max(np.abs(value), initial=0.0, where=finite)
+    distance = np.max(np.abs(np.subtract(output, value, where=finite, out=np.zeros_like(output))), initial=0.0)
+    return bool(distance <= 0.05 * size)
+
+
+def _conforms(expectation: Expectation, output: NDArray[Any], expected: Expected, rough: bool = False) -> bool:
+    value, bar = expected
+    if value.shape != output.shape or (value.dtype.kind == "f") != (output.dtype.kind == "f"):
+        return False
+    dtype = expectation.dtype
+    judged = judge("", output, value, bar, dtype, output_dtype=dtype, expected_dtype=None)
+    if rough:
+        # Where digits are lost bars are wide; the error has to be of their size.
+        return judged.outcome != FAILED and (judged.rms_z or 0.0) >= LEAST_RMS
+    return judged.outcome == PASSED and judged.reason != "empty"
+
+
+def _differs(value: NDArray[Any], right: Expected) -> bool:
+    """Whether a mistake has an effect on an output."""
+    expected, bar = right
+    if value.dtype.kind != "f" or value.shape != expected.shape:
+        return True
+    same = (value == expected) | (np.isnan(value) & np.isnan(expected))
+    with np.errstate(all="ignore"):
+        return bool(np.any(~same & ~(np.abs(value - expected) <= 2.0 * bar)))
+
+
+def _tells(output: NDArray[Any], right: Expected) -> bool:
+    """Whether an output is wrong where it is finite: NaN and infinity come of many mistakes."""
+    expected, bar = right
+    if output.dtype.kind != "f" or output.shape != expected.shape:
+        return True
+    with np.errstate(all="ignore"):
+        return bool(np.any(np.isfinite(output) & ~(np.abs(output - expected) <= 2.0 * bar)))
+
+
+def _is_coarse(expectation: Expectation, output: NDArray[Any]) -> bool:
+    """Whether an output is a count or a share of a few things, so that many mistakes give it by chance."""
+    things = next(iter(expectation.arguments.leaves.values())).size
+    with np.errstate(all="ignore"):
+        counts = output.astype(np.float64) * max(things, 1)
+        return output.size < FEW and bool(np.all(np.abs(counts - np.rint(counts)) < 1e-3))
+
+
+def _explains(
+    expectation: Expectation, alternative: Alternative, name: str, outputs: Mapping[str, NDArray[Any]], right: Expected
+) -> bool:
+    """Whether a mistake gives what failed: all outputs, or the one gradient, since one may be wrong alone."""
+    gradient = name.startswith("d_")
+    if not (alternative.has_gradients if gradient else alternative.has_outputs):
+        return False
+    needed = [name] if gradient else list(outputs)
+    keys = {key: key.removeprefix("d_") if gradient else key for key in needed}
+    mistake = alternative.mistake
+    if not mistake.rough and not mistake.in_dtype:
+        values = alternative.gradient_values if gradient else alternative.values
+        if not all(keys[key] in values and _near(outputs[key], values[keys[key]]) for key in needed):
+            return False
+    found = alternative.gradients if gradient else alternative.outputs
+    if not all(keys[key] in found for key in needed):
+        return False
+    if mistake.rough:
+        # In exact arithmetic the formula is right, so its bars are about the right value.
+        others = [key for key in needed if key != name]
+        return _conforms(expectation, outputs[name], (right[0], found[keys[name]][1]), rough=True) and all(
+            _conforms(expectation, outputs[key], found[keys[key]]) for key in others
+        )
+    if not all(_conforms(expectation, outputs[key], found[keys[key]]) for key in needed):
+        return False
+    return _differs(found[keys[name]][0], right)
+
+
+def _of_precision(expectation: Expectation, name: str, output: NDArray[Any]) -> list[str]:
+    try:
+        return [*_computed_narrow(expectation, name, output), *_accumulated(expectation, name, output)]
+    except Exception:
+        return []
+
+
+def _computed_narrow(expectation: Expectation, name: str, output: NDArray[Any]) -> list[str]:
+    """Whether a result of few digits is that of inputs rounded to the narrower dtype."""
+    narrow = precision.narrow_dtype(expectation, output)
+    if not narrow:
+        return []
+    situation = Situation.of(expectation)
+    text = f"{narrow} arithmetic inside {expectation.dtype}"
+    given = situation.with_leaves(text, lambda path, leaf: round_to(leaf, narrow) if is_floating(leaf) else leaf)
+    alternative = Alternative(situation, given)
+    found = alternative.gradient_values if name.startswith("d_") else alternative.values
+    value, bar = found[name.removeprefix("d_") if name.startswith("d_") else name], np.zeros(output.shape)
+    return [text] if _conforms(expectation, output, precision.in_narrow(expectation, narrow, (value, bar))) else []
+
+
+def _accumulated(expectation: Expectation, name: str, output: NDArray[Any]) -> list[str]:
+    """Whether sums in 16 bits explain an output of 16 bits, and the errors are of their size."""
+    other = precision.sixteen_bits(expectation)
+    if other is None:
+        return []
+    found = other.gradients.get(name.removeprefix("d_")) if name.startswith("d_") else other.outputs.get(name)
+    return ["accumulation in 16 bits"] if found is not None and _conforms(expectation, output, found, rough=True) else []
+
+
+def fits(expectation: Expectation, name: str, outputs: Mapping[str, NDArray[Any]], expected: Expected) -> Fits | None:
+    """The mistakes that would give the output ``name``, which failed; ``None`` if it was compared with none.
+
+    ``outputs`` are all outputs that were judged together, by name, or all gradients (``d_`` and a path).
+
+    A mistake may give arguments that no formula was written for. Whatever that raises, the failure stands as it was judged.
+    """
+    try:
+        return _fits(expectation, name, outputs, expected)
+    except Exception:
+        return None
+
+
+def _fits(expectation: Expectation, name: str, outputs: Mapping[str, NDArray[Any]], expected: Expected) -> Fits | None:
+    output = outputs[name]
+    if np.array_equal(output, expected[0], equal_nan=output.dtype.kind == "f"):
+        return None  # only the sign of zero, or the dtype, is wrong
+    size = sum(leaf.size for leaf in expectation.arguments.leaves.values())
+    if expectation.operation.model is not None or output.size > LARGEST_RESULT:
+        return None
+    tells = _tells(output, expected) and not _is_coarse(expectation, output)
+    found = [text for text, other in precision.readings(expectation, output, expected) if _conforms(expectation, output, other)]
+    consistent: list[str] = []
+    if size <= LARGEST:
+        found += [text for text in _of_precision(expectation, name, output) if text not in found]
+        for alternative in _alternatives(expectation):
+            mistake = alternative.mistake
+            if mistake.text not in found and _explained(expectation, alternative, name, outputs, expected):
+                # Zeros come of many mistakes; that they are zeros is said among the likenesses.
+                evidence = tells and bool(np.any(output))
+                (found if evidence or mistake.special else consistent).append(mistake.text)
+    likenesses = results.likenesses(expectation, name, output, expected)
+    like = [text for text, other in likenesses if _conforms(expectation, output, other)]
+    if not tells:
+        consistent, like = [*consistent, *like], []
+    return Fits(found if size <= LARGEST or found else None, like, consistent)
+
+
+def _explained(
+    expectation: Expectation, alternative: Alternative, name: str, outputs: Mapping[str, NDArray[Any]], right: Expected
+) -> bool:
+    """``_explains``, where a mistake that cannot be computed explains nothing."""
+    try:
+        return _explains(expectation, alternative, name, outputs, right)
+    except Exception:
+        return False

@@ -1,0 +1,150 @@
+"""Files that a command writes: whole or not at all, and never over something else.
+
+A file is written beside its place and then put there, so that a full disk or a kill leaves what was there before.
+"""
+
+import contextlib
+import errno
+import os
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import filelock
+
+from tensorproof.errors import UsageError
+from tensorproof.lines.reading import name_of
+
+PAGE_MARK = b'<meta name="generator" content="tensorproof">'
+"""What the head of every page holds, by which it is known as ours."""
+_OLD_PAGE = b"<title>tensorproof: "
+
+
+def is_page(path: Path) -> bool:
+    """Whether a file is a page that tensorproof wrote."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(4096)
+    except OSError:
+        return False
+    return head.lstrip().lower().startswith(b"<!doctype html") and (PAGE_MARK in head or _OLD_PAGE in head)
+
+
+def write_beside(path: Path, text: str) -> None:
+    """Put a text at ``path``, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written; what was there is as it was.
+    """
+    with _draft(path, text) as draft:
+        os.replace(draft, path)
+
+
+@contextlib.contextmanager
+def _draft(path: Path, text: str) -> Iterator[str]:
+    """A file beside ``path`` with a text; gone afterwards, unless it was put in its place."""
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name[:80]}.", suffix=".draft", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="\n", errors="backslashreplace") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(draft, path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~mask)
+        yield draft
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(draft)
+
+
+def write_new(path: Path, text: str) -> None:
+    """Put a text at a path where nothing is, whole or not at all.
+
+    Raises:
+        FileExistsError: something is there.
+        OSError: it cannot be written.
+    """
+    if os.path.lexists(path):
+        raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+    with _draft(path, text) as draft:
+        try:
+            os.link(draft, path)  # fails if somebody was quicker
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links
+            os.replace(draft, path)
+
+
+def require_place(option: str, path: Path, others: Iterable[Path] = (), *, force: bool = False) -> None:
+    """Refuse a place for a page before anything runs.
+
+    ``others`` are the files that the command reads or writes besides.
+
+    Raises:
+        UsageError: it is one of those, holds something else than a page of ours (unless ``force``), or cannot be written.
+    """
+    shown = name_of(path)
+    if any(_same(path, other) for other in others):
+        raise UsageError(f"{option}: {shown} is also another file of this command; give the page a name of its own")
+    try:
+        if path.is_dir():
+            raise UsageError(f"{option}: {shown} is a folder; give the name of a file")
+        if os.path.lexists(path) and not path.is_file():
+            return  # a terminal, a pipe or /dev/null
+        if path.exists() and not force and path.stat().st_size and not is_page(path):
+            raise UsageError(f"{option}: {shown} is no page of tensorproof; give another name, or --force to replace it")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".draft", dir=path.parent)
+        os.close(handle)
+        os.unlink(draft)
+    except OSError as error:
+        raise UsageError(f"{option}: {shown} cannot be written: {error.strerror}") from None
+    except ValueError:
+        raise UsageError(f"{option}: {shown} is no name of a file") from None
+
+
+def _same(path: Path, other: Path) -> bool:
+    try:
+        return path.absolute() == other.absolute() or (path.exists() and other.exists() and path.samefile(other))
+    except (OSError, ValueError):
+        return False
+
+
+def write_page_text(option: str, path: Path, text: str, *, force: bool = False) -> None:
+    """Write a page where ``require_place`` allows it.
+
+    Raises:
+        UsageError: it does not, or the file cannot be written.
+    """
+    require_place(option, path, force=force)
+    try:
+        if os.path.lexists(path) and not path.is_file():
+            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        else:
+            write_beside(path, text)
+    except OSError as error:
+        raise UsageError(f"{option}: {name_of(path)} cannot be written: {error.strerror}") from None
+
+
+@contextlib.contextmanager
+def held(option: str, path: Path) -> Iterator[None]:
+    """Hold a file that is being written, for this process alone.
+
+    Raises:
+        UsageError: another process writes to it.
+    """
+    lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
+    try:
+        lock.acquire()
+    except filelock.Timeout:
+        raise UsageError(f"{option}: another process is writing to {name_of(path)}; wait for it, or give another name") from None
+    except OSError as error:
+        raise UsageError(f"{option}: {name_of(path)} cannot be written: {error.strerror}") from None
+    try:
+        yield
+    finally:
+        # Its holder removes it; whoever waits for it notices, and makes another.
+        with contextlib.suppress(OSError):
+            Path(lock.lock_file).unlink()
+        lock.release()

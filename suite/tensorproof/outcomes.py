@@ -1,0 +1,33 @@
+"""What a check's status is to pytest: a test that passed, was skipped, was expected to fail, or failed."""
+
+import argparse
+
+import pytest
+
+from tensorproof.conformance.checks import Result
+from tensorproof.conformance.selection.options import command_for
+from tensorproof.errors import shown
+
+
+def raise_outcome(result: Result, options: argparse.Namespace, script: str = "") -> None:
+    """End the test that asked for a check as the check ended; ``script`` says where its stand-alone script is, if it has one."""
+    if result.stale and options.strict_declarations:
+        pytest.fail(
+            f"the declaration {result.declaration} is stale: this check passes\nreproduce: {command_for(result.case, options)}",
+            pytrace=False,
+        )
+    if result.status in ("unsupported", "not_meaningful", "not_run"):
+        pytest.skip(shown(f"{result.status.replace('_', ' ')}: {result.message}"))
+    if result.status == "known_failure":
+        pytest.xfail(shown(result.message))
+    if result.status != "passed":
+        kind = "" if result.status == "failed" else f"{result.status.replace('_', ' ')}: "
+        lines = [f"{kind}{result.message}"]
+        wrong = [item["line"] for item in result.findings if item.get("outcome") == "failed"][:6]
+        lines += [line for line in wrong if line != result.message]
+        if result.traceback:
+            # Its last line is the message again, unless that was cut.
+            lines += [line for line in result.traceback.splitlines() if line != result.message]
+        lines.append(f"reproduce: {command_for(result.case, options)}")
+        lines += [script] if script else []
+        pytest.fail(shown("\n".join(dict.fromkeys(lines))), pytrace=False)

@@ -1,0 +1,191 @@
+"""Whatever ends a check has a line, once; whatever ends a run has a closing line, a summary and a page."""
+
+import inspect
+import json
+import os
+import signal
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from disturbed import kill_all, left_of, output_of, start, wait_for
+
+from tensorproof_reference.catalogue import all_operations
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked for in /proc")
+
+Plugin = Callable[..., Path]
+BACKEND = """
+class Fake(NumpyBackend):
+    name = "fake"
+    operations = operations
+
+@hookimpl
+def tensorproof_backend():
+    return Fake()
+"""
+ONE = ("--check=forward", "--dtype=float32")
+
+
+def lines_of(record: Path, kind: str = "check") -> list[dict[str, object]]:
+    return [line for line in map(json.loads, record.read_text().split("\n")[:-1]) if line["kind"] == kind]
+
+
+ODD = {
+    "relu": "sys.exit(0)",
+    "sigmoid": "raise KeyboardInterrupt",
+    "softplus": "raise Panic('a panic of an extension')",
+    "silu": "raise Mute()",
+    "gelu": "return np.array(['text'])",
+    "softmax": "return Elsewhere(reference_tanh.tanh(x))",
+    "log_softmax": "raise ValueError('bad \\udc80 name')",
+    "leaky_relu": "os.fork(); return reference_tanh.tanh(x)",
+}
+
+
+def signature(name: str) -> str:
+    parameters = inspect.signature(all_operations()[name].function).parameters.values()
+    return str(inspect.Signature([item.replace(annotation=item.empty) for item in parameters]))
+
+
+def test_whatever_an_operation_raises_or_answers_has_a_line_and_the_others_run(tensorproof, plugin: Plugin, tmp_path):
+    functions = "".join(f"@operations.native\ndef {name}{signature(name)}:\n    {action}\n" for name, action in ODD.items())
+    source = f"""
+class Panic(BaseException): pass
+class Mute(Exception):
+    def __str__(self): raise RuntimeError("no text")
+class Anything: pass
+class Elsewhere(np.ndarray):
+    def __new__(cls, value): return np.asarray(value).view(cls)
+{functions}
+class Fake(NumpyBackend):
+    name = "fake"
+    operations = operations
+    def device_of(self, value):
+        return Anything() if isinstance(value, Elsewhere) else "cpu"
+
+@hookimpl
+def tensorproof_backend():
+    return Fake()
+"""
+    record = tmp_path / "run.ndjson"
+    chosen = [f"--op={name}" for name in (*ODD, "tanh")]
+    outcome = tensorproof("check", "fake", "-n1", *chosen, *ONE, f"--record={record}", path=plugin("fake", source))
+    assert outcome.code == 1, outcome.text
+    assert "INTERNALERROR" not in outcome.text
+    found: dict[str, set[str]] = {}
+    for line in lines_of(record):
+        found.setdefault(str(line["operation"]), set()).add(str(line["status"]))
+    assert found.pop("tanh") == {"passed"}
+    assert "failed" in found.pop("leaky_relu")  # wrong values; the checks below count each sample once
+    assert found == {name: {"error"} for name in ODD if name != "leaky_relu"}
+    assert max(Counter(json.dumps([line[key] for key in ("operation", "sample")]) for line in lines_of(record)).values()) == 1
+    (end,) = lines_of(record, "end")
+    (header,) = lines_of(record, "run")
+    assert sum(end["counts"].values()) == header["planned"] == len(lines_of(record))
+    messages = {str(line["operation"]): str(line["message"]) for line in lines_of(record)}
+    assert messages["relu"] == "SystemExit: 0"
+    assert messages["silu"] == "Mute: (its message raises RuntimeError)"
+    assert "to_numpy: expected an array of numbers" in messages["gelu"]
+    assert "device_of: expected a text, got Anything" in messages["softmax"]
+
+
+def test_a_crash_that_leaves_a_child_and_a_hang_without_its_timer_cost_a_check_each(plugin: Plugin, tmp_path):
+    """The child holds the worker's pipe; the stopped worker's own timer stands still."""
+    source = """
+def once(name):
+    try:
+        open(os.environ["RELIABILITY_TEST"] + "/" + name, "x").close()
+    except FileExistsError:
+        return False
+    return True
+
+@operations.native
+def sigmoid(x):
+    if once("crash"):
+        if os.fork() == 0:
+            time.sleep(600)
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return reference_sigmoid.sigmoid(x)
+
+@operations.native
+def relu(x):
+    if once("stop"):
+        os.kill(os.getpid(), signal.SIGSTOP)
+    return np.maximum(x, 0)
+"""
+    folder = plugin("fake", source + BACKEND)
+    arguments = ("check", "fake", "--op=sigmoid", "--op=relu", *ONE, "--check-timeout=3", "--record=run.ndjson")
+    run = start(tmp_path, *arguments, plugins=folder)
+    try:
+        assert run.wait(timeout=300) == 1, output_of(tmp_path)
+        statuses = Counter(line["status"] for line in lines_of(tmp_path / "run.ndjson"))
+        assert (statuses["crashed"], statuses["timed_out"]) == (1, 1), output_of(tmp_path)
+        (header,) = lines_of(tmp_path / "run.ndjson", "run")
+        assert sum(statuses.values()) == header["planned"]
+        assert left_of(tmp_path) == {}
+    finally:
+        kill_all(tmp_path)
+
+
+SLOW = """
+operations = OperationTable()
+operations.native(reference_sigmoid.sigmoid)
+
+@operations.native
+def tanh(x):
+    open(os.environ["RELIABILITY_TEST"] + "/slow", "w").close()
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+def test_a_run_that_is_ended_keeps_what_it_has_and_leaves_nothing_running(plugin: Plugin, tmp_path, number):
+    folder = plugin("fake", SLOW + BACKEND)
+    chosen = ("--op=tanh", "--op=sigmoid", *ONE, "--record=run.ndjson", "--report=page.html")
+    run = start(tmp_path, "check", "fake", *chosen, plugins=folder)
+    try:
+        assert wait_for((tmp_path / "slow").exists), output_of(tmp_path)
+        assert wait_for(lambda: len(lines_of(tmp_path / "run.ndjson")) > 0)
+        os.kill(run.pid, number)
+        code = run.wait(timeout=60)
+        assert left_of(tmp_path) == {}
+    finally:
+        kill_all(tmp_path)
+    text = output_of(tmp_path)
+    assert len(lines_of(tmp_path / "run.ndjson")) > 0
+    if number == signal.SIGKILL:
+        assert code == -9
+        assert lines_of(tmp_path / "run.ndjson", "end") == []
+        return
+    assert code == 2, text
+    (end,) = lines_of(tmp_path / "run.ndjson", "end")
+    assert end["ended"] == f"interrupted ({signal.Signals(number).name})"
+    assert {line["status"] for line in lines_of(tmp_path / "run.ndjson")} == {"passed"}
+    assert "ended early: interrupted" in text
+    assert "profile core: incomplete" in text
+    assert "Traceback" not in text
+    assert (tmp_path / "page.html").exists()
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        ("raise RuntimeError('only one may use the device')", "RuntimeError: only one may use the device"),
+        ("os.kill(os.getpid(), signal.SIGSEGV)", "signal 11"),
+        ("sys.exit(0)", "SystemExit: 0"),
+    ],
+)
+def test_a_backend_that_starts_only_where_it_is_described_ends_the_run_in_one_sentence(
+    tensorproof, plugin: Plugin, tmp_path, action, expected
+):
+    source = f"if 'xdist' in sys.modules:\n    {action}\n" + BACKEND
+    outcome = tensorproof("check", "fake", "--op=tanh", *ONE, "--record=run.ndjson", path=plugin("fake", source))
+    assert outcome.code == 3, outcome.text
+    assert outcome.text.count(expected) == 1, outcome.text
+    assert "a worker does not start: " in outcome.text
+    assert "Traceback" not in outcome.text
+    assert "profile core: incomplete" in outcome.text
+    (end,) = lines_of(tmp_path / "run.ndjson", "end")
+    assert expected in str(end["ended"])

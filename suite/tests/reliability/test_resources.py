@@ -1,0 +1,67 @@
+"""A full disk, a read-only folder and a clock that jumps: what there is is kept, and the end is told in a sentence."""
+
+import json
+import os
+
+import pytest
+from disturbed import kill_all, left_of, output_of, start
+
+LIMIT = """
+import errno
+from tensorproof.runs import run as runs
+whole, room = runs.write_line, [{lines}]
+def write_line(file, line):
+    room[0] -= 1
+    if room[0] < 0 and (line["kind"] != "end" or not {closed}):
+        file.write("{{torn")
+        file.flush()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    whole(file, line)
+import os
+runs.write_line = write_line
+"""
+RELU = ("check", "numpy", "--op=relu", "--check=forward", "--record=run.ndjson", "--report=page.html")
+
+
+@pytest.mark.parametrize("closed", [True, False])
+@pytest.mark.skipif(os.name != "posix", reason="processes are looked for")
+def test_a_disk_that_is_full_in_the_middle_ends_the_run_in_a_sentence_with_what_there_is(tmp_path, closed):
+    """With and without room for the closing line."""
+    run = start(tmp_path, *RELU, before=LIMIT.format(lines=6, closed=closed))
+    try:
+        assert run.wait(timeout=300) == 3, output_of(tmp_path)
+        assert left_of(tmp_path) == {}
+    finally:
+        kill_all(tmp_path)
+    text = output_of(tmp_path)
+    assert "ended early: the record cannot be written: No space left on device; 5 of " in text
+    assert "profile core: incomplete" in text
+    assert ("the record has no closing line" in text) is not closed
+    assert "Traceback" not in text
+    assert "INTERNALERROR" not in text
+    assert (tmp_path / "page.html").exists()
+    kinds = [json.loads(line)["kind"] for line in (tmp_path / "run.ndjson").read_text().split("\n") if line.endswith("}")]
+    assert kinds == ["run", *["check"] * 5, *(["end"] if closed else [])]
+
+
+def test_a_clock_that_jumps_costs_no_check(tmp_path):
+    """The day changes by a year at each look, forwards and backwards; a time budget is a time, and not a date."""
+    jump = "import itertools, time\nsteps,now = itertools.cycle((9e7, -9e7)), time.time\ntime.time = lambda: now() + next(steps)"
+    run = start(tmp_path, *RELU, "-n0", "--time-budget=600", before=jump)
+    try:
+        assert run.wait(timeout=300) == 0, output_of(tmp_path)
+    finally:
+        kill_all(tmp_path)
+    assert "not run  " not in output_of(tmp_path)
+
+
+def test_a_file_that_may_not_grow_ends_the_run_in_a_sentence(tmp_path):
+    """The system's own limit of a file's size stands for a disk that is full, in a run without a worker."""
+    limit = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (24000, 24000))"
+    run = start(tmp_path, *RELU[:-1], "-n0", "--no-reference-cache", before=limit)
+    try:
+        assert run.wait(timeout=300) == 3, output_of(tmp_path)
+    finally:
+        kill_all(tmp_path)
+    assert "the record cannot be written: File too large" in output_of(tmp_path)
+    assert "Traceback" not in output_of(tmp_path)
