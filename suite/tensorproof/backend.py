@@ -53,7 +53,7 @@ import numpy as np
 import pluggy
 from numpy.typing import NDArray
 
-from tensorproof.instructions import highest_here
+from tensorproof.instructions import X86, highest_here
 from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.model import Model
 from tensorproof_reference.operation import Operation
@@ -425,6 +425,16 @@ class Backend:
     def declared_layout(self, operation: str) -> Mapping[str, str]:
         """The layout of one operation."""
         return self.layouts.get(operation, {})
+
+
+def require_x86(level: str) -> None:
+    """Check that an instruction set is one of x86-64, for a framework whose switches know no other.
+
+    Raises:
+        Unsupported: it is of another architecture.
+    """
+    if level not in X86:
+        raise Unsupported("it has switches for the sets of x86-64 only")
 
 
 def numpy_dtype(dtype: str) -> np.dtype[Any]:

@@ -20,9 +20,8 @@ import tensorproof
 from tensorproof.conformance.checks import Judge, Result, left_out, run_check
 from tensorproof.conformance.dump.files import require_folder, write_dump
 from tensorproof.conformance.findings import Session
-from tensorproof.conformance.reference_process.client import ReferenceProcess
-from tensorproof.conformance.reference_process.store import default_folder
-from tensorproof.conformance.selection.cases import Case, samples_of, seconds_for
+from tensorproof.conformance.reference_process.client import reference_process, require_cache
+from tensorproof.conformance.selection.cases import Case, seconds_for
 from tensorproof.conformance.selection.options import add_selection_options, modules_of
 from tensorproof.conformance.selection.plan import Plan
 from tensorproof.contract.backends import load, specification
@@ -169,6 +168,7 @@ def _configure(config: pytest.Config) -> None:
         os.environ.update(switches_for(option.backend, option.instructions, modules))
     apart = bool(getattr(option, "numprocesses", None)) and not is_worker
     if apart:
+        require_cache(option)
         described = describe_apart(option.backend, option.device, modules)
         plan = Plan(option, described, outlined_specification(max(option.seed, 0)))
     elif is_worker:
@@ -197,7 +197,8 @@ def _loaded(config: pytest.Config) -> Plan:
     with warnings.catch_warnings():
         # Other people's frameworks may warn as they please; that is no failure of conformance.
         warnings.simplefilter("ignore")
-        source = _reference(config)
+        source = reference_process(option)
+        config.add_cleanup(source.close)
         backend = load(option.backend)
         plan = Plan(option, describe(backend, option.device), specification())
         if option.compile_cache is not None:
@@ -212,16 +213,6 @@ def _loaded(config: pytest.Config) -> Plan:
         source=source,
     )
     return plan
-
-
-def _reference(config: pytest.Config) -> ReferenceProcess:
-    """The source of expectations. It is made, as all samples are, before a plugin is imported that could change NumPy."""
-    option = config.option
-    for operation in specification().values():
-        samples_of(operation, option.seed)
-    source = ReferenceProcess(None if option.no_reference_cache else option.reference_cache or default_folder())
-    config.add_cleanup(source.close)
-    return source
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

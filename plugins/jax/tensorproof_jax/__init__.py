@@ -18,12 +18,12 @@ from tensorproof.backend import (
     Implementation,
     Native,
     ScriptTemplate,
-    Unsupported,
     ValueAndVjp,
     hookimpl,
+    require_x86,
 )
 from tensorproof.contract.models import implementation_of
-from tensorproof.instructions import X86, of_xla, xla_flags
+from tensorproof.instructions import of_xla, xla_flags
 from tensorproof_jax import (
     attention,
     data,
@@ -114,8 +114,7 @@ class JaxBackend(Backend):
 
     def instruction_switches(self, level: str) -> Mapping[str, str]:
         """XLA's flag. It does not reach Eigen's products and XNNPACK, which XLA calls."""
-        if level not in X86:
-            raise Unsupported("it has switches for the sets of x86-64 only")
+        require_x86(level)
         return {"XLA_FLAGS": xla_flags(level, os.environ.get("XLA_FLAGS", ""))}
 
     def defaults(self) -> Mapping[str, Mapping[str, object]]:

@@ -19,6 +19,7 @@ from tensorproof.backend import (
     Unsupported,
     ValueAndVjp,
     hookimpl,
+    require_x86,
 )
 from tensorproof.instructions import X86, highest_here
 from tensorproof_reference import trees
@@ -71,8 +72,7 @@ class NumpyBackend(Backend):
 
     def instruction_switches(self, level: str) -> Mapping[str, str]:
         """Those of NumPy and OpenBLAS. SciPy's special functions are compiled for one set, whatever the processor."""
-        if level not in X86:
-            raise Unsupported("it has switches for the sets of x86-64 only")
+        require_x86(level)
         limit = X86.index(level)
         above = [name for name, lowest in DISPATCHED.items() if X86.index(lowest) > limit]
         disabled = {"NPY_DISABLE_CPU_FEATURES": " ".join(above)} if above else {}

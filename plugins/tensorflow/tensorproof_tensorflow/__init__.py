@@ -17,9 +17,9 @@ from tensorproof.backend import (
     Implementation,
     Native,
     ScriptTemplate,
-    Unsupported,
     ValueAndVjp,
     hookimpl,
+    require_x86,
 )
 from tensorproof.contract.models import implementation_of
 from tensorproof.instructions import OFF, ONEDNN_NAMES, X86, of_onednn, of_xla, xla_flags
@@ -116,8 +116,7 @@ class TensorFlowBackend(Backend):
         TensorFlow uses oneDNN from AVX-512 on, and asks the processor whether to: limited to less, oneDNN has to be off, since
         TensorFlow would still ask it for what it then lacks, and abort. Eigen's kernels are of one set, whatever the processor.
         """
-        if level not in X86:
-            raise Unsupported("it has switches for the sets of x86-64 only")
+        require_x86(level)
         limited = {"ONEDNN_MAX_CPU_ISA": ONEDNN_NAMES[level], "XLA_FLAGS": xla_flags(level, os.environ.get("XLA_FLAGS", ""))}
         return limited if level in X86[3:] else {**limited, "TF_ENABLE_ONEDNN_OPTS": "0"}
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from tensorproof.backend import Unsupported
+from tensorproof.backend import require_x86
 from tensorproof.instructions import OFF, ONEDNN_NAMES, X86, highest_here, of_onednn
 
 CAPABILITIES = {"default": "sse2", "avx2": "avx2", "avx512": "avx512"}
@@ -40,8 +40,7 @@ def switches(level: str) -> dict[str, str]:
     Inductor keeps compiled code in a folder without regard to ``ATEN_CPU_CAPABILITY``: code of one set, found under another,
     computes wrong values (``docs/findings.md``). So each set has a folder of its own.
     """
-    if level not in X86:
-        raise Unsupported("it has switches for the sets of x86-64 only")
+    require_x86(level)
     capability = "default" if level in X86[:2] else "avx2" if level == "avx2" else "avx512"
     cache = Path(os.environ.get("TORCHINDUCTOR_CACHE_DIR") or Path(tempfile.gettempdir()) / "tensorproof_inductor")
     return {

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from fake_backend import BACKEND
 
 from tensorproof.contract.backends import specification
 from tensorproof.contract.declarations import Declaration, DeclarationError, Situation, in_force, matches, read_declarations
@@ -91,22 +92,17 @@ def test_malformed_declarations_say_what_to_type_instead(tmp_path: Path, text, e
     assert expected in str(caught.value)
 
 
-SOURCE = """
+SOURCE = (
+    """
 import pathlib
 
 @operations.native
 def sigmoid(x):
     y = reference_sigmoid.sigmoid(x)
     return y * 1.001 if x.dtype == np.float32 and x.shape[-1:] == (17,) else y
-
-class Fake(NumpyBackend):
-    name = "fake"
-    operations = operations
-
-@hookimpl
-def tensorproof_backend():
-    return Fake()
 """
+    + BACKEND
+)
 BASE = ("check", "fake", "--op=sigmoid", "--check=forward", "-n0")
 
 

@@ -5,17 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from fake_backend import BACKEND
 
 Plugin = Callable[..., Path]
-BACKEND = """
-class Fake(NumpyBackend):
-    name = "fake"
-    operations = operations
-
-@hookimpl
-def tensorproof_backend():
-    return Fake()
-"""
 
 
 def statuses(record: Path) -> dict[str, int]:

@@ -17,9 +17,37 @@ from tensorproof.conformance.reference_process.encoding import (
     key_of,
     specification_fingerprint,
 )
-from tensorproof.conformance.reference_process.store import Store
+from tensorproof.conformance.reference_process.store import Store, default_folder
+from tensorproof.conformance.selection.cases import samples_of
+from tensorproof.contract.backends import specification
+from tensorproof.errors import UsageError
 
 PATIENCE_SECONDS = 10.0
+
+
+def cache_folder(options: Any) -> Path | None:
+    """Where a run's options say that expectations are kept; ``None`` for nowhere."""
+    return None if options.no_reference_cache else options.reference_cache or default_folder()
+
+
+def require_cache(options: Any) -> None:
+    """Check the folder that ``--reference-cache`` names. The default one may be missing or full: that costs time only.
+
+    Raises:
+        UsageError: nothing can be kept there.
+    """
+    if options.reference_cache is not None and not options.no_reference_cache:
+        store = Store(options.reference_cache, specification_fingerprint())
+        store.close()
+        if store.problem:
+            raise UsageError(f"--reference-cache: {options.reference_cache.name} cannot be used: {store.problem}")
+
+
+def reference_process(options: Any) -> "ReferenceProcess":
+    """The source of a run's expectations. It is made, as all samples are, before a plugin is imported that could change NumPy."""
+    for operation in specification().values():
+        samples_of(operation, max(options.seed, 0))  # what is wrong with the seed, the plan tells
+    return ReferenceProcess(cache_folder(options))
 
 
 class ReferenceFailure(Exception):
