@@ -2,10 +2,10 @@
 
 import csv
 import io
-import json
 import re
 from xml.etree import ElementTree
 
+import made_lines
 import pytest
 
 from tensorproof.cli import main
@@ -13,16 +13,11 @@ from tensorproof.errors import UsageError
 from tensorproof.runs.records import Record
 from tensorproof_reports.exports import badge_text, code, csv_text, junit_text, markdown_text, write_export
 
-HEADER = {
-    "kind": "run", "format": 1, "backend": "torch", "device": "cpu", "seed": 0, "declarations": [], "planned": 2, "left_out": {},
-    "options": {"profile": "core"}, "versions": {"torch": "2.13"},
-}  # fmt: skip
-CHECK = {
-    "kind": "check", "check": "forward", "operation": "softmax", "sample": "plain_rows", "dtype": "float32", "mode": "eager",
-    "required": True, "status": "passed", "message": "fine", "declaration": "", "stale": False, "traceback": "", "placement": "",
-    "findings": [{"output": "y", "outcome": "passed", "largest_z": 1.5, "rms_z": 0.5, "line": ""}], "duration_ns": 2_000_000,
-    "framework_ns": 1, "command": "tensorproof check torch --op=softmax",
-}  # fmt: skip
+HEADER = made_lines.run(backend="torch", versions={"torch": "2.13"})
+CHECK = made_lines.check(
+    operation="softmax", sample="plain_rows", message="fine", command="tensorproof check torch --op=softmax", duration_ns=2_000_000,
+    findings=[{"output": "y", "outcome": "passed", "largest_z": 1.5, "rms_z": 0.5, "line": ""}],
+)  # fmt: skip
 WRONG = {"output": "y", "outcome": "failed", "reason": "nan", "got": 0.0, "expected": "nan", "line": "y: NaN", "size": 4}
 
 
@@ -143,8 +138,6 @@ def test_timings_alone_make_no_badge(make):
 
 
 def test_command_writes_what_the_name_asks_for(tmp_path, capsys):
-    run = tmp_path / "run.ndjson"
-    lines = [record({}).header, *record({}).checks, {"kind": "end", "counts": {}, "verdict": {}}]
-    run.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    run = made_lines.write(tmp_path / "run.ndjson", [HEADER, CHECK, made_lines.end({"passed": 1})])
     assert main(["export", str(run), "-o", str(tmp_path / "out.csv")]) == 0
     assert (tmp_path / "out.csv").read_text().startswith("backend,device,operation")

@@ -224,10 +224,13 @@ def own_group() -> int | None:
 
 
 def settle_worker() -> None:
-    """Make this process, a worker, deaf to what a terminal sends to all of its processes: who started it ends it."""
+    """Make this process, a worker, deaf to what a terminal sends to all of its processes: who started it ends it.
+
+    The signals are heard and nothing is done. Ignored they would be ignored in whatever the worker starts, too.
+    """
     for name in ("SIGINT", "SIGHUP"):
         if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.SIG_IGN)
+            signal.signal(getattr(signal, name), lambda number, frame: None)
     if os.name == "posix":
         with contextlib.suppress(OSError):
             os.setpgid(0, 0)

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tensorproof.contract.backends import specification
+from tensorproof_reference.catalogue import all_operations
 
 GROUPS = {
     "operations": "Operations",
@@ -33,7 +33,7 @@ class Described:
 
 def described(names: Iterable[str]) -> list[Described]:
     """The named operations in the order of the page: by group, then by name."""
-    known = specification()
+    known = all_operations()
     found = []
     for name in set(names):
         operation = known.get(name)

@@ -7,21 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import made_lines
 import pytest
 
 from tensorproof.contract.backends import specification
 from tensorproof.runs.records import Record
 from tensorproof_reports.page import no_earlier_run, write_page
 
-HEADER = {
-    "kind": "run", "format": 1, "tensorproof": "0.1.0", "specification": "146.146", "started": "2026-01-01T00:00:00+00:00",
-    "backend": "torch", "device": "cpu", "seed": 0, "dtypes": ["float64", "float32", "bfloat16", "float16"],
-    "modes": {"eager": "all", "compile": "spread"}, "versions": {"torch": "2.13"}, "arithmetic": {"TF32": "off"},
-    "instructions": {"name": "avx2", "kernels": {}, "limit": None}, "sources": {"softmax": "native"}, "reasons": {},
-    "defaults": {"adam": {"learning_rate": "0.001", "epsilon": "1e-08"}},
-    "machine": {"processor": "x", "cores": 2, "system": "Linux"}, "options": {"profile": "core"}, "shard": None,
-    "planned": 0, "left_out": {}, "declarations": [], "idle_declarations": [],
-}  # fmt: skip
+HEADER = made_lines.run(
+    specification="146.146", backend="torch", dtypes=["float64", "float32", "bfloat16", "float16"],
+    modes={"eager": "all", "compile": "spread"}, versions={"torch": "2.13"}, arithmetic={"TF32": "off"},
+    sources={"softmax": "native"}, defaults={"adam": {"learning_rate": "0.001", "epsilon": "1e-08"}},
+)  # fmt: skip
 
 CHECKS = ("forward", "gradient", "fused", "purity")
 DTYPES = ("float64", "float32", "bfloat16", "float16")

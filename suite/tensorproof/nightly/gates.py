@@ -23,7 +23,6 @@ from enum import Enum
 
 import numpy as np
 import ruptures
-from scipy import stats
 
 from tensorproof.nightly.series import SeriesHistory
 
@@ -125,6 +124,8 @@ def change_of(history: SeriesHistory) -> Change | Unchanged:
 
 def _student(before: np.ndarray, after: np.ndarray) -> float:
     """Two-sided p-value of Student's test with pooled variance; one night after is enough."""
+    from scipy import stats  # here, since only nights need it and importing it takes half a second
+
     spread = [max(float(group.std(ddof=1)), SIGMA_FLOOR) if len(group) > 1 else 0.0 for group in (before, after)]
     result = stats.ttest_ind_from_stats(
         before.mean(), spread[0], len(before), after.mean(), spread[1], len(after), equal_var=True
@@ -146,6 +147,8 @@ def gate(histories: Sequence[SeriesHistory], tonight: str) -> Gated:
         tested += 1
         if isinstance(change, Change):
             changes.append(change)
+    from scipy import stats
+
     p_values = np.ones(tested)
     p_values[: len(changes)] = [change.p_value for change in changes]
     adjusted = stats.false_discovery_control(p_values, method="bh") if tested else p_values

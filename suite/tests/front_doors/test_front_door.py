@@ -208,24 +208,29 @@ def test_shards_cover_all_once_and_merge_says_incomplete(tensorproof, tmp_path):
     assert "given more than once" in twice.text
 
 
-def test_time_budget_counts_what_was_not_run(tensorproof, tmp_path):
-    outcome = tensorproof("check", "numpy", "-n0", "--op=softmax", "--time-budget=0.0001", "--record=run.ndjson")
+SLOW_RELU = "@operations.native\ndef relu(x):\n    time.sleep(1.1)\n    return np.maximum(x, 0)\n"
+
+
+def test_time_budget_counts_what_was_not_run(tensorproof, plugin: Plugin, tmp_path):
+    folder = plugin("fake", SLOW_RELU + BACKEND)
+    outcome = tensorproof("check", "fake", "-n0", "--op=relu", "--time-budget=1", "--record=run.ndjson", path=folder)
     counts = statuses(tmp_path / "run.ndjson")
     assert counts.get("not_run", 0) > 10
     assert "incomplete" in outcome.text
 
 
 def test_what_is_unsupported_is_that_also_when_the_time_is_spent(tensorproof, plugin: Plugin, tmp_path):
-    source = 'operations.unsupported("relu", "it has no relu")\n'
+    source = SLOW_RELU + 'operations.native(reference_sigmoid.sigmoid)\noperations.unsupported("tanh", "it has no tanh")\n'
     record, limits = tmp_path / "run.ndjson", tmp_path / "limits.toml"
-    limits.write_text('[[unsupported]]\noperation = "tanh"\ndtype = "float64"\nreason = "float32 only"\n')
-    options = ("--op=relu", "--op=tanh", "--time-budget=0.0001", f"--record={record}", f"--declarations={limits}")
+    limits.write_text('[[unsupported]]\noperation = "sigmoid"\ndtype = "float64"\nreason = "float32 only"\n')
+    chosen = ("--op=relu", "--op=sigmoid", "--op=tanh")
+    options = (*chosen, "--check=forward", "--time-budget=1", f"--record={record}", f"--declarations={limits}")
     outcome = tensorproof("check", "fake", "-n0", *options, path=plugin("fake", source + BACKEND))
     lines = [json.loads(text) for text in record.read_text().splitlines()]
     checks = [line for line in lines if line["kind"] == "check"]
-    assert {line["status"] for line in checks if line["operation"] == "relu"} == {"unsupported"}, outcome.text
-    assert {line["status"] for line in checks if (line["operation"], line["dtype"]) == ("tanh", "float64")} == {"unsupported"}
-    assert {line["status"] for line in checks if (line["operation"], line["dtype"]) == ("tanh", "float32")} == {"not_run"}
+    assert {line["status"] for line in checks if line["operation"] == "tanh"} == {"unsupported"}, outcome.text
+    assert {line["status"] for line in checks if (line["operation"], line["dtype"]) == ("sigmoid", "float64")} == {"unsupported"}
+    assert {line["status"] for line in checks if (line["operation"], line["dtype"]) == ("sigmoid", "float32")} == {"not_run"}
 
 
 def test_a_declared_convention_excuses_the_error_that_it_does_not_raise(tensorproof, plugin: Plugin, tmp_path):

@@ -70,7 +70,8 @@ def tensorproof_backend():
     return Fake()
 """
     record = tmp_path / "run.ndjson"
-    chosen = [f"--op={name}" for name in (*ODD, "tanh")]
+    samples = ("width_1", "width_2")  # each that loses its worker costs a new one
+    chosen = [*(f"--op={name}" for name in (*ODD, "tanh")), *(f"--sample={name}" for name in samples)]
     outcome = tensorproof("check", "fake", "-n1", *chosen, *ONE, f"--record={record}", path=plugin("fake", source))
     assert outcome.code == 1, outcome.text
     assert "INTERNALERROR" not in outcome.text

@@ -5,6 +5,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import jsonschema
+import made_lines
 import pytest
 
 from tensorproof.errors import UsageError
@@ -18,49 +19,13 @@ SCHEMA = json.loads((files("tensorproof.statements") / "statement.schema.json").
 
 
 def check(sample: str, status: str = "passed", **changes):
-    return {
-        "kind": "check",
-        "check": "forward",
-        "operation": "relu",
-        "operation_version": 1,
-        "sample": sample,
-        "sample_version": 1,
-        "dtype": "float32",
-        "mode": "eager",
-        "required": True,
-        "status": status,
-        "message": "",
-        "findings": [],
-        "declaration": "",
-        "stale": False,
-        "traceback": "",
-        "inputs": "ab",
-        "source": "native",
-        "placement": "cpu",
-        "duration_ns": 1,
-        "framework_ns": 1,
-        "command": "",
-        **changes,
-    }
+    plain = {"operation": "relu", "inputs": "ab", "duration_ns": 1}
+    return made_lines.check(**{**plain, "sample": sample, "status": status, **changes})
 
 
 def record_of(*checks, **changes) -> Record:
-    header = {
-        "tensorproof": "0.1.0",
-        "specification": "1.1",
-        "backend": "mine",
-        "device": "cpu",
-        "seed": 1,
-        "dtypes": ["float32"],
-        "modes": {"eager": "all"},
-        "versions": {"mine": "1.0"},
-        "options": {"profile": "core"},
-        "planned": len(checks),
-        "left_out": {},
-        "declarations": [],
-        **changes,
-    }
-    return Record(header, list(checks), end={"kind": "end", "finished": "2026-11-28T00:00:00+00:00"}, name="run.ndjson")
+    header = made_lines.run(backend="mine", specification="1.1", seed=1, **{"planned": len(checks), **changes})
+    return Record(header, list(checks), end=made_lines.end({}), name="run.ndjson")
 
 
 def test_counts_and_conforming_dtypes_are_those_of_the_checks():
@@ -135,7 +100,7 @@ def test_the_sentence_says_what_passes_of_what_and_where():
     statement = statement_of(record_of(check("a"), check("b", "failed"), check("c", required=False)))
     text = sentence(statement)
     assert text.startswith(
-        "mine 1.0 on cpu (unknown): core, not frozen (1.1): required 1 of 2 pass, 1 fail or are missing in 1 causes"
+        "mine 1.0 on cpu (avx2): core, not frozen (1.1): required 1 of 2 pass, 1 fail or are missing in 1 causes"
     )
     assert "optional 1 of 1; float32; matmul_input_bits 24" in text
     assert text.endswith("placement verified: not conforming")

@@ -82,7 +82,7 @@ FAULTS = (
 FAILURES = (
     Planted("aborts (signal 6) when it compiles", "failing abort_prepare", "status:crashed", "signal 6", "relu"),
     Planted("aborts in the third round", "failing abort_block", "status:crashed", "signal 6", "relu"),
-    Planted("ends the process while it warms up", "failing exits_warm_up", "status:crashed", "exit code 3", "relu"),
+    Planted("ends the process while it warms up", "failing exits_warm_up", "status:error", "SystemExit: 3", "relu"),
     Planted("is killed (signal 9) in the third round", "failing killed_block", "status:out_of_memory", "signal 9", "relu"),
     Planted("hangs in the third round", "failing hangs_block", "status:timed_out", "no answer within", "relu"),
     Planted("lacks memory when it compiles", "failing memory_error_prepare", "status:out_of_memory", "MemoryError", "relu"),

@@ -65,7 +65,7 @@ class Bench:
         operations = {operation: specification()[operation]}
         names = list(dict.fromkeys(item.split()[0] for item in contenders))
         crews = [self.crew(name) for name in names]
-        described = [describe_crew(crew, operations, [], 0) for crew in crews]
+        described = [describe_crew(crew, specification(), [], 0) for crew in crews]  # declarations name others too
         settings = Settings(launches=launches, rounds=rounds, threads=1, seconds=seconds, seed=0, series_seconds=60.0)
         engine = Engine(crews, described, self.anchors, operations, settings, limits, self.folder)
         group = Group(
