@@ -15,7 +15,8 @@ from tensorproof_reports.exports import badge_text, code, csv_text, junit_text, 
 
 HEADER = made_lines.run(backend="torch", versions={"torch": "2.13"})
 CHECK = made_lines.check(
-    operation="softmax", sample="plain_rows", message="fine", command="tensorproof check torch --op=softmax", duration_ns=2_000_000,
+    operation="softmax", sample="plain_rows", message="fine", duration_ns=2_000_000,
+    command="tensorproof check torch --op=softmax",
     findings=[{"output": "y", "outcome": "passed", "largest_z": 1.5, "rms_z": 0.5, "line": ""}],
 )  # fmt: skip
 WRONG = {"output": "y", "outcome": "failed", "reason": "nan", "got": 0.0, "expected": "nan", "line": "y: NaN", "size": 4}

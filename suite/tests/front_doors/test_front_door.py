@@ -220,15 +220,15 @@ def test_time_budget_counts_what_was_not_run(tensorproof, plugin: Plugin, tmp_pa
 
 
 def test_what_is_unsupported_is_that_also_when_the_time_is_spent(tensorproof, plugin: Plugin, tmp_path):
-    source = SLOW_RELU + 'operations.native(reference_sigmoid.sigmoid)\noperations.unsupported("tanh", "it has no tanh")\n'
+    source = SLOW_RELU + 'operations.native(reference_sigmoid.sigmoid)\noperations.unsupported("softplus", "it has none")\n'
     record, limits = tmp_path / "run.ndjson", tmp_path / "limits.toml"
     limits.write_text('[[unsupported]]\noperation = "sigmoid"\ndtype = "float64"\nreason = "float32 only"\n')
-    chosen = ("--op=relu", "--op=sigmoid", "--op=tanh")
+    chosen = ("--op=relu", "--op=sigmoid", "--op=softplus")
     options = (*chosen, "--check=forward", "--time-budget=1", f"--record={record}", f"--declarations={limits}")
     outcome = tensorproof("check", "fake", "-n0", *options, path=plugin("fake", source + BACKEND))
     lines = [json.loads(text) for text in record.read_text().splitlines()]
     checks = [line for line in lines if line["kind"] == "check"]
-    assert {line["status"] for line in checks if line["operation"] == "tanh"} == {"unsupported"}, outcome.text
+    assert {line["status"] for line in checks if line["operation"] == "softplus"} == {"unsupported"}, outcome.text
     assert {line["status"] for line in checks if (line["operation"], line["dtype"]) == ("sigmoid", "float64")} == {"unsupported"}
     assert {line["status"] for line in checks if (line["operation"], line["dtype"]) == ("sigmoid", "float32")} == {"not_run"}
 

@@ -25,7 +25,7 @@ from tensorproof.conformance.diagnosis.families import (
 )
 from tensorproof.conformance.diagnosis.mistake import Alternative, Mistake, Situation
 from tensorproof.conformance.expectation import Expectation, Expected, is_floating
-from tensorproof.conformance.verdict import FAILED, PASSED, judge
+from tensorproof.conformance.verdict import FAILED, PASSED, Judgement, judge
 from tensorproof_reference.rounding import round_to
 
 LARGEST = 20_000
@@ -49,7 +49,7 @@ class Fits:
     likenesses: list[str]
     """What the output is in terms of the right one: twice as much, reversed, zero."""
     consistent: list[str]
-    """Mistakes of which the output is no evidence, since all of it that is wrong is NaN or infinite, but that give it too."""
+    """Mistakes that give the output, which is no evidence of them: what is wrong is NaN or infinite, or their bars are wide."""
 
 
 def _mistakes(situation: Situation) -> Iterator[Mistake]:
@@ -82,16 +82,30 @@ def _near(output: NDArray[Any], value: NDArray[Any]) -> bool:
     return bool(distance <= 0.05 * size)
 
 
-def _conforms(expectation: Expectation, output: NDArray[Any], expected: Expected, rough: bool = False) -> bool:
+def _judged(expectation: Expectation, output: NDArray[Any], expected: Expected) -> Judgement | None:
+    """The verdict on an output if this were right; ``None`` if it is of another shape or kind."""
     value, bar = expected
     if value.shape != output.shape or (value.dtype.kind == "f") != (output.dtype.kind == "f"):
-        return False
+        return None
     dtype = expectation.dtype
-    judged = judge("", output, value, bar, dtype, output_dtype=dtype, expected_dtype=None)
-    if rough:
-        # Where digits are lost bars are wide; the error has to be of their size.
-        return judged.outcome != FAILED and (judged.rms_z or 0.0) >= LEAST_RMS
-    return judged.outcome == PASSED and judged.reason != "empty"
+    return judge("", output, value, bar, dtype, output_dtype=dtype, expected_dtype=None)
+
+
+def _conforms(expectation: Expectation, output: NDArray[Any], expected: Expected) -> bool:
+    judged = _judged(expectation, output, expected)
+    return judged is not None and judged.outcome == PASSED and judged.reason != "empty"
+
+
+def _may_conform(expectation: Expectation, output: NDArray[Any], expected: Expected) -> bool:
+    """Whether an output is within the bars, which may be so wide that this is no evidence."""
+    judged = _judged(expectation, output, expected)
+    return judged is not None and judged.outcome != FAILED and judged.reason != "empty"
+
+
+def _loses_digits(expectation: Expectation, output: NDArray[Any], expected: Expected) -> bool:
+    """Whether an output is within the bars, which are wide where digits are lost, and its error is of their size."""
+    judged = _judged(expectation, output, expected)
+    return judged is not None and judged.outcome != FAILED and (judged.rms_z or 0.0) >= LEAST_RMS
 
 
 def _differs(value: NDArray[Any], right: Expected) -> bool:
@@ -141,12 +155,18 @@ def _explains(
     if mistake.rough:
         # In exact arithmetic the formula is right, so its bars are about the right value.
         others = [key for key in needed if key != name]
-        return _conforms(expectation, outputs[name], (right[0], found[keys[name]][1]), rough=True) and all(
+        return _loses_digits(expectation, outputs[name], (right[0], found[keys[name]][1])) and all(
             _conforms(expectation, outputs[key], found[keys[key]]) for key in others
         )
-    if not all(_conforms(expectation, outputs[key], found[keys[key]]) for key in needed):
+    if not all(_may_conform(expectation, outputs[key], found[keys[key]]) for key in needed):
         return False
     return _differs(found[keys[name]][0], right)
+
+
+def _is_sharp(expectation: Expectation, alternative: Alternative, name: str, output: NDArray[Any]) -> bool:
+    """Whether the bars of what a mistake gives are narrow enough to tell; a mistake that loses digits is known by its error."""
+    found = alternative.gradients if name.startswith("d_") else alternative.outputs
+    return alternative.mistake.rough or _conforms(expectation, output, found[name.removeprefix("d_")])
 
 
 def _of_precision(expectation: Expectation, name: str, output: NDArray[Any]) -> list[str]:
@@ -176,7 +196,7 @@ def _accumulated(expectation: Expectation, name: str, output: NDArray[Any]) -> l
     if other is None:
         return []
     found = other.gradients.get(name.removeprefix("d_")) if name.startswith("d_") else other.outputs.get(name)
-    return ["accumulation in 16 bits"] if found is not None and _conforms(expectation, output, found, rough=True) else []
+    return ["accumulation in 16 bits"] if found is not None and _loses_digits(expectation, output, found) else []
 
 
 def fits(expectation: Expectation, name: str, outputs: Mapping[str, NDArray[Any]], expected: Expected) -> Fits | None:
@@ -208,8 +228,8 @@ def _fits(expectation: Expectation, name: str, outputs: Mapping[str, NDArray[Any
             mistake = alternative.mistake
             if mistake.text not in found and _explained(expectation, alternative, name, outputs, expected):
                 # Zeros come of many mistakes; that they are zeros is said among the likenesses.
-                evidence = tells and bool(np.any(output))
-                (found if evidence or mistake.special else consistent).append(mistake.text)
+                evidence = (tells and bool(np.any(output))) or mistake.special
+                (found if evidence and _is_sharp(expectation, alternative, name, output) else consistent).append(mistake.text)
     likenesses = results.likenesses(expectation, name, output, expected)
     like = [text for text, other in likenesses if _conforms(expectation, output, other)]
     if not tells:
