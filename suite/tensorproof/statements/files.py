@@ -3,13 +3,13 @@
 import functools
 import json
 from collections.abc import Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 
-from tensorproof.errors import UsageError, printable
+from tensorproof.errors import UsageError
+from tensorproof.lines.schema import load, problem_of
 
 SCHEMA = "statement.schema.json"
 LARGEST = 4_000_000
@@ -18,8 +18,7 @@ LARGEST = 4_000_000
 
 @functools.cache
 def _validator() -> Any:
-    schema = json.loads((files("tensorproof.statements") / SCHEMA).read_text(encoding="utf-8"))
-    return jsonschema.Draft202012Validator(schema)
+    return jsonschema_rs.Draft202012Validator(load("tensorproof.statements", SCHEMA))
 
 
 def read_statement(path: Path) -> dict[str, Any]:
@@ -36,10 +35,9 @@ def read_statement(path: Path) -> dict[str, Any]:
         raise UsageError(f"statement {path.name}: cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError):
         raise UsageError(f"statement {path.name}: is no JSON") from None
-    broken = jsonschema.exceptions.best_match(_validator().iter_errors(statement))
-    if broken is not None:
-        place = ".".join(map(str, broken.absolute_path)) or "the whole file"
-        raise UsageError(printable(f"statement {path.name}: {place}: {broken.message}")[:300])
+    problem = problem_of(_validator(), statement)
+    if problem:
+        raise UsageError(f"statement {path.name}: {problem}")
     return dict(statement)
 
 

@@ -3,7 +3,7 @@
 import json
 from importlib.resources import files
 
-import jsonschema
+import jsonschema_rs
 import numpy as np
 import pytest
 from faulty import Fault, checks_of
@@ -167,7 +167,7 @@ def test_a_wrong_adapter_is_noticed(backend):
 
 
 def test_a_right_adapter_passes_and_its_lines_fit_the_schema():
-    validator = jsonschema.Draft202012Validator(json.loads((files("tensorproof.runs") / "record.schema.json").read_text()))
+    validator = jsonschema_rs.Draft202012Validator(json.loads((files("tensorproof.runs") / "record.schema.json").read_text()))
     for line in adapter_lines(SmallBackend()) + adapter_lines(EmptyRaises()):
         validator.validate(line)
     assert {line["status"] for line in adapter_lines(SmallBackend())} == {"passed"}

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import numpy as np
 import pytest
 from plain_options import OPTIONS
@@ -232,7 +232,7 @@ def validated(result: Result) -> Any:
     """The line of a record as it is read again, which fits the schema."""
     line = json.loads(json.dumps(result_to_record(result, OPTIONS), allow_nan=False))
     schema = json.loads((files("tensorproof.runs") / "record.schema.json").read_text())
-    jsonschema.Draft202012Validator(schema).validate(line)
+    jsonschema_rs.Draft202012Validator(schema).validate(line)
     return line
 
 

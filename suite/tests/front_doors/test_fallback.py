@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import jsonschema
+import jsonschema_rs
 import pytest
 
 import tensorproof.runs as runs
@@ -61,7 +61,7 @@ def test_a_silent_fallback_is_told_everywhere(tensorproof, folder: Path, tmp_pat
     schema = json.loads((Path(runs.__file__).parent / "record.schema.json").read_text())
     record = lines(tmp_path / "back.ndjson")
     for line in record:
-        jsonschema.validate(line, schema)
+        jsonschema_rs.validate(schema, line)
     statuses = {line["mode"]: (line["status"], line["compiled"]) for line in record if line["kind"] == "check"}
     assert statuses == {"eager": ("passed", {}), "jit": ("fell_back", {"compiled": 0})}
     assert record[-1]["counts"] == {"passed": 1, "fell_back": 1}

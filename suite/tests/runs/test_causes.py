@@ -5,7 +5,7 @@ from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
-import jsonschema
+import jsonschema_rs
 import numpy as np
 import pytest
 from faults import ALL
@@ -115,7 +115,7 @@ def test_every_bad_check_is_in_a_cause(ten):
 
 def test_lines_of_causes_fit_the_schema(ten):
     schema = json.loads((files("tensorproof.runs") / "record.schema.json").read_text())
-    validator = jsonschema.Draft202012Validator(schema)
+    validator = jsonschema_rs.Draft202012Validator(schema)
     for cause in causes_of(ten):
         validator.validate(cause)
 

@@ -12,7 +12,7 @@ from collections import Counter
 from importlib.resources import files
 from pathlib import Path
 
-import jsonschema
+import jsonschema_rs
 import pytest
 
 from tensorproof.errors import UsageError
@@ -34,7 +34,7 @@ def record(tmp_path_factory) -> Path:
 
 
 def test_every_line_fits_the_schema(record):
-    validator = jsonschema.Draft202012Validator(schema())
+    validator = jsonschema_rs.Draft202012Validator(schema())
     lines = [json.loads(text) for text in record.read_text().splitlines()]
     for line in lines:
         validator.validate(line)
@@ -46,8 +46,8 @@ def test_every_line_fits_the_schema(record):
 
 def test_schema_refuses_what_it_does_not_know(record):
     header = json.loads(record.read_text().splitlines()[0])
-    with pytest.raises(jsonschema.ValidationError):
-        jsonschema.Draft202012Validator(schema()).validate({**header, "hostname": "x"})
+    with pytest.raises(jsonschema_rs.ValidationError):
+        jsonschema_rs.Draft202012Validator(schema()).validate({**header, "hostname": "x"})
 
 
 def test_record_names_no_host_user_or_folder(record):

@@ -4,7 +4,7 @@ import json
 from importlib.resources import files
 from pathlib import Path
 
-import jsonschema
+import jsonschema_rs
 import made_lines
 import pytest
 
@@ -45,7 +45,7 @@ def test_checks_of_the_adapter_have_dtypes_that_no_operation_conforms_in():
         check("none", check="adapter", operation="adapter", dtype=dtype, mode="none") for dtype in ("float32", "int64", "bool")
     ]
     statement = statement_of(record_of(check("a"), *arrays))
-    jsonschema.Draft202012Validator(SCHEMA).validate(statement)
+    jsonschema_rs.Draft202012Validator(SCHEMA).validate(statement)
     assert statement["operations"]["adapter"]["conforms"] == ["float32"]
 
 
@@ -69,7 +69,7 @@ def test_a_statement_keeps_to_its_schema():
         {"kind": "unsupported", "source": "d", "reason": "x"},
     ]
     statement = statement_of(record_of(check("a"), check("b", "failed"), declarations=declarations))
-    jsonschema.Draft202012Validator(SCHEMA).validate(statement)
+    jsonschema_rs.Draft202012Validator(SCHEMA).validate(statement)
     assert statement["precision"] == [{"operation": ["matmul"], "matmul_input_bits": 11}]
     assert statement["conventions"] == [{"operation": "gelu", "keywords": {"approximation": "tanh"}}]
     assert statement["verdict"] == "does not conform"
