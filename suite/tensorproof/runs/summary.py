@@ -66,7 +66,7 @@ def excused(record: Record) -> set[int]:
 
 
 SYSTEMS = {"Linux": "linux", "Darwin": "darwin", "Windows": "win32"}
-BITS = {16: "16 bits (bfloat16 in three parts)", 11: "11 bits (TF32)", 8: "8 bits (bfloat16)"}
+BITS = {16: "16 bits, bfloat16 in three parts", 11: "11 bits, TF32", 8: "8 bits, bfloat16"}
 
 
 def reduced_precision(record: Record) -> list[str]:
@@ -83,10 +83,9 @@ def reduced_precision(record: Record) -> list[str]:
             continue
         if not any(_held_to(table, {**check, "device": header["device"]}) for check in record.checks):
             continue
-        words = [f"matrix products take their inputs in {BITS[bits]}"] if bits in BITS else []
-        words += ["sums are kept in the dtype itself"] if accumulate == "same" else []
-        found.append(printable(f"{' and '.join(words)}: {table.get('reason', '')}"))
-    return list(dict.fromkeys(found))
+        found += [f"matrix products take their inputs in {BITS[bits]}"] if bits in BITS else []
+        found += ["sums are kept in the dtype itself"] if accumulate == "same" else []
+    return [f"{words} ({count} declaration{'s' if count > 1 else ''})" for words, count in Counter(found).items()]
 
 
 def _held_to(table: Mapping[str, Any], check: Mapping[str, Any]) -> bool:

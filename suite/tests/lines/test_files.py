@@ -177,7 +177,7 @@ def test_a_declared_reduced_precision_is_in_the_verdicts_word(tmp_path):
     declared = {"kind": "precision", "source": "d.toml: precision 1", "matmul_input_bits": 8, "reason": "fast"}
     judged = verdict(read_record(whole(tmp_path / "r.ndjson", declarations=[declared])))
     assert judged["word"] == "conforms at reduced precision"
-    assert "matrix products take their inputs in 8 bits (bfloat16): fast" in verdict_text(judged)
+    assert "matrix products take their inputs in 8 bits, bfloat16 (1 declaration)" in verdict_text(judged)
 
 
 @pytest.mark.parametrize(
