@@ -147,9 +147,12 @@ class _Comparison:
         """Rules 2 to 5 in order."""
         if not self.e.any() and not self.equal.all():
             return self._wrong("exact", ~self.equal)
-        signs = (self.r == 0) & (self.y == 0) & (self.e == 0) & (np.signbit(self.r) != np.signbit(self.y))
-        if sign_of_zero and signs.any():
-            return self._wrong("sign of zero", signs)
+        if sign_of_zero:
+            signs = (self.r == 0) & (self.y == 0) & (self.e == 0) & (np.signbit(self.r) != np.signbit(self.y))
+            if signs.any():
+                return self._wrong("sign of zero", signs)
+        if self._is_ordinary():
+            return self._in_bars(exact_zero)
         nan = self.bounded & (np.isnan(self.y) != np.isnan(self.r))
         if nan.any():
             return self._wrong("nan", nan)
@@ -157,6 +160,10 @@ class _Comparison:
         if overflow.any():
             return self._wrong("overflow", overflow)
         return self._in_bars(exact_zero)
+
+    def _is_ordinary(self) -> bool:
+        """Whether all is finite and far from overflow, so that rules 2 and 3 need not look closer."""
+        return bool(np.isfinite(self.y).all() and (np.abs(self.r) + LARGEST_Z * self.e <= self.fmax).all())
 
     def _overflow(self) -> NDArray[np.bool_]:
         """Where the output is infinite and must not be, or the other way round, or has the wrong sign."""
@@ -204,8 +211,11 @@ class _Comparison:
         values, bars = self.r[comparable], self.e[comparable]
         peak = float(np.max(np.abs(values)))
         rms = peak * float(np.sqrt(np.mean(np.square(values / peak)))) if peak else 0.0
+        limit = largest_blur(self.dtype) * rms
+        if LARGEST_Z * 2.0 * float(np.mean(bars)) <= limit:
+            return None  # half of the bars at least are no larger than twice their mean, which costs less than their median
         blur = LARGEST_Z * float(np.median(bars))
-        if blur > largest_blur(self.dtype) * rms:
+        if blur > limit:
             width = f"{blur / rms if rms else math.inf:.2g} of the values (limit {largest_blur(self.dtype):g})"
             return "blurred", f"not meaningful in {self.dtype}, 10 bars are {width}; "
         return None

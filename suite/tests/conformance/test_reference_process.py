@@ -206,6 +206,16 @@ def test_no_more_is_kept_than_the_limit(tmp_path, monkeypatch):
     store.close()
 
 
+def test_what_takes_as_long_to_read_as_to_compute_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(store_module, "LARGEST_ENTRY_BYTES", 1000)
+    store = Store(tmp_path, "f")
+    store.put("small", b"." * 1000)
+    store.put("large", b"." * 1001)
+    assert store.get("small") is not None
+    assert store.get("large") is None
+    store.close()
+
+
 def test_the_file_of_another_specification_goes_when_nobody_has_used_it_for_long(tmp_path):
     old, new, own = (Store(tmp_path, name * 16) for name in "abc")
     for store in (old, new, own):

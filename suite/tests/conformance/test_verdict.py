@@ -3,6 +3,7 @@ import json
 import numpy as np
 import pytest
 
+from tensorproof.conformance import verdict
 from tensorproof.conformance.verdict import FAILED, NOT_MEANINGFUL, PASSED, Judgement, judge
 
 FMAX = float(np.finfo(np.float32).max)
@@ -210,3 +211,20 @@ def test_bad_bars_are_refused():
         judge("x", ONES, ONES, np.ones(3), "float32", output_dtype="float32", expected_dtype="float32")
     with pytest.raises(ValueError, match="dtype"):
         judged(ONES, ONES, 1.0, dtype="float8")
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "bfloat16", "float16"])
+def test_ordinary_numbers_are_judged_as_all_others_are(dtype, monkeypatch):
+    """Rules 2 and 3 are skipped where nothing is infinite, NaN or near the largest number: no verdict may differ."""
+    source = np.random.default_rng(0)
+    cases = []
+    for scale in (1.0, 1e-3, 3e4, 1e38):
+        r = scale * source.normal(size=(40,))
+        e = np.abs(scale) * 10.0 ** source.uniform(-9, -1, size=40)
+        cases += [(r + 3 * e * source.normal(size=40), r, e), (r + 60 * e * source.normal(size=40), r, e)]
+        cases += [(np.where(source.random(40) < 0.1, special, r), r, e) for special in (np.nan, np.inf, -np.inf)]
+    judged = [judge("y", y, r, e, dtype, output_dtype=dtype, expected_dtype=None) for y, r, e in cases]
+    monkeypatch.setattr(verdict._Comparison, "_is_ordinary", lambda self: False)
+    again = [judge("y", y, r, e, dtype, output_dtype=dtype, expected_dtype=None) for y, r, e in cases]
+    assert {item.outcome for item in judged} >= {PASSED, FAILED}
+    assert repr(judged) == repr(again)

@@ -12,6 +12,8 @@ from platformdirs import user_cache_path
 LIMIT_BYTES = 8 * 2**30
 SHARE_OF_DISK = 0.1
 """No more is added to a file that is so large, or to one that would take more than this share of what is free on the disk."""
+LARGEST_ENTRY_BYTES = 16 * 2**20
+"""Reading more than this takes as long as computing it: a training step of a large model, with its parameters and their bars."""
 UNUSED_DAYS = 14
 """After so many days without use, the file of another specification is deleted."""
 WAIT_SECONDS = 10.0
@@ -68,8 +70,8 @@ class Store:
         return row[1]
 
     def put(self, key: str, data: bytes) -> None:
-        """Keep bytes, unless the file has reached its limit."""
-        if self._connection is None:
+        """Keep bytes, unless they are too many, or the file has reached its limit."""
+        if self._connection is None or len(data) > LARGEST_ENTRY_BYTES:
             return
         try:
             size = self.size()
