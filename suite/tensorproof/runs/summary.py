@@ -7,7 +7,6 @@ from typing import Any
 from tensorproof.conformance.checks import STATUSES
 from tensorproof.conformance.selection.cases import conventions_of, samples_of, with_conventions
 from tensorproof.contract.declarations import Declaration, in_force
-from tensorproof.errors import printable
 from tensorproof.runs.causes.cause import causes_text
 from tensorproof.runs.records import Record
 from tensorproof_reference.catalogue import all_operations
