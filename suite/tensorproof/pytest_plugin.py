@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 import pytest
 
@@ -30,7 +30,7 @@ from tensorproof.contract.description import describe, describe_apart, switches_
 from tensorproof.contract.outlines import outlined_specification
 from tensorproof.errors import UsageError, frames, printable, sentence, shown
 from tensorproof.instructions import require_taken
-from tensorproof.lines.outputs import require_place
+from tensorproof.invocation import CONFORMANCE, is_conformance, is_timing, named_in, require_own_checks, require_own_report
 from tensorproof.outcomes import raise_outcome
 from tensorproof.processes import end_all, guarded, interruption, settle_worker
 from tensorproof.runs.run import COULD_NOT_GO_ON, Run, finish, result_to_record, start_run
@@ -39,7 +39,6 @@ from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
 from tensorproof.workers import Deadline, WorkersPlugin, loaded_or_ended, share_cores
 
-CONFORMANCE = BENCHMARKS.parent / "conformance"
 DEFAULT_BACKEND = "numpy"
 RESTARTS = 100
 RUN = pytest.StashKey[Run]()
@@ -61,39 +60,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add_series_options(group.addoption, launches=1)
 
 
-def _is_timing(config: pytest.Config) -> bool:
-    """Whether this run is about timings: pytest-benchmark is told to run benchmarks only."""
-    asked = bool(getattr(config.option, "benchmark_only", False))
-    named = config.option.backend is not None or _names(config, BENCHMARKS) or _names(config, CONFORMANCE)
-    return asked and bool(named)
-
-
-def _is_conformance(config: pytest.Config) -> bool:
-    """Whether this run is about conformance: ``--backend`` is given, or what is collected is the conformance folder."""
-    if _is_timing(config):
-        return False
-    return config.option.backend is not None or bool(_names(config, CONFORMANCE))
-
-
-def _names(config: pytest.Config, folder: Path) -> list[str]:
-    """The arguments that name a folder of this package, or something in it."""
-    start = config.invocation_params.dir
-    paths = [(name, name.partition("::")[0]) for name in config.args]
-    module = f"tensorproof.{folder.name}"
-    return [name for name, path in paths if path.startswith(module) or (start / path).resolve().is_relative_to(folder)]
-
-
 @pytest.hookimpl(wrapper=True)
 def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object]:
     """Run conformance in one worker process unless told otherwise, so that a crash costs its own check only."""
     option = config.option
-    alone = option.usepdb or option.collectonly or _is_timing(config)
+    alone = option.usepdb or option.collectonly or is_timing(config)
     if hasattr(config, "workerinput"):
         settle_worker()
         return (yield)
-    if not _is_conformance(config) and not _is_timing(config):
+    if not is_conformance(config) and not is_timing(config):
         return (yield)
-    if _is_conformance(config) and not alone and hasattr(option, "numprocesses"):
+    if is_conformance(config) and not alone and hasattr(option, "numprocesses"):
         if option.numprocesses is None and not option.tx:
             option.numprocesses = 1
         if option.numprocesses and option.dist == "no":
@@ -109,56 +86,20 @@ def pytest_configure(config: pytest.Config) -> None:
     """Describe the backend, list its cases and, in the process that runs them, load it."""
     config.addinivalue_line("markers", "case(op, sample, dtype, mode, device, check, workload, direction): what a test is about")
     try:
-        if _is_timing(config):
+        if is_timing(config):
             options = options_for(config.option, config.option.backend or DEFAULT_BACKEND)
             config.pluginmanager.register(TimingPlugin(options), "tensorproof timings")
-            conformance = _names(config, CONFORMANCE)
+            conformance = named_in(config, CONFORMANCE)
             config.args[:] = [str(BENCHMARKS) if name in conformance else name for name in config.args]
-        elif _is_conformance(config):
+        elif is_conformance(config):
             _configure(config)
     except UsageError as error:
         raise pytest.UsageError(shown(str(error))) from None
 
 
-def _require_own_checks(config: pytest.Config) -> None:
-    """Refuse checks of another checkout than the package that is imported: their modules would be taken for tests of a stranger.
-
-    Raises:
-        UsageError: an argument is such a folder, or in one.
-    """
-    for name in config.args:
-        path = (config.invocation_params.dir / name.partition("::")[0]).resolve()
-        folder = next((item for item in (path, *path.parents) if item.parts[-2:] == CONFORMANCE.parts[-2:]), None)
-        if folder is not None and folder != CONFORMANCE:
-            raise UsageError(
-                f"the checks in {folder} are not those of the installed tensorproof, which is {CONFORMANCE.parent}: "
-                "install this checkout (pip install -e .), or run tensorproof check"
-            )
-
-
-def _require_own_report(option: Any) -> None:
-    """Refuse a place for pytest's own report, which replaces whatever is there, if that is no such report.
-
-    Raises:
-        UsageError: it is a file of this run, or holds something else.
-    """
-    if not getattr(option, "xmlpath", None):
-        return
-    path = Path(option.xmlpath)
-    files = [Path(name) for name in (option.record, option.report, option.baseline, *option.declarations) if name]
-    try:
-        with path.open("rb") as file:
-            head = file.read(200).lstrip()
-        if head and not head.startswith((b"<?xml", b"<testsuite")) and path.is_file() and not option.force:
-            files.append(path)
-    except OSError:
-        pass  # nothing is there, or pytest says why it cannot be written
-    require_place("--junit-xml", path, files, force=True)
-
-
 def _configure(config: pytest.Config) -> None:
     option = config.option
-    _require_own_checks(config)
+    require_own_checks(config)
     option.backend = option.backend or DEFAULT_BACKEND
     modules = modules_of(option)
     if option.dump is not None:
@@ -180,7 +121,7 @@ def _configure(config: pytest.Config) -> None:
     config.stash[PLAN] = plan
     plan.done = frozenset(getattr(config, "workerinput", {}).get("tensorproof_done", ()))
     if not hasattr(config, "workerinput") and not option.collectonly:
-        _require_own_report(option)
+        require_own_report(option)
         config.stash[RUN] = start_run(option, plan)
         plan.done = config.stash[RUN].before
         config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="tensorproof_", ignore_cleanup_errors=True)
@@ -233,7 +174,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     """Leave conformance alone in runs that are about something else, such as doctests of this package."""
     if collection_path.parent == CONFORMANCE and collection_path.name.startswith("test_"):
         return None if PLAN in config.stash else True
-    return True if collection_path == BENCHMARKS and not _is_timing(config) else None
+    return True if collection_path == BENCHMARKS and not is_timing(config) else None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -32,6 +32,7 @@ FLOORS = [
         "suite.terminal",
         "suite.workers",
         "suite.outcomes",
+        "suite.invocation",
         "suite.pytest_plugin",
         "suite.__main__",
     ],
