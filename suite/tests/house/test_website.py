@@ -2,6 +2,10 @@
 
 import doctest
 import importlib
+import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -88,3 +92,30 @@ def test_every_operation_and_model_has_a_place_in_the_navigation(website):
         for path in page.values()
     }
     assert named == {f"operations/{path.name}" for path in (ROOT / "docs/operations").glob("*.md")} - {"operations/index.md"}
+
+
+def test_a_strict_build_stops_at_links_to_nowhere_pages_out_of_sight_and_loads(website, tmp_path):
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    shutil.copy(ROOT / "mkdocs.yml", tmp_path)
+    (tmp_path / "suite").symlink_to(ROOT / "suite")
+    planted = (
+        '[a](nothing.md) [b](accuracy.md#nowhere) [c](../suite/nothing.py) [d](../suite/tests/made_lines.py "test_gone")\n'
+        "![e](https://a.example/b.png)\n"
+    )
+    with (tmp_path / "docs/timing.md").open("a", encoding="utf-8") as page:
+        page.write(f"\n{planted}")
+    (tmp_path / "docs/orphan.md").touch()
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict"]
+    environment = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
+    built = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert built.returncode == 1
+    for told in (
+        "link 'nothing.md', but the target is not found",
+        "does not contain an anchor '#nowhere'",
+        "suite/nothing.py",
+        "suite/tests/made_lines.py has no test_gone",
+        "timing.html would load img https://a.example/b.png",
+        "orphan.md",
+    ):
+        assert told in built.stderr
+    assert built.stderr.count("WARNING") == 8  # what is not planted is good
