@@ -1,15 +1,29 @@
-"""What a page is made with: the style and scripts of this package, and the policy that lets nothing else run."""
+"""What a page is made with: templates, style and scripts of this package, and the policy that lets nothing else run."""
 
 import base64
 import functools
 import hashlib
 from importlib.resources import files
 
+import jinja2
+
 SCRIPTS = (
     *("dom.js", "data.js", "query.js", "charts.js", "matrix.js", "case.js", "operation.js"),
     *("timing.js", "training.js", "history.js", "tables.js", "main.js"),
 )
 """In the order in which they stand; each may use what those before it define."""
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """The templates, compiled once; what they show is escaped."""
+    return jinja2.Environment(
+        loader=jinja2.PackageLoader("tensorproof_reports"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
 
 
 @functools.cache
@@ -27,8 +41,13 @@ def script() -> str:
 @functools.cache
 def policy() -> str:
     """The content security policy: our style and script, known by their digests, and nothing from elsewhere."""
-    own = f"style-src '{_digest(style())}'; script-src '{_digest(script())}'"
-    return f"default-src 'none'; {own}; base-uri 'none'; form-action 'none'"
+    return f"{still_policy()}; script-src '{_digest(script())}'"
+
+
+@functools.cache
+def still_policy() -> str:
+    """The policy of a page without a script: our style, and nothing from elsewhere."""
+    return f"default-src 'none'; base-uri 'none'; form-action 'none'; style-src '{_digest(style())}'"
 
 
 def _text(name: str) -> str:

@@ -49,6 +49,16 @@ class Found:
 
 
 @dataclass(frozen=True)
+class Night:
+    """What the verdict of a night said."""
+
+    name: str
+    headline: str
+    """Empty if there is no verdict; why not, if it cannot be read."""
+    alarms: int
+
+
+@dataclass(frozen=True)
 class History:
     """The nights as the page shows them."""
 
@@ -114,6 +124,28 @@ def read_nights(folder: Path) -> History:
         max(0, len(rows) - SERIES),
         [fields.clipped(note) for note in notes],
     )
+
+
+def list_nights(folder: Path) -> list[Night]:
+    """What each night's verdict said, oldest first; of a verdict that cannot be read, why.
+
+    Raises:
+        UsageError: the extra ``nightly`` is not installed.
+    """
+    try:
+        from tensorproof.nightly.history import NIGHT_SCHEMA, NIGHTS, nights
+    except ModuleNotFoundError as error:
+        raise UsageError(f"--history needs {error.name}; install it with: pip install 'tensorproof[nightly]'") from None
+    found = []
+    for night in nights(folder)[-NIGHTS:]:
+        verdict = night / "verdict.ndjson"
+        try:
+            lines = read_lines(verdict, NIGHT_SCHEMA).values if verdict.exists() else []
+        except UsageError as error:
+            lines = [{"kind": "verdict", "headline": f"verdict cannot be read: {error}"}]
+        headline = next((fields.text(line, "headline") for line in lines if line.get("kind") == "verdict"), "")
+        found.append(Night(night.name, headline, sum(line.get("kind") == "alarm" for line in lines)))
+    return found
 
 
 def _alarm(line: Mapping[str, Any]) -> tuple[str, str, str]:

@@ -1,8 +1,7 @@
 """One self-contained HTML page of one or more runs: an overview that needs no script, and every check on demand."""
 
-import functools
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +46,7 @@ def _room(checks: int) -> int:
     return least if checks <= few else round(least + (most - least) * (checks - few) / (many - few))
 
 
-def _causes(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def causes_of(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """The causes, run by run; known failures last."""
     found = [
         {**cause, "run": run.key, "brief": number >= SHOWN_CAUSES} for run in runs for number, cause in enumerate(run.causes)
@@ -78,8 +77,9 @@ def _unsupported(runs: Sequence[Run]) -> dict[str, list[tuple[str, str, int]]]:
     return found
 
 
-def _made_by(headers: Sequence[tuple[str, Mapping[str, Any]]]) -> dict[str, str]:
-    """Version of the suite and of the specification, by the first record: its name and header."""
+def made_by(runs: Sequence[Run], timings: Sequence[TimingRecord]) -> dict[str, str]:
+    """Version of the suite and of the specification, by the first record."""
+    headers = [*((run.key, run.header) for run in runs), *((record.name, record.header) for record in timings)]
     if not headers:
         return {"tensorproof": "", "specification": ""}
     name, header = headers[0]
@@ -94,18 +94,6 @@ def _subjects(runs: Sequence[Run], timings: Sequence[TimingRecord]) -> list[str]
         with fields.part_of(timed.name, "its header"):
             names += [fields.text(entry, "backend", 60) for entry in fields.sequence(timed.header, "contenders")[:64]]
     return list(dict.fromkeys(names))
-
-
-@functools.cache
-def _environment() -> jinja2.Environment:
-    """The templates, compiled once."""
-    return jinja2.Environment(
-        loader=jinja2.PackageLoader("tensorproof_reports"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
 
 
 def no_earlier_run(record: Record) -> None:
@@ -129,7 +117,11 @@ def page(
     Raises:
         UsageError: something in a record is of a wrong type.
     """
-    runs = runs_of(records, earlier)
+    return page_of(runs_of(records, earlier), timings, history)
+
+
+def page_of(runs: Sequence[Run], timings: Sequence[TimingRecord], history: History | None) -> str:
+    """The page of runs that were read, and of timings (see ``page``)."""
     operations = described(name for run in runs for name in run.rows.operation)
     columns, groups = matrix_of(runs, operations)
     timing_sections = sections(timings)
@@ -139,7 +131,7 @@ def page(
         "columns": columns,
         "groups": groups,
         "group_titles": GROUPS,
-        "causes": _causes(runs),
+        "causes": causes_of(runs),
         "idle": _idle(runs),
         "scores": scores(runs),
         "differences": len(runs) > 0,
@@ -152,7 +144,7 @@ def page(
         "symbols": statuses.SYMBOLS,
         "meanings": statuses.MEANINGS,
         "subjects": _subjects(runs, timings),
-        "made_by": _made_by([*((run.key, run.header) for run in runs), *((record.name, record.header) for record in timings)]),
+        "made_by": made_by(runs, timings),
         "history": history,
         "history_data": packed(history.data) if history else "",
         "timing_sections": timing_sections,
@@ -167,9 +159,9 @@ def page(
         "script": markupsafe.Markup(assets.script()),
         "data": data,
     }
-    text = _environment().get_template("page.html").render(**told)
+    text = assets.environment().get_template("page.html").render(**told)
     room = max(LEAST_DETAILS, _room(sum(len(run.rows) for run in runs)) - len(text.encode("utf-8", "replace")))
-    details = _environment().get_template("details.html").render(details=details_of(runs, room))
+    details = assets.environment().get_template("details.html").render(details=details_of(runs, room))
     # Nothing of a record can hold this mark, since what records supply is escaped.
     return text.replace(DETAILS_MARK, details)
 

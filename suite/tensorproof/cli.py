@@ -88,12 +88,17 @@ def _parser() -> argparse.ArgumentParser:
 
     commands.add_parser("backends", help="print the backends that are installed")
 
-    report = commands.add_parser("report", help="write one HTML page from records")
+    report = commands.add_parser("report", help="write one HTML page from records, or a folder for a static host")
     report.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a run (NDJSON)")
-    report.add_argument("-o", dest="output", required=True, metavar="FILE", type=Path, help="the page to write")
+    place = report.add_mutually_exclusive_group(required=True)
+    place.add_argument("-o", dest="output", default=None, metavar="FILE", type=Path, help="the page to write")
+    folder = "folder to write: an index of runs and nights, the page, and a page for each operation"
+    place.add_argument("--site", default=None, metavar="DIR", type=Path, help=folder)
     nights = "folder of nights: the page compares with the night before and shows every series"
     report.add_argument("--history", default=None, metavar="DIR", type=Path, help=nights)
-    report.add_argument("--force", action="store_true", help="let the page replace a file that is no page")
+    report.add_argument(
+        "--force", action="store_true", help="let a page replace a file that is no page; write into a folder that is no site"
+    )
 
     export = commands.add_parser("export", help="write records as CSV, JUnit XML, a Markdown summary, or a badge")
     export.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a run (NDJSON)")
@@ -161,18 +166,28 @@ def _state(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from tensorproof_reports.history import earlier_night, read_nights
+    from tensorproof_reports.history import earlier_night, list_nights, read_nights
     from tensorproof_reports.page import no_earlier_run, write_page
+    from tensorproof_reports.site.folder import require_folder
+    from tensorproof_reports.site.pages import write_site
 
-    require_place("-o", options.output, options.runs, force=options.force)
+    if options.site:
+        require_folder("--site", options.site, options.runs, force=options.force)
+    else:
+        require_place("-o", options.output, options.runs, force=options.force)
     folder = options.history
     timings = [path for path in options.runs if is_timing_record(path)]
     # One by one, so that memory holds one record at a time.
     checks = (read_record(path) for path in options.runs if path not in timings)
     earlier = (lambda record: earlier_night(folder, record)) if folder else no_earlier_run
     history = read_nights(folder) if folder else None
-    write_page(checks, options.output, [read_timing_record(path) for path in timings], earlier, history, force=options.force)
-    _print(f"report: {options.output}")
+    timed = [read_timing_record(path) for path in timings]
+    if options.site:
+        nights = list_nights(folder) if folder else []
+        write_site(checks, options.site, timed, earlier, history, nights, force=options.force)
+    else:
+        write_page(checks, options.output, timed, earlier, history, force=options.force)
+    _print(f"report: {options.site / 'index.html' if options.site else options.output}")
     return 0
 
 

@@ -196,6 +196,16 @@ def _general(command: str, place: Mapping[str, str]) -> str:
     return " ".join(own.get(word, word) for word in words)
 
 
+def specific(command: str, place: Mapping[str, str]) -> str:
+    """A command with a row's own values put in again.
+
+    >>> specific("tensorproof check numpy --op= --mode=eager", {"op": "relu", "mode": "eager"})
+    'tensorproof check numpy --op=relu --mode=eager'
+    """
+    own = {f"--{name}=": f"--{name}={place[name]}" for name in PLACES if name in place}
+    return " ".join(own.get(word, word) for word in command.split(" "))
+
+
 def _details(check: Line) -> str:
     """What a page shows of one check beyond its row, as JSON."""
     findings, told = findings_of(check), dict[str, Any]()

@@ -97,7 +97,8 @@ def test_every_operation_and_model_has_a_place_in_the_navigation(website):
 def test_a_strict_build_stops_at_links_to_nowhere_pages_out_of_sight_and_loads(website, tmp_path):
     shutil.copytree(ROOT / "docs", tmp_path / "docs")
     shutil.copy(ROOT / "mkdocs.yml", tmp_path)
-    (tmp_path / "suite").symlink_to(ROOT / "suite")
+    for folder in ("suite", "reports"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     planted = (
         '[a](nothing.md) [b](accuracy.md#nowhere) [c](../suite/nothing.py) [d](../suite/tests/made_lines.py "test_gone")\n'
         "![e](https://a.example/b.png)\n"
