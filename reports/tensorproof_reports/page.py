@@ -120,8 +120,8 @@ def page(
     return page_of(runs_of(records, earlier), timings, history)
 
 
-def page_of(runs: Sequence[Run], timings: Sequence[TimingRecord], history: History | None) -> str:
-    """The page of runs that were read, and of timings (see ``page``)."""
+def page_of(runs: Sequence[Run], timings: Sequence[TimingRecord], history: History | None, home: str = "") -> str:
+    """The page of runs that were read, and of timings (see ``page``); ``home`` is the index that leads to it, if any."""
     operations = described(name for run in runs for name in run.rows.operation)
     columns, groups = matrix_of(runs, operations)
     timing_sections = sections(timings)
@@ -158,6 +158,7 @@ def page_of(runs: Sequence[Run], timings: Sequence[TimingRecord], history: Histo
         "style": markupsafe.Markup(assets.style()),
         "script": markupsafe.Markup(assets.script()),
         "data": data,
+        "home": home,
     }
     text = assets.environment().get_template("page.html").render(**told)
     room = max(LEAST_DETAILS, _room(sum(len(run.rows) for run in runs)) - len(text.encode("utf-8", "replace")))

@@ -17,7 +17,7 @@ from tensorproof_reports.conformance.operations import GROUPS, Described, descri
 from tensorproof_reports.conformance.runs import Earlier, Run, runs_of
 from tensorproof_reports.history import History, Night
 from tensorproof_reports.page import causes_of, made_by, no_earlier_run, page_of
-from tensorproof_reports.site.folder import write_folder
+from tensorproof_reports.site.folder import INDEX, write_folder
 from tensorproof_reports.site.operation import bars_text, cases, file_name, rows_by_operation, states
 from tensorproof_reports.timing_page import TimingRecord
 
@@ -59,8 +59,8 @@ def site(
     }
     causes = causes_of(runs)
     return {
-        "index.html": _index(common, runs, operations, rows, nights, bool(timings), bool(history)),
-        RUNS: page_of(runs, timings, history),
+        INDEX: _index(common, runs, operations, rows, nights, bool(timings), bool(history)),
+        RUNS: page_of(runs, timings, history, home=INDEX),
         **{f"{OPERATIONS}/{file_name(item.name)}": _operation(common, item, runs, rows, causes) for item in operations},
     }
 

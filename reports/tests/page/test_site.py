@@ -218,6 +218,8 @@ def test_in_a_browser_no_request_leaves_the_folder_and_nothing_is_wider_than_a_t
     page.click("text=The same check in every backend")
     page.wait_for_selector("#case-section:not([hidden])")
     assert page.inner_text("#case").startswith("torch: forward[eager-softmax-")
+    page.click("nav >> text=Index")
+    assert page.url.endswith("index.html")
     assert complaints == []
     context.close()
 
