@@ -12,8 +12,11 @@ from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_reference.networks.fitting import fit_operation
 from tensorproof_reference.networks.operations import model_operation, training_operation
 from tensorproof_reference.networks.parts import dropout_layers
-from tensorproof_reference.operation import Operation
-from tensorproof_reference.registry import basic_operations
+from tensorproof_reference.operation import CORE, Operation
+from tensorproof_reference.registry import basic_operations, extended_operations
+
+EVERY_PROFILE = "all"
+"""The word for all profiles together."""
 
 
 @functools.cache
@@ -44,7 +47,7 @@ def operations_made_of(model: Model) -> list[Operation]:
 
 @functools.cache
 def all_operations() -> Mapping[str, Operation]:
-    """All of them by name, and after them each model's output, training step and fitting.
+    """All of profile ``core`` by name, and after them each model's output, training step and fitting.
 
     Raises:
         ValueError: a file's name is not its function's name, or its record is malformed.
@@ -56,10 +59,28 @@ def all_operations() -> Mapping[str, Operation]:
     return MappingProxyType(found)
 
 
-def specification_version() -> str:
-    """The versions of all operations in one word: rises with any of them, and differs where an operation is added.
+@functools.cache
+def known_operations() -> Mapping[str, Operation]:
+    """The operations of all profiles: those of ``core``, and after them those of ``extended``.
 
-    The first part counts operations, the second sums their versions.
+    Raises:
+        ValueError: as ``all_operations``, or a name is in both.
     """
-    found = all_operations()
+    both = all_operations().keys() & extended_operations().keys()
+    if both:
+        raise ValueError(f"{', '.join(sorted(both))}: in two profiles")
+    return MappingProxyType({**all_operations(), **extended_operations()})
+
+
+def of_profile(operations: Mapping[str, Operation], profile: str) -> dict[str, Operation]:
+    """Those of a profile, or all of them if the profile is ``all``."""
+    return {name: item for name, item in operations.items() if profile in (item.profile, EVERY_PROFILE)}
+
+
+def specification_version(profile: str = CORE) -> str:
+    """The versions of a profile's operations in one word: rises with any of them, and differs where an operation is added.
+
+    The first part counts operations, the second sums their versions. A profile that comes from outside has the core's.
+    """
+    found = of_profile(known_operations(), profile) or all_operations()
     return f"{len(found)}.{sum(operation.version for operation in found.values())}"

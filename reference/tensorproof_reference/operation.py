@@ -19,6 +19,9 @@ from tensorproof_reference.trees import Array, Gradients, Tree
 SIZES = ("S", "M", "L")
 """The sizes of workloads, from the smallest to the largest."""
 
+CORE, EXTENDED = "core", "extended"
+"""The profiles of the specification: what the documents describe, and what else people run today."""
+
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 """The floating dtypes that a backend may be held to, from the most precise to the least."""
 
@@ -143,7 +146,7 @@ class Operation:
     """Keywords that choose among readings of the operation, with all their values. A conforming backend must offer at least
     one value of each; the others are optional."""
     required: bool = True
-    profile: str = "core"
+    profile: str = CORE
     documents: tuple[str, ...] = ()
     """Sections of the documents and papers that define the operation."""
     random: bool = False

@@ -1,4 +1,4 @@
-"""Every operation that is not made of others, found by walking the folders that hold them: one file each."""
+"""Every operation that is not made of others, found by walking the folders that hold them: one file each, or tables of them."""
 
 import functools
 import importlib
@@ -6,9 +6,9 @@ import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from tensorproof_reference import data, initializers, losses, operations, optimizers
+from tensorproof_reference import data, initializers, losses, operations, optimizers, primitives
 from tensorproof_reference.arguments import require_choice
-from tensorproof_reference.operation import Operation
+from tensorproof_reference.operation import EXTENDED, Operation
 from tensorproof_reference.sample_classes import REQUIRED
 
 
@@ -25,7 +25,7 @@ def operation_named(name: str) -> Operation:
 
 @functools.cache
 def basic_operations() -> Mapping[str, Operation]:
-    """All operations that are not made of others, by name, in alphabetical order within each folder.
+    """All operations of profile ``core`` that are not made of others, by name, in alphabetical order within each folder.
 
     Raises:
         ValueError: a file's name is not its function's name, or its record is malformed.
@@ -38,7 +38,32 @@ def basic_operations() -> Mapping[str, Operation]:
             operation = importlib.import_module(f"{package.__name__}.{info.name}").OPERATION
             if operation.name != info.name:
                 raise ValueError(f"{info.name}.py: the file's name must be its function's name, got {operation.name}")
-            if operation.family not in REQUIRED:
-                raise ValueError(f"{info.name}: family: expected one of {', '.join(REQUIRED)}, got {operation.family!r}")
+            _require_family(operation)
             found[operation.name] = operation
     return MappingProxyType(found)
+
+
+@functools.cache
+def extended_operations() -> Mapping[str, Operation]:
+    """The operations of profile ``extended`` by name, in the order of their tables.
+
+    Raises:
+        ValueError: two have one name, a record is malformed, or one is of another profile.
+    """
+    found: dict[str, Operation] = {}
+    for info in sorted(pkgutil.iter_modules(primitives.__path__), key=lambda item: item.name):
+        if info.name.startswith("_"):
+            continue
+        for operation in importlib.import_module(f"{primitives.__name__}.{info.name}").OPERATIONS:
+            if operation.name in found or operation.name in basic_operations():
+                raise ValueError(f"{info.name}.py: {operation.name} exists already")
+            if operation.profile != EXTENDED:
+                raise ValueError(f"{operation.name}: profile: expected {EXTENDED!r}, got {operation.profile!r}")
+            _require_family(operation)
+            found[operation.name] = operation
+    return MappingProxyType(found)
+
+
+def _require_family(operation: Operation) -> None:
+    if operation.family not in REQUIRED:
+        raise ValueError(f"{operation.name}: family: expected one of {', '.join(REQUIRED)}, got {operation.family!r}")

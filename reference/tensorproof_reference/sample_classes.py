@@ -43,6 +43,9 @@ CLASSES = {
 
 REQUIRED = {
     "elementwise": ("plain", "size", "width", "rank", "empty", "strided", "nan", "infinity", "magnitude", "zero"),
+    "binary": (
+        *("plain", "size", "width", "rank", "unit", "empty", "strided", "nan", "infinity", "magnitude", "zero", "broadcast"),
+    ),
     "axis": (
         *("plain", "size", "width", "rank", "unit", "empty", "strided", "axis"),
         *("nan", "infinity", "magnitude", "cancellation", "ties"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.catalogue import all_operations, known_operations
 from tensorproof_reference.frozen.freezing import (
     digest_of,
     freeze,
@@ -24,7 +24,7 @@ FROZEN = freeze("core 1.0", "2026-12", [RELU])
 
 @pytest.mark.parametrize("name", frozen_versions())
 def test_the_specification_has_not_changed_since_it_was_frozen(name):
-    assert silent_changes(frozen_versions()[name], all_operations()) == []
+    assert silent_changes(frozen_versions()[name], known_operations()) == []
 
 
 def test_an_unchanged_operation_is_the_frozen_one():

@@ -5,5 +5,5 @@ from types import SimpleNamespace
 from tensorproof.conformance.selection.options import CHECK_TIMEOUT
 
 OPTIONS = SimpleNamespace(
-    seed=0, instructions=None, plugins=[], declarations=[], strict_declarations=False, check_timeout=CHECK_TIMEOUT
+    seed=0, profile="core", instructions=None, plugins=[], declarations=[], strict_declarations=False, check_timeout=CHECK_TIMEOUT
 )

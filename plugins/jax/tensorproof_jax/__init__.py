@@ -34,6 +34,7 @@ from tensorproof_jax import (
     models,
     normalization,
     optimizers,
+    primitives,
     products,
     recurrent,
     schedules,
@@ -45,7 +46,7 @@ from tensorproof_jax.jitted import JITTED, counted_jit
 from tensorproof_jax.table import operations
 from tensorproof_reference.model import Model
 
-__all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products", "schedules"]
+__all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "primitives", "products", "schedules"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 FLUSHED = 1 << 28

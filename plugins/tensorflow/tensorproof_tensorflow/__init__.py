@@ -35,6 +35,7 @@ from tensorproof_tensorflow import (
     models,
     normalization,
     optimizers,
+    primitives,
     products,
     recurrent,
     schedules,
@@ -45,7 +46,7 @@ from tensorproof_tensorflow.framework import keras, tf, uses_onednn
 from tensorproof_tensorflow.table import operations
 from tensorproof_tensorflow.traced import TRACED, counted
 
-__all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "products", "schedules"]
+__all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "primitives", "products", "schedules"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 FLUSHED = 1 << 28

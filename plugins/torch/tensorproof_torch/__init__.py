@@ -26,6 +26,7 @@ from tensorproof_torch import (
     models,
     normalization,
     optimizers,
+    primitives,
     products,
     recurrent,
     schedules,
@@ -34,7 +35,7 @@ from tensorproof_torch import (
 )
 from tensorproof_torch.table import operations
 
-__all__ = ["data", "elementwise", "lookup", "losses", "normalization", "schedules", "windows"]
+__all__ = ["data", "elementwise", "lookup", "losses", "normalization", "primitives", "schedules", "windows"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 GRAPH_BREAKS = (

@@ -118,6 +118,19 @@ def _sign(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
     return value, np.zeros_like(value)
 
 
+def _to_integer(ufunc: np.ufunc, jumps_at: float) -> Rule:
+    """The rule of ``floor`` and its like: exact, and a jump at every integer plus ``jumps_at``."""
+
+    def rule(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
+        if branches.watched():
+            shifted = a.value - jumps_at
+            branches.note_comparison(shifted - np.rint(shifted), a.bar)
+        value = ufunc(a.value)
+        return value, np.zeros_like(value)
+
+    return rule
+
+
 def _copysign(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
     if branches.watched():
         branches.note_comparison(value_of(b), bar_of(b))
@@ -225,6 +238,8 @@ UFUNCS: Mapping[np.ufunc, Rule] = MappingProxyType(
         np.absolute: _absolute,
         np.fabs: _absolute,
         np.sign: _sign,
+        np.floor: _to_integer(np.floor, 0.0),
+        np.rint: _to_integer(np.rint, 0.5),
         np.copysign: _copysign,
         np.maximum: _choice(np.maximum),
         np.minimum: _choice(np.minimum),

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference import trees
-from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.catalogue import known_operations, of_profile
 from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
 
@@ -101,9 +101,10 @@ def is_same(frozen: Mapping[str, Any], operations: Mapping[str, Operation]) -> b
 
 
 @functools.cache
-def frozen_name() -> str:
-    """The newest frozen version that the specification is now, as ``core 1.0 (2026-12)``; empty if it is none."""
+def frozen_name(profile: str) -> str:
+    """The newest frozen version that a profile of the specification is now, as ``core 1.0 (2026-12)``; empty if it is none."""
+    operations = of_profile(known_operations(), profile)
     for frozen in reversed(list(frozen_versions().values())):
-        if is_same(frozen, all_operations()):
+        if is_same(frozen, operations):
             return f"{frozen['name']} ({frozen['date']})"
     return ""

@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from tensorproof_reference import trees
-from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.catalogue import known_operations
 from tensorproof_reference.operation import SIZES, Operation, Sample, Work
 from tensorproof_reference.stream import Stream
 
-OPERATIONS = all_operations()
+OPERATIONS = known_operations()
 TIMED = {name: operation for name, operation in OPERATIONS.items() if operation.workload}
 PLAIN = {name: operation for name, operation in TIMED.items() if not operation.model}
 UNTIMED_FAMILIES = {"schedule", "image", "sequence", "metric", "initializer", "fitting"}

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.catalogue import known_operations
 from tensorproof_reports import fields
 from tensorproof_reports.conformance.runs import Run
 from tensorproof_reports.fields import Line
@@ -50,7 +50,7 @@ def _side_by_side(found: dict[tuple[str, str], dict[int, Value]], runs: int) -> 
 
 def conventions(runs: Sequence[Run]) -> list[Difference]:
     """Where documentation leaves a choice: what each backend chooses. What none declares otherwise is left out."""
-    known = all_operations()
+    known = known_operations()
     found: dict[tuple[str, str], dict[int, Value]] = defaultdict(dict)
     for number, run in enumerate(runs):
         for operations, table in _tables(run, "convention"):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.catalogue import known_operations
 
 GROUPS = {
     "operations": "Operations",
@@ -13,6 +13,7 @@ GROUPS = {
     "optimizers": "Optimizers, schedules and clipping",
     "data": "Data preparation and metrics",
     "initializers": "Initialisers and random operations",
+    "primitives": "Primitives",
     "models": "Models, training and fitting",
     "other": "Not in this version's specification",
 }
@@ -33,7 +34,7 @@ class Described:
 
 def described(names: Iterable[str]) -> list[Described]:
     """The named operations in the order of the page: by group, then by name."""
-    known = all_operations()
+    known = known_operations()
     found = []
     for name in set(names):
         operation = known.get(name)

@@ -8,6 +8,7 @@ from tensorproof.conformance.selection.options import add_selection_options, sel
 from tensorproof.conformance.selection.quick import quick_cases, quick_set
 from tensorproof.contract.description import Description
 from tensorproof.contract.outlines import outlined_specification
+from tensorproof_reference.catalogue import of_profile
 from tensorproof_reference.manual.page import signature
 from tensorproof_reference.operation import DTYPES, Operation
 
@@ -26,12 +27,12 @@ def cases_of_specification(options: argparse.Namespace, known: dict[str, Operati
     description = Description(
         "any", "any", DTYPES, {"any": "all"}, sources={}, reasons={}, versions={}, arithmetic={}, defaults={}, declarations=None
     )
-    everything = list(all_cases(description, known, max(options.seed, 0)))
+    everything = list(all_cases(description, of_profile(known, options.profile), max(options.seed, 0)))
     selection = selection_of(options, description, known, (case.sample for case in everything))
     quick = quick_cases(everything, description, quick_set()) if options.quick else frozenset()
     # Names, signatures and samples are those of operations, and the adapter is none.
     adapter = [] if options.names or options.signatures or options.samples else adapter_cases(description)
-    return [case for case, reason in selected([*adapter, *everything], selection, known, quick) if not reason]
+    return [case for case, reason in selected([*adapter, *everything], selection, quick) if not reason]
 
 
 def lines_of(options: argparse.Namespace) -> list[str]:

@@ -22,9 +22,10 @@ from tensorproof.errors import UsageError, printable
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.causes.symptoms import BAD
 from tensorproof.runs.records import Record, check_key, read_record
+from tensorproof_reference.catalogue import of_profile
 from tensorproof_reference.manual.page import signature
 from tensorproof_reference.networks.evaluation import operations_of
-from tensorproof_reference.operation import Operation
+from tensorproof_reference.operation import CORE, Operation
 from tensorproof_reference.registry import basic_operations
 from tensorproof_reference.sample_classes import REQUIRED
 
@@ -187,8 +188,7 @@ def run(options: argparse.Namespace) -> int:
         UsageError: the plugin cannot be loaded, or a device or file that the options name is not there.
     """
     description = describe_apart(options.backend, options.device, options.plugins)
-    known = specification()
-    written = written_in(description, known)
+    written = written_in(description, of_profile(specification(), CORE))
     basic, count = sum(operation.model is None for operation in written), len(basic_operations())
     abilities = ", ".join((*description.dtypes, *description.modes))
     place = f"{description.backend} on {description.device}"

@@ -11,7 +11,7 @@ from tensorproof.contract.hookspecs import plugin_manager
 from tensorproof.contract.untouched import judging_functions, message_of_replaced, replaced
 from tensorproof.errors import UsageError, sentence
 from tensorproof.processes import interruption
-from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.catalogue import known_operations
 from tensorproof_reference.operation import Operation
 
 GROUP = "tensorproof.backends"
@@ -110,4 +110,4 @@ def specification() -> dict[str, Operation]:
     Raises:
         UsageError: they cannot be imported, or one has a name or a profile that is taken.
     """
-    return {**all_operations(), **outside.operations()}
+    return {**known_operations(), **outside.operations()}

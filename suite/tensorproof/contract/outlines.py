@@ -17,7 +17,7 @@ import numpy as np
 from tensorproof.contract import outside
 from tensorproof.errors import UsageError, printable
 from tensorproof.processes import run_apart
-from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.catalogue import known_operations
 from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
 
@@ -42,7 +42,7 @@ def outlined_specification(seed: int) -> dict[str, Operation]:
     """
     names = [point.name for point in outside.points()]
     if not names:
-        return dict(all_operations())
+        return dict(known_operations())
     whose = f"operations of {', '.join(map(repr, names))}"
     done = run_apart("tensorproof.contract.outlines", json.dumps({"path": sys.path, "seed": seed}), SECONDS)
     if done.code is None:
@@ -53,9 +53,9 @@ def outlined_specification(seed: int) -> dict[str, Operation]:
             if "error" in answer:
                 raise UsageError(answer["error"])
             if answer["models"]:
-                return {**all_operations(), **outside.operations()}
+                return {**known_operations(), **outside.operations()}
             found = [_from_plain(item) for item in answer["operations"]]
-            return {**all_operations(), **{operation.name: operation for operation in found}}
+            return {**known_operations(), **{operation.name: operation for operation in found}}
     raise UsageError(f"{whose}: importing them ended the process ({done.ending}): {printable(done.last_line)}")
 
 

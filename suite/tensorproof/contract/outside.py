@@ -32,11 +32,12 @@ from tensorproof.backend import Backend, OperationTable
 from tensorproof.contract.hookspecs import plugin_manager
 from tensorproof.errors import UsageError, sentence
 from tensorproof.processes import interruption
-from tensorproof_reference.catalogue import all_operations
-from tensorproof_reference.operation import Operation
+from tensorproof_reference.catalogue import EVERY_PROFILE, known_operations
+from tensorproof_reference.operation import CORE, EXTENDED, Operation
 
 GROUP = "tensorproof.operations"
-CORE = "core"
+TAKEN = (CORE, EXTENDED, EVERY_PROFILE)
+"""The profiles that are the specification's own."""
 
 
 def points() -> list[EntryPoint]:
@@ -64,17 +65,17 @@ def operations() -> dict[str, Operation]:
     """All operations from outside, by name.
 
     Raises:
-        UsageError: they cannot be imported, or one has a name that is taken or the profile ``core``.
+        UsageError: they cannot be imported, or one has a name or a profile that is taken.
     """
     found: dict[str, Operation] = {}
     for point in points():
         for operation in (item for group in _asked(point, "tensorproof_operations") for item in group):
-            if operation.name in found or operation.name in all_operations():
+            if operation.name in found or operation.name in known_operations():
                 raise UsageError(f"operations of {point.name!r}: {operation.name} exists already; give it another name")
-            if operation.profile == CORE:
+            if operation.profile in TAKEN:
                 raise UsageError(
-                    f"operations of {point.name!r}: {operation.name} is of profile {CORE!r}, which is the specification's; "
-                    f"write profile={point.name!r} in its Operation"
+                    f"operations of {point.name!r}: {operation.name} is of profile {operation.profile!r}, "
+                    f"which is the specification's; write profile={point.name!r} in its Operation"
                 )
             found[operation.name] = operation
     return found

@@ -128,7 +128,7 @@ def start_run(options: Any, plan: Plan) -> Run:
         "kind": "run",
         "format": FORMAT,
         "tensorproof": tensorproof.__version__,
-        "specification": specification_version(),
+        "specification": specification_version(options.profile),
         "started": _now(),
         "backend": description.backend,
         "device": description.device,

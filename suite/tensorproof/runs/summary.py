@@ -9,7 +9,7 @@ from tensorproof.conformance.selection.cases import conventions_of, samples_of, 
 from tensorproof.contract.declarations import Declaration, in_force
 from tensorproof.runs.causes.cause import causes_text
 from tensorproof.runs.records import Record
-from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.catalogue import known_operations
 from tensorproof_reference.operation import Operation
 
 WRONG = ("failed", "known_failure", "error", "crashed", "timed_out", "out_of_memory", "fell_back")
@@ -37,7 +37,7 @@ def excused(record: Record) -> set[int]:
     A value is lacking when no check that chooses it passed: where some do, what is unsupported is something else, and counts.
     A value is offered when some check that chooses it passed and none went wrong.
     """
-    known = all_operations()  # those from outside excuse nothing: reading a record imports nobody's code
+    known = known_operations()  # those from outside excuse nothing: reading a record imports nobody's code
     seed = int(record.header.get("seed", 0))
     declared = [table for table in record.header["declarations"] if table["kind"] == "convention"]
     statuses: dict[tuple[str, str, Any], set[str]] = defaultdict(set)
@@ -150,7 +150,6 @@ LEFT_OUT = {
     "selection": "not selected",
     "quick": "outside the quick set (a full run has them)",
     "shard": "in other shards",
-    "profile": "of other profiles",
 }
 """Why checks were not planned, in words."""
 

@@ -52,7 +52,7 @@ def lines_about_instructions(record: Record) -> list[str]:
 
 
 def _is_whole(record: Record) -> bool:
-    left_out = set(record.header["left_out"]) - {"scope", "profile"}
+    left_out = set(record.header["left_out"]) - {"scope"}
     return bool(record.complete and record.header["options"].get("strict_declarations") and not left_out)
 
 

@@ -12,8 +12,9 @@ from tensorproof.runs.records import read_record
 from tensorproof.statements.files import read_statement, text_of, write_new
 from tensorproof.statements.statement import sentence, statement_of
 from tensorproof.statements.verification import verify
-from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.catalogue import known_operations, of_profile
 from tensorproof_reference.frozen import freezing
+from tensorproof_reference.operation import CORE, EXTENDED
 
 SHOWN = 20
 FROZEN = Path(freezing.__file__).parent
@@ -97,16 +98,16 @@ def specify(options: argparse.Namespace) -> int:
         UsageError: name or date are malformed, or that version is frozen already.
     """
     if options.action == "list":
-        now = freezing.frozen_name()
+        now = [freezing.frozen_name(profile) for profile in (CORE, EXTENDED)]
         names = [f"{item['name']} ({item['date']})" for item in freezing.frozen_versions().values()]
-        print(*(f"{name}{'  is what is installed' if name == now else ''}" for name in names), sep="\n")
+        print(*(f"{name}{'  is what is installed' if name in now else ''}" for name in names), sep="\n")
         return 0
     if not re.fullmatch(r"[a-z_]+ \d+(\.\d+)*", options.name):
         raise UsageError(f"NAME: expected a profile and a version, such as 'core 1.0', got {options.name!r}")
     if not re.fullmatch(r"\d{4}-(0[1-9]|1[0-2])", options.date):
         raise UsageError(f"--date: expected a year and a month, such as 2026-12, got {options.date!r}")
     profile = options.name.partition(" ")[0]
-    operations = [operation for operation in all_operations().values() if operation.profile == profile]
+    operations = list(of_profile(known_operations(), profile).values())
     if not operations:
         raise UsageError(f"NAME: no operation is of profile {profile!r}")
     path = options.output or FROZEN / f"{options.name.replace(' ', '-')}.json"

@@ -124,8 +124,7 @@ def _of_operations(operations: Mapping[str, Mapping[str, Any]], need: str) -> di
 
 def frozen_for(profile: str, seed: int) -> str:
     """The frozen version that a run was about: those of other profiles and with other seeds have other inputs."""
-    name = frozen_name()
-    return name if seed == 0 and name.startswith(f"{profile} ") else ""
+    return frozen_name(profile) if seed == 0 else ""
 
 
 def statement_of(record: Record) -> dict[str, Any]:

@@ -47,7 +47,10 @@ def differences_from_here(statement: Mapping[str, Any], description: Description
     """Where the statement is about something else than what is installed here."""
     here = {
         "tensorproof": tensorproof.__version__,
-        "specification": {"version": specification_version(), "frozen": frozen_for(statement["profile"], statement["seed"])},
+        "specification": {
+            "version": specification_version(statement["profile"]),
+            "frozen": frozen_for(statement["profile"], statement["seed"]),
+        },
         "device": description.device,
         "instructions": description.instructions,
         "dtypes": list(description.dtypes),

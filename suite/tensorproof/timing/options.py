@@ -13,7 +13,7 @@ from tensorproof.timing.plan import DIRECTIONS
 from tensorproof.timing.processes import python_of
 from tensorproof.timing.resources import available_cores
 from tensorproof_reference.networks.operations import TRAINING
-from tensorproof_reference.operation import DTYPES, SIZES, Operation
+from tensorproof_reference.operation import DTYPES, EXTENDED, SIZES, Operation
 
 DEFAULT_WORKLOADS = ("S", "M")
 
@@ -99,7 +99,7 @@ def origins_of(backends: Sequence[str], environments: Sequence[str], device: str
 
 
 def selected_operations(options: Any, operations: dict[str, Operation]) -> dict[str, Operation]:
-    """The operations to time.
+    """The operations to time: those that are named, or all but the ones of profile ``extended``.
 
     Raises:
         UsageError: an option names something that is not, or that has no workload.
@@ -112,7 +112,9 @@ def selected_operations(options: Any, operations: dict[str, Operation]) -> dict[
     chosen = [*known_names("op", options.op, list(timed))]
     for name in known_names("model", options.model, models):
         chosen += [other for other in (name, f"{name}{TRAINING}") if other in timed]
-    return {name: timed[name] for name in timed if name in chosen} if chosen else timed
+    if chosen:
+        return {name: timed[name] for name in timed if name in chosen}
+    return {name: operation for name, operation in timed.items() if operation.profile != EXTENDED}
 
 
 def check_numbers(options: Any) -> None:

@@ -15,7 +15,12 @@ CROWD = 14
 
 FLOORS = [
     # the reference
-    ["reference", "reference.errorbars", *(f"reference.{folder}" for folder in PAGES if folder != "models")],
+    [
+        "reference",
+        "reference.errorbars",
+        "reference.primitives",
+        *(f"reference.{folder}" for folder in PAGES if folder != "models"),
+    ],
     ["reference.networks", "reference.models"],
     ["reference.catalogue", "reference.frozen", "reference.manual"],
     # the suite

@@ -23,6 +23,7 @@ from tensorproof.statements.verification import (
     drawn,
     verify,
 )
+from tensorproof_reference.catalogue import of_profile
 
 OPERATION = {
     "required": {"passed": 2, "failed": 1},
@@ -62,7 +63,7 @@ def altered(**changes):
 @pytest.fixture
 def here(monkeypatch) -> None:
     """The statement is about what is installed, and its numbers of checks are the specification's."""
-    monkeypatch.setattr(verification, "specification_version", lambda: "1.1")
+    monkeypatch.setattr(verification, "specification_version", lambda profile: "1.1")
     monkeypatch.setattr(verification.tensorproof, "__version__", "0.1.0")
     monkeypatch.setattr(verification, "describe_apart", lambda name, device, modules: DESCRIPTION)
     monkeypatch.setattr(verification, "differences_from_plan", lambda statement, description, declarations: [])
@@ -137,7 +138,7 @@ def test_a_draw_is_random_repeats_from_a_word_and_never_takes_what_was_not_tried
 def test_another_number_of_checks_than_the_specification_has_is_noticed():
     description = Description("any", "cpu", ("float32",), {"eager": "spread"}, {}, {}, {}, {}, {}, None)
     known = specification()
-    everything = [*adapter_cases(description), *all_cases(description, known, 0)]
+    everything = [*adapter_cases(description), *all_cases(description, of_profile(known, "core"), 0)]
     cases = Counter(case.operation for case in everything if case.by_default)
     operations = {name: {"required": {"passed": count}, "optional": {}} for name, count in cases.items()}
     statement = altered(seed=0, operations=operations)

@@ -21,6 +21,7 @@ from tensorproof.conformance.reference_process.store import Store, default_folde
 from tensorproof.conformance.selection.cases import samples_of
 from tensorproof.contract.backends import specification
 from tensorproof.errors import UsageError
+from tensorproof_reference.catalogue import of_profile
 
 PATIENCE_SECONDS = 10.0
 
@@ -45,7 +46,7 @@ def require_cache(options: Any) -> None:
 
 def reference_process(options: Any) -> "ReferenceProcess":
     """The source of a run's expectations. It is made, as all samples are, before a plugin is imported that could change NumPy."""
-    for operation in specification().values():
+    for operation in of_profile(specification(), options.profile).values():
         samples_of(operation, max(options.seed, 0))  # what is wrong with the seed, the plan tells
     return ReferenceProcess(cache_folder(options))
 

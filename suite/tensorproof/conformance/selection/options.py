@@ -12,7 +12,8 @@ from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.contract.declarations import CHECKS
 from tensorproof.contract.description import Description
 from tensorproof.errors import UsageError
-from tensorproof_reference.operation import DTYPES, Operation
+from tensorproof_reference.catalogue import EVERY_PROFILE
+from tensorproof_reference.operation import CORE, DTYPES, Operation
 
 CHECK_TIMEOUT = 120.0
 """Seconds."""
@@ -51,7 +52,7 @@ def add_selection_options(add: Adder) -> None:
     add("--dtype", help="float64, float32, bfloat16 or float16 (repeat for several)", **several)
     add("--mode", help="mode to run in, such as eager (repeat for several)", **several)
     add("--check", help=f"check to make: {', '.join(CHECKS)} (repeat for several)", **several)
-    add("--profile", default="core", metavar="NAME", help="profile of the specification (default: core)")
+    add("--profile", default=CORE, metavar="NAME", help="profile of the specification: core, extended or all (default: core)")
     add("--shard", default=None, metavar="I/N", help="run only part I of N")
     add("--seed", type=int, default=0, help="seed of the inputs and cotangents (default: 0)")
     add("--quick", action="store_true", help="run the few checks that notice most faults: a first look in about a minute")
@@ -107,12 +108,10 @@ class Selection:
     thorough: bool
     quick: bool
 
-    def reason_left_out(self, case: Case, specification: Mapping[str, Operation], quick: frozenset[Case]) -> str:
+    def reason_left_out(self, case: Case, quick: frozenset[Case]) -> str:
         """Why a case is not run, or an empty string if it is; ``quick`` are the cases of the quick set."""
         if case.check == ADAPTER:
             return self._adapter_left_out(case)
-        if specification[case.operation].profile != self.profile:
-            return "profile"
         whole = case.check == "declared"
         if self.operations and case.operation not in self.operations:
             return "selection"
@@ -190,6 +189,20 @@ def _known_samples(options: Any, specification: Mapping[str, Operation], samples
     return tuple(dict.fromkeys(options.sample))
 
 
+def _require_in_profile(options: Any, specification: Mapping[str, Operation]) -> None:
+    """Refuse a profile that is none, and operations that are of another one.
+
+    Raises:
+        UsageError: saying which profile to ask for.
+    """
+    profiles = dict.fromkeys(operation.profile for operation in specification.values())
+    known_names("profile", [options.profile], [*profiles, EVERY_PROFILE])
+    for name in known_names("op", options.op, specification):
+        profile = specification[name].profile
+        if options.profile not in (profile, EVERY_PROFILE):
+            raise UsageError(f"--op: {name} is of profile {profile}, not of {options.profile}; give --profile={profile}")
+
+
 def selection_of(
     options: Any, description: Description, specification: Mapping[str, Operation], samples: Iterable[str]
 ) -> Selection:
@@ -213,7 +226,7 @@ def selection_of(
             raise UsageError(f"--{name.replace('_', '-')}: expected a positive number of seconds, got {value}")
     if options.time_budget is not None and options.time_budget < LEAST_BUDGET:
         raise UsageError(f"--time-budget: no check fits into {options.time_budget:g} s; give at least {LEAST_BUDGET:g}")
-    known_names("profile", [options.profile], dict.fromkeys(operation.profile for operation in specification.values()))
+    _require_in_profile(options, specification)
     return Selection(
         operations=known_names("op", options.op, specification),
         samples=_known_samples(options, specification, samples),
@@ -238,6 +251,8 @@ def command_for(case: Case, options: Any) -> str:
         parts.append(f"--dtype={case.dtype}")
     if case.check not in ("declared", ADAPTER):
         parts += [f"--sample={case.sample}", f"--dtype={case.dtype}", f"--mode={case.mode}"]
+    if options.profile != CORE:
+        parts.append(f"--profile={options.profile}")
     if options.instructions:
         parts.append(f"--instructions={options.instructions}")
     if options.seed:
@@ -255,9 +270,7 @@ def modules_of(options: Any) -> list[str]:
     return [name for name in options.plugins if not name.startswith("no:") and name != PYTEST_PLUGIN]
 
 
-def selected(
-    cases: Iterable[Case], selection: Selection, specification: Mapping[str, Operation], quick: frozenset[Case]
-) -> Iterator[tuple[Case, str]]:
+def selected(cases: Iterable[Case], selection: Selection, quick: frozenset[Case]) -> Iterator[tuple[Case, str]]:
     """Each case with the reason why it is left out, or an empty string; ``quick`` are the cases of the quick set."""
     for case in cases:
-        yield case, selection.reason_left_out(case, specification, quick)
+        yield case, selection.reason_left_out(case, quick)

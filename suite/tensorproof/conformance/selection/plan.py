@@ -1,6 +1,6 @@
 """What a run checks: its cases in order, and the declarations that speak of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from tensorproof.conformance.selection.quick import quick_cases, quick_set
 from tensorproof.contract.declarations import Declaration, DeclarationError, read_declarations
 from tensorproof.contract.description import Description, on_declared_device
 from tensorproof.errors import UsageError
+from tensorproof_reference.catalogue import of_profile
 from tensorproof_reference.operation import Operation
 
 
@@ -18,19 +19,21 @@ class Plan:
 
     def __init__(self, options: Any, description: Description, specification: Mapping[str, Operation]) -> None:
         self.specification = dict(specification)
-        samples = {name: list(samples_of(item, max(options.seed, 0))) for name, item in self.specification.items()}
-        self.declarations = _declarations(options.declarations, description, self.specification, samples)
+        chosen = of_profile(self.specification, options.profile)
+        known = SampleNames(self.specification, max(options.seed, 0))
+        declarations = _declarations(options.declarations, description, self.specification, known)
+        self.declarations = [item for item in declarations if speaks_of_any(item, chosen)]
         self.description = description = on_declared_device(description, self.declarations)
         self.declared = Declared(self.declarations, description, self.specification, options.seed)
-        names = [name for group in samples.values() for name in group]
+        names = [name for operation in chosen for name in known[operation]]
         self.selection = selection_of(options, description, self.specification, names)
         self.cases: list[Case] = []
         self.left_out: dict[str, int] = {}
-        everything = list(all_cases(description, self.specification, options.seed))
+        everything = list(all_cases(description, chosen, options.seed))
         quick = quick_cases(everything, description, quick_set()) if options.quick else frozenset()
         self.quick_left: dict[str, int] = {}
         """How many cases of each mode ``--quick`` leaves out."""
-        for case, reason in selected([*adapter_cases(description), *everything], self.selection, self.specification, quick):
+        for case, reason in selected([*adapter_cases(description), *everything], self.selection, quick):
             if reason:
                 self.left_out[reason] = self.left_out.get(reason, 0) + 1
                 if reason == "quick":
@@ -45,6 +48,29 @@ class Plan:
         self.order = {case: index for index, case in enumerate(_breadth_first(self.cases) if options.time_budget else self.cases)}
 
 
+class SampleNames(Mapping[str, Collection[str]]):
+    """The names of samples by operation, drawn when they are asked for: a run of one profile draws no samples of another."""
+
+    def __init__(self, specification: Mapping[str, Operation], seed: int) -> None:
+        self._specification = specification
+        self._seed = seed
+
+    def __getitem__(self, operation: str) -> Collection[str]:
+        return samples_of(self._specification[operation], self._seed).keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._specification)
+
+    def __len__(self) -> int:
+        return len(self._specification)
+
+
+def speaks_of_any(declaration: Declaration, operations: Collection[str]) -> bool:
+    """Whether a declaration may speak of one of these operations: it names one, or leaves them open."""
+    named = declaration.table.get("operation")
+    return named is None or any(name in operations for name in ([named] if isinstance(named, str) else named))
+
+
 def _breadth_first(cases: Sequence[Case]) -> list[Case]:
     """The first sample of every operation, then the second of every operation, and so on: for a limited time."""
     seen: dict[str, dict[str, int]] = {}
@@ -56,7 +82,7 @@ def _breadth_first(cases: Sequence[Case]) -> list[Case]:
 
 
 def _declarations(
-    files: Iterable[str], description: Description, operations: dict[str, Operation], samples: dict[str, list[str]]
+    files: Iterable[str], description: Description, operations: dict[str, Operation], samples: Mapping[str, Collection[str]]
 ) -> list[Declaration]:
     paths = [Path(name) for name in files] + ([Path(description.declarations)] if description.declarations else [])
     found = []

@@ -10,7 +10,7 @@ import numpy as np
 from tensorproof.conformance.selection.cases import ADAPTER, samples_of
 from tensorproof.runs.causes.symptoms import deviation
 from tensorproof_reference import trees
-from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.catalogue import known_operations
 from tensorproof_reference.operation import Sample
 
 WHOLE = ("arrays", "dtype")
@@ -86,7 +86,7 @@ def _follows(check: Mapping[str, Any], blame: Blame) -> bool:
 @functools.lru_cache(maxsize=4096)
 def _result_shapes(operation: str, sample: str) -> tuple[tuple[int, ...], ...]:
     """The shapes of the outputs on a sample; none of what raises, or is unknown."""
-    given, known = _sample(operation, sample), all_operations().get(operation)
+    given, known = _sample(operation, sample), known_operations().get(operation)
     if given is None or known is None or given.raises or known.model is not None:
         return ()
     with np.errstate(all="ignore"):
@@ -97,5 +97,5 @@ def _result_shapes(operation: str, sample: str) -> tuple[tuple[int, ...], ...]:
 @functools.lru_cache(maxsize=4096)
 def _sample(operation: str, sample: str) -> Sample | None:
     """A sample by name; its shapes are the same under every seed."""
-    known = all_operations().get(operation)
+    known = known_operations().get(operation)
     return None if known is None else samples_of(known, 0).get(sample)

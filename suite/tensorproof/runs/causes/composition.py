@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Mapping
 
-from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.catalogue import known_operations
 from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_reference.networks.evaluation import operations_of
 from tensorproof_reference.networks.fitting import FITTING
@@ -36,7 +36,7 @@ def parts_of(name: str) -> frozenset[str]:
     ['dense', 'matmul', 'sigmoid']
     """
     direct = set(FORMULAS.get(name, ()))
-    operation = all_operations().get(name)
+    operation = known_operations().get(name)
     model = operation.model if operation else None
     if isinstance(model, Adversaries):
         players = model.players().values()

@@ -1,0 +1,185 @@
+"""Functions of one number and of two, choices and comparisons (profile ``extended``)."""
+
+from tensorproof.backend import Native
+from tensorproof_tensorflow.framework import tf
+from tensorproof_tensorflow.table import operations
+
+
+@operations.native
+def negative(x: Native) -> Native:
+    """``tf.math.negative``."""
+    return tf.math.negative(x)
+
+
+@operations.native
+def abs(x: Native) -> Native:
+    """``tf.math.abs``."""
+    return tf.math.abs(x)
+
+
+@operations.native
+def sign(x: Native) -> Native:
+    """``tf.math.sign``."""
+    return tf.math.sign(x)
+
+
+@operations.native
+def exp(x: Native) -> Native:
+    """``tf.math.exp``."""
+    return tf.math.exp(x)
+
+
+@operations.native
+def log(x: Native) -> Native:
+    """``tf.math.log``."""
+    return tf.math.log(x)
+
+
+@operations.native
+def log1p(x: Native) -> Native:
+    """``tf.math.log1p``."""
+    return tf.math.log1p(x)
+
+
+@operations.native
+def expm1(x: Native) -> Native:
+    """``tf.math.expm1``."""
+    return tf.math.expm1(x)
+
+
+@operations.native
+def sqrt(x: Native) -> Native:
+    """``tf.math.sqrt``."""
+    return tf.math.sqrt(x)
+
+
+@operations.native
+def rsqrt(x: Native) -> Native:
+    """``tf.math.rsqrt``."""
+    return tf.math.rsqrt(x)
+
+
+@operations.native
+def square(x: Native) -> Native:
+    """``tf.math.square``."""
+    return tf.math.square(x)
+
+
+@operations.native
+def reciprocal(x: Native) -> Native:
+    """``tf.math.reciprocal``."""
+    return tf.math.reciprocal(x)
+
+
+@operations.native
+def sin(x: Native) -> Native:
+    """``tf.math.sin``."""
+    return tf.math.sin(x)
+
+
+@operations.native
+def cos(x: Native) -> Native:
+    """``tf.math.cos``."""
+    return tf.math.cos(x)
+
+
+@operations.native
+def erf(x: Native) -> Native:
+    """``tf.math.erf``."""
+    return tf.math.erf(x)
+
+
+@operations.native
+def floor(x: Native) -> Native:
+    """``tf.math.floor``."""
+    return tf.math.floor(x)
+
+
+@operations.native
+def round(x: Native) -> Native:
+    """``tf.math.round``."""
+    return tf.math.round(x)
+
+
+@operations.native
+def add(a: Native, b: Native) -> Native:
+    """``tf.math.add``."""
+    return tf.math.add(a, b)
+
+
+@operations.native
+def subtract(a: Native, b: Native) -> Native:
+    """``tf.math.subtract``."""
+    return tf.math.subtract(a, b)
+
+
+@operations.native
+def multiply(a: Native, b: Native) -> Native:
+    """``tf.math.multiply``."""
+    return tf.math.multiply(a, b)
+
+
+@operations.native
+def divide(a: Native, b: Native) -> Native:
+    """``tf.math.divide``."""
+    return tf.math.divide(a, b)
+
+
+@operations.native
+def power(a: Native, b: Native) -> Native:
+    """``tf.math.pow``."""
+    return tf.math.pow(a, b)
+
+
+@operations.native
+def maximum(a: Native, b: Native, *, ties: str = "halves") -> Native:
+    """``tf.math.maximum``, which gives the first of ties all of the gradient."""
+    return tf.math.maximum(a, b)
+
+
+@operations.native
+def minimum(a: Native, b: Native, *, ties: str = "halves") -> Native:
+    """``tf.math.minimum``, which gives the first of ties all of the gradient."""
+    return tf.math.minimum(a, b)
+
+
+@operations.native
+def where(condition: Native, a: Native, b: Native) -> Native:
+    """``tf.where``."""
+    return tf.where(condition, a, b)
+
+
+@operations.native
+def equal(a: Native, b: Native) -> Native:
+    """``tf.math.equal``."""
+    return tf.math.equal(a, b)
+
+
+@operations.native
+def not_equal(a: Native, b: Native) -> Native:
+    """``tf.math.not_equal``."""
+    return tf.math.not_equal(a, b)
+
+
+@operations.native
+def less(a: Native, b: Native) -> Native:
+    """``tf.math.less``."""
+    return tf.math.less(a, b)
+
+
+@operations.native
+def less_equal(a: Native, b: Native) -> Native:
+    """``tf.math.less_equal``."""
+    return tf.math.less_equal(a, b)
+
+
+@operations.native
+def greater(a: Native, b: Native) -> Native:
+    """``tf.math.greater``."""
+    return tf.math.greater(a, b)
+
+
+@operations.native
+def greater_equal(a: Native, b: Native) -> Native:
+    """``tf.math.greater_equal``."""
+    return tf.math.greater_equal(a, b)
