@@ -12,7 +12,7 @@ from tensorproof_reference.catalogue import all_models
 from tensorproof_reference.manual.markup import first_sentence
 from tensorproof_reference.manual.model_page import model_page
 from tensorproof_reference.manual.page import page
-from tensorproof_reference.registry import basic_operations
+from tensorproof_reference.registry import basic_operations, extended_operations
 
 DOCUMENTS = Path(__file__).parent
 FOLDER = DOCUMENTS / "operations"
@@ -32,6 +32,13 @@ INTRODUCTION = """\
 
 Each page says what one operation must compute: the formula, shapes, special values, errors, and the samples that check it.
 This index is generated from the docstrings of `reference/tensorproof_reference`.
+"""
+
+EXTENDED = """\
+## Profile extended
+
+What people who run these frameworks use beyond the texts. `tensorproof check NAME --profile=extended` checks these, with a
+version and a verdict of their own.
 """
 
 SOURCE_TEXTS = """\
@@ -77,8 +84,12 @@ def index() -> str:
             if operation.function.__module__.split(".")[1] == folder
         ]
         lines.append("")
+    extended = [
+        f"- [{name}]({name}.md): {first_sentence(inspect.getdoc(operation.function) or '')}"
+        for name, operation in extended_operations().items()
+    ]
     models = [f"- [{name}]({name}.md): {first_sentence(inspect.cleandoc(model.text))}" for name, model in all_models().items()]
-    return "\n".join([*lines, "## Models", "", *models, "", SOURCE_TEXTS])
+    return "\n".join([*lines, "## Models", "", *models, "", EXTENDED, *extended, "", SOURCE_TEXTS])
 
 
 def counts() -> dict[str, int]:
@@ -105,7 +116,8 @@ def counted(text: str) -> str:
 
 def files() -> dict[Path, str]:
     """What each file that is written here should hold."""
-    pages = {f"{name}.md": page(operation) for name, operation in basic_operations().items()} | {"index.md": index()}
+    everything = {**basic_operations(), **extended_operations()}
+    pages = {f"{name}.md": page(operation) for name, operation in everything.items()} | {"index.md": index()}
     pages |= {f"{name}.md": model_page(model) for name, model in all_models().items()}
     return {FOLDER / name: text for name, text in pages.items()} | {README: counted(README.read_text(encoding="utf-8"))}
 

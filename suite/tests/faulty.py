@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from small_backend import OPERATIONS, SPECIFICATION, Nodes, SmallBackend
+from small_backend import KNOWN, OPERATIONS, Nodes, SmallBackend
 
 from tensorproof.backend import Backend
 from tensorproof.conformance.checks import Result, run_check
@@ -91,9 +91,9 @@ def checks_of(backend: Backend, operation: str, group: str = "") -> tuple[Sessio
 
     Those of ``group`` come first, and float32 before the other dtypes.
     """
-    specification = {operation: SPECIFICATION[operation]}
+    specification = {operation: KNOWN[operation]}
     description = describe(backend, None)
-    session = Session(backend, description.device, SPECIFICATION, Declared([], description, SPECIFICATION, SEED), SEED)
+    session = Session(backend, description.device, KNOWN, Declared([], description, KNOWN, SEED), SEED)
 
     def order(case: Case) -> tuple[bool, bool]:
         # Checks of one sample stay neighbours, in order: what purity looks at depends on whether the gradient was run.

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Function, Implementation, OperationTable, ValueAndVjp
 from tensorproof_reference import trees
-from tensorproof_reference.catalogue import all_operations
+from tensorproof_reference.catalogue import all_operations, known_operations
 from tensorproof_reference.operation import DTYPES, Operation
 from tensorproof_reference.rounding import round_to
 
@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from faulty import Fault
 
 SPECIFICATION = all_operations()
-SCALE, ADD, PART = "scale", "add", "part"
+KNOWN = known_operations()
+"""Those of all profiles."""
+SCALE, ADD, PART = "scale", "plus", "part"
 """What arrays do that no operation is: the product with a Python number, the sum of two, and indexing."""
 
 
@@ -126,7 +128,7 @@ ROBUST = ("average_pool2d", "batch_norm", "clip_by_global_norm", "clip_by_norm",
 """Operations whose results may be within the range of 32 bits where squares or sums on the way are not."""
 
 OPERATIONS: Mapping[str, Operation] = {
-    **SPECIFICATION,
+    **KNOWN,
     **{name: _robust(name) for name in ROBUST},
     "gelu": replace(SPECIFICATION["gelu"], vjp=_gelu_vjp),
     SCALE: Operation(function=_scale, vjp=_scale_vjp, samples=lambda stream: iter(()), family="elementwise"),
@@ -172,8 +174,8 @@ class SmallBackend(Backend):
         self.fault = fault
         self.mode = "eager"
         self.counted = {"compiled": 0, "left_eager": 0}
-        self.operations = OperationTable(SPECIFICATION)
-        for name, operation in SPECIFICATION.items():
+        self.operations = OperationTable(KNOWN)
+        for name, operation in KNOWN.items():
             if operation.model is None:
                 self.operations.implementations[name] = Implementation(partial(self.call, name), "native")
         self._tapes: list[Nodes] = []

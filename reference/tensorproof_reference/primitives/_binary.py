@@ -126,8 +126,8 @@ def binary_samples(stream: Stream, draw_a: Draw, draw_b: Draw, specials: Special
         a, b = drawn(name).values()
         values = [sign * value for value in MAGNITUDES[word] for sign in (-1.0, 1.0)]
         inputs = {"a": _sprinkled(a, values, 1, 3), "b": _sprinkled(b, values[::-1], 2, 5)}
-        held = FINE_DTYPES if word == "moderate" else WIDE_DTYPES
-        yield Sample(name=name, inputs=inputs, dtypes=held, gradient=word not in specials.silent)
+        wide = FINE_DTYPES if word == "moderate" else WIDE_DTYPES
+        yield Sample(name=name, inputs=inputs, dtypes=wide, gradient=word not in specials.silent)
     for name, tiny, held in (
         ("magnitude_subnormal_half", SUBNORMAL, ("float16",)),
         ("magnitude_subnormal_single", TINY, ("float32", "bfloat16")),

@@ -43,6 +43,10 @@ class Ends:
     """Whether the gradient at NaN is agreed upon."""
     zero_required: bool = True
     """Whether all frameworks agree on what -0 gives."""
+    zero_gradient_required: bool = True
+    """Whether they agree on the gradient at zeros."""
+    sign_of_zero: bool = True
+    """Whether the sign of a result that is zero matters there."""
     more: tuple[tuple[float, float], ...] = ()
     """Other points with their values: ends of the domain, points outside it, ties of a rounding."""
     kind: str = "bounds_of_the_domain"
@@ -129,12 +133,13 @@ def unary_samples(stream: Stream, domain: Domain, ends: Ends) -> Iterator[Sample
         name="zero_signed",
         inputs={"x": alternating(-0.0, 0.0)},
         expected={"y": alternating(*ends.at_zero)},
-        sign_of_zero=True,
+        sign_of_zero=ends.sign_of_zero,
         gradient=False,
         required=ends.zero_required,
     )
     if ends.zero_gradient:
-        yield Sample(name=ends.zero_gradient, inputs={"x": alternating(-0.0, 0.0)})
+        zeros = {"x": alternating(-0.0, 0.0)}
+        yield Sample(name=ends.zero_gradient, inputs=zeros, required=ends.zero_gradient_required)
     if ends.more:
         # In every lane of a vector, as they are the same for all.
         x, y = (np.resize(np.array(numbers), PLAIN_SHAPE) for numbers in zip(*ends.more, strict=True))

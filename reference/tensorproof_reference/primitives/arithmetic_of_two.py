@@ -152,7 +152,7 @@ OPERATIONS = (
             infinity=((INF, 2.0, INF), (-INF, 2.0, -INF), (3.0, INF, 0.0), (-3.0, INF, -0.0), (INF, INF, NAN), (INF, 0.0, INF)),
             nan=NANS,
             zero_gradient=False,
-            silent=("moderate", "huge", "largest"),
+            silent=("small", "moderate", "huge", "largest"),
         ),
         counts=(1, 0, 3, 0),
     ),

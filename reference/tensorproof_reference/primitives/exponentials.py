@@ -87,7 +87,7 @@ OPERATIONS = (
         times(np.exp),
         Ends(at_infinity=(0.0, INF), at_zero=(1.0, 1.0), silent=("moderate",)),
         counts=(0, 1, 1, 0),
-        more=within("magnitude_near_underflow", -110.0, -80.0, ("float64", "float32")),
+        more=within("magnitude_near_underflow", -87.0, -70.0, ("float64", "float32")),
     ),
     unary(
         expm1,

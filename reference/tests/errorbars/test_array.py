@@ -355,7 +355,13 @@ def test_the_closest_branch_is_recorded():
         assert np.isclose(closest.selection, 1.0)
     _ = x > 0.999
     assert np.isclose(closest.selection, 1.0)
-    for decide in (lambda x: np.argmin(x), lambda x: np.argsort(x), lambda x: np.sign(x - 1.0005), lambda x: x[0] >= x[1]):
+    for decide in (
+        lambda x: np.argmin(x),
+        lambda x: np.argsort(x),
+        lambda x: np.sign(x - 1.0005),
+        lambda x: x[0] >= x[1],
+        np.floor,
+    ):
         with closest_branch() as closest:
             decide(barred([1.0, 1.001], 1e-4))
         assert closest.comparison < 11

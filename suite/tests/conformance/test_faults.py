@@ -1,7 +1,7 @@
 """The suite is tested by faults: what is planted in a backend is noticed, and an unbroken backend passes everything."""
 
 import pytest
-from faults import ALL, BEYOND
+from faults import ALL, BEYOND, EXTENDED
 from faulty import NOTICED, Fault, checks_of, first_notice, right_vjp
 from small_backend import SPECIFICATION, SmallBackend
 from write_fault_table import PAGE, named_in
@@ -9,7 +9,7 @@ from write_fault_table import PAGE, named_in
 from tensorproof.conformance.checks import STATUSES, run_check
 from tensorproof.conformance.selection.cases import LARGE
 from tensorproof_reference.networks.evaluation import parameter_count
-from tensorproof_reference.registry import basic_operations
+from tensorproof_reference.registry import basic_operations, extended_operations
 
 SMALL = [name for name, operation in SPECIFICATION.items() if not operation.model or parameter_count(operation.model) <= LARGE]
 """All operations but the large models, whose checks would take minutes."""
@@ -23,7 +23,14 @@ def test_a_fault_is_noticed(key):
     assert found.status == "failed" or not SPECIFICATION[ALL[key].operation].model
 
 
-@pytest.mark.parametrize("operation", SMALL)
+@pytest.mark.parametrize("key", EXTENDED)
+def test_a_fault_in_a_primitive_is_noticed(key):
+    found = first_notice(EXTENDED[key])
+    assert found is not None
+    assert found.status == "failed", found.message
+
+
+@pytest.mark.parametrize("operation", [*SMALL, *extended_operations()])
 def test_an_unbroken_backend_passes(operation):
     session, cases = checks_of(SmallBackend(), operation)
     results = [run_check(session, case) for case in cases]
@@ -45,6 +52,14 @@ def test_every_operation_has_faults_in_value_and_gradient():
         faults = [fault for fault in ALL.values() if fault.operation == name]
         assert any(fault.function for fault in faults), name
         assert not operation.vjp or any(fault.vjp or fault.backend is not SmallBackend for fault in faults), name
+
+
+def test_every_primitive_has_two_faults_and_one_in_the_gradient_if_it_has_one():
+    for name, operation in extended_operations().items():
+        faults = [fault for fault in EXTENDED.values() if fault.operation == name]
+        assert len(faults) >= 2, name
+        assert any(fault.function for fault in faults), name
+        assert not operation.vjp or any(fault.vjp for fault in faults), name
 
 
 @pytest.mark.parametrize("family", ["model", "training", "fitting"])

@@ -97,7 +97,10 @@ def test_a_backend_that_nothing_is_brought_for_lacks_them(brought):
     ("changes", "expected"),
     [
         ({"PROFILE": "core"}, "cube is of profile 'core', which is the specification's; write profile='solids'"),
+        ({"PROFILE": "extended"}, "cube is of profile 'extended', which is the specification's; write profile='solids'"),
+        ({"PROFILE": "all"}, "cube is of profile 'all', which is the specification's; write profile='solids'"),
         ({"cube": "relu"}, "relu exists already"),
+        ({"cube": "exp"}, "exp exists already"),
         ({"def samples": "1 / 0\ndef samples"}, "cannot be imported: ZeroDivisionError"),
     ],
 )

@@ -1,4 +1,4 @@
-"""Deliberate faults, by family: ``ALL`` are to be noticed, ``BEYOND`` are known not to be; each by key."""
+"""Deliberate faults, by family: ``ALL`` and ``EXTENDED`` are to be noticed, ``BEYOND`` are known not to be; each by key."""
 
 from collections.abc import Mapping
 
@@ -20,6 +20,7 @@ from faults import (
     normalization,
     optimizers,
     pooling,
+    primitives,
     products,
     recurrent,
     training,
@@ -56,3 +57,5 @@ ALL = _by_key(
     training.FAULTS,
 )
 BEYOND = _by_key(beyond.FAULTS)
+EXTENDED = _by_key(primitives.FAULTS)
+"""Those in operations of profile ``extended``, of which the quick set and statements know nothing."""
