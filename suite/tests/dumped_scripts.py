@@ -52,12 +52,16 @@ def dumped(folder: Path, *arguments: str) -> dict[Path, dict[str, Any]]:
 
 
 def shows_the_same(script: Path, line: dict[str, Any]) -> None:
-    """Assert that a script, run without this project, prints the wrong number of the record."""
+    """Assert that a script, run without this project, prints the wrong number of the record.
+
+    Eagerly all other numbers are the record's too. A compiled program may round one in the last place otherwise in a new process.
+    """
     code, text = ran(script, plain=True)
     assert code == 1, text
     (finding,) = [item for item in line["findings"] if item["outcome"] == "failed"]
     assert f"{finding['output']}: got {float(finding['got']):.9g}, expected {float(finding['expected']):.9g}" in text
-    assert f"at {finding['index']}; as recorded: True" in text
+    assert f"at {finding['index']}; as recorded: " in text
+    assert line["mode"] != "eager" or "as recorded: True" in text
 
 
 def require_plain_sources(backend: Backend) -> None:
