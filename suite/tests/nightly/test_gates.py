@@ -25,7 +25,7 @@ def test_without_a_change_there_are_hardly_any_candidates(degrees):
 
 
 def test_without_the_second_gate_there_would_be_many(monkeypatch):
-    monkeypatch.setattr(gates.stats, "false_discovery_control", lambda p_values, method: np.zeros_like(p_values))
+    monkeypatch.setattr("scipy.stats.false_discovery_control", lambda p_values, method: np.zeros_like(p_values))
     monkeypatch.setattr(gates, "SMALLEST", 0.0)
     assert len(candidates(noise(np.random.default_rng(0), NIGHTS, COUNT))) >= 3
 
