@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tensorproof_reports import fields
-from tensorproof_reports.conformance.operations import Described
+from tensorproof_reports.conformance.operations import GROUPS, Described
 from tensorproof_reports.conformance.rows import is_wrong
 from tensorproof_reports.conformance.runs import Run
 
@@ -65,6 +65,7 @@ def data_of(runs: Sequence[Run], operations: Sequence[Described]) -> dict[str, A
             columns[name] += getattr(run.rows, name)
     return {
         "runs": [_run(run) for run in runs],
+        "groups": list(GROUPS.items()),
         "operations": [[item.name, item.group, item.text] for item in operations],
         "words": words.texts,
         "rows": columns,

@@ -44,15 +44,10 @@ function drawQuery(data) {
   }
   byId("query").removeAttribute("aria-invalid");
   const found = mask.reduce((sum, one) => sum + one, 0);
-  const lines = drawMatrix(data, mask, { ...state, titles });
+  const lines = drawMatrix(data, mask, state);
   said.textContent = state.q ? `${found} of ${data.count} checks in ${lines} operations` : "";
   drawList(data, mask, state.shown);
 }
-
-const titles = new Map([
-  ["operations", "Operations"], ["losses", "Losses"], ["optimizers", "Optimizers, schedules and clipping"], ["data", "Data preparation and metrics"],
-  ["initializers", "Initialisers and random operations"], ["models", "Models, training and fitting"], ["other", "Not in this version's specification"],
-]);
 
 /** Do what the address says. */
 async function follow(data) {

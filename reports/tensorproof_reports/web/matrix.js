@@ -51,7 +51,7 @@ function cellOf(counts, start) {
 const folded = new Set();
 
 /** Draw the matrix; the number of operations in it. */
-function drawMatrix(data, mask, { view, order, titles }) {
+function drawMatrix(data, mask, { view, order }) {
   const table = byId("matrix-table");
   const columns = columnsOf(data, view);
   const counts = countsOf(data, mask, view, columns);
@@ -69,7 +69,7 @@ function drawMatrix(data, mask, { view, order, titles }) {
       el("tr", {}, columns.map(() => ["value", "grad."].map((part) => el("th", { scope: "col" }, part))))),
     order === "worst"
       ? el("tbody", {}, [...lines].sort((a, b) => a.rank - b.rank || b.wrong - a.wrong).map(lineOf))
-      : [...titles].map(([group, title]) => groupOf(group, title, lines.filter((line) => line.group === group))));
+      : data.groups.map(([group, title]) => groupOf(group, title, lines.filter((line) => line.group === group))));
   table.setAttribute("role", "grid");
   const first = table.querySelector("tbody th, tbody td");
   if (first) first.tabIndex = 0;

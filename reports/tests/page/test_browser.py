@@ -4,6 +4,9 @@ import re
 
 import pytest
 
+from tensorproof_reference.catalogue import known_operations
+from tensorproof_reports.conformance.operations import GROUPS, described
+
 
 @pytest.fixture(name="records")
 def records_fixture(made):
@@ -84,6 +87,7 @@ def test_two_clicks_lead_from_a_red_cell_to_input_and_command(opened, records):
     one = opened(records)
     one.page.click("#matrix-table td.failed")
     one.page.click("#operation-body tbody th a")
+    one.page.wait_for_selector("#case-section:not([hidden])")
     text = one.page.inner_text("#case-section")
     assert "x = 1.5" in text
     assert "tensorproof check torch --op=softmax --check=forward" in text
@@ -134,6 +138,14 @@ def test_matrix_is_reached_and_read_by_keyboard_alone(opened, records):
     one.page.wait_for_selector("#operation-section:not([hidden])")
     assert one.page.inner_text("#operation") == "softmax: torch, eager, values"
     assert one.page.evaluate("document.activeElement.id") == "operation"
+
+
+@pytest.mark.parametrize(("group", "title"), GROUPS.items())
+def test_matrix_has_every_group(made, opened, group, title):
+    names = {item.group: item.name for item in described([*known_operations(), "nobody_knows"])}
+    one = opened([made.of(made.check(names[group], "x"))])
+    assert one.page.inner_text(f'th[data-group="{group}"]') == f"{title}: 1"
+    assert one.page.is_visible(f'th[data-op="{names[group]}"]')
 
 
 def test_groups_fold(opened, records):
