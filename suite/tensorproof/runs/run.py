@@ -1,7 +1,6 @@
 """One run on the controller: the record it appends to, what it counts, and how it ends."""
 
 import contextlib
-import datetime
 import time
 from pathlib import Path
 from typing import Any
@@ -15,11 +14,11 @@ from tensorproof.contract.compile_cache import has_programs, programs_folder
 from tensorproof.errors import UsageError
 from tensorproof.lines.outputs import require_place
 from tensorproof.lines.privacy import cleaned
-from tensorproof.lines.reading import is_torn_header
-from tensorproof.lines.writing import LineFile, UnfitLine, fitting
+from tensorproof.lines.writing import UnfitLine, fitting
 from tensorproof.runs.baseline import Comparison, compare, require_comparable
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.causes.symptoms import BAD
+from tensorproof.runs.recording import default_path, now, open_record
 from tensorproof.runs.records import FORMAT, SCHEMA, Record, check_key, counts_of, machine, read_record
 from tensorproof.runs.resume import kept_lines
 from tensorproof.runs.summary import table_text, verdict, verdict_text
@@ -49,24 +48,15 @@ class Run:
         """What the terminal shows at the end."""
         self.verdict = ""
         """Its last line."""
-        self._file = LineFile("--record", path, SCHEMA, self._kept if options.resume and path.exists() else None)
+        self._file, lines = open_record(path, SCHEMA, header, kept_lines if options.resume else None)
+        if lines:
+            self.record.header, self.record.checks = lines[0], lines[1:]
         self.before = frozenset(map(check_key, self.record.checks))
         """The checks that an earlier run made, which this one goes on with."""
         self.done = set(self.before)
         """The checks that have a line."""
         self.ended = ""
         """Why the run ended before all checks were made, if it did."""
-        if not self.before:
-            self._file.append(header)
-
-    def _kept(self) -> list[dict[str, Any]]:
-        if is_torn_header(self.path, SCHEMA):
-            return []
-        lines = kept_lines(self.path, fitting(self.record.header, SCHEMA))
-        if len(lines) == 1:
-            return []
-        self.record.header, self.record.checks = lines[0], lines[1:]
-        return lines
 
     def add(self, check: dict[str, Any]) -> None:
         """Append a check's line, unless it has one: its worker may die after it has sent the result.
@@ -94,14 +84,8 @@ class Run:
         self._file.close()
 
 
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
 def _default_path(backend: str, device: str) -> Path:
-    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S_%fZ")
-    name = "".join(letter if letter.isalnum() else "_" for letter in f"{backend}_{device}")
-    return Path(".tensorproof") / f"{name}_{stamp}.ndjson"
+    return default_path("".join(letter if letter.isalnum() else "_" for letter in f"{backend}_{device}"))
 
 
 def _compiled_before(options: Any, backend: str) -> bool | None:
@@ -129,7 +113,7 @@ def start_run(options: Any, plan: Plan) -> Run:
         "format": FORMAT,
         "tensorproof": tensorproof.__version__,
         "specification": specification_version(options.profile),
-        "started": _now(),
+        "started": now(),
         "backend": description.backend,
         "device": description.device,
         "seed": options.seed,
@@ -152,29 +136,12 @@ def start_run(options: Any, plan: Plan) -> Run:
     }
     if baseline is not None:
         require_comparable(baseline, fitting(header, SCHEMA))
-    keep_unversioned(path)
     return Run(options, path, header, plan, baseline)
 
 
 def _pages(options: Any) -> list[tuple[str, Path]]:
     """What the run writes at its end besides the record."""
     return [("--report", Path(options.report))] if options.report else []
-
-
-def keep_unversioned(path: Path) -> None:
-    """Keep records in the default folder out of version control.
-
-    Raises:
-        UsageError: the folder cannot be written.
-    """
-    if path.parent.name != ".tensorproof":
-        return
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not (path.parent / ".gitignore").exists():
-            (path.parent / ".gitignore").write_text("*\n", encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"--record: {path.name} cannot be written: {error.strerror}") from None
 
 
 def result_to_record(result: Result, options: Any) -> dict[str, Any]:
@@ -244,7 +211,7 @@ def _closed(run: Run, end: dict[str, Any]) -> str:
 def finish(run: Run, exitstatus: int) -> int:
     """Write the closing line, compare with the baseline, and say in lines what came of it; the exit code."""
     header, checks = run.record.header, run.record.checks
-    run.record.end = end = {"kind": "end", "finished": _now(), "counts": counts_of(run.record)}
+    run.record.end = end = {"kind": "end", "finished": now(), "counts": counts_of(run.record)}
     if run.ended:
         end["ended"] = run.ended
     end["verdict"] = judged = verdict(run.record)

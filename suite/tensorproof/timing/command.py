@@ -16,9 +16,10 @@ from tensorproof.errors import UsageError, shown
 from tensorproof.lines.outputs import require_place
 from tensorproof.processes import interruption
 from tensorproof.runs.progress import duration_text
+from tensorproof.runs.recording import default_path
 from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED
 from tensorproof.timing.results.records import TimingRecord
-from tensorproof.timing.session import default_path, run
+from tensorproof.timing.session import run
 from tensorproof.timing.tables import contenders_text, duels_text, timings_text
 
 
@@ -29,7 +30,7 @@ def escape(text: str) -> str:
 
 def run_with_progress(options: argparse.Namespace) -> TimingRecord:
     """Run with a bar that says how much time is left, on standard error."""
-    path = Path(options.record) if options.record else default_path()
+    path = Path(options.record) if options.record else default_path("timings")
     if options.report:
         require_place("--report", Path(options.report), [path, *map(Path, options.declarations)], force=options.force)
     console = Console(stderr=True)

@@ -16,10 +16,12 @@ import pytest
 from tensorproof.errors import UsageError, printable, shown
 from tensorproof.lines.writing import LineFile
 from tensorproof.processes import interruption
+from tensorproof.runs.recording import default_path
 from tensorproof.timing.engine import Engine
 from tensorproof.timing.plan import Group
 from tensorproof.timing.results.lines import MAIN_CLOCK
-from tensorproof.timing.session import Session, closing_line, default_path, engine_of, machine_limits, open_record, opened
+from tensorproof.timing.results.recording import closing_line, open_record
+from tensorproof.timing.session import Session, engine_of, machine_limits, opened
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -109,7 +111,7 @@ class TimingPlugin:
         self._stack = contextlib.ExitStack()
         self.session: Session = self._stack.enter_context(opened(options))
         self.engine: Engine | None = None
-        self.path = Path(options.record) if options.record else default_path()
+        self.path = Path(options.record) if options.record else default_path("timings")
         self._file: LineFile | None = None
         self.series = [
             Group(group.operation, group.workload, group.direction, group.dtype, (contender,))
@@ -171,7 +173,7 @@ class TimingPlugin:
 
     def _measured(self, timed: Timed) -> dict[str, Any]:
         if self.engine is None or self._file is None:
-            self._file, _, _ = open_record(self.session, self.path)
+            self._file, _, _ = open_record(self.path, self.session.header, self.session.groups, resume=False)
             limits = machine_limits(self.session)
             self._file.append(limits)
             self.engine = engine_of(self.session, limits)

@@ -2,13 +2,11 @@
 
 import contextlib
 import dataclasses
-import datetime
 import math
 import os
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,12 +19,10 @@ from tensorproof.contract.description import switches_for
 from tensorproof.contract.outlines import outlined_specification
 from tensorproof.errors import UsageError
 from tensorproof.instructions import require_taken
-from tensorproof.lines.reading import is_torn_header, name_of
-from tensorproof.lines.writing import LineFile, fitting
+from tensorproof.lines.writing import LineFile
 from tensorproof.processes import interruption
+from tensorproof.runs.recording import now
 from tensorproof.runs.records import machine
-from tensorproof.runs.resume import require_same
-from tensorproof.runs.run import keep_unversioned
 from tensorproof.timing.crews import Crew, Described, anchor_crew, describe_crew, require_own_files
 from tensorproof.timing.engine import Engine
 from tensorproof.timing.entries import Settings
@@ -35,7 +31,8 @@ from tensorproof.timing.plan import Contender, Group, groups
 from tensorproof.timing.resources import available_cores, has_affinity, worker_cores
 from tensorproof.timing.results import limits
 from tensorproof.timing.results.lines import NO_LIMITS
-from tensorproof.timing.results.records import FORMAT, KIND, METHOD, SCHEMA, TimingRecord, line_key, read_timing_record
+from tensorproof.timing.results.recording import CannotWrite, append, closing_line, end_early, open_record
+from tensorproof.timing.results.records import FORMAT, KIND, METHOD, TimingRecord
 from tensorproof.timing.results.statistics import SAME, compare
 from tensorproof_reference.catalogue import specification_version
 
@@ -43,24 +40,8 @@ SELF_TEST_SECONDS = 5.0
 SELF_TESTS = 4
 SELF_TEST_CALLS = 4
 PEAK_OPERATION, PEAK_WORKLOAD = "matmul", "M"
-RESUMED = (
-    *("specification", "tensorproof", "method", "seed", "contenders", "threads", "launches", "rounds", "machine", "backends"),
-    *("series_seconds", "workloads", "directions", "dtypes", "options", "planned"),
-)
-"""What must be the same for a record to be gone on with."""
-
 Progress = Callable[[int, int, str], None]
 """Called with the number of groups done, of all, and what comes next."""
-
-
-def _now() -> str:
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
-def default_path() -> Path:
-    """Where a record goes unless told otherwise."""
-    stamp = datetime.datetime.now(datetime.UTC).strftime("%Y%m%dT%H%M%S_%fZ")
-    return Path(".tensorproof") / f"timings_{stamp}.ndjson"
 
 
 @dataclasses.dataclass
@@ -161,7 +142,7 @@ def _header(
         "method": METHOD,
         "tensorproof": tensorproof.__version__,
         "specification": specification_version(),
-        "started": _now(),
+        "started": now(),
         "seed": options.seed,
         "contenders": [
             {
@@ -270,39 +251,19 @@ def run(options: Any, path: Path, progress: Progress) -> TimingRecord:
         UsageError: an option is wrong, or the record cannot be written or gone on with.
     """
     with opened(options) as session:
-        file, record, done = open_record(session, path)
+        file, record, done = open_record(path, session.header, session.groups, resume=options.resume)
         with contextlib.closing(file):
             try:
                 _measure_all(session, file, record, done, progress)
             except KeyboardInterrupt:
-                _end_early(file, record, f"interrupted ({interruption() or 'Ctrl-C'})")
+                end_early(file, record, f"interrupted ({interruption() or 'Ctrl-C'})")
             except (CannotWrite, OSError) as error:
                 why = str(error) if isinstance(error, CannotWrite) else f"a file cannot be written: {error.strerror}"
-                _end_early(file, record, why)
+                end_early(file, record, why)
             except Exception:
-                _end_early(file, record, "internal error")
+                end_early(file, record, "internal error")
                 raise
     return record
-
-
-class CannotWrite(Exception):
-    """A line cannot be appended to the record."""
-
-
-def _append(file: LineFile, line: Mapping[str, Any]) -> None:
-    try:
-        file.append(line)
-    except OSError as error:
-        raise CannotWrite(f"the record cannot be written: {error.strerror}") from error
-
-
-def _end_early(file: LineFile, record: TimingRecord, why: str) -> None:
-    """Append a closing line that says why the run ended."""
-    record.end = closing_line(record.timings, None, why)
-    try:
-        file.append(record.end)
-    except OSError as error:
-        record.notes.append(f"the record has no closing line: {error.strerror}")
 
 
 def _measure_all(session: Session, file: LineFile, record: TimingRecord, done: set[tuple[str, ...]], progress: Progress) -> None:
@@ -310,7 +271,7 @@ def _measure_all(session: Session, file: LineFile, record: TimingRecord, done: s
     if record.limits is None:
         progress(0, len(session.groups), "machine's limits and self-test")
         limits = machine_limits(session)
-        _append(file, limits)
+        append(file, limits)
         record.limits = limits
     engine = engine_of(session, record.limits)
     for number, group in enumerate(session.groups):
@@ -318,11 +279,11 @@ def _measure_all(session: Session, file: LineFile, record: TimingRecord, done: s
             continue
         progress(number, len(session.groups), f"{group.operation} {group.workload} {group.direction} {group.dtype}")
         for line in engine.measure(group):
-            _append(file, line)
+            append(file, line)
             (record.timings if line["kind"] == "timing" else record.duels).append(line)
     progress(len(session.groups), len(session.groups), "done")
     record.end = closing_line(record.timings, engine)
-    _append(file, record.end)
+    append(file, record.end)
 
 
 def engine_of(session: Session, found: Mapping[str, Any]) -> Engine:
@@ -339,76 +300,3 @@ def engine_of(session: Session, found: Mapping[str, Any]) -> Engine:
         resolution=resolution,
     )
     return Engine(session.crews, session.described, session.anchors, specification(), settings, found, session.folder)
-
-
-def closing_line(timings: Sequence[Mapping[str, Any]], engine: Engine | None, ended: str = "") -> dict[str, Any]:
-    """The closing line: counts, and where the time went since the limits were measured (``own`` is what is left).
-
-    ``ended`` says why the run ended before all was measured, if it did.
-    """
-    seconds = {"total": 0.0}
-    if engine is not None:
-        total = time.perf_counter() - engine.began
-        parts = dataclasses.asdict(engine.seconds)
-        seconds = {name: round(value, 2) for name, value in {"total": total, **parts, "own": total - sum(parts.values())}.items()}
-    return {
-        "kind": "end",
-        "finished": _now(),
-        "counts": dict(Counter(line["status"] for line in timings)),
-        "seconds": seconds,
-        **({"ended": ended} if ended else {}),
-    }
-
-
-def kept_lines(session: Session, path: Path) -> list[dict[str, Any]]:
-    """The lines of a record that this run goes on with: all but those of groups that were not measured to their end.
-
-    Raises:
-        UsageError: it is no record of timings, is of another run, or has ended.
-    """
-    if is_torn_header(path, SCHEMA):
-        return []
-    record = read_timing_record(path)
-    require_same(path, record.header, fitting(session.header, SCHEMA), RESUMED)
-    if record.end is not None and "ended" not in record.end:
-        raise UsageError(f"--resume: {name_of(path)} has ended already")
-    found = Counter(line_key(line) for line in (*record.timings, *record.duels))
-    partial = {key for group in session.groups if not _is_whole(group, record, found) for key in _keys_of(group)}
-    kept = [line for line in (*record.timings, *record.duels) if line_key(line) not in partial]
-    return [record.header, *([record.limits] if record.limits else []), *kept]
-
-
-def open_record(session: Session, path: Path) -> tuple[LineFile, TimingRecord, set[tuple[str, ...]]]:
-    """A record to append to, what is in it already, and the groups that are.
-
-    Raises:
-        UsageError: it exists and is not to be gone on with, cannot be written, or another process writes to it.
-    """
-    kept: list[dict[str, Any]] = []
-
-    def keep() -> list[dict[str, Any]]:
-        kept.extend(kept_lines(session, path))
-        return kept
-
-    keep_unversioned(path)
-    file = LineFile("--record", path, SCHEMA, keep if session.options.resume and path.exists() else None)
-    record = TimingRecord(kept[0] if kept else session.header, name=path.name)
-    if not kept:
-        file.append(session.header)
-    record.limits = next((line for line in kept if line["kind"] == "machine_limits"), None)
-    record.timings = [line for line in kept if line["kind"] == "timing"]
-    record.duels = [line for line in kept if line["kind"] == "duel"]
-    found = Counter(line_key(line) for line in (*record.timings, *record.duels))
-    return file, record, {group.key for group in session.groups if _is_whole(group, record, found)}
-
-
-def _keys_of(group: Group) -> list[tuple[str, ...]]:
-    return [(*group.key[:4], item.name) for item in group.contenders]
-
-
-def _is_whole(group: Group, record: TimingRecord, found: Mapping[tuple[str, ...], int]) -> bool:
-    """Whether every contender of a group has its line, and each but the first that was measured another, of the comparison."""
-    measured = {line_key(line) for line in record.timings if line["status"] == "measured"}
-    keys = _keys_of(group)
-    compared = [key for key in keys if key in measured][1:]
-    return all(found[key] == 1 + (key in compared) for key in keys)
