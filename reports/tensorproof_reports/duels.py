@@ -21,9 +21,6 @@ VERDICT_MEANINGS = {
     "not_resolved": "the rounds do not tell; it may be faster, slower or the same",
 }
 
-DRAWABLE = (1e-6, 1e6)
-"""Ratios that a chart shows; a single one beyond them would hide all others."""
-
 Place = tuple[str, str, str, str]
 """Operation, workload, direction and dtype: what the contenders of a group of rounds have in common."""
 
@@ -69,11 +66,6 @@ class Duel:
     launch_ratios: str
     untrusted: tuple[str, ...] = ()
     """Which of the two contenders' timings are not trusted."""
-
-    @property
-    def drawable(self) -> bool:
-        """Whether a logarithmic axis can show it beside others."""
-        return all(value is not None and DRAWABLE[0] < value < DRAWABLE[1] for value in (self.ratio, self.low, self.high))
 
     @property
     def symbol(self) -> str:

@@ -3,9 +3,10 @@
 It needs the extra ``nightly``, which reads many records at once.
 """
 
+import contextlib
 import datetime
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,17 +75,44 @@ class History:
     notes: list[str]
 
 
+@contextlib.contextmanager
+def _needs_extra() -> Iterator[None]:
+    """Say what to install where the extra ``nightly`` is not.
+
+    Raises:
+        UsageError: in place of ``ModuleNotFoundError``.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise UsageError(f"--history needs {error.name}; install it with: pip install 'tensorproof[nightly]'") from None
+
+
+def _verdict_lines(night: Path) -> list[dict[str, Any]]:
+    """The lines of a night's verdict; none if it has none yet.
+
+    Raises:
+        UsageError: it cannot be read.
+    """
+    from tensorproof.nightly.history import NIGHT_SCHEMA
+
+    verdict = night / "verdict.ndjson"
+    return read_lines(verdict, NIGHT_SCHEMA).values if verdict.exists() else []
+
+
+def _headline(lines: Sequence[Mapping[str, Any]]) -> str:
+    return next((fields.text(line, "headline") for line in lines if line.get("kind") == "verdict"), "")
+
+
 def read_nights(folder: Path) -> History:
     """The history in a folder of nights.
 
     Raises:
         UsageError: the extra ``nightly`` is not installed, or there is no night.
     """
-    try:
+    with _needs_extra():
         from tensorproof.nightly.gates import breaks
-        from tensorproof.nightly.history import NIGHT_SCHEMA, NIGHTS, nights, read_history
-    except ModuleNotFoundError as error:
-        raise UsageError(f"--history needs {error.name}; install it with: pip install 'tensorproof[nightly]'") from None
+        from tensorproof.nightly.history import NIGHTS, nights, read_history
     folders = nights(folder)[-NIGHTS:]
     if not folders:
         raise UsageError(f"--history: there is no night in {folder.name}; tensorproof nightly --history={folder.name} makes one")
@@ -109,15 +137,14 @@ def read_nights(folder: Path) -> History:
         )
     rows.sort(key=lambda row: -abs(math.log(row["change"])))
     notes = list(measured.notes)
-    verdict = folders[-1] / "verdict.ndjson"
     try:
-        lines = read_lines(verdict, NIGHT_SCHEMA).values if verdict.exists() else []
+        lines = _verdict_lines(folders[-1])
     except UsageError as error:
         notes.append(f"{folders[-1].name}: {error}")
         lines = []
     return History(
         names,
-        next((fields.text(line, "headline") for line in lines if line.get("kind") == "verdict"), ""),
+        _headline(lines),
         [_alarm(line) for line in lines if line.get("kind") == "alarm"],
         [_found(line) for line in lines if line.get("kind") == "finding"],
         {"nights": names, "series": rows[:SERIES]},
@@ -132,19 +159,15 @@ def list_nights(folder: Path) -> list[Night]:
     Raises:
         UsageError: the extra ``nightly`` is not installed.
     """
-    try:
-        from tensorproof.nightly.history import NIGHT_SCHEMA, NIGHTS, nights
-    except ModuleNotFoundError as error:
-        raise UsageError(f"--history needs {error.name}; install it with: pip install 'tensorproof[nightly]'") from None
+    with _needs_extra():
+        from tensorproof.nightly.history import NIGHTS, nights
     found = []
     for night in nights(folder)[-NIGHTS:]:
-        verdict = night / "verdict.ndjson"
         try:
-            lines = read_lines(verdict, NIGHT_SCHEMA).values if verdict.exists() else []
+            lines = _verdict_lines(night)
         except UsageError as error:
             lines = [{"kind": "verdict", "headline": f"verdict cannot be read: {error}"}]
-        headline = next((fields.text(line, "headline") for line in lines if line.get("kind") == "verdict"), "")
-        found.append(Night(night.name, headline, sum(line.get("kind") == "alarm" for line in lines)))
+        found.append(Night(night.name, _headline(lines), sum(line.get("kind") == "alarm" for line in lines)))
     return found
 
 
@@ -170,10 +193,8 @@ def earlier_night(folder: Path, record: Record) -> Record | None:
     Raises:
         UsageError: the extra ``nightly`` is not installed.
     """
-    try:
+    with _needs_extra():
         from tensorproof.nightly.history import night_start, nights
-    except ModuleNotFoundError as error:
-        raise UsageError(f"--history needs {error.name}; install it with: pip install 'tensorproof[nightly]'") from None
     started = fields.text(record.header, "started", 40)
     if not started:
         return None

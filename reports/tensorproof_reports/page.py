@@ -17,7 +17,7 @@ from tensorproof_reports import timings as timing_rows
 from tensorproof_reports.conformance import differences, statuses
 from tensorproof_reports.conformance.accuracy import scores
 from tensorproof_reports.conformance.matrix import matrix_of
-from tensorproof_reports.conformance.operations import GROUPS, described
+from tensorproof_reports.conformance.operations import described
 from tensorproof_reports.conformance.runs import Earlier, Run, runs_of
 from tensorproof_reports.history import History
 from tensorproof_reports.payload import data_of, details_of, packed
@@ -130,11 +130,9 @@ def page_of(runs: Sequence[Run], timings: Sequence[TimingRecord], history: Histo
         "runs": runs,
         "columns": columns,
         "groups": groups,
-        "group_titles": GROUPS,
         "causes": causes_of(runs),
         "idle": _idle(runs),
         "scores": scores(runs),
-        "differences": len(runs) > 0,
         "conventions": differences.conventions(runs),
         "defaults": differences.defaults(runs),
         "known": [{**cause, "run": run.key} for run in runs for cause in run.causes if cause["known"]],

@@ -14,7 +14,7 @@ from tensorproof_reports.conformance.rows import is_wrong
 from tensorproof_reports.conformance.runs import Run
 
 TEXT_COLUMNS = ("operation", "sample", "dtype", "mode", "check", "status", "note", "command")
-NUMBER_COLUMNS = ("flags", "bars", "rms", "milliseconds", "cause")
+NUMBER_COLUMNS = ("flags", "bars", "rms", "cause")
 
 CHUNK = 200
 """Checks that are compressed together before their size is looked at."""
@@ -26,7 +26,6 @@ class Details:
 
     text: str
     """Base64 of gzip of a line of JSON for each check: its number and its details."""
-    kept: int
     folded: int
     """Checks whose details the page leaves out, wrong ones and others."""
     folded_wrong: int
@@ -108,7 +107,7 @@ def details_of(runs: Sequence[Run], room: int) -> Details:
     left = waiting[kept:]
     folded = len(left) + sum(run.rows.folded for run in runs)
     wrong = sum(wrong for _, _, wrong in left) + sum(run.rows.folded_wrong for run in runs)
-    return Details(base64.b64encode(compressed).decode(), kept, folded, wrong)
+    return Details(base64.b64encode(compressed).decode(), folded, wrong)
 
 
 def _by_need(runs: Sequence[Run]) -> list[tuple[int, str, bool]]:

@@ -28,9 +28,7 @@ def points_of(rows: Sequence[Row], lines: Sequence[Line], duels: Iterable[Duel])
         found.append(
             {
                 "place": " ".join(row.place),
-                "operation": row.place[0],
                 "contender": row.contender,
-                "family": fields.text(line, "family", 40),
                 "median": row.median_ns,
                 "bars": row.bars,
                 "trusted": row.trusted,

@@ -63,9 +63,10 @@ def scores(runs: Sequence[Run]) -> list[Score]:
             score.bars = [value for index in passed if isinstance(value := rows.bars[index], float)]
             score.rms = [value for index in passed if isinstance(value := rows.rms[index], float)]
         order = {mode: number for number, mode in enumerate(run.modes)}
-        found += sorted(own.values(), key=lambda score: (order[score.mode], _rank(score.dtype)))
+        found += sorted(own.values(), key=lambda score: (order[score.mode], rank(score.dtype)))
     return found
 
 
-def _rank(dtype: str) -> tuple[int, str]:
+def rank(dtype: str) -> tuple[int, str]:
+    """The place of a dtype among others, wide ones first."""
     return (DTYPES.index(dtype) if dtype in DTYPES else len(DTYPES)), dtype

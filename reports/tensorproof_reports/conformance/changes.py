@@ -31,11 +31,6 @@ class Changes:
     flags: Mapping[str, int]
     """Bits of the rows' flags, by key of the check."""
 
-    @property
-    def nothing(self) -> bool:
-        """Whether nothing is newly wrong, fixed or missing."""
-        return not any(self.counts.values())
-
 
 def changes_between(old: Record, new: Record) -> Changes:
     """The changes from one record to another.

@@ -47,7 +47,6 @@ class Rows:
     bars: list[float | str | None] = field(default_factory=list)
     """The largest error of all outputs, in bars; a word where it is no number; ``None`` where there is none."""
     rms: list[float | str | None] = field(default_factory=list)
-    milliseconds: list[float | None] = field(default_factory=list)
     note: list[str] = field(default_factory=list)
     """Why a check says nothing: the reason of what is unsupported or was not run."""
     command: list[str] = field(default_factory=list)
@@ -138,8 +137,6 @@ def _add(rows: Rows, check: Line, causes: list[int], changed: Mapping[str, int])
     findings = findings_of(check)
     rows.bars.append(_largest(findings, "largest_z"))
     rows.rms.append(_largest(findings, "rms_z"))
-    nanoseconds = fields.number(check, "duration_ns")
-    rows.milliseconds.append(None if nanoseconds is None else float(f"{nanoseconds / 1e6:.2g}"))
     rows.note.append(fields.text(check, "message", 600) if rows.status[-1] in SILENT else "")
     rows.command.append(_general(fields.text(check, "command", 1000), {**place, "op": place["operation"]}))
     rows.cause.append(causes)

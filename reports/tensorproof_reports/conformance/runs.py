@@ -42,11 +42,6 @@ class Run:
     """Since an earlier run, if there is one."""
 
     @property
-    def label(self) -> str:
-        """Its name at the head of a column."""
-        return self.key
-
-    @property
     def total(self) -> int:
         """All checks that were planned."""
         return self.counts.total()

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tensorproof_reports import fields, units
-from tensorproof_reports.conformance.accuracy import DTYPES
+from tensorproof_reports.conformance.accuracy import rank
 from tensorproof_reports.conformance.matrix import Cell
 from tensorproof_reports.conformance.rows import is_wrong, specific
 from tensorproof_reports.conformance.runs import Run, anchor
@@ -108,16 +108,12 @@ def states(run: Run, rows: Sequence[int]) -> list[State]:
         if isinstance(bars, float) and columns.status[row] == "passed":
             state.worst_passing = max(bars, state.worst_passing or 0.0)
     order = [*run.modes, "none"]
-    return sorted(found.values(), key=lambda state: (order.index(state.mode), *_rank(state.dtype)))
+    return sorted(found.values(), key=lambda state: (order.index(state.mode), *rank(state.dtype)))
 
 
 def _size(bars: float | str | None) -> float:
     """Words are larger than any number."""
     return -1.0 if bars is None else bars if isinstance(bars, float) else float("inf")
-
-
-def _rank(dtype: str) -> tuple[int, str]:
-    return (DTYPES.index(dtype) if dtype in DTYPES else len(DTYPES)), dtype
 
 
 def cases(run: Run, rows: Sequence[int]) -> list[Case]:

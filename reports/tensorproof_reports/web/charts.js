@@ -64,7 +64,7 @@ function axisOf({ label, log = false, values, from, to, least, most }) {
  *
  * `series`: [{name, points: [{x, y, low, high, title, hollow, href}], joined, dashed}]; `limits`: lines across it, [{y, text}] or [{x, text}].
  */
-function chart({ caption, x, y, series, limits = [], width = 640, height = 320, colours = null }) {
+function chart({ caption, x, y, series, limits = [], width = 640, height = 320 }) {
   const left = 64, right = 12, top = 10, bottom = 42;
   const points = series.flatMap((one) => one.points);
   const across = limits.filter((limit) => limit.y !== undefined);
@@ -93,10 +93,10 @@ function chart({ caption, x, y, series, limits = [], width = 640, height = 320, 
       svg("line", { class: "limit", x1: left, x2: width - right, y1: ys.at(limit.y), y2: ys.at(limit.y) }),
       svg("text", { x: width - right - 4, y: ys.at(limit.y) - 4, "text-anchor": "end" }, limit.text),
     ]),
-    series.map((one, number) => drawnSeries(one, colours ? colours(one, number) : number, xs, ys)),
+    series.map((one, number) => drawnSeries(one, number, xs, ys)),
   ];
   const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": caption }, parts);
-  const legend = series.map((one, number) => el("span", { class: "legend" }, symbolOf(colours ? colours(one, number) : number), ` ${one.name} `));
+  const legend = series.map((one, number) => el("span", { class: "legend" }, symbolOf(number), ` ${one.name} `));
   return el("figure", {}, el("div", { class: "legends" }, legend),
     el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, drawing), el("figcaption", {}, caption));
 }
