@@ -1,16 +1,33 @@
 """Running commands that are to be disturbed: started in the background, watched through ``/proc``, and looked for afterwards."""
 
+import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 PATIENT = 60.0
 """Seconds to wait for what happens soon on an idle machine."""
 AFTERWARDS = 30.0
 """Seconds after which nothing of a run may be left: five on an idle machine."""
+SLOW = """
+operations = OperationTable()
+operations.native(reference_sigmoid.sigmoid)
+
+@operations.native
+def tanh(x):
+    open(os.environ["RELIABILITY_TEST"] + "/slow", "w").close()
+    time.sleep(600)
+"""
+"""Operations of a made-up backend: ``tanh`` says by the file ``slow`` that it has begun, and goes on for long."""
+
+
+def lines_of(record: Path, kind: str) -> list[dict[str, Any]]:
+    """The lines of a kind that a record holds; what is after the last end of a line is not read."""
+    return [line for line in map(json.loads, record.read_text().split("\n")[:-1]) if line["kind"] == kind]
 
 
 def wait_for(condition: Callable[[], object], seconds: float = PATIENT) -> bool:

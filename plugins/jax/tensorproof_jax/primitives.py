@@ -4,6 +4,8 @@ from tensorproof.backend import Native
 from tensorproof_jax.framework import jax, jnp
 from tensorproof_jax.table import operations
 
+# Functions of their own, and no table of the framework's: ``--dump`` writes the source of each into its script.
+
 
 @operations.native
 def negative(x: Native) -> Native:

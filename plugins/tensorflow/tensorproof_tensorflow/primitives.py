@@ -4,6 +4,8 @@ from tensorproof.backend import Native
 from tensorproof_tensorflow.framework import tf
 from tensorproof_tensorflow.table import operations
 
+# Functions of their own, and no table of the framework's: ``--dump`` writes the source of each into its script.
+
 
 @operations.native
 def negative(x: Native) -> Native:

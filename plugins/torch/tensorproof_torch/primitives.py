@@ -5,6 +5,8 @@ import torch
 from tensorproof.backend import Native
 from tensorproof_torch.table import operations
 
+# Functions of their own, and no table of the framework's: ``--dump`` writes the source of each into its script.
+
 
 @operations.native
 def negative(x: Native) -> Native:

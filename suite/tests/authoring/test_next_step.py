@@ -1,6 +1,7 @@
 """``tensorproof check NAME --next``: the cheapest failure first, with the smallest input; then what to write."""
 
 import pytest
+from fake_backend import BACKEND
 
 from tensorproof.authoring.next_step import failing, lines_of_writing, stages_of, to_write, unsupported_text, written_in
 from tensorproof.backend import UNWRITTEN
@@ -8,16 +9,6 @@ from tensorproof.conformance.selection.cases import samples_of
 from tensorproof.contract.description import Description
 from tensorproof.runs.records import Record
 from tensorproof_reference.catalogue import all_operations
-
-BACKEND = """
-class Fake(NumpyBackend):
-    name = "fake"
-    operations = operations
-
-@hookimpl
-def tensorproof_backend():
-    return Fake()
-"""
 
 
 def described(sources=(), reasons=None, modes=("eager",), dtypes=("float64", "float32")) -> Description:

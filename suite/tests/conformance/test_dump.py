@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from dumped_scripts import ran
+from fake_backend import backend
 
 from tensorproof.conformance.dump.files import require_folder, safe_name
 from tensorproof.conformance.dump.folding import NotPlain, folded, literal
@@ -26,41 +27,30 @@ def array(values, dtype):
 numbers = np.asarray
 """
 '''
-BACKEND = """
-from tensorproof.backend import ScriptTemplate
+IMPORT = "from tensorproof.backend import ScriptTemplate\n"
+BODY = """
+layouts = {"conv2d": {"x": "n h w c", "weight": "h w i o", "y": "n h w o"}}
 
-class Fake(NumpyBackend):
-    name = "fake"
-    operations = operations
-    layouts = {"conv2d": {"x": "n h w c", "weight": "h w i o", "y": "n h w o"}}
+def value_and_vjp(self, function, mode):
+    def run(primals, constants, cotangents):
+        inputs, keywords = function.arguments(primals, constants)
+        outputs, others = function(primals, constants)
+        return outputs, others, (reference_sigmoid.vjp(*cotangents, **inputs, **keywords)["x"] * 1.5,)
 
-    def value_and_vjp(self, function, mode):
-        def run(primals, constants, cotangents):
-            inputs, keywords = function.arguments(primals, constants)
-            outputs, others = function(primals, constants)
-            return outputs, others, (reference_sigmoid.vjp(*cotangents, **inputs, **keywords)["x"] * 1.5,)
+    return run
 
-        return run
+def instruction_switches(self, level):
+    return {"FAKE_LIMIT": level}
 
-    def instruction_switches(self, level):
-        return {"FAKE_LIMIT": level}
-
-    def instructions(self, device):
-        return {"fake": "sse2"}
-%s
-@hookimpl
-def tensorproof_backend():
-    return Fake()
+def instructions(self, device):
+    return {"fake": "sse2"}
 """
-PLAIN = (
-    SETUP
-    + BACKEND
-    % """
-    def script(self, operation, mode, device):
-        forward = "outputs, others = function(primals, constants)"
-        return ScriptTemplate(SCRIPT, forward, forward + "\\ngradients = [cotangents[0] * 0 + 1.5]")
+TEMPLATE = """
+def script(self, operation, mode, device):
+    forward = "outputs, others = function(primals, constants)"
+    return ScriptTemplate(SCRIPT, forward, forward + "\\ngradients = [cotangents[0] * 0 + 1.5]")
 """
-)
+PLAIN = SETUP + IMPORT + backend(BODY + TEMPLATE)
 
 
 FAULTY = """
@@ -107,7 +97,7 @@ def test_the_script_says_so_when_the_number_is_right(tensorproof, plugin: Plugin
 
 
 def test_without_a_template_the_script_calls_the_plugin(tensorproof, plugin: Plugin, tmp_path):
-    folder = plugin("fake", FAULTY + BACKEND % "    script = Backend.script\n")
+    folder = plugin("fake", FAULTY + backend(BODY + "script = Backend.script\n"))
     asked = ("check", "fake", "-n0", "--op=sigmoid", "--dtype=float32", "--sample=plain_both_signs")
     tensorproof(*asked, "--check=forward", "--check=gradient", "--dump=out", path=folder)
     scripts = sorted((tmp_path / "out").glob("*.py"))

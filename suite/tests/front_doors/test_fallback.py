@@ -6,40 +6,34 @@ from pathlib import Path
 
 import jsonschema_rs
 import pytest
+from fake_backend import backend
 
 import tensorproof.runs as runs
 
-SOURCE = """
-class Fake(NumpyBackend):
-    name = "fake"
-    operations = operations
-    modes = {"eager": "all", "jit": "all"}
-    programs = 0
+BODY = """
+modes = {"eager": "all", "jit": "all"}
+programs = 0
 
-    def compile(self, mode):
-        Fake.programs += mode == "jit" and "FALLS_BACK" not in os.environ
+def compile(self, mode):
+    Fake.programs += mode == "jit" and "FALLS_BACK" not in os.environ
 
-    def forward(self, function, mode):
-        self.compile(mode)
-        return super().forward(function, mode)
+def forward(self, function, mode):
+    self.compile(mode)
+    return super().forward(function, mode)
 
-    def value_and_vjp(self, function, mode):
-        self.compile(mode)
-        return super().value_and_vjp(function, mode)
+def value_and_vjp(self, function, mode):
+    self.compile(mode)
+    return super().value_and_vjp(function, mode)
 
-    def compile_counters(self):
-        return {"compiled": Fake.programs}
-
-@hookimpl
-def tensorproof_backend():
-    return Fake()
+def compile_counters(self):
+    return {"compiled": Fake.programs}
 """
 CHECKS = ("check", "fake", "-n0", "--op=tanh", "--check=forward", "--dtype=float64", "--sample=plain_both_signs")
 
 
 @pytest.fixture
 def folder(plugin: Callable[..., Path]) -> Path:
-    return plugin("fake", SOURCE)
+    return plugin("fake", backend(BODY))
 
 
 def lines(record: Path) -> list[dict]:

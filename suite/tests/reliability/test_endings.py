@@ -7,29 +7,22 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-from disturbed import kill_all, left_of, output_of, start, wait_for
+from disturbed import SLOW, kill_all, left_of, lines_of, output_of, start, wait_for
+from fake_backend import BACKEND, backend
 
 from tensorproof_reference.catalogue import all_operations
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked for in /proc")
 
 Plugin = Callable[..., Path]
-BACKEND = """
-class Fake(NumpyBackend):
-    name = "fake"
-    operations = operations
-
-@hookimpl
-def tensorproof_backend():
-    return Fake()
-"""
 ONE = ("--check=forward", "--dtype=float32")
 
 
-def lines_of(record: Path, kind: str = "check") -> list[dict[str, object]]:
-    return [line for line in map(json.loads, record.read_text().split("\n")[:-1]) if line["kind"] == kind]
+def checks_of(record: Path) -> list[dict[str, Any]]:
+    return lines_of(record, "check")
 
 
 ODD = {
@@ -59,33 +52,30 @@ class Anything: pass
 class Elsewhere(np.ndarray):
     def __new__(cls, value): return np.asarray(value).view(cls)
 {functions}
-class Fake(NumpyBackend):
-    name = "fake"
-    operations = operations
-    def device_of(self, value):
-        return Anything() if isinstance(value, Elsewhere) else "cpu"
-
-@hookimpl
-def tensorproof_backend():
-    return Fake()
+"""
+    device_of = """
+def device_of(self, value):
+    return Anything() if isinstance(value, Elsewhere) else "cpu"
 """
     record = tmp_path / "run.ndjson"
     samples = ("width_1", "width_2")  # each that loses its worker costs a new one
     chosen = [*(f"--op={name}" for name in (*ODD, "tanh")), *(f"--sample={name}" for name in samples)]
-    outcome = tensorproof("check", "fake", "-n1", *chosen, *ONE, f"--record={record}", path=plugin("fake", source))
+    outcome = tensorproof(
+        "check", "fake", "-n1", *chosen, *ONE, f"--record={record}", path=plugin("fake", source + backend(device_of))
+    )
     assert outcome.code == 1, outcome.text
     assert "INTERNALERROR" not in outcome.text
     found: dict[str, set[str]] = {}
-    for line in lines_of(record):
+    for line in checks_of(record):
         found.setdefault(str(line["operation"]), set()).add(str(line["status"]))
     assert found.pop("tanh") == {"passed"}
     assert "failed" in found.pop("leaky_relu")  # wrong values; the checks below count each sample once
     assert found == {name: {"error"} for name in ODD if name != "leaky_relu"}
-    assert max(Counter(json.dumps([line[key] for key in ("operation", "sample")]) for line in lines_of(record)).values()) == 1
+    assert max(Counter(json.dumps([line[key] for key in ("operation", "sample")]) for line in checks_of(record)).values()) == 1
     (end,) = lines_of(record, "end")
     (header,) = lines_of(record, "run")
-    assert sum(end["counts"].values()) == header["planned"] == len(lines_of(record))
-    messages = {str(line["operation"]): str(line["message"]) for line in lines_of(record)}
+    assert sum(end["counts"].values()) == header["planned"] == len(checks_of(record))
+    messages = {str(line["operation"]): str(line["message"]) for line in checks_of(record)}
     assert messages["relu"] == "SystemExit: 0"
     assert messages["silu"] == "Mute: (its message raises RuntimeError)"
     assert "to_numpy: expected an array of numbers" in messages["gelu"]
@@ -121,24 +111,13 @@ def relu(x):
     run = start(tmp_path, *arguments, plugins=folder)
     try:
         assert run.wait(timeout=300) == 1, output_of(tmp_path)
-        statuses = Counter(line["status"] for line in lines_of(tmp_path / "run.ndjson"))
+        statuses = Counter(line["status"] for line in checks_of(tmp_path / "run.ndjson"))
         assert (statuses["crashed"], statuses["timed_out"]) == (1, 1), output_of(tmp_path)
         (header,) = lines_of(tmp_path / "run.ndjson", "run")
         assert sum(statuses.values()) == header["planned"]
         assert left_of(tmp_path) == {}
     finally:
         kill_all(tmp_path)
-
-
-SLOW = """
-operations = OperationTable()
-operations.native(reference_sigmoid.sigmoid)
-
-@operations.native
-def tanh(x):
-    open(os.environ["RELIABILITY_TEST"] + "/slow", "w").close()
-    time.sleep(600)
-"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
@@ -148,14 +127,14 @@ def test_a_run_that_is_ended_keeps_what_it_has_and_leaves_nothing_running(plugin
     run = start(tmp_path, "check", "fake", *chosen, plugins=folder)
     try:
         assert wait_for((tmp_path / "slow").exists), output_of(tmp_path)
-        assert wait_for(lambda: len(lines_of(tmp_path / "run.ndjson")) > 0)
+        assert wait_for(lambda: len(checks_of(tmp_path / "run.ndjson")) > 0)
         os.kill(run.pid, number)
         code = run.wait(timeout=60)
         assert left_of(tmp_path) == {}
     finally:
         kill_all(tmp_path)
     text = output_of(tmp_path)
-    assert len(lines_of(tmp_path / "run.ndjson")) > 0
+    assert len(checks_of(tmp_path / "run.ndjson")) > 0
     if number == signal.SIGKILL:
         assert code == -9
         assert lines_of(tmp_path / "run.ndjson", "end") == []
@@ -163,7 +142,7 @@ def test_a_run_that_is_ended_keeps_what_it_has_and_leaves_nothing_running(plugin
     assert code == 2, text
     (end,) = lines_of(tmp_path / "run.ndjson", "end")
     assert end["ended"] == f"interrupted ({signal.Signals(number).name})"
-    assert {line["status"] for line in lines_of(tmp_path / "run.ndjson")} == {"passed"}
+    assert {line["status"] for line in checks_of(tmp_path / "run.ndjson")} == {"passed"}
     assert "ended early: interrupted" in text
     assert "profile core: incomplete" in text
     assert "Traceback" not in text

@@ -1,40 +1,18 @@
 """A run of timings: no worker outlives it, what a worker leaves does not hold it up, and what it has is kept and shown."""
 
-import json
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from disturbed import kill_all, left_of, output_of, start, wait_for
+from disturbed import SLOW, kill_all, left_of, lines_of, output_of, start, wait_for
+from fake_backend import BACKEND
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="processes are looked for in /proc")
 
 Plugin = Callable[..., Path]
-BACKEND = """
-class Fake(NumpyBackend):
-    name = "fake"
-    operations = operations
-
-@hookimpl
-def tensorproof_backend():
-    return Fake()
-"""
 QUICK = ("--workload=S", "--direction=forward", "--dtype=float32", "--launches=1", "--rounds=6", "--series-seconds=0.1")
-SLOW = """
-operations = OperationTable()
-operations.native(reference_sigmoid.sigmoid)
-
-@operations.native
-def tanh(x):
-    open(os.environ["RELIABILITY_TEST"] + "/slow", "w").close()
-    time.sleep(600)
-"""
-
-
-def lines_of(record: Path, kind: str) -> list[dict[str, object]]:
-    return [line for line in map(json.loads, record.read_text().split("\n")[:-1]) if line["kind"] == kind]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])

@@ -7,40 +7,26 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from fake_backend import backend
 
 from tensorproof.errors import UsageError
 from tensorproof.timing.crews import Crew, Origin, own_python, require_own_files
 from tensorproof.timing.results.records import read_timing_record
 from tensorproof.timing.worker.loaded import framework_files, place_of
 
-PLUGIN = """
-import fakework
-from tensorproof.backend import OperationTable, hookimpl
-from tensorproof_numpy import NumpyBackend
-from tensorproof_reference.operations.relu import relu
+PLUGIN = "import fakework\n" + backend("""
+declarations = None
 
-operations = OperationTable()
-operations.native(relu)
-
-class Fake(NumpyBackend):
-    name = "fake"
-    operations = operations
-    declarations = None
-
-    def versions(self):
-        return {"fakework": fakework.__version__}
-
-@hookimpl
-def tensorproof_backend():
-    return Fake()
-"""
+def versions(self):
+    return {"fakework": fakework.__version__}
+""")
 Environment = Callable[..., str]
 
 
 @pytest.fixture
 def environment(tmp_path: Path, plugin: Callable[..., Path]) -> Environment:
     """Makes an interpreter that finds a framework of some version, and the plugin for it; returns its path."""
-    plugins = plugin("fake", PLUGIN, preamble="")
+    plugins = plugin("fake", PLUGIN)
 
     def make(name: str, version: str, framework: Path | None = None) -> str:
         folder = tmp_path / "environments" / name
@@ -56,7 +42,7 @@ def environment(tmp_path: Path, plugin: Callable[..., Path]) -> Environment:
     return make
 
 
-SHORT = ("--op=relu", "--workload=S", "--direction=forward", "--series-seconds=0.1", "--rounds=6", "--launches=1")
+SHORT = ("--op=tanh", "--workload=S", "--direction=forward", "--series-seconds=0.1", "--rounds=6", "--launches=1")
 
 
 @pytest.fixture
@@ -119,19 +105,19 @@ def test_files_that_differ_in_one_module_are_two_builds():
 @pytest.mark.parametrize(
     ("file", "place"),
     [
-        ("/work/env/lib/x.py", "its environment"),
+        ("/home/ann/env/lib/x.py", "its environment"),
         ("/usr/lib/python3/x.py", "the base interpreter"),
-        ("/work/x.py", "the current folder"),
+        ("/home/ann/x.py", "the current folder"),
         ("/elsewhere/x.py", "another folder"),
     ],
 )
 def test_places_are_told_by_kind(file, place):
-    assert place_of({"x": file}, Path("/work"), Path("/work/env"), Path("/usr")) == place
+    assert place_of({"x": file}, Path("/home/ann"), Path("/home/ann/env"), Path("/usr")) == place
 
 
 def test_of_several_modules_the_one_from_the_current_folder_is_told():
-    files = {"a": "/work/env/a.py", "b": "/work/b.py"}
-    assert place_of(files, Path("/work"), Path("/work/env"), Path("/usr")) == "the current folder"
+    files = {"a": "/home/ann/env/a.py", "b": "/home/ann/b.py"}
+    assert place_of(files, Path("/home/ann"), Path("/home/ann/env"), Path("/usr")) == "the current folder"
 
 
 def test_a_framework_without_a_module_of_its_name_is_the_plugin():
