@@ -17,9 +17,9 @@ from faulty import NOTICED, Fault, checks_of
 from small_backend import SPECIFICATION, SmallBackend
 
 from tensorproof.conformance.checks import run_check
-from tensorproof.conformance.selection.cases import LARGE, Case, all_cases, samples_of, spread
+from tensorproof.conformance.selection.cases import Case, all_cases, samples_of, spread
 from tensorproof.contract.description import describe
-from tensorproof_reference.networks.evaluation import parameter_count
+from tensorproof_reference.networks import evaluation
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.sample_classes import class_of
 
@@ -29,7 +29,7 @@ FIRST_MODE = "eager"
 
 def is_large(operation: Operation) -> bool:
     """Whether an operation is a large model."""
-    return operation.model is not None and parameter_count(operation.model) > LARGE
+    return operation.model is not None and evaluation.is_large(operation.model)
 
 
 def candidates(operation: Operation, cases: Iterable[Case]) -> list[Case]:

@@ -20,6 +20,9 @@ from tensorproof_reference.trees import Array, Tree
 Trace = list[tuple[Layer, Operation, dict[str, Any], dict[str, Any], dict[str, Any]]]
 """Of each layer: itself, its operation, the inputs, the keywords and the outputs by name."""
 
+LARGE = 50_000
+"""The number of weights above which training is checked in fewer steps, and by default in one mode and dtype."""
+
 
 def initial_values(model: Model, stream: Stream) -> tuple[Tree, Tree]:
     """The parameters and the state of a model, by layer and argument, drawn from ``stream``."""
@@ -51,6 +54,11 @@ def operations_of(model: Model) -> tuple[str, ...]:
     """The names of the operations that a model and its training are made of."""
     layers = [layer.operation for layer in model.layers.values()]
     return tuple(dict.fromkeys([*layers, model.loss, model.optimizer, *model.penalties]))
+
+
+def is_large(model: Model) -> bool:
+    """Whether the model has more than ``LARGE`` weights: a step of its training takes a large part of a second."""
+    return parameter_count(model) > LARGE
 
 
 def parameter_count(model: Model) -> int:

@@ -14,6 +14,7 @@ from tensorproof_reference.networks.evaluation import (
     add_penalty_gradients,
     initial_slots,
     initial_values,
+    is_large,
     loss_gradient,
     loss_of,
     pull_back,
@@ -26,13 +27,19 @@ from tensorproof_reference.networks.work import evaluation_work, game_work, trai
 from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.registry import operation_named
 from tensorproof_reference.stream import Stream
-from tensorproof_reference.trees import Array, Gradients, Tree
+from tensorproof_reference.trees import Array, Gradients, Tree, replace_leaves
 
 TRAINING = "_training"
 """What the name of a model's training step ends in."""
 
 STEPS = 20
-"""How many training steps are checked."""
+"""How many steps a training run takes."""
+
+STEPS_OF_LARGE = (0, 1, 2, 9, 19)
+"""The steps of a large model that are judged: the first, without and with slots, one in the middle, and the last."""
+
+STEPPED = ("parameters", "state", "slots")
+"""The outputs of a training step that are inputs of the next."""
 
 Conventions = Mapping[str, Mapping[str, Any]]
 
@@ -244,3 +251,17 @@ def training_inputs(model: Model, stream: Stream) -> dict[str, Tree]:
 def training_batch(model: Model, stream: Stream, step: int) -> dict[str, Array]:
     """The inputs and targets of one training step."""
     return data(model, _first_draw(model, stream)("batches")(str(step)), model.batch)
+
+
+def judged_steps(model: Model) -> tuple[int, ...]:
+    """The numbers of the training steps that are judged; all of a model with dropout, whose steps must know what was dropped."""
+    return STEPS_OF_LARGE if is_large(model) and not dropout_layers(model) else tuple(range(STEPS))
+
+
+def after_steps(inputs: Mapping[str, Tree], results: Mapping[str, Array]) -> dict[str, Tree]:
+    """Parameters, state and slots of the inputs of a training step, with the values of its outputs, given by path."""
+
+    def stepped(name: str) -> Tree:
+        return replace_leaves(inputs[name], lambda path, leaf: results[f"{name}.{path}"])
+
+    return {name: stepped(name) for name in STEPPED}

@@ -243,7 +243,8 @@ def _curve(finding: Line) -> dict[str, Any]:
         [float(f"{value:.6g}") if isinstance(value, float) else value for value in fields.sequence(finding, name)]
         for name in ("got", "expected")
     )
-    return {"output": finding.get("output"), "got": got, "expected": expected}
+    numbers = {"steps": finding["steps"]} if "steps" in finding else {}
+    return {"output": finding.get("output"), "got": got, "expected": expected, **numbers}
 
 
 def _short(value: Any) -> Any:

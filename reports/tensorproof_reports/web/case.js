@@ -100,7 +100,7 @@ function drawnFailure(item) {
 /** A sequence over training steps: the backend's over the reference's, and their distance. */
 function drawnCurve(item) {
   const series = (name, values, dashed) => ({
-    name, joined: true, dashed, points: (values ?? []).map((value, step) => ({ x: step, y: Number(value) })),
+    name, joined: true, dashed, points: (values ?? []).map((value, at) => ({ x: item.steps?.[at] ?? at, y: Number(value) })),
   });
   return chart({
     caption: `${item.output} by step: the backend's and the reference's`, x: { label: "step" }, y: { label: String(item.output) },

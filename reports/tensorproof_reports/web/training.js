@@ -14,8 +14,8 @@ function trainedModels(data) {
   return new Map([...found].sort());
 }
 
-/** The points of a list of numbers, step by step; what is no number is left out. */
-const stepped = (values) => (values ?? []).map((value, step) => ({ x: step, y: typeof value === "number" ? value : NaN }));
+/** The points of a list of numbers over their steps' numbers; what is no number is left out. */
+const stepped = (values, steps) => (values ?? []).map((value, at) => ({ x: steps?.[at] ?? at, y: typeof value === "number" ? value : NaN }));
 
 /** Draw a model's training in all backends. */
 async function drawTraining(data, rows) {
@@ -27,11 +27,12 @@ async function drawTraining(data, rows) {
   for (const { name, details } of told) {
     const findings = details.f ?? [];
     for (const item of findings.filter((one) => Array.isArray(one.got))) {
-      if (!curves.has(item.output)) curves.set(item.output, [{ name: "reference", joined: true, dashed: true, dotless: true, points: stepped(item.expected) }]);
-      curves.get(item.output).push({ name, joined: true, points: stepped(item.got) });
+      if (!curves.has(item.output)) curves.set(item.output, [{ name: "reference", joined: true, dashed: true, dotless: true, points: stepped(item.expected, item.steps) }]);
+      curves.get(item.output).push({ name, joined: true, points: stepped(item.got, item.steps) });
     }
     const judged = findings.filter((one) => !Array.isArray(one.got));
-    const points = judged.map((one, step) => ({ x: step, y: Math.max(Array.isArray(one) ? one[1] : one.largest_z, 0.01), title: `${name}, ${step}: ${Array.isArray(one) ? one[0] : one.output}` }));
+    const steps = findings.find((one) => Array.isArray(one.got))?.steps;
+    const points = judged.map((one, at) => ({ x: steps?.[at] ?? at, y: Math.max(Array.isArray(one) ? one[1] : one.largest_z, 0.01), title: `${name}, ${steps?.[at] ?? at}: ${Array.isArray(one) ? one[0] : one.output}` }));
     distances.push({ name, joined: true, points });
   }
   fill(byId("training-body"),

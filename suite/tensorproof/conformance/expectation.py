@@ -17,6 +17,7 @@ from tensorproof_reference import trees
 from tensorproof_reference.errorbars.array import values_and_bars, with_bars
 from tensorproof_reference.errorbars.branches import closest_branch
 from tensorproof_reference.errorbars.rules import Precision
+from tensorproof_reference.networks.operations import STEPPED, after_steps, judged_steps, training_batch
 from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.rounding import round_to
 from tensorproof_reference.stream import Stream
@@ -113,6 +114,12 @@ class Expectation:
         return found
 
     @functools.cached_property
+    def before_next_judged(self) -> dict[str, NDArray[Any]]:
+        """Of a training step: parameters, state and slots before the next step that is judged, by path."""
+        found: dict[str, NDArray[Any]] = self.source(self, "before_next_judged")
+        return found
+
+    @functools.cached_property
     def cotangents(self) -> dict[str, NDArray[Any]]:
         """The cotangent of each differentiable output."""
         found: dict[str, NDArray[Any]] = self.source(self, "cotangents")
@@ -148,6 +155,26 @@ def _closest(expectation: Expectation) -> float:
     with closest_branch() as closest:
         _evaluated(expectation)
     return min(closest.comparison, closest.selection)
+
+
+def _before_next_judged(expectation: Expectation) -> dict[str, NDArray[Any]]:
+    """Steps without bars, each from the values of the one before, rounded to the dtype."""
+    operation, keywords = expectation.operation, expectation.sample.keywords
+    model = operation.model
+    assert model is not None
+    stream = Stream(expectation.seed)(operation.name)
+    inputs = dict(expectation.sample.inputs)
+    taken = int(inputs["taken"])
+    following = min(number for number in judged_steps(model) if number > taken)
+    values: dict[str, NDArray[Any]] = {}
+    for number in range(taken, following):
+        inputs |= {**training_batch(model, stream, number), "taken": np.asarray(number, np.int64)}
+        rounded = arguments_of(operation, Sample(name="step", inputs=inputs), expectation.dtype).inputs
+        with np.errstate(all="ignore"):
+            result = operation.function(**rounded, **keywords)
+        values = trees.leaves_by_name(operation.outputs, result)
+        inputs |= after_steps(inputs, values)
+    return {path: value for path, value in values.items() if path.split(".")[0] in STEPPED}
 
 
 def _cotangents(expectation: Expectation) -> dict[str, NDArray[Any]]:
@@ -194,6 +221,7 @@ def _fused(expectation: Expectation) -> tuple[dict[str, Expected], dict[str, Exp
 PARTS: Mapping[str, Callable[[Expectation], Any]] = {
     "outputs": _outputs,
     "closest": _closest,
+    "before_next_judged": _before_next_judged,
     "cotangents": _cotangents,
     "gradients": _gradients,
     "fused": _fused,

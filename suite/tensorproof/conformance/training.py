@@ -13,9 +13,8 @@ from tensorproof.conformance.expectation import Expectation
 from tensorproof.conformance.findings import Finding, Session, judged_outputs, most, placed, unless_near_a_branch, worst_of
 from tensorproof.conformance.selection.cases import Case
 from tensorproof.conformance.verdict import plain
-from tensorproof_reference import trees
 from tensorproof_reference.model import Model
-from tensorproof_reference.networks.operations import STEPS, training_batch
+from tensorproof_reference.networks.operations import STEPS, after_steps, judged_steps, training_batch
 from tensorproof_reference.networks.parts import dropout_layers
 from tensorproof_reference.stream import Stream
 
@@ -32,14 +31,15 @@ class Step:
 
 
 def training_steps(expectation: Expectation, backend: Backend, device: str, mode: str, clock: Clock) -> Iterator[Step]:
-    """The steps of a training run; each begins where the reference's step before ended, rounded to the dtype."""
+    """The judged steps of a training run; each begins where the reference's step before ended, rounded to the dtype."""
     run = run_in_mode(expectation, backend, device, mode, clock)
     operation, sample = expectation.operation, expectation.sample
     model = operation.model
     assert model is not None
     stream = Stream(expectation.seed)(operation.name)
     inputs = dict(sample.inputs)
-    for number in range(STEPS):
+    judged = judged_steps(model)
+    for number, following in zip(judged, [*judged[1:], STEPS], strict=True):
         inputs |= {**training_batch(model, stream, number), "taken": np.asarray(number, np.int64)}
         given = replace(sample, inputs=inputs)
         current = expectation.of(given)
@@ -48,8 +48,10 @@ def training_steps(expectation: Expectation, backend: Backend, device: str, mode
             told = replace(given, keywords={**given.keywords, "drawn": drawn_by(model, current, answers)})
             current = expectation.of(told)
         yield Step(number, current, answers)
-        values = {path: value for path, (value, _) in current.outputs.items()}
-        inputs |= {name: _rebuilt(inputs[name], values, name) for name in ("parameters", "state", "slots")}
+        if following == number + 1:
+            inputs |= after_steps(inputs, {path: value for path, (value, _) in current.outputs.items()})
+        elif following < STEPS:
+            inputs |= after_steps(inputs, current.before_next_judged)
 
 
 def drawn_by(model: Model, before: Expectation, answers: Answers) -> dict[str, NDArray[Any]]:
@@ -73,11 +75,6 @@ def run_in_mode(expectation: Expectation, backend: Backend, device: str, mode: s
     return Run(backend, device, "eager", expectation, function, clock, compiled_mode=mode if mode != "eager" else "")
 
 
-def _rebuilt(structure: Any, values: dict[str, NDArray[Any]], name: str) -> Any:
-    """The tree of an input, with the values of the output of that name."""
-    return trees.replace_leaves(structure, lambda path, leaf: values[f"{name}.{path}"])
-
-
 def check_training(session: Session, case: Case) -> list[Finding]:
     """Loss, parameters, state and optimizer's state conform after each of the steps, each from the reference's state.
 
@@ -93,9 +90,10 @@ def check_training(session: Session, case: Case) -> list[Finding]:
         found = judged_outputs(step_case, step.expectation, step.answers, step.expectation.outputs)
         for path, (value, _) in step.expectation.outputs.items():
             if path.split(".")[0] == "loss":
-                curve = curves.setdefault(path, {"output": path, "got": [], "expected": []})
+                curve = curves.setdefault(path, {"output": path, "got": [], "expected": [], "steps": []})
                 curve["got"].append(plain(float(step.answers.outputs[path].value)))
                 curve["expected"].append(plain(float(value)))
+                curve["steps"].append(step.number)
         everywhere += placed(found)
         findings.append(worst_of(most(unless_near_a_branch(step_case, found, step.expectation))))
     idle = sum(item.outcome == "not_meaningful" for item in findings)

@@ -7,12 +7,11 @@ from small_backend import SPECIFICATION, SmallBackend
 from write_fault_table import PAGE, named_in
 
 from tensorproof.conformance.checks import STATUSES, run_check
-from tensorproof.conformance.selection.cases import LARGE
 from tensorproof_reference.catalogue import known_operations
-from tensorproof_reference.networks.evaluation import parameter_count
+from tensorproof_reference.networks.evaluation import is_large
 from tensorproof_reference.registry import basic_operations, extended_operations
 
-SMALL = [name for name, operation in SPECIFICATION.items() if not operation.model or parameter_count(operation.model) <= LARGE]
+SMALL = [name for name, operation in SPECIFICATION.items() if not (operation.model and is_large(operation.model))]
 """All operations but the large models, whose checks would take minutes."""
 
 

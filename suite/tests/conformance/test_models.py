@@ -21,9 +21,10 @@ from tensorproof.runs.run import result_to_record
 from tensorproof_numpy import NumpyBackend
 from tensorproof_reference.model import Layer, Model
 from tensorproof_reference.models._data import normal, one_hot
+from tensorproof_reference.networks import evaluation
 from tensorproof_reference.networks.fitting import fit_operation
 from tensorproof_reference.networks.layers import activation, batch_norm, dense
-from tensorproof_reference.networks.operations import STEPS, model_operation, training_operation
+from tensorproof_reference.networks.operations import STEPS, STEPS_OF_LARGE, model_operation, training_operation
 from tensorproof_reference.operation import Operation
 
 MADE = Model(
@@ -210,14 +211,17 @@ def test_a_training_step_of_which_one_array_was_computed_elsewhere_fell_back(spe
     assert [item.status for item in results if item.case.check == "training"] == ["fell_back"]
 
 
+def training_result(backend: Backend, specification: Mapping[str, Operation]) -> Result:
+    results = results_of(backend, specification, "made_for_tests_training", dtype="float64", mode="eager")
+    return next(item for item in results if item.case.check == "training")
+
+
 def curves_of(result: Result) -> dict[str, dict[str, Any]]:
     return {item["output"]: item for item in result.findings if "got" in item and isinstance(item["got"], list)}
 
 
 def test_nan_in_the_middle_of_training_fails_the_check_and_the_run_goes_on(specification):
-    backend = small(specification, NanFromTheTenthStep)
-    results = results_of(backend, specification, "made_for_tests_training", dtype="float64", mode="eager")
-    result = next(item for item in results if item.case.check == "training")
+    result = training_result(small(specification, NanFromTheTenthStep), specification)
     assert result.status == "failed"
     assert "step_10" in result.message
     assert "loss" in result.message
@@ -226,6 +230,22 @@ def test_nan_in_the_middle_of_training_fails_the_check_and_the_run_goes_on(speci
     assert len(curve["got"]) == len(curve["expected"]) == STEPS
     assert [str(value) == "nan" for value in curve["got"]] == [step >= 10 for step in range(STEPS)]
     assert np.all(np.isfinite(curve["expected"]))
+
+
+def test_of_a_large_model_some_steps_are_judged_and_they_are_those_of_a_whole_run(specification, monkeypatch):
+    whole = curves_of(training_result(small(specification), specification))["loss"]
+    monkeypatch.setattr(evaluation, "LARGE", 10)
+    some = curves_of(training_result(small(specification), specification))["loss"]
+    assert whole["steps"] == list(range(STEPS))
+    assert some["steps"] == list(STEPS_OF_LARGE)
+    assert some["expected"] == [whole["expected"][step] for step in STEPS_OF_LARGE]
+
+
+def test_a_large_model_that_goes_wrong_late_in_training_is_noticed(specification, monkeypatch):
+    monkeypatch.setattr(evaluation, "LARGE", 10)
+    result = training_result(small(specification, NanFromTheTenthStep), specification)
+    assert result.status == "failed"
+    assert "step_19" in result.message
 
 
 def validated(result: Result) -> Any:
@@ -237,9 +257,7 @@ def validated(result: Result) -> Any:
 
 
 def test_a_curve_with_nan_is_in_the_record(specification):
-    backend = small(specification, NanFromTheTenthStep)
-    results = results_of(backend, specification, "made_for_tests_training", dtype="float64", mode="eager")
-    line = validated(next(item for item in results if item.case.check == "training"))
+    line = validated(training_result(small(specification, NanFromTheTenthStep), specification))
     assert "nan" in next(item["got"] for item in line["findings"] if item["output"] == "loss" and isinstance(item["got"], list))
 
 

@@ -18,14 +18,16 @@ from tensorproof.conformance.expectation import Expectation
 from tensorproof_reference.operation import Operation
 
 Arrays = dict[str, tuple[NDArray[Any], ...]]
+ALONE = ("cotangents", "before_next_judged")
+"""Parts of values without bars."""
 LIBRARIES = ("numpy", "scipy", "ml_dtypes")
 
 
 def as_arrays(part: str, value: Any) -> Arrays:
-    """A part as arrays by name: values with their bars, cotangents alone."""
+    """A part as arrays by name: values with their bars, or alone."""
     if part == "closest":
         return {"closest": (np.asarray(value),)}
-    if part == "cotangents":
+    if part in ALONE:
         return {name: (array,) for name, array in value.items()}
     if part == "fused":
         groups = zip(("outputs", "gradients"), value, strict=True)
@@ -37,7 +39,7 @@ def from_arrays(part: str, arrays: Arrays) -> Any:
     """A part of an expectation from its arrays."""
     if part == "closest":
         return float(arrays["closest"][0])
-    if part == "cotangents":
+    if part in ALONE:
         return {name: array for name, (array,) in arrays.items()}
     if part == "fused":
         groups: dict[str, Arrays] = {"outputs": {}, "gradients": {}}

@@ -12,8 +12,8 @@ from platformdirs import user_cache_path
 LIMIT_BYTES = 8 * 2**30
 SHARE_OF_DISK = 0.1
 """No more is added to a file that is so large, or to one that would take more than this share of what is free on the disk."""
-LARGEST_ENTRY_BYTES = 16 * 2**20
-"""Reading more than this takes as long as computing it: a training step of a large model, with its parameters and their bars."""
+LARGEST_ENTRY_BYTES = 96 * 2**20
+"""The largest is a training step of a model of two million weights, with slots and bars."""
 UNUSED_DAYS = 14
 """After so many days without use, the file of another specification is deleted."""
 WAIT_SECONDS = 10.0

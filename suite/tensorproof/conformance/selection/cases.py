@@ -9,7 +9,7 @@ from typing import Any
 from tensorproof.contract.declarations import Declaration, Situation, argument_names, in_force, matches, verified_on
 from tensorproof.contract.description import Description
 from tensorproof_reference.networks.adversaries import Adversaries
-from tensorproof_reference.networks.evaluation import operations_of, parameter_count
+from tensorproof_reference.networks.evaluation import is_large, operations_of
 from tensorproof_reference.operation import SIZES, Operation, Sample
 from tensorproof_reference.sample_classes import class_of
 from tensorproof_reference.stream import Stream
@@ -19,8 +19,6 @@ SPREAD_CLASSES = ("plain", "geometry", "padding", "overhang", "mask", "recurrent
 """The classes of which a compiler that is paid dearly gets one sample each."""
 EXPENSIVE = "expensive"
 """The class of samples that only ``--thorough`` runs."""
-LARGE = 50_000
-"""The number of weights from which on a model's training runs in one mode and dtype only, without ``--thorough``."""
 NONE = "none"
 """The sample, dtype and mode of a check that is about an operation as a whole."""
 ADAPTER = "adapter"
@@ -149,7 +147,7 @@ def _is_costly(operation: Operation, mode: str, dtype: str, description: Descrip
         return False
     whole = operation.family == "fitting" or isinstance(operation.model, Adversaries)
     preferred = "float64" if whole and "float64" in description.dtypes else "float32"
-    if parameter_count(operation.model) > LARGE:
+    if is_large(operation.model):
         return (mode, dtype) != (next(iter(description.modes)), preferred)
     return operation.family == "fitting" and dtype != preferred
 
