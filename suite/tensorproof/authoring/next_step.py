@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tensorproof.backend import UNWRITTEN
 from tensorproof.conformance.selection.cases import samples_of
 from tensorproof.contract.backends import specification
 from tensorproof.contract.description import Description, describe_apart
 from tensorproof.errors import UsageError, printable
+from tensorproof.operation_table import UNWRITTEN
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.causes.symptoms import BAD
 from tensorproof.runs.records import Record, check_key, read_record

@@ -7,9 +7,9 @@ import sys
 from rich.console import Console
 from rich.markdown import Markdown
 
-from tensorproof.backend import did_you_mean
 from tensorproof.contract.backends import specification
 from tensorproof.errors import UsageError
+from tensorproof.operation_table import did_you_mean
 from tensorproof_reference.manual.model_page import model_page
 from tensorproof_reference.manual.page import page
 

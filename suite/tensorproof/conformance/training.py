@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend
-from tensorproof.conformance.execution import Answers, Clock, OperationFunction, Run
+from tensorproof.conformance.execution import Answers, Clock, Run
 from tensorproof.conformance.expectation import Expectation
 from tensorproof.conformance.findings import Finding, Session, judged_outputs, most, placed, unless_near_a_branch, worst_of
+from tensorproof.conformance.functions import OperationFunction
 from tensorproof.conformance.selection.cases import Case
 from tensorproof.conformance.verdict import plain
 from tensorproof_reference.model import Model

@@ -5,11 +5,12 @@ import traceback
 from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
-from tensorproof.backend import Backend, PluginError, did_you_mean
+from tensorproof.backend import Backend, PluginError
 from tensorproof.contract import outside
 from tensorproof.contract.hookspecs import plugin_manager
 from tensorproof.contract.untouched import judging_functions, message_of_replaced, replaced
 from tensorproof.errors import UsageError, sentence
+from tensorproof.operation_table import did_you_mean
 from tensorproof.processes import interruption
 from tensorproof_reference.catalogue import known_operations
 from tensorproof_reference.operation import Operation

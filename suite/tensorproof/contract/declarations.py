@@ -52,13 +52,13 @@ from typing import Any
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from tensorproof.backend import did_you_mean
 from tensorproof.errors import UsageError, printable
 from tensorproof.instructions import level_of
 from tensorproof.instructions import name_of as name_of_sets
 from tensorproof.lines.reading import name_of
 from tensorproof.lines.schema import problem_of, validator_of
 from tensorproof.lines.toml import read_toml
+from tensorproof.operation_table import did_you_mean
 from tensorproof_reference import trees
 from tensorproof_reference.operation import DTYPES, Operation, Sample, outline_of
 

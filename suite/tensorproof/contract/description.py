@@ -8,13 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from tensorproof.backend import Backend, PluginError, Unsupported, did_you_mean
+from tensorproof.backend import Backend, PluginError, Unsupported
 from tensorproof.contract import outside
 from tensorproof.contract.backends import installed, load, specification
 from tensorproof.contract.declarations import Declaration
 from tensorproof.contract.models import implementation_of
 from tensorproof.errors import UsageError, printable, sentence
 from tensorproof.instructions import name_of, require_known
+from tensorproof.operation_table import did_you_mean
 from tensorproof.processes import interruption, run_apart
 from tensorproof_reference.operation import DTYPES
 

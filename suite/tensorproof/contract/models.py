@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof.backend import SOURCES, Backend, Implementation, Native, Unsupported, numpy_dtype
+from tensorproof.backend import Backend, Implementation, Native, Unsupported, numpy_dtype
+from tensorproof.operation_table import SOURCES
 from tensorproof_reference import trees
 from tensorproof_reference.model import Model
 from tensorproof_reference.networks.adversaries import PLAYERS, Adversaries

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from tensorproof.backend import did_you_mean
 from tensorproof.errors import UsageError
 from tensorproof.lines.toml import read_toml
 from tensorproof.nightly.series import SeriesHistory
+from tensorproof.operation_table import did_you_mean
 
 KEYS = ("series", "since", "reason")
 _ENTRY = re.compile(r"^[ \t]*\[\[[ \t]*accepted[ \t]*\]\]", re.MULTILINE)

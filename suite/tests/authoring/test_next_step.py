@@ -4,9 +4,9 @@ import pytest
 from fake_backend import BACKEND
 
 from tensorproof.authoring.next_step import failing, lines_of_writing, stages_of, to_write, unsupported_text, written_in
-from tensorproof.backend import UNWRITTEN
 from tensorproof.conformance.selection.cases import samples_of
 from tensorproof.contract.description import Description
+from tensorproof.operation_table import UNWRITTEN
 from tensorproof.runs.records import Record
 from tensorproof_reference.catalogue import all_operations
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from tensorproof.authoring.scaffold import files_of
-from tensorproof.backend import UNWRITTEN, OperationTable, PluginError
+from tensorproof.backend import OperationTable, PluginError
 from tensorproof.errors import UsageError
+from tensorproof.operation_table import UNWRITTEN
 from tensorproof_reference.registry import basic_operations
 
 

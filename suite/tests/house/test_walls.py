@@ -24,7 +24,7 @@ FLOORS = [
     ["reference.networks", "reference.models"],
     ["reference.catalogue", "reference.frozen", "reference.manual"],
     # the suite
-    ["suite.errors", "suite.instructions", "suite.processes", "suite.backend", "suite.lines"],
+    ["suite.errors", "suite.instructions", "suite.processes", "suite.operation_table", "suite.backend", "suite.lines"],
     ["suite.contract"],
     ["suite.conformance"],
     ["suite.runs"],

@@ -5,8 +5,8 @@ import timeit
 
 import pytest
 
-from tensorproof.conformance.execution import OperationFunction
 from tensorproof.conformance.expectation import arguments_of
+from tensorproof.conformance.functions import OperationFunction
 from tensorproof.conformance.selection.cases import workload_of
 from tensorproof.contract.backends import specification
 from tensorproof.timing.worker.blocks import Usage, latencies, throughput, undisturbed

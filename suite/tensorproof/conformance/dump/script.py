@@ -9,8 +9,8 @@ from typing import Any
 from tensorproof.backend import Backend, ScriptTemplate
 from tensorproof.conformance.dump.folding import NotPlain, literal
 from tensorproof.conformance.dump.source import Source
-from tensorproof.conformance.execution import in_place
 from tensorproof.conformance.expectation import FUSED_SCALE
+from tensorproof.conformance.functions import in_place
 from tensorproof_reference.operation import Operation
 
 RESERVED = (

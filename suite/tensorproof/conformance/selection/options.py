@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from tensorproof.backend import did_you_mean
 from tensorproof.conformance.selection.cases import ADAPTER, Case, in_shard, samples_of
 from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.contract.declarations import CHECKS
 from tensorproof.contract.description import Description
 from tensorproof.errors import UsageError
+from tensorproof.operation_table import did_you_mean
 from tensorproof_reference.catalogue import EVERY_PROFILE
 from tensorproof_reference.operation import CORE, DTYPES, Operation
 

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Native, Unsupported
-from tensorproof.conformance.execution import OperationFunction, laid_out
+from tensorproof.conformance.execution import laid_out
 from tensorproof.conformance.expectation import arguments_of
+from tensorproof.conformance.functions import OperationFunction
 from tensorproof.contract.models import implementation_of
 from tensorproof.timing.arrays import ITEMSIZES, ROTATED, load_arguments, rotated
 from tensorproof.timing.resources import peak, reset_peak, use_huge_pages
