@@ -5,9 +5,9 @@ little: ``runs.causes`` speaks only of the single mistake that fits everywhere, 
 """
 
 import functools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,8 @@ from tensorproof.conformance.diagnosis.mistake import Alternative, Mistake, Situ
 from tensorproof.conformance.expectation import Expectation, Expected, is_floating
 from tensorproof.conformance.verdict import FAILED, PASSED, Judgement, judge
 from tensorproof_reference.rounding import round_to
+
+T = TypeVar("T")
 
 LARGEST = 20_000
 """Elements of all inputs beyond which nothing is computed anew: the smaller samples tell enough."""
@@ -169,11 +171,14 @@ def _is_sharp(expectation: Expectation, alternative: Alternative, name: str, out
     return alternative.mistake.rough or _conforms(expectation, output, found[name.removeprefix("d_")])
 
 
-def _of_precision(expectation: Expectation, name: str, output: NDArray[Any]) -> list[str]:
+def _tried(otherwise: T, ask: Callable[..., T], *about: Any) -> T:
+    """What a question about a mistake gives. A mistake may give arguments that no formula was written for, and so raise anything;
+    then it explains nothing, and the failure stands as it was judged.
+    """
     try:
-        return [*_computed_narrow(expectation, name, output), *_accumulated(expectation, name, output)]
+        return ask(*about)
     except Exception:
-        return []
+        return otherwise
 
 
 def _computed_narrow(expectation: Expectation, name: str, output: NDArray[Any]) -> list[str]:
@@ -203,13 +208,8 @@ def fits(expectation: Expectation, name: str, outputs: Mapping[str, NDArray[Any]
     """The mistakes that would give the output ``name``, which failed; ``None`` if it was compared with none.
 
     ``outputs`` are all outputs that were judged together, by name, or all gradients (``d_`` and a path).
-
-    A mistake may give arguments that no formula was written for. Whatever that raises, the failure stands as it was judged.
     """
-    try:
-        return _fits(expectation, name, outputs, expected)
-    except Exception:
-        return None
+    return _tried(None, _fits, expectation, name, outputs, expected)
 
 
 def _fits(expectation: Expectation, name: str, outputs: Mapping[str, NDArray[Any]], expected: Expected) -> Fits | None:
@@ -222,11 +222,13 @@ def _fits(expectation: Expectation, name: str, outputs: Mapping[str, NDArray[Any
     tells = _tells(output, expected) and not _is_coarse(expectation, output)
     found = [text for text, other in precision.readings(expectation, output, expected) if _conforms(expectation, output, other)]
     consistent: list[str] = []
+    none: list[str] = []
     if size <= LARGEST:
-        found += [text for text in _of_precision(expectation, name, output) if text not in found]
+        for arithmetic in (_computed_narrow, _accumulated):
+            found += [text for text in _tried(none, arithmetic, expectation, name, output) if text not in found]
         for alternative in _alternatives(expectation):
             mistake = alternative.mistake
-            if mistake.text not in found and _explained(expectation, alternative, name, outputs, expected):
+            if mistake.text not in found and _tried(False, _explains, expectation, alternative, name, outputs, expected):
                 # Zeros come of many mistakes; that they are zeros is said among the likenesses.
                 evidence = (tells and bool(np.any(output))) or mistake.special
                 (found if evidence and _is_sharp(expectation, alternative, name, output) else consistent).append(mistake.text)
@@ -235,13 +237,3 @@ def _fits(expectation: Expectation, name: str, outputs: Mapping[str, NDArray[Any
     if not tells:
         consistent, like = [*consistent, *like], []
     return Fits(found if size <= LARGEST or found else None, like, consistent)
-
-
-def _explained(
-    expectation: Expectation, alternative: Alternative, name: str, outputs: Mapping[str, NDArray[Any]], right: Expected
-) -> bool:
-    """``_explains``, where a mistake that cannot be computed explains nothing."""
-    try:
-        return _explains(expectation, alternative, name, outputs, right)
-    except Exception:
-        return False
