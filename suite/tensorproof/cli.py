@@ -214,9 +214,10 @@ def _merge(options: argparse.Namespace) -> int:
         lines, complete = [timings_summary(timed)], timed.complete
     else:
         merged = merge_records([read_record(path) for path in options.runs])
-        ending = [*causes_of(merged), merged.end] if merged.end else []
+        causes = causes_of(merged)
+        ending = [*causes, merged.end] if merged.end else []
         write_lines("-o", options.output, [merged.header, *merged.checks, *ending], SCHEMA)
-        lines, complete = [summary_text(merged), *merged.notes], merged.complete
+        lines, complete = [summary_text(merged, causes), *merged.notes], merged.complete
     _print(*lines, f"record: {options.output}")
     return 0 if complete else 1
 

@@ -55,6 +55,8 @@ class Run:
         """The checks that an earlier run made, which this one goes on with."""
         self.done = set(self.before)
         """The checks that have a line."""
+        self.causes: list[dict[str, Any]] = []
+        """Of what is wrong, once the run is over."""
         self.ended = ""
         """Why the run ended before all checks were made, if it did."""
 
@@ -77,7 +79,7 @@ class Run:
     def close(self, end: dict[str, Any]) -> None:
         """Append the causes and the closing line."""
         self.record.end = end
-        for cause in causes_of(self.record):
+        for cause in self.causes:
             with contextlib.suppress(UnfitLine):  # whoever reads computes them again; the closing line must stand
                 self._file.append(cause)
         self._file.append(end)
@@ -215,10 +217,11 @@ def finish(run: Run, exitstatus: int) -> int:
     if run.ended:
         end["ended"] = run.ended
     end["verdict"] = judged = verdict(run.record)
+    run.causes = causes_of(run.record)
     kept = _closed(run, end)
     if any(check["status"] in BAD for check in checks if check_key(check) in run.before):
         exitstatus = exitstatus or 1
-    lines = [table_text(run.record)]
+    lines = [table_text(run.record, run.causes)]
     if run.ended:
         missing = len(run.planned - run.done)
         lines.append(f"ended early: {run.ended}; {len(checks)} of {len(run.planned)} checks are in the record, {missing} are not")

@@ -1,7 +1,7 @@
 """What a run came to: the table of outcomes, and the verdict for the profile from raw outcomes."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tensorproof.conformance.checks import STATUSES
@@ -172,12 +172,12 @@ def compiled_in_part_text(record: Record) -> str:
     )
 
 
-def summary_text(record: Record) -> str:
+def summary_text(record: Record, causes: Sequence[Mapping[str, Any]]) -> str:
     """The table of a run and the verdict."""
-    return f"{table_text(record)}\n{verdict_text(verdict(record))}"
+    return f"{table_text(record, causes)}\n{verdict_text(verdict(record))}"
 
 
-def table_text(record: Record) -> str:
+def table_text(record: Record, causes: Sequence[Mapping[str, Any]]) -> str:
     """Causes, the table of a run with a row for each mode, what was left out, and where the time went."""
     header = record.header
     counts = counts_by_mode(record.checks)
@@ -190,7 +190,7 @@ def table_text(record: Record) -> str:
         rows.append([header["backend"], header["device"], name, *(str(count[status]) for status in shown)])
     rows.append(["total", "", "", *(str(total[status]) for status in shown)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = causes_text(record)
+    lines = causes_text(causes)
     lines += [
         "  ".join(
             cell.ljust(width) if column < 3 else cell.rjust(width)

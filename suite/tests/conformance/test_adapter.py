@@ -195,7 +195,7 @@ def test_a_wrong_adapter_is_one_cause_and_the_rest_follow(backend):
     causes = causes_of(record)
     assert [cause["name"].startswith("adapter-") for cause in causes] == [True]
     assert causes[0]["consequences"]
-    assert causes_text(record)[0].startswith("1 cause")
+    assert causes_text(causes_of(record))[0].startswith("1 cause")
 
 
 def test_another_defect_is_not_taken_for_a_consequence():

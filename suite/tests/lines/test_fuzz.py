@@ -17,6 +17,7 @@ from tensorproof.errors import UsageError
 from tensorproof.lines.reading import read_lines
 from tensorproof.nightly.history import NIGHT_SCHEMA
 from tensorproof.runs.baseline import compare
+from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.merge import merge_records
 from tensorproof.runs.records import read_record
 from tensorproof.runs.summary import summary_text
@@ -92,7 +93,7 @@ def test_damaged_records(tmp_path_factory, data):
     path.write_bytes(data)
     with contextlib.suppress(UsageError):
         record = read_record(path)
-        assert "Traceback" not in summary_text(record)
+        assert "Traceback" not in summary_text(record, causes_of(record))
         with contextlib.suppress(UsageError):
             compare(record, record)
         merge_records([record])

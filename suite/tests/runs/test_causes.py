@@ -128,7 +128,7 @@ def test_the_headline_says_what_where_and_how_often():
     assert all(sample.startswith("nan") for sample in cause["samples"])
     assert cause["smallest"]["check"].endswith("-float64]")
     assert "--op=relu" in cause["smallest"]["command"]
-    assert any(cause["headline"] in line for line in causes_text(record))
+    assert any(cause["headline"] in line for line in causes_text(causes_of(record)))
 
 
 def test_two_defects_of_one_operation_are_two_causes():
@@ -237,7 +237,7 @@ def test_known_failures_are_told_apart_by_declaration():
     record = Record({}, [known_line("relu", "a:1"), known_line("tanh", "a:1"), known_line("tanh", "a:2")])
     causes = causes_of(record)
     assert [(cause["known"], cause["count"]) for cause in causes] == [(True, 2), (True, 1)]
-    assert causes_text(record) == ["known failures: 3 checks of 2 declarations"]
+    assert causes_text(causes_of(record)) == ["known failures: 3 checks of 2 declarations"]
 
 
 def failed_line(operation: str, mode: str, status: str = "failed") -> dict[str, Any]:
@@ -269,7 +269,7 @@ def test_comparison_tells_new_fixed_and_changed_causes(ten):
 
 def test_a_message_cannot_break_the_line_of_a_terminal():
     line = error_line("relu", "ValueError: a\x1b[31m\rb", "plugin/a.py:1 in f")
-    assert all(text.isprintable() for text in causes_text(Record({}, [line])))
+    assert all(text.isprintable() for text in causes_text(causes_of(Record({}, [line]))))
 
 
 def test_parts_are_operations():

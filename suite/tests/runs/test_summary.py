@@ -108,4 +108,4 @@ def test_the_suites_own_time_is_that_of_checks_that_ran_to_their_end():
             traceback="",
         )
     run.header.update(backend="made_up", device="cpu")
-    assert "time: framework and compilers 0.0 s, reference and verdict 0.0 s (5.00 ms a check)" in table_text(run)
+    assert "time: framework and compilers 0.0 s, reference and verdict 0.0 s (5.00 ms a check)" in table_text(run, [])

@@ -172,9 +172,8 @@ def consequences_text(cause: Mapping[str, Any]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def causes_text(record: Record) -> list[str]:
-    """The causes for the terminal, at most a dozen, each with its smallest failing case and its consequences."""
-    causes = causes_of(record)
+def causes_text(causes: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The causes (``causes_of``) for the terminal, at most a dozen, each with its smallest failing case and its consequences."""
     unknown = [cause for cause in causes if not cause["known"]]
     known = [cause for cause in causes if cause["known"]]
     lines = []
