@@ -1,4 +1,4 @@
-"""Write a page for each operation and model from the specification, and the counts in README: ``python docs/generate.py``.
+"""Write a page for each operation and model, the counts in README, and the table of injected faults: ``python docs/generate.py``.
 
 ``--check`` only says which files are stale.
 """
@@ -6,6 +6,7 @@
 import inspect
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from tensorproof_reference.catalogue import all_models
@@ -114,18 +115,33 @@ def counted(text: str) -> str:
     )
 
 
+def injected(text: str) -> str:
+    """A text whose table of injected faults is that which the tests inject."""
+    sys.path.append(str(DOCUMENTS.parent / "suite" / "tests"))
+    from injection.cells import HEADS, table_text
+
+    head = re.escape(f"| {' | '.join(HEADS)} |")
+    return re.sub(rf"{head}\n(\|.*\n)*", lambda match: table_text(), text)
+
+
+MENDED: dict[Path, Callable[[str], str]] = {README: counted, DOCUMENTS / "reliability.md": injected}
+"""Files that people write, and of which parts are written here."""
+
+
 def files() -> dict[Path, str]:
     """What each file that is written here should hold."""
     everything = {**basic_operations(), **extended_operations()}
     pages = {f"{name}.md": page(operation) for name, operation in everything.items()} | {"index.md": index()}
     pages |= {f"{name}.md": model_page(model) for name, model in all_models().items()}
-    return {FOLDER / name: text for name, text in pages.items()} | {README: counted(README.read_text(encoding="utf-8"))}
+    return {FOLDER / name: text for name, text in pages.items()} | {
+        path: mend(path.read_text(encoding="utf-8")) for path, mend in MENDED.items()
+    }
 
 
 def main() -> int:
     """Write the files, or with ``--check`` return 1 if one is stale."""
     wanted = files()
-    present = {path: path.read_text(encoding="utf-8") for path in [*FOLDER.glob("*.md"), README]}
+    present = {path: path.read_text(encoding="utf-8") for path in [*FOLDER.glob("*.md"), *MENDED]}
     stale = sorted(path for path in wanted.keys() | present.keys() if wanted.get(path) != present.get(path))
     if sys.argv[1:] == ["--check"]:
         names = [path.relative_to(README.parent).as_posix() for path in stale]

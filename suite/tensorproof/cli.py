@@ -279,7 +279,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(shown(f"ERROR: {error}"), file=sys.stderr)
         return 4
     except KeyboardInterrupt:
-        print("interrupted; nothing was begun", file=sys.stderr)
+        print("interrupted; run the same command again", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has seen enough.

@@ -42,6 +42,10 @@ class Guarded:
     """Which of standard output and error are a terminal."""
     received: str = ""
     """The name of the signal that ends the run."""
+    undisturbed: bool = False
+    """Whether a signal waits, since a line is being written."""
+    waiting: bool = False
+    """Whether one does."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -63,7 +67,31 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
         if run.received == "SIGHUP":
             for place in run.terminals:  # it is closed: what is printed from now on would be an error
                 os.dup2(os.open(os.devnull, os.O_WRONLY), place)
+        if run.undisturbed:
+            run.waiting = True
+            return
     raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def undisturbed() -> Iterator[None]:
+    """Let a signal that ends the run wait for the end of this block: what is written there is whole, and known to be written.
+
+    Raises:
+        KeyboardInterrupt: one came meanwhile.
+    """
+    run = _Current.run
+    if run is None or run.undisturbed:
+        yield
+        return
+    run.undisturbed = True
+    try:
+        yield
+    finally:
+        run.undisturbed = False
+    if run.waiting:
+        run.waiting = False
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

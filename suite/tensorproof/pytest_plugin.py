@@ -32,8 +32,8 @@ from tensorproof.errors import UsageError, frames, printable, sentence, shown
 from tensorproof.instructions import require_taken
 from tensorproof.invocation import CONFORMANCE, is_conformance, is_timing, named_in, require_own_checks, require_own_report
 from tensorproof.outcomes import raise_outcome
-from tensorproof.processes import end_all, guarded, interruption, settle_worker
-from tensorproof.runs.run import COULD_NOT_GO_ON, Run, finish, result_to_record, start_run
+from tensorproof.processes import end_all, guarded, interruption, settle_worker, undisturbed
+from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED, Run, finish, result_to_record, start_run
 from tensorproof.terminal import TerminalPlugin
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
@@ -79,7 +79,10 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
             option.maxworkerrestart = str(RESTARTS)
         share_cores(option.numprocesses or 1)
     with guarded():
-        return (yield)
+        try:
+            return (yield)
+        except KeyboardInterrupt:  # the session is over, and what it has to say is said
+            return INTERRUPTED
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -342,15 +345,24 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         exitstatus = pytest.ExitCode.OK  # all that was left of a killed run was its closing line
     if run is None:
         return
-    session.exitstatus = finish(run, int(exitstatus))
-    if run.options.report:
-        # Imported here, since most runs write no page.
-        from tensorproof_reports.page import write_page
+    try:
+        with undisturbed():
+            session.exitstatus = finish(run, int(exitstatus))
+        if run.options.report:
+            _write_page(run, Path(run.options.report))
+    except UsageError as error:  # the disk filled up meanwhile; the record tells the rest
+        run.lines.append(str(error))
+        session.exitstatus = COULD_NOT_GO_ON
+    except KeyboardInterrupt:
+        end_all()
+        session.exitstatus = INTERRUPTED
+        if run.options.report:
+            run.lines.append(f"no page: interrupted; tensorproof report {run.path} -o {run.options.report} writes it")
 
-        try:
-            write_page([run.record], Path(run.options.report), earlier=lambda record: run.baseline, force=run.options.force)
-        except UsageError as error:  # the disk filled up meanwhile; the record tells the rest
-            run.lines.append(str(error))
-            session.exitstatus = COULD_NOT_GO_ON
-        else:
-            run.lines.append(f"report: {run.options.report}")
+
+def _write_page(run: Run, path: Path) -> None:
+    # Imported here, since most runs write no page.
+    from tensorproof_reports.page import write_page
+
+    write_page([run.record], path, earlier=lambda record: run.baseline, force=run.options.force)
+    run.lines.append(f"report: {path}")

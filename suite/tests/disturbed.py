@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,13 @@ def wait_for(condition: Callable[[], object], seconds: float = PATIENT) -> bool:
     return True
 
 
-def start(folder: Path, *arguments: str, plugins: Path | None = None, before: str = "") -> "subprocess.Popen[bytes]":
+def start(
+    folder: Path,
+    *arguments: str,
+    plugins: Path | str | None = None,
+    before: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> "subprocess.Popen[bytes]":
     """Start the command ``tensorproof`` in a folder and in a session of its own, its output in the file ``output``.
 
     What it starts can be found by the folder's name, which is in the environment of all of it. ``before`` is code that runs
@@ -54,7 +60,7 @@ def start(folder: Path, *arguments: str, plugins: Path | None = None, before: st
         return subprocess.Popen(
             command,
             cwd=folder,
-            env={**variables, "RELIABILITY_TEST": str(folder)},
+            env={**variables, **(environment or {}), "RELIABILITY_TEST": str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,

@@ -17,6 +17,7 @@ from tensorproof.lines.outputs import held, write_beside, write_new
 from tensorproof.lines.privacy import cleaned
 from tensorproof.lines.reading import DIGEST, name_of
 from tensorproof.lines.schema import Schema
+from tensorproof.processes import undisturbed
 
 
 class UnfitLine(ValueError):
@@ -129,14 +130,15 @@ class LineFile:
         if self.schema.last and line.get("kind") == self.schema.last:
             line = {**line, DIGEST: hashlib.sha256(self.path.read_bytes()).hexdigest()}
         data = text_of(line, self.schema).encode()
-        before = os.fstat(self._file.fileno()).st_size
-        try:
-            while data:
-                data = data[self._file.write(data) :]
-        except OSError:
-            with contextlib.suppress(OSError):
-                self._file.truncate(before)
-            raise
+        with undisturbed():
+            before = os.fstat(self._file.fileno()).st_size
+            try:
+                while data:
+                    data = data[self._file.write(data) :]
+            except OSError:
+                with contextlib.suppress(OSError):
+                    self._file.truncate(before)
+                raise
 
     def close(self) -> None:
         """Close the file and let others write to it."""

@@ -15,6 +15,7 @@ from tensorproof.errors import UsageError
 from tensorproof.lines.outputs import require_place
 from tensorproof.lines.privacy import cleaned
 from tensorproof.lines.writing import UnfitLine, fitting
+from tensorproof.processes import undisturbed
 from tensorproof.runs.baseline import Comparison, compare, require_comparable
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.causes.symptoms import BAD
@@ -68,9 +69,10 @@ class Run:
         """
         if check_key(check) in self.done:
             return
-        self._file.append(check)
-        self.done.add(check_key(check))
-        self.record.checks.append(check)
+        with undisturbed():
+            self._file.append(check)
+            self.done.add(check_key(check))
+            self.record.checks.append(check)
 
     def end_early(self, why: str) -> None:
         """Note why the run ends early; the first reason counts."""

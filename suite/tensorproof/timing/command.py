@@ -106,6 +106,9 @@ def _shown(options: argparse.Namespace, record: TimingRecord, write_page: PageWr
         except UsageError as error:
             console.print(escape(str(error)), highlight=False)
             return COULD_NOT_GO_ON
+        except KeyboardInterrupt:
+            console.print("no page: interrupted; tensorproof report writes it from the record", highlight=False)
+            return INTERRUPTED
         console.print(f"report: {escape(options.report)}")
     if early:
         return INTERRUPTED if interruption() else COULD_NOT_GO_ON

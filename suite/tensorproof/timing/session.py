@@ -20,7 +20,7 @@ from tensorproof.contract.outlines import outlined_specification
 from tensorproof.errors import UsageError
 from tensorproof.instructions import require_taken
 from tensorproof.lines.writing import LineFile
-from tensorproof.processes import interruption
+from tensorproof.processes import interruption, undisturbed
 from tensorproof.runs.recording import now
 from tensorproof.runs.records import machine
 from tensorproof.timing.crews import Crew, Described, anchor_crew, describe_crew, require_own_files
@@ -256,7 +256,8 @@ def run(options: Any, path: Path, progress: Progress) -> TimingRecord:
             try:
                 _measure_all(session, file, record, done, progress)
             except KeyboardInterrupt:
-                end_early(file, record, f"interrupted ({interruption() or 'Ctrl-C'})")
+                if record.end is None:  # else all is measured and written
+                    end_early(file, record, f"interrupted ({interruption() or 'Ctrl-C'})")
             except (CannotWrite, OSError) as error:
                 why = str(error) if isinstance(error, CannotWrite) else f"a file cannot be written: {error.strerror}"
                 end_early(file, record, why)
@@ -279,11 +280,14 @@ def _measure_all(session: Session, file: LineFile, record: TimingRecord, done: s
             continue
         progress(number, len(session.groups), f"{group.operation} {group.workload} {group.direction} {group.dtype}")
         for line in engine.measure(group):
-            append(file, line)
-            (record.timings if line["kind"] == "timing" else record.duels).append(line)
+            with undisturbed():
+                append(file, line)
+                (record.timings if line["kind"] == "timing" else record.duels).append(line)
     progress(len(session.groups), len(session.groups), "done")
-    record.end = closing_line(record.timings, engine)
-    append(file, record.end)
+    with undisturbed():
+        end = closing_line(record.timings, engine)
+        append(file, end)
+        record.end = end
 
 
 def engine_of(session: Session, found: Mapping[str, Any]) -> Engine:

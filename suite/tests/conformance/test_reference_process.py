@@ -87,14 +87,23 @@ def test_what_the_reference_raises_reaches_the_check(process):
         process(expectation("softmax", axis=7), "outputs")
 
 
-def test_a_killed_process_costs_one_question_and_a_new_one_starts(tmp_path):
+def test_a_reference_process_that_ends_is_started_again_once_for_a_question(monkeypatch):
     process = ReferenceProcess(None)
     process(expectation("relu"), "outputs")
     assert process._process is not None
     os.kill(process._process.pid, signal.SIGKILL)
-    with pytest.raises(ReferenceFailure, match="ended with exit code -9"):
-        process(expectation("relu"), "gradients")
     assert same(process(expectation("relu"), "gradients"), expectation("relu").gradients)
+    started = process._started
+
+    def killed() -> "subprocess.Popen[bytes]":
+        new = started()
+        new.kill()
+        return new
+
+    process.close()
+    monkeypatch.setattr(process, "_started", killed)
+    with pytest.raises(ReferenceFailure, match="ended with exit code -9, 2 times"):
+        process(expectation("relu"), "gradients")
     process.close()
 
 

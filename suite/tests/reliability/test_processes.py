@@ -101,6 +101,19 @@ def test_the_signal_is_known_and_another_interruption_is_not_one():
     assert processes.interruption() == ""
 
 
+def test_a_signal_waits_for_the_end_of_what_must_be_whole():
+    done = []
+    with processes.guarded():
+        with pytest.raises(KeyboardInterrupt), processes.undisturbed():  # noqa: PT012 - the signal comes within
+            with processes.undisturbed():
+                signal.raise_signal(signal.SIGTERM)
+                done.append("inner")
+            done.append("outer")
+        with processes.undisturbed():
+            signal.raise_signal(signal.SIGTERM)  # the run is ending already
+    assert done == ["inner", "outer"]
+
+
 def test_handlers_and_environment_are_as_before():
     before = signal.getsignal(signal.SIGTERM), dict(os.environ)
     with processes.guarded(), processes.guarded():

@@ -24,6 +24,8 @@ from tensorproof.errors import UsageError
 from tensorproof_reference.catalogue import of_profile
 
 PATIENCE_SECONDS = 10.0
+ATTEMPTS = 2
+"""So many processes are asked one question: somebody, or the system when memory runs out, may end one at any time."""
 
 
 def cache_folder(options: Any) -> Path | None:
@@ -97,6 +99,19 @@ class ReferenceProcess:
             "precision": expectation.precision,
             "arguments": expectation.arguments.fingerprint,
         }
+        for _ in range(ATTEMPTS):
+            answer = self._exchanged(question)
+            if answer is not None:
+                break
+            code = self._end()
+        else:
+            raise ReferenceFailure(f"the reference process ended with exit code {code}, {ATTEMPTS} times")
+        if answer[:1] == b"E":
+            raise ReferenceFailure(answer[1:].decode())
+        return answer[1:]
+
+    def _exchanged(self, question: dict[str, Any]) -> bytes | None:
+        """The answer to a question, its kind first; ``None`` if the process ended before it was whole."""
         if self._process is None:
             self._process = self._started()
         assert self._process.stdin is not None
@@ -105,14 +120,11 @@ class ReferenceProcess:
             pickle.dump(question, self._process.stdin)
             self._process.stdin.flush()
             head = self._process.stdout.read(9)
-            data = self._process.stdout.read(int.from_bytes(head[1:], "little"))
+            size = int.from_bytes(head[1:], "little")
+            data = self._process.stdout.read(size)
         except OSError:
-            head = b""
-        if len(head) < 9:
-            raise ReferenceFailure(f"the reference process ended with exit code {self._end()}")
-        if head[:1] == b"E":
-            raise ReferenceFailure(data.decode())
-        return data
+            return None
+        return head[:1] + data if len(head) == 9 and len(data) == size else None
 
     def _started(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-P", "-m", __package__ or "", str(self._folder or "")]
