@@ -34,13 +34,8 @@ def hold(moment: str) -> None:
 def start_child() -> None:
     """Start what a framework starts in its workers: a process that stays."""
     if "xdist" in sys.modules:
-        subprocess.Popen(
-            [
-                sys.executable,
-                "-c",
-                "import signal, time; signal.signal(2, signal.SIG_DFL); time.sleep(600)  # a child of a worker",
-            ]
-        )
+        code = "import signal, time; signal.signal(2, signal.SIG_DFL); time.sleep(600)  # a child of a worker"
+        subprocess.Popen([sys.executable, "-c", code])
 
 
 def plant_in_reference() -> None:
