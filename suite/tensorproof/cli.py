@@ -1,7 +1,6 @@
 """The command ``tensorproof``, for users with or without a checkout."""
 
 import argparse
-import io
 import os
 import sys
 import traceback
@@ -28,6 +27,7 @@ from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED
 from tensorproof.runs.summary import summary_text
 from tensorproof.runs.verified import update_verified
 from tensorproof.statements import command as statements
+from tensorproof.terminal import code_with_output, make_outputs_last
 from tensorproof.timing.command import duel_command, time_command
 from tensorproof.timing.command import summary as timings_summary
 from tensorproof.timing.options import add_command_options
@@ -243,11 +243,13 @@ def _verified(options: argparse.Namespace) -> int:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; the return value is the exit code."""
+    make_outputs_last()
+    return code_with_output(_main(arguments))
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     given = list(sys.argv[1:] if arguments is None else arguments)
     parser = _parser()
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal may know less letters than a record has
     try:
         options = parser.parse_args(given)
     except SystemExit as leaving:
@@ -281,10 +283,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted; run the same command again", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # The reader (head, less) has seen enough.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     except Exception:
         # A mistake of the suite: its code must not be that of a failed check.
         traceback.print_exc()

@@ -34,7 +34,7 @@ from tensorproof.invocation import CONFORMANCE, is_conformance, is_timing, named
 from tensorproof.outcomes import raise_outcome
 from tensorproof.processes import end_all, guarded, interruption, settle_worker, undisturbed
 from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED, Run, finish, result_to_record, start_run
-from tensorproof.terminal import TerminalPlugin
+from tensorproof.terminal import TerminalPlugin, code_with_output, make_outputs_last
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
 from tensorproof.workers import Deadline, WorkersPlugin, loaded_or_ended, share_cores
@@ -78,9 +78,11 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
         if option.maxworkerrestart is None:
             option.maxworkerrestart = str(RESTARTS)
         share_cores(option.numprocesses or 1)
+    make_outputs_last()
     with guarded():
         try:
-            return (yield)
+            code = yield
+            return code_with_output(code) if isinstance(code, int) else code
         except KeyboardInterrupt:  # the session is over, and what it has to say is said
             return INTERRUPTED
 
@@ -111,8 +113,9 @@ def _configure(config: pytest.Config) -> None:
     if option.instructions and not is_worker:
         os.environ.update(switches_for(option.backend, option.instructions, modules))
     apart = bool(getattr(option, "numprocesses", None)) and not is_worker
-    if apart:
+    if not is_worker:
         require_cache(option)
+    if apart:
         described = describe_apart(option.backend, option.device, modules)
         plan = Plan(option, described, outlined_specification(max(option.seed, 0)))
     elif is_worker:

@@ -1,5 +1,10 @@
-"""What a conformance run shows in a terminal: progress instead of a dot for each check, and the verdict at the very end."""
+"""What a command prints: output that outlasts its reader, progress instead of dots, and the verdict at the very end."""
 
+import errno
+import io
+import os
+import select
+import sys
 from collections.abc import Generator
 from typing import Any
 
@@ -7,7 +12,76 @@ import pytest
 
 from tensorproof.errors import shown
 from tensorproof.runs.progress import Progress
-from tensorproof.runs.run import Run
+from tensorproof.runs.run import COULD_NOT_GO_ON, Run
+
+
+class LastingOutput(io.RawIOBase):
+    """Standard output or error that goes on when nobody reads it any more, or its disk is full: what is printed then is dropped.
+
+    A run is worth more than what it prints.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.problem: OSError | None = None
+        """Why nothing can be written any more."""
+        self.told = False
+        """Whether that has been said."""
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def fileno(self) -> int:
+        """The descriptor, as those who ask for it write to it themselves."""
+        return self.descriptor
+
+    def isatty(self) -> bool:
+        """Whether somebody may look at it."""
+        return os.isatty(self.descriptor)
+
+    def write(self, data: Any) -> int:
+        """Write some of ``data``; how many bytes are done with."""
+        while self.problem is None:
+            try:
+                return os.write(self.descriptor, data)
+            except BlockingIOError:  # a pipe that somebody else made non-blocking is full
+                select.select([], [self.descriptor], [])
+            except OSError as error:
+                self.problem = error
+        return len(data)
+
+
+def make_outputs_last() -> None:
+    """Let standard output and error outlast their readers. What took their place, as in a test, stays."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        stream = getattr(sys, name)
+        if stream is None:  # it was closed before Python started
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as the process lives
+        elif stream is getattr(sys, f"__{name}__") and isinstance(stream, io.TextIOWrapper):
+            stream.flush()
+            buffer = io.BufferedWriter(LastingOutput(number))
+            # A terminal may know less letters than a record has.
+            lasting = io.TextIOWrapper(buffer, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering)
+            setattr(sys, name, lasting)
+
+
+def code_with_output(code: int) -> int:
+    """The exit code of a command that ends with ``code``: another than 0 if what it printed is lost, and that is said.
+
+    A reader that has seen enough (``head``, ``less``) is no fault.
+    """
+    buffer = getattr(sys.stdout, "buffer", None)
+    raw = getattr(buffer, "raw", None)
+    if not isinstance(raw, LastingOutput):
+        return code
+    sys.stdout.flush()
+    if raw.problem is None or raw.problem.errno == errno.EPIPE:
+        return code
+    if not raw.told:
+        raw.told = True
+        print(f"ERROR: what was to be printed cannot be written: {raw.problem.strerror}", file=sys.stderr)
+    return code or COULD_NOT_GO_ON
 
 
 class TerminalPlugin:

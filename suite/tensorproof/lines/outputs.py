@@ -134,10 +134,14 @@ def held(option: str, path: Path) -> Iterator[None]:
     Raises:
         UsageError: another process writes to it.
     """
+    if not path.name:
+        raise UsageError(f"{option}: {name_of(path)} is a folder; give the name of a file")
     lock = filelock.FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
     try:
         lock.acquire()
     except filelock.Timeout:
+        if not Path(lock.lock_file).exists():
+            raise UsageError(f"{option}: {name_of(path)} cannot be written: nothing can be made in its folder") from None
         raise UsageError(f"{option}: another process is writing to {name_of(path)}; wait for it, or give another name") from None
     except OSError as error:
         raise UsageError(f"{option}: {name_of(path)} cannot be written: {error.strerror}") from None

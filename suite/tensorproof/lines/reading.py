@@ -37,7 +37,7 @@ class Lines:
 
 def name_of(path: Path) -> str:
     """The name of a file, fit for a message."""
-    return printable(encodable(path.name))
+    return printable(encodable(path.name or str(path)))
 
 
 def read_lines(path: Path, schema: Schema) -> Lines:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.conformance.selection.options import LARGEST_SEED, Adder, add_instructions_option, known_names
+from tensorproof.conformance.selection.options import LARGEST_SEED, Adder, add_instructions_option, known_names, require_seconds
 from tensorproof.contract.compile_cache import COMPILE_CACHE
 from tensorproof.errors import UsageError
 from tensorproof.timing.crews import Origin, own_python
@@ -131,9 +131,7 @@ def check_numbers(options: Any) -> None:
     if options.threads > cores:
         raise UsageError(f"--threads: this process may use {cores} cores, got {options.threads}")
     for name in ("request_timeout", "series_seconds"):
-        value = getattr(options, name)
-        if not 0 < value < float("inf"):
-            raise UsageError(f"--{name.replace('_', '-')}: expected a positive number of seconds, got {value}")
+        require_seconds(name, getattr(options, name))
     if options.seed > LARGEST_SEED:
         raise UsageError(f"--seed: expected at most {LARGEST_SEED}, got {options.seed}")
 

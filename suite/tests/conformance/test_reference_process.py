@@ -267,9 +267,10 @@ def test_the_cache_lies_where_one_says_and_nowhere_if_one_wants_none(tensorproof
 
 def test_a_folder_that_is_named_and_cannot_be_used_is_a_usage_error(tensorproof, tmp_path):
     (tmp_path / "file").write_text("")
-    outcome = tensorproof("check", "numpy", "--op=tanh", "--reference-cache=file")
-    assert outcome.code == 4, outcome.text
-    assert "--reference-cache: file cannot be used" in outcome.text
+    for workers in ("-n0", "-n1"):
+        outcome = tensorproof("check", "numpy", workers, "--op=tanh", "--reference-cache=file")
+        assert outcome.code == 4, outcome.text
+        assert "--reference-cache: file cannot be used" in outcome.text
 
 
 def test_a_wrong_seed_is_a_usage_error_in_this_process_too(tensorproof):

@@ -65,7 +65,7 @@ TABLE = {
     ("check", "reference"): WHOLE,
     ("check", "child"): WHOLE,
     ("record", "controller"): ("killed", "interrupted", "interrupted", "interrupted", "whole"),
-    ("record", "worker"): WHOLE,
+    ("record", "worker"): OF_WORKER,
     ("record", "reference"): WHOLE,
     ("record", "child"): WHOLE,
     ("page", "controller"): ("killed_late", "no_page", "no_page", "no_page", "whole"),

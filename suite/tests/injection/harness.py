@@ -70,6 +70,7 @@ def inject(folder: Path, plugins: Path, moment: str, target: str, action: str) -
     run = start(folder, *RUN, "--report=page.html", plugins=paths, before=before, environment=environment)
     try:
         assert wait_for(lambda: (folder / "reached").exists() and (folder / "reached").read_text()), output_of(folder)
+        assert wait_for((folder / "held").exists), output_of(folder)
         had = keys_of(folder)
         strike(run.pid if target == "controller" else process_of(folder, target), action)
         (folder / "go").touch()

@@ -95,6 +95,12 @@ def test_two_writers_of_one_record_are_told(tmp_path):
         LineFile("--record", path, SCHEMA)
 
 
+@pytest.mark.parametrize("place", [".", "..", "/"])
+def test_a_folder_is_no_record(place):
+    with pytest.raises(UsageError, match="--record: "):
+        LineFile("--record", Path(place), SCHEMA)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [["report", "a.ndjson", "-o", "a.ndjson"], ["report", "a.ndjson", "b.ndjson"], ["merge", "a.ndjson", "-o", "b.ndjson"]],

@@ -2,6 +2,10 @@
 
 import json
 import os
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
 from disturbed import kill_all, left_of, output_of, start
@@ -60,6 +64,27 @@ def test_a_clock_that_jumps_costs_no_check(tmp_path):
     finally:
         kill_all(tmp_path)
     assert "not run  " not in output_of(tmp_path)
+
+
+@pytest.mark.parametrize("gone", ["full", "reader", "closed"])
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device that is always full")
+def test_a_run_whose_output_nobody_takes_goes_on(tmp_path, gone):
+    """Its disk is full, its reader (head) has gone, or there is no output at all. A full disk has an exit code."""
+    code = "import sys; from tensorproof.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "check", "numpy", "-n0", "--op=relu", "--sample=width_1", "--record=run.ndjson"]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open("/dev/full", "wb") as full:
+        output = full if gone == "full" else writer
+        before = partial(os.close, 1) if gone == "closed" else None
+        done = subprocess.run(
+            command, cwd=tmp_path, stdout=output, stderr=subprocess.PIPE, preexec_fn=before, timeout=120, check=False
+        )
+    os.close(writer)
+    assert done.returncode == (3 if gone == "full" else 0), done.stderr
+    said = b"ERROR: what was to be printed cannot be written: No space left on device\n"
+    assert done.stderr == (said if gone == "full" else b"")
+    assert json.loads((tmp_path / "run.ndjson").read_text().splitlines()[-1])["kind"] == "end"
 
 
 def test_a_file_that_may_not_grow_ends_the_run_in_a_sentence(tmp_path):

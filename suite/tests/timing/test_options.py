@@ -27,6 +27,7 @@ def options(*arguments: str) -> argparse.Namespace:
         (["--rounds=0"], "--rounds: expected at least 1, got 0"),
         (["--seed=-1"], "--seed: expected at least 0, got -1"),
         (["--request-timeout=0"], "--request-timeout: expected a positive number of seconds"),
+        (["--request-timeout=1e300"], "--request-timeout: expected a positive number of seconds, at most 1000000"),
         (["--request-timeout=nan"], "--request-timeout: expected a positive number of seconds"),
     ],
     ids=lambda value: value[0] if isinstance(value, list) else "",

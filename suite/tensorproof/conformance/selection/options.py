@@ -94,6 +94,21 @@ def add_selection_options(add: Adder) -> None:
     )
 
 
+MOST_SECONDS = 1e6
+"""Eleven days: timers of the system do not take any number."""
+
+
+def require_seconds(name: str, value: float | None) -> None:
+    """Check the value of an option that is a time.
+
+    Raises:
+        UsageError: no timer takes it.
+    """
+    if value is not None and not 0 < value <= MOST_SECONDS:
+        option = f"--{name.replace('_', '-')}"
+        raise UsageError(f"{option}: expected a positive number of seconds, at most {MOST_SECONDS:.0f}, got {value}")
+
+
 @dataclass(frozen=True)
 class Selection:
     """What the options ask for."""
@@ -221,9 +236,7 @@ def selection_of(
         other = "--thorough" if options.thorough else "--sample"
         raise UsageError(f"--quick: not together with {other}, which asks for more; leave one of them out")
     for name in ("time_budget", "check_timeout"):
-        value = getattr(options, name)
-        if value is not None and not 0 < value < float("inf"):
-            raise UsageError(f"--{name.replace('_', '-')}: expected a positive number of seconds, got {value}")
+        require_seconds(name, getattr(options, name))
     if options.time_budget is not None and options.time_budget < LEAST_BUDGET:
         raise UsageError(f"--time-budget: no check fits into {options.time_budget:g} s; give at least {LEAST_BUDGET:g}")
     _require_in_profile(options, specification)

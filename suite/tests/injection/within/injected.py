@@ -22,11 +22,13 @@ def pause(moment: str) -> None:
             file.write(f"{os.getpid()}\n")
     except FileExistsError:
         return
-    hold(moment)
+    hold(moment, "" if moment == "record" else "held")
 
 
-def hold(moment: str) -> None:
-    """Wait as long as a process is at the moment."""
+def hold(moment: str, mark: str = "held") -> None:
+    """Wait as long as a process is at the moment, and say so."""
+    if moment == MOMENT and mark:
+        (FOLDER / mark).touch()
     while moment == MOMENT and not (FOLDER / "go").exists():
         time.sleep(0.02)
 
