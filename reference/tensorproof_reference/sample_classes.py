@@ -50,6 +50,11 @@ REQUIRED = {
         *("plain", "size", "width", "rank", "unit", "empty", "strided", "axis"),
         *("nan", "infinity", "magnitude", "cancellation", "ties"),
     ),
+    "reduction": (
+        *("plain", "size", "width", "rank", "unit", "empty", "strided", "axis"),
+        *("nan", "infinity", "magnitude", "long"),
+    ),
+    "logical": ("plain", "size", "width", "rank", "unit", "empty", "strided", "axis", "long"),
     "product": ("plain", "size", "width", "rank", "unit", "empty", "strided", "nan", "infinity", "magnitude", "long"),
     "window": ("plain", "size", "geometry", "padding", "unit", "empty", "strided", "nan", "infinity", "magnitude"),
     "normalization": (

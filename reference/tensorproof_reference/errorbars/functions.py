@@ -4,6 +4,7 @@ A rule is called as ``rule(prototype, *args, **kwargs)`` with the arguments of t
 of the arrays with bars among them. What is not in the table is refused, and so is a keyword that a rule does not name.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, TypeAlias
@@ -11,7 +12,16 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from tensorproof_reference.errorbars import branches as branches
-from tensorproof_reference.errorbars.rules import Barred, Floats, bar_of, contraction, sum_of, value_of
+from tensorproof_reference.errorbars.rules import (
+    Barred,
+    Floats,
+    bar_of,
+    contraction,
+    running_product_of,
+    running_sum_of,
+    sum_of,
+    value_of,
+)
 from tensorproof_reference.errorbars.ufuncs import UFUNCS
 
 Rule: TypeAlias = Callable[..., Any]
@@ -31,6 +41,21 @@ def _mean(prototype: Barred, a: Any, axis: Any = None, *, keepdims: bool = False
         return prototype.like(*UFUNCS[np.divide](prototype.precision, total, count))
     counts = np.sum(np.broadcast_to(where, a.shape), axis=axis, keepdims=keepdims)
     return prototype.like(*UFUNCS[np.divide](prototype.precision, total, counts))
+
+
+def _product(prototype: Barred, a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
+    """The last of the running products; over nothing it is 1."""
+    axes = _axes(a, axis)
+    value = np.prod(a.value, axis=axis, keepdims=keepdims)
+    together = prototype.like(_together(a.value, axes), _together(a.bar, axes))
+    if not together.value.shape[-1]:
+        return prototype.like(value, np.zeros_like(value))
+    return prototype.like(value, running_product_of(together, -1)[1][..., -1].reshape(value.shape))
+
+
+def _running(rule: Callable[[Barred, int], tuple[Floats, Floats]]) -> Rule:
+    """The rule of ``cumsum`` and ``cumprod``."""
+    return lambda prototype, a, axis: prototype.like(*rule(a, axis))
 
 
 def _axes(a: Any, axis: Any) -> tuple[int, ...]:
@@ -58,7 +83,8 @@ def _extreme(function: Rule, largest: bool) -> Rule:
 def _together(array: Floats, axes: tuple[int, ...]) -> Floats:
     """The array with these axes last, as one."""
     moved = np.moveaxis(array, axes, range(-len(axes), 0))
-    return moved.reshape(*moved.shape[: array.ndim - len(axes)], -1)
+    others = array.ndim - len(axes)
+    return moved.reshape(*moved.shape[:others], math.prod(moved.shape[others:]))
 
 
 def _position(function: Rule, largest: bool) -> Rule:
@@ -211,6 +237,9 @@ FUNCTIONS: Mapping[Rule, Rule] = MappingProxyType(
     {
         np.sum: _sum,
         np.mean: _mean,
+        np.prod: _product,
+        np.cumsum: _running(running_sum_of),
+        np.cumprod: _running(running_product_of),
         np.max: _extreme(np.max, largest=True),
         np.min: _extreme(np.min, largest=False),
         np.argmax: _position(np.argmax, largest=True),

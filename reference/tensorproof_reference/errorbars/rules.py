@@ -171,6 +171,41 @@ def sum_of(x: Barred, axis: Any = None, keepdims: bool = False) -> tuple[Floats,
     return result[0], _single(precision, *result, terms, np.sum(x.bar, axis=axis, keepdims=keepdims))
 
 
+def running_sum_of(x: Barred, axis: int) -> tuple[Floats, Floats]:
+    """The sums of the first one, two, … along an axis: each is one sum."""
+    precision, value, bar = x.precision, x.value, x.bar
+    total = np.cumsum(value, axis=axis)
+    scale = scale_of(precision, value)
+    if scale != 1.0:
+        value, bar = value / scale, bar / scale
+    count = np.cumsum(value != 0, axis=axis, dtype=np.float64)
+    squares, carried = np.cumsum(np.square(value), axis=axis), np.cumsum(np.square(bar), axis=axis)
+    own = accumulated(precision, total / scale, squares, count, carried)
+    terms = np.cumsum((value != 0) | (bar != 0), axis=axis)
+    result = finish(precision, total, own * scale)
+    return result[0], _single(precision, *result, terms, np.cumsum(x.bar, axis=axis))
+
+
+def running_product_of(x: Barred, axis: int) -> tuple[Floats, Floats]:
+    """The products of the first one, two, … along an axis.
+
+    Each product is rounded as partial sums are, and the last one to the dtype. A factor of 1 or -1 rounds nothing.
+    """
+    precision = x.precision
+    value: Floats = np.moveaxis(np.cumprod(x.value, axis=axis, dtype=np.float64), axis, 0)
+    factors, bars = np.moveaxis(x.value, axis, 0), np.moveaxis(x.bar, axis, 0)
+    products = np.maximum(np.cumsum(np.abs(factors) != 1.0, axis=0, dtype=np.float64) - 1.0, 0.0)
+    own = np.abs(value) * np.sqrt(precision.ua**2 * products + precision.u**2 * (products > 0))
+    carried = np.zeros_like(value)
+    if bars.any():
+        carried[:1] = bars[:1]
+        for place in range(1, len(value)):
+            carried[place] = rss([carried[place - 1] * factors[place], value[place - 1] * bars[place]])
+    finished = finish(precision, value, rss([own, carried]))[1]
+    bar = np.where(products > 0, finished, np.where(np.isfinite(value), carried, 0.0))
+    return np.moveaxis(value, 0, axis), np.moveaxis(bar, 0, axis)
+
+
 def _single(precision: Precision, value: Floats, bar: Floats, terms: Any, of_terms: Floats) -> Floats:
     """The bars of sums, but where there is one term that is not an exact zero, that term's own bar.
 

@@ -23,6 +23,7 @@ from faults import (
     primitives,
     products,
     recurrent,
+    reductions,
     training,
 )
 
@@ -57,5 +58,5 @@ ALL = _by_key(
     training.FAULTS,
 )
 BEYOND = _by_key(beyond.FAULTS)
-EXTENDED = _by_key(primitives.FAULTS)
+EXTENDED = _by_key(primitives.FAULTS, reductions.FAULTS)
 """Those in operations of profile ``extended``, of which the quick set and statements know nothing."""
