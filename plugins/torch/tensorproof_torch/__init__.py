@@ -29,13 +29,14 @@ from tensorproof_torch import (
     primitives,
     products,
     recurrent,
+    reductions,
     schedules,
     script,
     windows,
 )
 from tensorproof_torch.table import operations
 
-__all__ = ["data", "elementwise", "lookup", "losses", "normalization", "primitives", "schedules", "windows"]
+__all__ = ["data", "elementwise", "lookup", "losses", "normalization", "primitives", "reductions", "schedules", "windows"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 GRAPH_BREAKS = (
