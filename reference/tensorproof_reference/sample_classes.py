@@ -55,6 +55,7 @@ REQUIRED = {
         *("nan", "infinity", "magnitude", "long"),
     ),
     "logical": ("plain", "size", "width", "rank", "unit", "empty", "strided", "axis", "long"),
+    "moving": ("plain", "size", "rank", "unit", "empty", "strided", "nan", "infinity", "zero"),
     "product": ("plain", "size", "width", "rank", "unit", "empty", "strided", "nan", "infinity", "magnitude", "long"),
     "window": ("plain", "size", "geometry", "padding", "unit", "empty", "strided", "nan", "infinity", "magnitude"),
     "normalization": (

@@ -22,7 +22,7 @@ def reduce_mean(x: Native, *, axis: Any = None, keepdims: bool = False) -> Nativ
 
 
 @operations.native
-def reduce_max(x: Native, *, axis: Any = None, keepdims: bool = False, ties: str = "shared", empty: str = "identity") -> Native:
+def reduce_max(x: Native, *, axis: Any = None, keepdims: bool = False, ties: str = "shared", empty: str = "error") -> Native:
     """``tf.math.reduce_max``, which shares the gradient among ties."""
     if empty == "error":
         raise Unsupported("tf.math.reduce_max of nothing is -inf")
@@ -30,7 +30,7 @@ def reduce_max(x: Native, *, axis: Any = None, keepdims: bool = False, ties: str
 
 
 @operations.native
-def reduce_min(x: Native, *, axis: Any = None, keepdims: bool = False, ties: str = "shared", empty: str = "identity") -> Native:
+def reduce_min(x: Native, *, axis: Any = None, keepdims: bool = False, ties: str = "shared", empty: str = "error") -> Native:
     """``tf.math.reduce_min``, which shares the gradient among ties."""
     if empty == "error":
         raise Unsupported("tf.math.reduce_min of nothing is inf")
@@ -86,7 +86,7 @@ def all(x: Native, *, axis: Any = None, keepdims: bool = False) -> Native:
 
 
 @operations.native
-def argmax(x: Native, *, axis: Any = None, keepdims: bool = False, nan: str = "ignored") -> Native:
+def argmax(x: Native, *, axis: Any = None, keepdims: bool = False, nan: str = "first") -> Native:
     """``tf.math.argmax``, which takes one axis and keeps none."""
     if nan == "first":
         raise Unsupported("tf.math.argmax ignores NaN")
@@ -98,7 +98,7 @@ def argmax(x: Native, *, axis: Any = None, keepdims: bool = False, nan: str = "i
 
 
 @operations.native
-def argmin(x: Native, *, axis: Any = None, keepdims: bool = False, nan: str = "ignored") -> Native:
+def argmin(x: Native, *, axis: Any = None, keepdims: bool = False, nan: str = "first") -> Native:
     """``tf.math.argmin``, which takes one axis and keeps none."""
     if nan == "first":
         raise Unsupported("tf.math.argmin ignores NaN")
