@@ -17,6 +17,7 @@ from faults import (
     losses,
     machinery,
     models,
+    moves,
     normalization,
     optimizers,
     pooling,
@@ -58,5 +59,5 @@ ALL = _by_key(
     training.FAULTS,
 )
 BEYOND = _by_key(beyond.FAULTS)
-EXTENDED = _by_key(primitives.FAULTS, reductions.FAULTS)
+EXTENDED = _by_key(primitives.FAULTS, reductions.FAULTS, moves.FAULTS)
 """Those in operations of profile ``extended``, of which the quick set and statements know nothing."""
