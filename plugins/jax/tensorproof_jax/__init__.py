@@ -32,6 +32,7 @@ from tensorproof_jax import (
     lookup,
     losses,
     models,
+    moves,
     normalization,
     optimizers,
     primitives,
@@ -47,7 +48,19 @@ from tensorproof_jax.jitted import JITTED, counted_jit
 from tensorproof_jax.table import operations
 from tensorproof_reference.model import Model
 
-__all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "primitives", "products", "reductions", "schedules"]
+__all__ = [
+    "attention",
+    "data",
+    "elementwise",
+    "lookup",
+    "losses",
+    "moves",
+    "optimizers",
+    "primitives",
+    "products",
+    "reductions",
+    "schedules",
+]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 FLUSHED = 1 << 28

@@ -33,6 +33,7 @@ from tensorproof_tensorflow import (
     lookup,
     losses,
     models,
+    moves,
     normalization,
     optimizers,
     primitives,
@@ -47,7 +48,19 @@ from tensorproof_tensorflow.framework import keras, tf, uses_onednn
 from tensorproof_tensorflow.table import operations
 from tensorproof_tensorflow.traced import TRACED, counted
 
-__all__ = ["attention", "data", "elementwise", "lookup", "losses", "optimizers", "primitives", "products", "reductions", "schedules"]
+__all__ = [
+    "attention",
+    "data",
+    "elementwise",
+    "lookup",
+    "losses",
+    "moves",
+    "optimizers",
+    "primitives",
+    "products",
+    "reductions",
+    "schedules",
+]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 FLUSHED = 1 << 28

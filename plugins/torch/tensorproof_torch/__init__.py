@@ -24,6 +24,7 @@ from tensorproof_torch import (
     lookup,
     losses,
     models,
+    moves,
     normalization,
     optimizers,
     primitives,
@@ -36,7 +37,18 @@ from tensorproof_torch import (
 )
 from tensorproof_torch.table import operations
 
-__all__ = ["data", "elementwise", "lookup", "losses", "normalization", "primitives", "reductions", "schedules", "windows"]
+__all__ = [
+    "data",
+    "elementwise",
+    "lookup",
+    "losses",
+    "moves",
+    "normalization",
+    "primitives",
+    "reductions",
+    "schedules",
+    "windows",
+]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 GRAPH_BREAKS = (
