@@ -56,6 +56,11 @@ REQUIRED = {
     ),
     "logical": ("plain", "size", "width", "rank", "unit", "empty", "strided", "axis", "long"),
     "moving": ("plain", "size", "rank", "unit", "empty", "strided", "nan", "infinity", "zero"),
+    "indexed": ("plain", "size", "rank", "unit", "empty", "strided", "nan", "infinity", "zero", "bounds"),
+    "sorting": (
+        *("plain", "size", "width", "rank", "unit", "empty", "strided", "axis"),
+        *("nan", "infinity", "magnitude", "ties", "long"),
+    ),
     "product": ("plain", "size", "width", "rank", "unit", "empty", "strided", "nan", "infinity", "magnitude", "long"),
     "window": ("plain", "size", "geometry", "padding", "unit", "empty", "strided", "nan", "infinity", "magnitude"),
     "normalization": (

@@ -19,6 +19,7 @@ from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_torch import (
     data,
     elementwise,
+    indexing,
     initializers,
     instructions,
     lookup,
@@ -40,6 +41,7 @@ from tensorproof_torch.table import operations
 __all__ = [
     "data",
     "elementwise",
+    "indexing",
     "lookup",
     "losses",
     "moves",

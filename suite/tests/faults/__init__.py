@@ -13,6 +13,7 @@ from faults import (
     data,
     dropout,
     elementwise,
+    indexing,
     initializers,
     losses,
     machinery,
@@ -59,5 +60,5 @@ ALL = _by_key(
     training.FAULTS,
 )
 BEYOND = _by_key(beyond.FAULTS)
-EXTENDED = _by_key(primitives.FAULTS, reductions.FAULTS, moves.FAULTS)
+EXTENDED = _by_key(primitives.FAULTS, reductions.FAULTS, moves.FAULTS, indexing.FAULTS)
 """Those in operations of profile ``extended``, of which the quick set and statements know nothing."""
