@@ -26,7 +26,7 @@ def take_along_axis(
     if negative == "error":
         raise Unsupported("torch.take_along_dim counts from the end")
     if out_of_range != "error":
-        raise Unsupported("torch.take_along_dim raises RuntimeError beyond the end")
+        raise Unsupported("torch.take_along_dim goes around beyond the end")
     return torch.take_along_dim(x, indices, axis)
 
 
