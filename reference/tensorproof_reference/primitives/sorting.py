@@ -27,7 +27,9 @@ def sort(x: Array, *, axis: int = -1, descending: bool = False) -> Array:
     Raises: ``ValueError`` if ``axis`` is not an axis of ``x``.
     Source: the Python array API standard, 2024.12; NaN: NumPy.
     """
-    return np.take_along_axis(x, argsort(x, axis=axis, descending=descending), axis)
+    require_axis(x, "axis", axis)
+    y = np.sort(x, axis=axis)
+    return np.flip(y, axis) if descending else y
 
 
 def argsort(x: Array, *, axis: int = -1, descending: bool = False) -> Array:
@@ -40,9 +42,16 @@ def argsort(x: Array, *, axis: int = -1, descending: bool = False) -> Array:
     """
     require_axis(x, "axis", axis)
     if not descending:
-        return np.argsort(x, axis=axis, stable=True)
+        return _order(x, axis)
     # The order of the reversed numbers, read backwards: so equal ones are in the order of their places.
-    return np.flip(x.shape[axis] - 1 - np.argsort(np.flip(x, axis), axis=axis, stable=True), axis)
+    return np.flip(x.shape[axis] - 1 - _order(np.flip(x, axis), axis), axis)
+
+
+def _order(x: Array, axis: int) -> Array:
+    """The stable order. Where all numbers differ every order is, and NumPy has a faster one."""
+    order = np.argsort(x, axis=axis)
+    y = np.moveaxis(np.take_along_axis(x, order, axis), axis, -1)
+    return order if np.all(y[..., 1:] > y[..., :-1]) else np.argsort(x, axis=axis, stable=True)
 
 
 def top_k(x: Array, *, k: int, axis: int = -1) -> tuple[Array, Array]:
