@@ -4,7 +4,8 @@ Each inexact step combines the bars of its operands by root-sum-square (``rss``)
 rounding ``u`` of the dtype, ``ua`` of its accumulator, and ``tiny`` for what may be lost below the normal range, a step with
 result ``v`` has the bar ``rss(operands' share, u·v) + tiny``; a sum of ``n`` terms ``t`` with ``S = Σt`` and ``Q = Σt²`` has
 ``rss(√Σcarried², ua·√(n·S²/3 + n·Q/6 + Q), u·v) + tiny``, the expected squared error when the partial sums of a randomly
-ordered sum are each rounded once. ``n`` counts terms that are not zero; a single term accumulates nothing.
+ordered sum are each rounded once. ``n`` counts terms that are not zero; a single term accumulates nothing. A product of ``n``
+factors has ``rss(√Σcarried², ua·√(n - 1)·v, u·v) + tiny``; factors of ±1 do not count.
 
 Exact results keep a bar of zero: ``tiny`` is not added to 0, NaN and ±infinity have bar 0, and 0·∞ = 0 in propagation.
 A finite result whose bar is not finite has an infinite bar: nothing can be said about it.
