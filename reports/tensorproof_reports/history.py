@@ -39,24 +39,19 @@ class Found:
     """A change that the gates of the newest night saw."""
 
     series: str
+    parts: Mapping[str, str]
+    """The series by its parts: backend, mode, operation and so on."""
+    state: str
     symbol: str
     words: str
     tone: str
     since: str
+    last_before: str
+    """The last night before the change."""
     factor: float | None
     """Time after over time before."""
     message: str
     first_alarm: str
-
-
-@dataclass(frozen=True)
-class Night:
-    """What the verdict of a night said."""
-
-    name: str
-    headline: str
-    """Empty if there is no verdict; why not, if it cannot be read."""
-    alarms: int
 
 
 @dataclass(frozen=True)
@@ -76,7 +71,7 @@ class History:
 
 
 @contextlib.contextmanager
-def _needs_extra() -> Iterator[None]:
+def needs_extra() -> Iterator[None]:
     """Say what to install where the extra ``nightly`` is not.
 
     Raises:
@@ -88,7 +83,7 @@ def _needs_extra() -> Iterator[None]:
         raise UsageError(f"--history needs {error.name}; install it with: pip install 'tensorproof[nightly]'") from None
 
 
-def _verdict_lines(night: Path) -> list[dict[str, Any]]:
+def verdict_lines(night: Path) -> list[dict[str, Any]]:
     """The lines of a night's verdict; none if it has none yet.
 
     Raises:
@@ -100,7 +95,8 @@ def _verdict_lines(night: Path) -> list[dict[str, Any]]:
     return read_lines(verdict, NIGHT_SCHEMA).values if verdict.exists() else []
 
 
-def _headline(lines: Sequence[Mapping[str, Any]]) -> str:
+def headline_of(lines: Sequence[Mapping[str, Any]]) -> str:
+    """What the verdict says in a line; empty if there is none."""
     return next((fields.text(line, "headline") for line in lines if line.get("kind") == "verdict"), "")
 
 
@@ -110,7 +106,7 @@ def read_nights(folder: Path) -> History:
     Raises:
         UsageError: the extra ``nightly`` is not installed, or there is no night.
     """
-    with _needs_extra():
+    with needs_extra():
         from tensorproof.nightly.gates import breaks
         from tensorproof.nightly.history import NIGHTS, nights, read_history
     folders = nights(folder)[-NIGHTS:]
@@ -138,53 +134,46 @@ def read_nights(folder: Path) -> History:
     rows.sort(key=lambda row: -abs(math.log(row["change"])))
     notes = list(measured.notes)
     try:
-        lines = _verdict_lines(folders[-1])
+        lines = verdict_lines(folders[-1])
     except UsageError as error:
         notes.append(f"{folders[-1].name}: {error}")
         lines = []
     return History(
         names,
-        _headline(lines),
-        [_alarm(line) for line in lines if line.get("kind") == "alarm"],
-        [_found(line) for line in lines if line.get("kind") == "finding"],
+        headline_of(lines),
+        [alarm_of(line) for line in lines if line.get("kind") == "alarm"],
+        [found_of(line) for line in lines if line.get("kind") == "finding"],
         {"nights": names, "series": rows[:SERIES]},
         max(0, len(rows) - SERIES),
         [fields.clipped(note) for note in notes],
     )
 
 
-def list_nights(folder: Path) -> list[Night]:
-    """What each night's verdict said, oldest first; of a verdict that cannot be read, why.
+def alarm_of(line: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Kind, subject and message of an alarm.
 
     Raises:
-        UsageError: the extra ``nightly`` is not installed.
+        UsageError: the line is malformed.
     """
-    with _needs_extra():
-        from tensorproof.nightly.history import NIGHTS, nights
-    found = []
-    for night in nights(folder)[-NIGHTS:]:
-        try:
-            lines = _verdict_lines(night)
-        except UsageError as error:
-            lines = [{"kind": "verdict", "headline": f"verdict cannot be read: {error}"}]
-        found.append(Night(night.name, _headline(lines), sum(line.get("kind") == "alarm" for line in lines)))
-    return found
-
-
-def _alarm(line: Mapping[str, Any]) -> tuple[str, str, str]:
     with fields.part_of("verdict.ndjson", "an alarm"):
         return fields.text(line, "alarm", 40), fields.text(line, "of", 160), fields.text(line, "message")
 
 
-def _found(line: Mapping[str, Any]) -> Found:
+def found_of(line: Mapping[str, Any]) -> Found:
+    """A finding, ready to be shown.
+
+    Raises:
+        UsageError: the line is malformed.
+    """
     with fields.part_of("verdict.ndjson", "a finding"):
         state = fields.text(line, "state", 40)
         symbol, words, tone = STATES.get(state, ("?", state, "not_meaningful"))
         parts = fields.words(line, "series")
         names = ("backend", "mode", "operation", "workload", "direction", "dtype")
         name = " ".join(parts[part] for part in names if part in parts)
-        texts = (fields.text(line, key) for key in ("message", "first_alarm"))
-        return Found(name, symbol, words, tone, fields.text(line, "since", 40), fields.positive(line, "factor"), *texts)
+        since, before, first = (fields.text(line, key, 40) for key in ("since", "last_before", "first_alarm"))
+        message, factor = fields.text(line, "message"), fields.positive(line, "factor")
+        return Found(name, parts, state, symbol, words, tone, since, before, factor, message, first)
 
 
 def earlier_night(folder: Path, record: Record) -> Record | None:
@@ -193,7 +182,7 @@ def earlier_night(folder: Path, record: Record) -> Record | None:
     Raises:
         UsageError: the extra ``nightly`` is not installed.
     """
-    with _needs_extra():
+    with needs_extra():
         from tensorproof.nightly.history import night_start, nights
     started = fields.text(record.header, "started", 40)
     if not started:

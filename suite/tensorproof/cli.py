@@ -92,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("runs", nargs="+", metavar="RUN", type=Path, help="record of a run (NDJSON)")
     place = report.add_mutually_exclusive_group(required=True)
     place.add_argument("-o", dest="output", default=None, metavar="FILE", type=Path, help="the page to write")
-    folder = "folder to write: an index of runs and nights, the page, and a page for each operation"
+    folder = "folder to write: an index of runs and nights, the page, and one for each operation and night"
     place.add_argument("--site", default=None, metavar="DIR", type=Path, help=folder)
     nights = "folder of nights: the page compares with the night before and shows every series"
     report.add_argument("--history", default=None, metavar="DIR", type=Path, help=nights)
@@ -166,9 +166,10 @@ def _state(options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
-    from tensorproof_reports.history import earlier_night, list_nights, read_nights
+    from tensorproof_reports.history import earlier_night, read_nights
     from tensorproof_reports.page import no_earlier_run, write_page
     from tensorproof_reports.site.folder import require_folder
+    from tensorproof_reports.site.nights import list_nights
     from tensorproof_reports.site.pages import write_site
 
     if options.site:

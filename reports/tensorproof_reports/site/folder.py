@@ -9,6 +9,8 @@ from tensorproof.lines.outputs import is_page, require_place, write_page_text
 from tensorproof.lines.reading import name_of
 
 INDEX = "index.html"
+OPERATIONS, NIGHTS = FOLDERS = ("operations", "nights")
+"""Where the pages of operations and of nights lie."""
 
 
 def require_folder(option: str, folder: Path, others: Iterable[Path] = (), *, force: bool = False) -> None:
@@ -38,7 +40,8 @@ def require_folder(option: str, folder: Path, others: Iterable[Path] = (), *, fo
 
 
 def write_folder(option: str, folder: Path, pages: Mapping[str, str], *, force: bool = False) -> None:
-    """Write pages where ``require_folder`` allows it, the index first, and remove those of operations that are no longer told of.
+    """Write pages where ``require_folder`` allows it, the index first, and remove those of operations and nights
+    that are no longer told of.
 
     A file that is no page of ours is neither replaced (unless ``force``) nor removed.
 
@@ -51,7 +54,7 @@ def write_folder(option: str, folder: Path, pages: Mapping[str, str], *, force: 
     for place, text in pages.items():
         write_page_text(option, folder / place, text, force=force)
     wanted = {folder / place for place in pages}
-    for beside in sorted({path.parent for path in wanted} - {folder}):
-        for path in sorted(beside.glob("*.html")):
+    for beside in FOLDERS:
+        for path in sorted((folder / beside).glob("*.html")):
             if path not in wanted and path.is_file() and is_page(path):
                 path.unlink()

@@ -1,4 +1,4 @@
-"""The pages of a site: an index of runs, nights and operations, the page of the runs, and one page for each operation."""
+"""The pages of a site: an index, the page of the runs, and one page for each operation and each night."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,19 +10,19 @@ import markupsafe
 from tensorproof.conformance.checks import STATUSES
 from tensorproof.errors import UsageError
 from tensorproof.runs.records import Record
-from tensorproof_reports import assets, fields
+from tensorproof_reports import assets, fields, units
 from tensorproof_reports.conformance import statuses
 from tensorproof_reports.conformance.matrix import Cell
 from tensorproof_reports.conformance.operations import GROUPS, Described, described
 from tensorproof_reports.conformance.runs import Earlier, Run, runs_of
-from tensorproof_reports.history import History, Night
+from tensorproof_reports.history import History
 from tensorproof_reports.page import causes_of, made_by, no_earlier_run, page_of
-from tensorproof_reports.site.folder import INDEX, write_folder
+from tensorproof_reports.site.folder import INDEX, OPERATIONS, write_folder
+from tensorproof_reports.site.nights import ALARMS, Night
 from tensorproof_reports.site.operation import bars_text, cases, file_name, rows_by_operation, states
 from tensorproof_reports.timing_page import TimingRecord
 
 RUNS = "runs.html"
-OPERATIONS = "operations"
 
 
 def site(
@@ -39,7 +39,7 @@ def site(
         timings: records of timings.
         earlier: finds the run that each of the records is compared with.
         history: the nights, if the page of the runs tells of them.
-        nights: what the verdict of each night said, oldest first.
+        nights: oldest first.
 
     Raises:
         UsageError: something in a record is of a wrong type.
@@ -56,12 +56,24 @@ def site(
         "meanings": statuses.MEANINGS,
         "statuses": STATUSES,
         "bars_text": bars_text,
+        "units": units,
     }
     causes = causes_of(runs)
     return {
         INDEX: _index(common, runs, operations, rows, nights, bool(timings), bool(history)),
         RUNS: page_of(runs, timings, history, home=INDEX),
         **{f"{OPERATIONS}/{file_name(item.name)}": _operation(common, item, runs, rows, causes) for item in operations},
+        **_nights(common, nights),
+    }
+
+
+def _nights(common: Mapping[str, Any], nights: Sequence[Night]) -> dict[str, str]:
+    """A page for each night, with links to its neighbours."""
+    names = ["", *(night.name for night in nights), ""]
+    template = assets.environment().get_template("site_night.html")
+    return {
+        night.place: template.render(**common, night=night, before=before, after=after, told=set(names), most=ALARMS)
+        for before, night, after in zip(names, nights, names[2:], strict=False)
     }
 
 

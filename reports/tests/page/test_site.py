@@ -5,12 +5,13 @@ from urllib.parse import unquote
 
 import pytest
 from made_lines import check, end, run, write
+from nightly_records import night, write_conformance, write_pins
 
 from tensorproof.cli import main
-from tensorproof_reports.history import Night, list_nights
+from tensorproof_reports.site.nights import Night, list_nights
 from tensorproof_reports.site.pages import site, write_site
 
-OUR_LINKS = re.compile(r"a href=(\.\./)?((index|runs|operations/[a-z0-9_-]+)\.html)(#.*)?")
+OUR_LINKS = re.compile(r"a href=(\.\./)?((index|runs|operations/[a-z0-9_-]+|(nights/)?[0-9TZ-]+)\.html)(#.*)?")
 HOSTILE = '"><img src=x onerror="document.title=1"><script>document.title=1</script>'
 
 
@@ -83,7 +84,7 @@ def test_every_failing_check_has_its_anchor_also_where_there_are_many(made):
 
 
 def test_no_page_loads_anything_or_leads_out_of_the_folder_and_every_link_has_its_target(foreign, records):
-    pages = site(records, nights=[Night("2026-11-21T030000Z", "all as before", 0)])
+    pages = site(records, nights=[Night("2026-11-21T030000Z", "all as before")])
     for place, text in pages.items():
         assert strangers(foreign, text) == []
         for folder, name, _, anchor in re.findall(r'href="(\.\./)?((?:[\w/-]+\.html)?)(#([^"]*))?"', text):
@@ -115,17 +116,83 @@ def test_names_that_differ_in_case_only_have_pages_that_differ_on_every_system(m
     assert len({name.lower() for name in names}) == 5
 
 
-def test_nights_are_listed_with_their_alarms(records, tmp_path):
-    name = "2026-11-21T030000Z"
-    (tmp_path / name).mkdir()
-    alarm = {"kind": "alarm", "of": "torch softmax", "alarm": "regression", "message": "slower"}
-    write(tmp_path / name / "verdict.ndjson", [{"kind": "verdict", "night": name, "headline": "1 <b>regression</b>"}, alarm])
-    (tmp_path / "2026-11-22T030000Z").mkdir()
-    nights = list_nights(tmp_path)
-    assert nights == [Night(name, "1 <b>regression</b>", 1), Night("2026-11-22T030000Z", "", 0)]
-    text = site(records, nights=nights)["index.html"]
-    assert text.index('id="night:2026-11-22T030000Z"') < text.index(f'id="night:{name}"')
-    assert "1 &lt;b&gt;regression&lt;/b&gt;" in text
+@pytest.fixture(name="history")
+def history_fixture(tmp_path):
+    """Three nights: one as it should be, one with a confirmed regression, and one that was killed."""
+    parts = {
+        "backend": "torch",
+        "device": "cpu",
+        "mode": "eager",
+        "operation": "tanh",
+        "workload": "M",
+        "direction": "forward",
+        "dtype": "float32",
+    }
+    found = {
+        "kind": "finding", "series": parts, "since": night(1), "last_before": night(0), "machine": "0123456789", "factor": 1.3,
+        "state": "slower", "message": "new/old 1.290 (torch 1 → 2)", "old_packages": "", "new_packages": "", "duel": None,
+        "first_alarm": night(1),
+    }  # fmt: skip
+    alarm = {"kind": "alarm", "of": "torch <b>tanh</b>", "alarm": "regression", "message": "slower"}
+    for index, lines in enumerate(([], [alarm, found])):
+        folder = tmp_path / "nights" / night(index)
+        verdict = {"kind": "verdict", "night": night(index), "headline": f"{len(lines) // 2} <b>regressions</b>"}
+        write(folder / "verdict.ndjson", [verdict, *lines])
+        stage = {"kind": "stage", "name": "conformance of torch", "status": "done", "exit_code": 0, "seconds": 12.0}
+        write(folder / "night.ndjson", [stage])
+        write_pins(folder, "torch", str(index + 1))
+        write_conformance(folder, "torch", ["passed", "failed"])
+    killed = tmp_path / "nights" / night(2)
+    write_conformance(killed, "torch", ["passed"], ended=False)
+    write_pins(killed, "torch", "2")
+    return tmp_path / "nights"
+
+
+def test_nights_are_listed_with_their_alarms_and_each_leads_to_its_page(records, history):
+    text = site(records, nights=list_nights(history))["index.html"]
+    rows = re.findall(
+        r'<tr id="night:([^"]*)"><th scope="row"><a href="([^"]*)">.*?<td class="number[^"]*">(\d*)</td><td>(.*?)</td>', text
+    )
+    assert rows == [
+        (night(2), f"nights/{night(2)}.html", "", "no verdict"),
+        (night(1), f"nights/{night(1)}.html", "1", "1 &lt;b&gt;regressions&lt;/b&gt;"),
+        (night(0), f"nights/{night(0)}.html", "", "0 &lt;b&gt;regressions&lt;/b&gt;"),
+    ]
+
+
+def test_a_night_tells_alarms_what_to_send_packages_counts_and_stages(records, history, foreign):
+    pages = site(records, nights=list_nights(history))
+    text = pages[f"nights/{night(1)}.html"]
+    for told in (
+        "torch &lt;b&gt;tanh&lt;/b&gt;", "▼ confirmed: slower", "new/old 1.290 (torch 1 → 2)",
+        '<th scope="row">torch</th><td>torch 1 → 2</td>',
+        f'before: <a href="{night(0)}.html">', f'after: <a href="{night(2)}.html">',
+        "torch eager tanh M forward float32: 1.300 times as long", "tensorproof duel --env old=OLD --env new=NEW torch --op=tanh",
+        '<th scope="row">torch</th><td>conforms</td><td class="number passed">1</td><td class="number failed">1</td>',
+        '<th scope="row">conformance of torch</th><td class="">✓ done</td><td class="number">12',
+    ):  # fmt: skip
+        assert told in text, told
+    assert strangers(foreign, text) == []
+
+
+def test_what_a_killed_night_lacks_is_never_told_as_none(records, history):
+    text = site(records, nights=list_nights(history))[f"nights/{night(2)}.html"]
+    for told in (
+        "This night has no verdict",
+        "Nobody can tell without a verdict",
+        "the record has no closing line: nobody can tell",
+        "This night kept no log of its stages",
+    ):
+        assert told in text, told
+    assert "None." not in text
+    assert '<th scope="row">torch</th><td>none</td>' in text  # its packages are those of the night before
+
+
+def test_a_verdict_that_cannot_be_read_costs_only_itself(history):
+    write(history / night(1) / "verdict.ndjson", [{"kind": "alarm", "of": 3}])
+    told = {one.name: one.headline for one in list_nights(history)}
+    assert told[night(1)].startswith("verdict cannot be read: ")
+    assert told[night(0)] == "0 <b>regressions</b>"
 
 
 def test_timings_alone_make_a_site(make, foreign):
@@ -200,7 +267,7 @@ def test_usage_errors_say_what_to_type(told, tmp_path, arguments, complaint):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_in_a_browser_no_request_leaves_the_folder_and_nothing_is_wider_than_a_telephone(browser, records, tmp_path, scheme):
-    write_site(records, tmp_path, nights=[Night("2026-11-21T030000Z", HOSTILE, 3)])
+    write_site(records, tmp_path, nights=[Night("2026-11-21T030000Z", HOSTILE, [("new failure", HOSTILE, HOSTILE)] * 3)])
     context = browser.new_context(viewport={"width": 360, "height": 740}, color_scheme=scheme)
     page, requests, complaints = context.new_page(), [], []
     page.on("request", lambda request: requests.append(request.url.partition("#")[0]))
@@ -224,12 +291,12 @@ def test_in_a_browser_no_request_leaves_the_folder_and_nothing_is_wider_than_a_t
     context.close()
 
 
-@pytest.mark.parametrize("place", ["index.html", "operations/softmax.html"])
+@pytest.mark.parametrize("place", ["index.html", "operations/softmax.html", "nights/2026-11-21T030000Z.html"])
 def test_axe_finds_nothing_serious(browser, records, tmp_path, place):
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="no axe is installed: pip install axe-playwright-python"
     )
-    write_site(records, tmp_path, nights=[Night("2026-11-21T030000Z", "1 regression", 1)])
+    write_site(records, tmp_path, nights=[Night("2026-11-21T030000Z", "1 regression", [("regression", "torch", "slower")])])
     context = browser.new_context()
     page = context.new_page()
     page.goto((tmp_path / place).as_uri())

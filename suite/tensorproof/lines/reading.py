@@ -18,6 +18,8 @@ from tensorproof.lines.schema import Schema
 LONGEST_LINE = 16 << 20
 LONGEST_FILE = 1 << 30
 """Bytes that a line and a file may have: a whole run of the largest backend takes 32 MB."""
+LONGEST_CLOSING = 64 << 10
+"""Bytes at the end of a file in which its closing line is looked for."""
 TORN = "the last line is torn: the run was killed while writing it"
 _HUGE = re.compile(rb"[eE]\+?\d{3}")
 DIGEST = "sha256"
@@ -81,6 +83,21 @@ def first_line(path: Path, schema: Schema) -> dict[str, Any]:
     _check(path, schema, number, line)
     assert line is not None
     return line
+
+
+def last_line(path: Path, schema: Schema) -> dict[str, Any] | None:
+    """The closing line of a file, without reading the others; ``None`` if there is none or it does not fit the schema.
+
+    Only ``read_lines`` says whether the lines before it are those that were written.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - LONGEST_CLOSING))
+            raw = file.read(LONGEST_CLOSING)
+    except OSError:
+        return None
+    line = _parsed(raw[raw.rfind(b"\n", 0, len(raw) - 1) + 1 :]) if raw.endswith(b"\n") else None
+    return line if line is not None and line.get("kind") == schema.last and not schema.problem(line) else None
 
 
 def has_digest(path: Path, schema: Schema) -> bool:

@@ -13,6 +13,7 @@ from tensorproof.errors import UsageError, shown
 from tensorproof.lines import outputs
 from tensorproof.lines.outputs import PAGE_MARK, held, write_beside
 from tensorproof.lines.privacy import scrubbed
+from tensorproof.lines.reading import last_line
 from tensorproof.lines.writing import LineFile, UnfitLine, write_lines
 from tensorproof.nightly.packages import checked_pins
 from tensorproof.runs.baseline import compare, require_comparable
@@ -264,3 +265,24 @@ def test_lines_of_a_killed_run_are_kept(tmp_path):
     read = read_record(path)
     assert (len(read.checks), read.complete, verdict(read)["word"]) == (1, False, "incomplete")
     assert json.dumps(read.notes)
+
+
+@pytest.mark.parametrize(
+    ("tail", "found"),
+    [
+        ("", True),
+        ('{"kind":"end"', False),
+        ('{"kind":"end","x":1}\n', False),
+        ("no line\n", False),
+        ('{"kind":"check"}\n', False),
+    ],
+    ids=["whole", "torn", "with a strange field", "no JSON", "of another kind"],
+)
+def test_a_closing_line_is_read_alone_and_only_if_it_is_one(tmp_path, tail, found):
+    closing = made_lines.end({"passed": 2})
+    path = made_lines.write(
+        tmp_path / "run.ndjson",
+        [made_lines.run(planned=2), made_lines.check(message="x" * 200_000), closing, *([tail] if tail else [])],
+    )
+    assert last_line(path, SCHEMA) == (closing if found else None)
+    assert last_line(tmp_path / "absent.ndjson", SCHEMA) is None
