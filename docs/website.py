@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
-import math_core
 from markdown import Extension, Markdown
 from markdown.inlinepatterns import InlineProcessor
 from markdown.preprocessors import Preprocessor
 from mkdocs.structure.files import File
+
+from tensorproof_reports.site.specification import mathml
 
 LOG = logging.getLogger("mkdocs.hooks.website")
 DOCUMENTS = Path(__file__).parent
@@ -61,15 +62,6 @@ class DisplayedFormulas(Preprocessor):
             return f"\n{self.md.htmlStash.store(formula)}\n"
 
         return re.sub(r"^```math\n(.*?)\n```$", rendered, "\n".join(lines), flags=re.MULTILINE | re.DOTALL).split("\n")
-
-
-def mathml(formula: str, *, displayed: bool) -> str:
-    """A formula in MathML.
-
-    Raises:
-        math_core.LatexError: it is no TeX.
-    """
-    return math_core.LatexToMathML().convert_with_local_state(formula, displaystyle=displayed)
 
 
 def groups(index: str) -> list[dict[str, list[dict[str, str]]]]:

@@ -21,7 +21,7 @@ from tensorproof_reports.conformance.operations import described
 from tensorproof_reports.conformance.runs import Earlier, Run, runs_of
 from tensorproof_reports.history import History
 from tensorproof_reports.payload import data_of, details_of, packed
-from tensorproof_reports.timing_page import TimingRecord, sections
+from tensorproof_reports.timing_page import Section, TimingRecord, sections
 
 SMALL, LARGE = (18_000, 1_950_000), (200_000, 7_900_000)
 """Checks on a page, and the bytes that it may have; between them and beyond, in proportion."""
@@ -117,14 +117,19 @@ def page(
     Raises:
         UsageError: something in a record is of a wrong type.
     """
-    return page_of(runs_of(records, earlier), timings, history)
+    return page_of(runs_of(records, earlier), timings, sections(timings), history)
 
 
-def page_of(runs: Sequence[Run], timings: Sequence[TimingRecord], history: History | None, home: str = "") -> str:
-    """The page of runs that were read, and of timings (see ``page``); ``home`` is the index that leads to it, if any."""
+def page_of(
+    runs: Sequence[Run],
+    timings: Sequence[TimingRecord],
+    timing_sections: Sequence[Section],
+    history: History | None,
+    home: str = "",
+) -> str:
+    """The page of runs and timings that were read (see ``page``); ``home`` is the index that leads to it, if any."""
     operations = described(name for run in runs for name in run.rows.operation)
     columns, groups = matrix_of(runs, operations)
-    timing_sections = sections(timings)
     data = packed(data_of(runs, operations)) if runs else ""
     told: dict[str, Any] = {
         "runs": runs,
@@ -147,9 +152,7 @@ def page_of(runs: Sequence[Run], timings: Sequence[TimingRecord], history: Histo
         "history_data": packed(history.data) if history else "",
         "timing_sections": timing_sections,
         "timing_data": packed([section.chart_data for section in timing_sections]) if timings else "",
-        "timing_columns": timing_rows.COLUMNS,
-        "trust_column": timing_rows.TRUST,
-        "timing_statuses": timing_rows.STATUSES,
+        **timing_rows.TABLE,
         "verdicts": duels.VERDICTS,
         "verdict_meanings": duels.VERDICT_MEANINGS,
         "policy": assets.policy(),

@@ -52,6 +52,9 @@ COLUMNS = (
 VERDICT, TRUST = 1, 3
 """Where these are among the columns."""
 
+TABLE = {"timing_columns": COLUMNS, "trust_column": TRUST, "timing_statuses": STATUSES}
+"""What templates need for a table of timings."""
+
 
 @dataclass(frozen=True)
 class Cell:

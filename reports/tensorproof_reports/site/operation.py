@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -47,6 +47,8 @@ class State:
     gradients: Cell = field(default_factory=Cell)
     worst: float | str | None = None
     """The largest error, in bars; a word where it is no number."""
+    worst_rms: float | str | None = None
+    """The largest root mean square, in bars; a word where it is no number."""
     worst_passing: float | None = None
     anchor: str = ""
     """Of the failing check that the largest error is of."""
@@ -105,10 +107,23 @@ def states(run: Run, rows: Sequence[int]) -> list[State]:
         if bars is not None and _size(bars) > _size(state.worst):
             state.worst = bars
             state.anchor = _anchor(run, columns.key(row)) if is_wrong(columns.status[row]) else ""
+        if columns.rms[row] is not None and _size(columns.rms[row]) > _size(state.worst_rms):
+            state.worst_rms = columns.rms[row]
         if isinstance(bars, float) and columns.status[row] == "passed":
             state.worst_passing = max(bars, state.worst_passing or 0.0)
     order = [*run.modes, "none"]
     return sorted(found.values(), key=lambda state: (order.index(state.mode), *rank(state.dtype)))
+
+
+def by_sample(asked: Iterable[tuple[Run, Sequence[int]]]) -> list[tuple[str, list[Cell]]]:
+    """By sample, in the order in which the runs name them, a cell for each run; of a run without it an empty one."""
+    runs = list(asked)
+    names = dict.fromkeys(run.rows.sample[row] for run, rows in runs for row in rows)
+    found = {name: [Cell() for _ in runs] for name in names}
+    for number, (run, rows) in enumerate(runs):
+        for row in rows:
+            found[run.rows.sample[row]][number].counts[run.rows.status[row]] += 1
+    return list(found.items())
 
 
 def _size(bars: float | str | None) -> float:

@@ -11,16 +11,20 @@ from tensorproof.conformance.checks import STATUSES
 from tensorproof.errors import UsageError
 from tensorproof.runs.records import Record
 from tensorproof_reports import assets, fields, units
+from tensorproof_reports import timings as timing_rows
 from tensorproof_reports.conformance import statuses
 from tensorproof_reports.conformance.matrix import Cell
 from tensorproof_reports.conformance.operations import GROUPS, Described, described
 from tensorproof_reports.conformance.runs import Earlier, Run, runs_of
+from tensorproof_reports.duels import Place
 from tensorproof_reports.history import History
 from tensorproof_reports.page import causes_of, made_by, no_earlier_run, page_of
 from tensorproof_reports.site.folder import INDEX, OPERATIONS, write_folder
 from tensorproof_reports.site.nights import ALARMS, Night
-from tensorproof_reports.site.operation import bars_text, cases, file_name, rows_by_operation, states
-from tensorproof_reports.timing_page import TimingRecord
+from tensorproof_reports.site.operation import bars_text, by_sample, cases, file_name, rows_by_operation, states
+from tensorproof_reports.site.specification import class_of_case, specification
+from tensorproof_reports.timing_page import Section, TimingRecord, sections
+from tensorproof_reports.timings import Row
 
 RUNS = "runs.html"
 
@@ -57,12 +61,14 @@ def site(
         "statuses": STATUSES,
         "bars_text": bars_text,
         "units": units,
+        **timing_rows.TABLE,
     }
     causes = causes_of(runs)
+    timed = sections(timings)
     return {
         INDEX: _index(common, runs, operations, rows, nights, bool(timings), bool(history)),
-        RUNS: page_of(runs, timings, history, home=INDEX),
-        **{f"{OPERATIONS}/{file_name(item.name)}": _operation(common, item, runs, rows, causes) for item in operations},
+        RUNS: page_of(runs, timings, timed, history, home=INDEX),
+        **{f"{OPERATIONS}/{file_name(item.name)}": _operation(common, item, runs, rows, causes, timed) for item in operations},
         **_nights(common, nights),
     }
 
@@ -115,7 +121,12 @@ def _cells(operation: str, runs: Sequence[Run], rows: Rows) -> list[Cell | None]
 
 
 def _operation(
-    common: Mapping[str, Any], item: Described, runs: Sequence[Run], rows: Rows, causes: Sequence[Mapping[str, Any]]
+    common: Mapping[str, Any],
+    item: Described,
+    runs: Sequence[Run],
+    rows: Rows,
+    causes: Sequence[Mapping[str, Any]],
+    timed: Sequence[Section],
 ) -> str:
     found = [case for run in runs for case in cases(run, rows[run.key].get(item.name, ()))]
     named = {anchor for case in found for anchor, _ in case.causes}
@@ -125,14 +136,24 @@ def _operation(
         .render(
             **common,
             operation=item,
+            runs=runs,
             group=GROUPS[item.group],
             states=[state for run in runs for state in states(run, rows[run.key].get(item.name, ()))],
             versions={run.key: fields.words(run.header, "versions") for run in runs},
             absent=[run.key for run in runs if item.name not in rows[run.key]],
             causes=[cause for cause in causes if cause["anchor"] in named],
             cases=found,
+            specification=specification(item.name),
+            samples=by_sample([(run, rows[run.key].get(item.name, ())) for run in runs]),
+            class_of_case=class_of_case,
+            timed=[(section.name, groups) for section in timed if (groups := _of_operation(section, item.name))],
         )
     )
+
+
+def _of_operation(section: Section, operation: str) -> list[tuple[Place, list[Row]]]:
+    """The timings of one operation."""
+    return [(place, rows) for place, rows in section.groups if place[0] == operation]
 
 
 def write_site(

@@ -3,13 +3,16 @@
 import re
 from urllib.parse import unquote
 
+import math_core
 import pytest
 from made_lines import check, end, run, write
 from nightly_records import night, write_conformance, write_pins
 
 from tensorproof.cli import main
+from tensorproof_reference.catalogue import known_operations
 from tensorproof_reports.site.nights import Night, list_nights
 from tensorproof_reports.site.pages import site, write_site
+from tensorproof_reports.site.specification import html, specification
 
 OUR_LINKS = re.compile(r"a href=(\.\./)?((index|runs|operations/[a-z0-9_-]+|(nights/)?[0-9TZ-]+)\.html)(#.*)?")
 HOSTILE = '"><img src=x onerror="document.title=1"><script>document.title=1</script>'
@@ -54,7 +57,8 @@ def test_each_operation_has_a_page_with_its_own_name(records):
 
 def test_an_operation_tells_its_specification_every_backend_the_worst_error_and_what_fails(records):
     text = site(records)["operations/softmax.html"]
-    assert "Exponentials of x along axis" in text
+    assert "<p>Exponentials of <code>x</code> along <code>axis</code>, scaled to sum to one: <math><msub><mi>y</mi>" in text
+    assert "<strong>Special values:</strong>" in text
     rows = re.findall(r'<tr><th scope="row">(\w+)</th><td>(\w+)</td><td>(\w+)</td><td class="(\w+)"', text)
     assert rows == [
         ("torch", "eager", "float64", "known_failure"),
@@ -64,6 +68,36 @@ def test_an_operation_tells_its_specification_every_backend_the_worst_error_and_
     assert '<a href="#check%3Atorch%3Aforward%3Aeager-softmax-plain_rows-float32">25.0</a>' in text
     for told in ("tensorproof check torch --op=softmax", "<dd>0.25</dd>", "<dd>x = 1.5</dd>", "y: 25 bars"):
         assert told in text
+
+
+def test_an_operation_tells_its_samples_and_the_worst_rms(records):
+    text = site(records)["operations/softmax.html"]
+    row = re.search(r'<tr><th scope="row">axis_first</th>(.*)</tr>', text)
+    assert row
+    assert re.findall(r"<td[^>]*>([^<]*)</td>", row[1]) == ["other axes than the default, negative ones too", "△ 0/1", ""]
+    assert '<td class="number">9.00</td>' in text
+
+
+def test_every_formula_of_the_specification_is_drawn_without_a_script_or_a_style():
+    told = {name: str(specification(name)) for name in known_operations()}
+    assert [name for name, text in told.items() if re.search(r"\$`|:math:|```|\*\*| style=", text)] == []
+    assert sum("<math" in text for text in told.values()) > 60
+    assert specification("nobody_knows") == ""
+
+
+def test_a_formula_that_is_no_tex_is_noticed():
+    with pytest.raises(math_core.LatexError):
+        html("It is $`\\frac{1`$.")
+
+
+def test_an_operation_tells_its_timings_and_no_other(records, make):
+    timed = make.record([make.timing(operation="softmax"), make.timing(operation="tanh")])
+    pages = site(records, [timed])
+    for name, other in (("softmax", "tanh"), ("tanh", "softmax")):
+        table = pages[f"operations/{name}.html"].partition('<table class="timings">')[2].partition("</table>")[0]
+        assert f"<span>{name} " in table
+        assert other not in table
+    assert 'id="timings"' not in pages["operations/relu.html"]
 
 
 def test_anchors_are_the_same_whatever_else_is_told(made, records):
