@@ -1,6 +1,7 @@
 """Draw what a command printed, as a terminal shows it: ``… | python docs/draw_terminal.py TITLE FILE.png``.
 
-``docs/failing_case.png`` is what PyTorch's softplus gives without the plugin's declaration of it. It needs vl-convert-python.
+``docs/images/failing_case.png`` is what PyTorch's softplus gives without the plugin's declaration of it. It needs
+vl-convert-python.
 """
 
 import re

@@ -31,8 +31,8 @@ def exists(path: str) -> bool:
 
 
 def beginnings() -> set[str]:
-    """The first parts of paths that are ours."""
-    return {path.name for folder in FOLDERS for path in (ROOT / folder).iterdir() if path.is_dir()}
+    """The first parts of paths that are ours; what is built comes and goes."""
+    return {path.name for folder in FOLDERS for path in (ROOT / folder).iterdir() if path.is_dir()} - {"build"}
 
 
 def module_exists(name: str) -> bool:
