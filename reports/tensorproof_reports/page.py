@@ -21,6 +21,7 @@ from tensorproof_reports.conformance.operations import described
 from tensorproof_reports.conformance.runs import Earlier, Run, runs_of
 from tensorproof_reports.history import History
 from tensorproof_reports.payload import data_of, details_of, packed
+from tensorproof_reports.timing_data import STEPS
 from tensorproof_reports.timing_page import Section, TimingRecord, sections
 
 SMALL, LARGE = (18_000, 1_950_000), (200_000, 7_900_000)
@@ -153,6 +154,7 @@ def page_of(
         "timing_sections": timing_sections,
         "timing_data": packed([section.chart_data for section in timing_sections]) if timings else "",
         **timing_rows.TABLE,
+        "model_steps": STEPS,
         "verdicts": duels.VERDICTS,
         "verdict_meanings": duels.VERDICT_MEANINGS,
         "policy": assets.policy(),

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tensorproof_reference.catalogue import known_operations
 from tensorproof_reports import fields
 from tensorproof_reports.break_even import EAGER, calls_to_break_even
 from tensorproof_reports.duels import Duel, Place
@@ -138,3 +139,38 @@ def compiled_against_eager(rows: Iterable[Row]) -> list[Compiled]:
             one.calls.append(calls_to_break_even(row.compile_ns, base.median_ns, row.median_ns))
             one.compile_ns.append(row.compile_ns)
     return sorted(found.values(), key=lambda one: one.contender)
+
+
+STEPS = ("forward", "forward+backward", "training step")
+"""What of a model is timed."""
+
+
+@dataclass
+class ModelSpeed:
+    """A contender's speed on a model and batch."""
+
+    model: str
+    batch: int
+    """Examples in a call, as this version of the specification has it."""
+    dtype: str
+    contender: str
+    speeds: dict[str, tuple[float, bool]] = field(default_factory=dict)
+    """By step, examples a second, and whether the timing is trusted."""
+
+
+def model_speeds(rows: Iterable[Row], lines: Iterable[Line]) -> list[ModelSpeed]:
+    """The speeds by model, batch, dtype and contender; models of another version are left out, since their batches may differ."""
+    known = known_operations()
+    found: dict[tuple[str, int, str, str], ModelSpeed] = {}
+    for row, line in zip(rows, lines, strict=True):
+        name, workload, direction, dtype = row.place
+        operation = known.get(name)
+        if operation is None or operation.model is None or not row.measured or not row.median_ns:
+            continue
+        batch = operation.model.batches.get(workload)
+        if batch is None or fields.number(line, "operation_version") != operation.version:
+            continue
+        key = (operation.model.name, batch, dtype, row.contender)
+        step = STEPS[2] if operation.family == "training" else direction
+        found.setdefault(key, ModelSpeed(*key)).speeds[step] = (1e9 * batch / row.median_ns, row.trusted)
+    return [found[key] for key in sorted(found)]

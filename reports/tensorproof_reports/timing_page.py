@@ -9,7 +9,16 @@ from tensorproof_reports import duels, fields, timings, units
 from tensorproof_reports.break_even import with_break_even
 from tensorproof_reports.duels import Duel, Place
 from tensorproof_reports.fields import Line
-from tensorproof_reports.timing_data import Compiled, Standing, compiled_against_eager, points_of, roofs_of, standings
+from tensorproof_reports.timing_data import (
+    Compiled,
+    ModelSpeed,
+    Standing,
+    compiled_against_eager,
+    model_speeds,
+    points_of,
+    roofs_of,
+    standings,
+)
 from tensorproof_reports.timings import Row
 
 LAUNCHES_FOR_SMALL_DIFFERENCES = 3
@@ -72,6 +81,7 @@ class Section:
     duel_groups: list[tuple[Place, list[Duel]]]
     standings: list[Standing]
     compiled: list[Compiled]
+    models: list[ModelSpeed]
     chart_data: dict[str, Any]
     """What the page draws its charts from."""
 
@@ -214,6 +224,7 @@ def section(record: TimingRecord) -> Section:
     judged = timings.explained(with_break_even(timings.with_verdicts(rows, ordered)))
     with fields.part_of(record.name, "a timing, or the limits of the machine,"):
         drawn: dict[str, Any] = {"points": points_of(rows, record.timings, ordered), "roofs": roofs_of(record.limits)}
+        speeds = model_speeds(rows, record.timings)
         families = {row.place: fields.text(line, "family", 40) for row, line in zip(rows, record.timings, strict=True)}
     shown_groups = timings.grouped(judged)
     whole = {(row.place, row.contender): row.details for row in rows}
@@ -227,6 +238,7 @@ def section(record: TimingRecord) -> Section:
         groups,
         standings(ordered, families),
         compiled_against_eager(rows),
+        speeds,
         drawn,
     )
 
