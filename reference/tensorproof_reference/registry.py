@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from tensorproof_reference import data, initializers, losses, operations, optimizers, primitives
+from tensorproof_reference import activations, data, initializers, losses, operations, optimizers, primitives
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import EXTENDED, Operation
 from tensorproof_reference.sample_classes import REQUIRED
@@ -51,16 +51,17 @@ def extended_operations() -> Mapping[str, Operation]:
         ValueError: two have one name, a record is malformed, or one is of another profile.
     """
     found: dict[str, Operation] = {}
-    for info in sorted(pkgutil.iter_modules(primitives.__path__), key=lambda item: item.name):
-        if info.name.startswith("_"):
-            continue
-        for operation in importlib.import_module(f"{primitives.__name__}.{info.name}").OPERATIONS:
-            if operation.name in found or operation.name in basic_operations():
-                raise ValueError(f"{info.name}.py: {operation.name} exists already")
-            if operation.profile != EXTENDED:
-                raise ValueError(f"{operation.name}: profile: expected {EXTENDED!r}, got {operation.profile!r}")
-            _require_family(operation)
-            found[operation.name] = operation
+    for package in (primitives, activations):
+        for info in sorted(pkgutil.iter_modules(package.__path__), key=lambda item: item.name):
+            if info.name.startswith("_"):
+                continue
+            for operation in importlib.import_module(f"{package.__name__}.{info.name}").OPERATIONS:
+                if operation.name in found or operation.name in basic_operations():
+                    raise ValueError(f"{info.name}.py: {operation.name} exists already")
+                if operation.profile != EXTENDED:
+                    raise ValueError(f"{operation.name}: profile: expected {EXTENDED!r}, got {operation.profile!r}")
+                _require_family(operation)
+                found[operation.name] = operation
     return MappingProxyType(found)
 
 

@@ -25,6 +25,7 @@ from tensorproof.backend import (
 from tensorproof.contract.models import implementation_of
 from tensorproof.instructions import of_xla, xla_flags
 from tensorproof_jax import (
+    activations,
     attention,
     data,
     elementwise,
@@ -61,6 +62,15 @@ __all__ = [
     "primitives",
     "products",
     "reductions",
+    "activations",
+    "attention",
+    "data",
+    "elementwise",
+    "lookup",
+    "losses",
+    "optimizers",
+    "primitives",
+    "products",
     "schedules",
 ]
 

@@ -25,6 +25,7 @@ from tensorproof.contract.models import implementation_of
 from tensorproof.instructions import OFF, ONEDNN_NAMES, X86, of_onednn, of_xla, xla_flags
 from tensorproof_reference.model import Model
 from tensorproof_tensorflow import (
+    activations,
     attention,
     data,
     elementwise,
@@ -61,6 +62,15 @@ __all__ = [
     "primitives",
     "products",
     "reductions",
+    "activations",
+    "attention",
+    "data",
+    "elementwise",
+    "lookup",
+    "losses",
+    "optimizers",
+    "primitives",
+    "products",
     "schedules",
 ]
 

@@ -17,6 +17,7 @@ from tensorproof.backend import Backend, Forward, Function, Implementation, Nati
 from tensorproof_reference.model import Model
 from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_torch import (
+    activations,
     data,
     elementwise,
     indexing,
@@ -51,6 +52,7 @@ __all__ = [
     "schedules",
     "windows",
 ]
+__all__ = ["activations", "data", "elementwise", "lookup", "losses", "normalization", "primitives", "schedules", "windows"]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 GRAPH_BREAKS = (

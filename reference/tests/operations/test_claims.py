@@ -14,6 +14,11 @@ ASKED: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "relu": ("x", np.isnan),
     "abs": ("x", lambda x: (x == 0) | np.isnan(x)),
     "leaky_relu": ("x", lambda x: x == 0),
+    "selu": ("x", lambda x: x == 0),
+    "hard_sigmoid": ("x", lambda x: np.abs(x) == 3),
+    "hard_swish": ("x", lambda x: np.abs(x) == 3),
+    "hard_tanh": ("x", lambda x: np.abs(x) == 1),
+    "prelu": ("x", lambda x: x == 0),
     "l1_penalty": ("w", lambda w: (w == 0) | np.isnan(w)),
 }
 """By operation, the input and where in it its page says that no required sample asks for the gradient."""

@@ -14,6 +14,7 @@ GROUPS = {
     "data": "Data preparation and metrics",
     "initializers": "Initialisers and random operations",
     "primitives": "Primitives",
+    "activations": "Activations",
     "models": "Models, training and fitting",
     "other": "Not in this version's specification",
 }

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from faulty import Fault, Faults
 
 from faults import (
+    activations,
     attention,
     axis,
     beyond,
@@ -61,4 +62,5 @@ ALL = _by_key(
 )
 BEYOND = _by_key(beyond.FAULTS)
 EXTENDED = _by_key(primitives.FAULTS, reductions.FAULTS, moves.FAULTS, indexing.FAULTS)
+EXTENDED = _by_key(primitives.FAULTS, activations.FAULTS)
 """Those in operations of profile ``extended``, of which the quick set and statements know nothing."""

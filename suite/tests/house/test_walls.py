@@ -18,6 +18,7 @@ FLOORS = [
     [
         "reference",
         "reference.errorbars",
+        "reference.activations",
         "reference.primitives",
         *(f"reference.{folder}" for folder in PAGES if folder != "models"),
     ],
