@@ -21,6 +21,7 @@ from tensorproof_torch import (
     data,
     elementwise,
     indexing,
+    further_losses,
     initializers,
     instructions,
     lookup,
@@ -53,6 +54,17 @@ __all__ = [
     "windows",
 ]
 __all__ = ["activations", "data", "elementwise", "lookup", "losses", "normalization", "primitives", "schedules", "windows"]
+    "activations",
+    "data",
+    "elementwise",
+    "further_losses",
+    "lookup",
+    "losses",
+    "normalization",
+    "primitives",
+    "schedules",
+    "windows",
+]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 GRAPH_BREAKS = (

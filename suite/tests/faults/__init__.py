@@ -15,6 +15,7 @@ from faults import (
     dropout,
     elementwise,
     indexing,
+    further_losses,
     initializers,
     losses,
     machinery,
@@ -63,4 +64,5 @@ ALL = _by_key(
 BEYOND = _by_key(beyond.FAULTS)
 EXTENDED = _by_key(primitives.FAULTS, reductions.FAULTS, moves.FAULTS, indexing.FAULTS)
 EXTENDED = _by_key(primitives.FAULTS, activations.FAULTS)
+EXTENDED = _by_key(primitives.FAULTS, activations.FAULTS, further_losses.FAULTS)
 """Those in operations of profile ``extended``, of which the quick set and statements know nothing."""
