@@ -29,8 +29,8 @@ from tensorproof_jax import (
     attention,
     data,
     elementwise,
-    indexing,
     further_losses,
+    indexing,
     initializers,
     lookup,
     losses,
@@ -52,9 +52,11 @@ from tensorproof_jax.table import operations
 from tensorproof_reference.model import Model
 
 __all__ = [
+    "activations",
     "attention",
     "data",
     "elementwise",
+    "further_losses",
     "indexing",
     "lookup",
     "losses",
@@ -63,16 +65,6 @@ __all__ = [
     "primitives",
     "products",
     "reductions",
-    "activations",
-    "attention",
-    "data",
-    "elementwise",
-    "further_losses",
-    "lookup",
-    "losses",
-    "optimizers",
-    "primitives",
-    "products",
     "schedules",
 ]
 

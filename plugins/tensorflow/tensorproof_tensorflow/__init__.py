@@ -30,8 +30,8 @@ from tensorproof_tensorflow import (
     data,
     elementwise,
     fitting,
-    indexing,
     further_losses,
+    indexing,
     initializers,
     lookup,
     losses,
@@ -52,9 +52,11 @@ from tensorproof_tensorflow.table import operations
 from tensorproof_tensorflow.traced import TRACED, counted
 
 __all__ = [
+    "activations",
     "attention",
     "data",
     "elementwise",
+    "further_losses",
     "indexing",
     "lookup",
     "losses",
@@ -63,16 +65,6 @@ __all__ = [
     "primitives",
     "products",
     "reductions",
-    "activations",
-    "attention",
-    "data",
-    "elementwise",
-    "further_losses",
-    "lookup",
-    "losses",
-    "optimizers",
-    "primitives",
-    "products",
     "schedules",
 ]
 

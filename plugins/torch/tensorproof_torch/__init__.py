@@ -20,8 +20,8 @@ from tensorproof_torch import (
     activations,
     data,
     elementwise,
-    indexing,
     further_losses,
+    indexing,
     initializers,
     instructions,
     lookup,
@@ -41,8 +41,10 @@ from tensorproof_torch import (
 from tensorproof_torch.table import operations
 
 __all__ = [
+    "activations",
     "data",
     "elementwise",
+    "further_losses",
     "indexing",
     "lookup",
     "losses",
@@ -50,18 +52,6 @@ __all__ = [
     "normalization",
     "primitives",
     "reductions",
-    "schedules",
-    "windows",
-]
-__all__ = ["activations", "data", "elementwise", "lookup", "losses", "normalization", "primitives", "schedules", "windows"]
-    "activations",
-    "data",
-    "elementwise",
-    "further_losses",
-    "lookup",
-    "losses",
-    "normalization",
-    "primitives",
     "schedules",
     "windows",
 ]

@@ -14,8 +14,8 @@ from faults import (
     data,
     dropout,
     elementwise,
-    indexing,
     further_losses,
+    indexing,
     initializers,
     losses,
     machinery,
@@ -62,7 +62,5 @@ ALL = _by_key(
     training.FAULTS,
 )
 BEYOND = _by_key(beyond.FAULTS)
-EXTENDED = _by_key(primitives.FAULTS, reductions.FAULTS, moves.FAULTS, indexing.FAULTS)
-EXTENDED = _by_key(primitives.FAULTS, activations.FAULTS)
-EXTENDED = _by_key(primitives.FAULTS, activations.FAULTS, further_losses.FAULTS)
+EXTENDED = _by_key(primitives.FAULTS, reductions.FAULTS, moves.FAULTS, indexing.FAULTS, activations.FAULTS, further_losses.FAULTS)
 """Those in operations of profile ``extended``, of which the quick set and statements know nothing."""
