@@ -6,13 +6,14 @@
 import inspect
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tensorproof_reference.catalogue import all_models
 from tensorproof_reference.manual.markup import first_sentence
 from tensorproof_reference.manual.model_page import model_page
 from tensorproof_reference.manual.page import page
+from tensorproof_reference.operation import Operation
 from tensorproof_reference.registry import basic_operations, extended_operations
 
 DOCUMENTS = Path(__file__).parent
@@ -26,7 +27,14 @@ KINDS = {
     "data": "Data preparation and accuracy",
     "initializers": "Initialisers and random operations",
 }
-"""Headings of the index by the folder that an operation is in."""
+EXTENDED_KINDS = {
+    "primitives": "Functions of one and two numbers",
+    "reductions": "Reductions",
+    "arrays": "Shapes, places and order",
+    "activations": "Activations",
+    "losses": "Losses",
+}
+"""Headings of the index by the folder that an operation is in, of each profile."""
 
 INTRODUCTION = """\
 # Operations and models
@@ -74,23 +82,26 @@ pooling, recurrent layers and gates. Four examples, from linear regression to a 
 """
 
 
+def _entries(operations: Mapping[str, Operation], folder: str) -> list[str]:
+    """A line for each operation of a folder of the specification."""
+    return [
+        f"- [{name}]({name}.md): {first_sentence(inspect.getdoc(operation.function) or '')}"
+        for name, operation in operations.items()
+        if operation.function.__module__.split(".")[1] == folder
+    ]
+
+
 def index() -> str:
     """The list of all operations by kind, of the models, and of the texts that pages cite, in Markdown."""
     lines = [INTRODUCTION]
     for folder, heading in KINDS.items():
         lines += [f"## {heading}", ""]
-        lines += [
-            f"- [{name}]({name}.md): {first_sentence(inspect.getdoc(operation.function) or '')}"
-            for name, operation in basic_operations().items()
-            if operation.function.__module__.split(".")[1] == folder
-        ]
-        lines.append("")
-    extended = [
-        f"- [{name}]({name}.md): {first_sentence(inspect.getdoc(operation.function) or '')}"
-        for name, operation in extended_operations().items()
-    ]
+        lines += [*_entries(basic_operations(), folder), ""]
+    extended = []
+    for folder, heading in EXTENDED_KINDS.items():
+        extended += [f"### {heading}", "", *_entries(extended_operations(), folder), ""]
     models = [f"- [{name}]({name}.md): {first_sentence(inspect.cleandoc(model.text))}" for name, model in all_models().items()]
-    return "\n".join([*lines, "## Models", "", *models, "", EXTENDED, *extended, "", SOURCE_TEXTS])
+    return "\n".join([*lines, "## Models", "", *models, "", EXTENDED, *extended, SOURCE_TEXTS])
 
 
 def counts() -> dict[str, int]:

@@ -6,7 +6,7 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType, ModuleType
 
-from tensorproof_reference import activations, data, initializers, losses, operations, optimizers, primitives
+from tensorproof_reference import activations, arrays, data, initializers, losses, operations, optimizers, primitives, reductions
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import CORE, EXTENDED, Operation
 from tensorproof_reference.sample_classes import REQUIRED
@@ -68,7 +68,7 @@ def extended_operations() -> Mapping[str, Operation]:
     """
     pages = _operations_of_pages()
     found: dict[str, Operation] = {}
-    for package in (primitives, activations):
+    for package in (primitives, reductions, arrays, activations):
         for name, module in _modules(package):
             for operation in module.OPERATIONS:
                 if operation.name in found or operation.name in pages:

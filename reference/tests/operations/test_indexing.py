@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tensorproof_reference.primitives import indexing, sorting
+from tensorproof_reference.arrays import indexing, sorting
 from tensorproof_reference.stream import Stream
 
 OPERATIONS = {operation.name: operation for operation in (*indexing.OPERATIONS, *sorting.OPERATIONS)}

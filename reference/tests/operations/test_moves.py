@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from tensorproof_reference import trees
-from tensorproof_reference.primitives import places, shapes
+from tensorproof_reference.arrays import places, shapes
 from tensorproof_reference.stream import Stream
 
 OPERATIONS = {operation.name: operation for operation in (*shapes.OPERATIONS, *places.OPERATIONS)}

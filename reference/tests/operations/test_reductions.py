@@ -11,7 +11,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from tensorproof_reference.primitives._reductions import EVERY_SET, ONE_OR_ALL, apart, together
+from tensorproof_reference.reductions._reduction import EVERY_SET, ONE_OR_ALL, apart, together
 from tensorproof_reference.registry import extended_operations
 from tensorproof_reference.stream import Stream
 

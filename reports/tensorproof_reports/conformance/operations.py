@@ -14,6 +14,8 @@ GROUPS = {
     "data": "Data preparation and metrics",
     "initializers": "Initialisers and random operations",
     "primitives": "Primitives",
+    "reductions": "Reductions",
+    "arrays": "Shapes, places and order",
     "activations": "Activations",
     "models": "Models, training and fitting",
     "other": "Not in this version's specification",

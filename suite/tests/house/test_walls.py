@@ -20,6 +20,8 @@ FLOORS = [
         "reference.errorbars",
         "reference.activations",
         "reference.primitives",
+        "reference.reductions",
+        "reference.arrays",
         *(f"reference.{folder}" for folder in PAGES if folder != "models"),
     ],
     ["reference.networks", "reference.models"],

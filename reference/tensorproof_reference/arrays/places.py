@@ -3,8 +3,8 @@
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
+from tensorproof_reference.arrays._moves import Cases, moving
 from tensorproof_reference.operation import Operation
-from tensorproof_reference.primitives._moves import Cases, moving
 from tensorproof_reference.trees import Array
 
 MODES = ("constant", "reflect", "edge", "wrap")

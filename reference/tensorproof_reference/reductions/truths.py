@@ -6,7 +6,7 @@ import numpy as np
 
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations._workloads import count
-from tensorproof_reference.primitives._reductions import (
+from tensorproof_reference.reductions._reduction import (
     EVERY_SET,
     Axis,
     Draw,

@@ -9,7 +9,8 @@ from tensorproof_reference.arguments import require, require_choice
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations._axis_samples import PLAIN_SHAPE
 from tensorproof_reference.operations._workloads import count
-from tensorproof_reference.primitives._reductions import (
+from tensorproof_reference.primitives._unary import SINGLE
+from tensorproof_reference.reductions._reduction import (
     EVERY_SET,
     INF,
     NAN,
@@ -23,7 +24,6 @@ from tensorproof_reference.primitives._reductions import (
     terms_of,
     together,
 )
-from tensorproof_reference.primitives._unary import SINGLE
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 

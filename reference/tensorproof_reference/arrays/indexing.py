@@ -6,10 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_axis, require_choice
-from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
-from tensorproof_reference.operations._elementwise_samples import ordinary
-from tensorproof_reference.operations._workloads import count
-from tensorproof_reference.primitives._indexing import (
+from tensorproof_reference.arrays._indexing import (
     BEYOND,
     NEGATIVE,
     OUTSIDE,
@@ -17,6 +14,9 @@ from tensorproof_reference.primitives._indexing import (
     scatter_samples,
     take_samples,
 )
+from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
+from tensorproof_reference.operations._elementwise_samples import ordinary
+from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 

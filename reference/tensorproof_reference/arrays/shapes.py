@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tensorproof_reference.arguments import require
+from tensorproof_reference.arrays._moves import Cases, moving
 from tensorproof_reference.operation import Operation
-from tensorproof_reference.primitives._moves import Cases, moving
 from tensorproof_reference.trees import Array
 
 

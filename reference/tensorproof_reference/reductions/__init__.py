@@ -1,0 +1,1 @@
+"""Reductions in tables: sums, means, extremes and truths over any set of axes (profile ``extended``)."""
