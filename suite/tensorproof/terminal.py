@@ -6,7 +6,7 @@ import os
 import select
 import sys
 from collections.abc import Generator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -52,6 +52,12 @@ class LastingOutput(io.RawIOBase):
         return len(data)
 
 
+class _Made:
+    """The streams that took the place of standard output and error, by name. Pytest puts its own in theirs, for a while."""
+
+    streams: ClassVar[dict[str, io.TextIOWrapper]] = {}
+
+
 def make_outputs_last() -> None:
     """Let standard output and error outlast their readers. What took their place, as in a test, stays."""
     for number, name in ((1, "stdout"), (2, "stderr")):
@@ -64,6 +70,7 @@ def make_outputs_last() -> None:
             # A terminal may know less letters than a record has.
             lasting = io.TextIOWrapper(buffer, stream.encoding, "backslashreplace", line_buffering=stream.line_buffering)
             setattr(sys, name, lasting)
+            _Made.streams[name] = lasting
 
 
 def code_with_output(code: int) -> int:
@@ -71,11 +78,11 @@ def code_with_output(code: int) -> int:
 
     A reader that has seen enough (``head``, ``less``) is no fault.
     """
-    buffer = getattr(sys.stdout, "buffer", None)
-    raw = getattr(buffer, "raw", None)
+    for stream in _Made.streams.values():
+        stream.flush()
+    raw = _Made.streams["stdout"].buffer.raw if "stdout" in _Made.streams else None  # type: ignore[attr-defined]
     if not isinstance(raw, LastingOutput):
         return code
-    sys.stdout.flush()
     if raw.problem is None or raw.problem.errno == errno.EPIPE:
         return code
     if not raw.told:

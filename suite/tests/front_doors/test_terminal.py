@@ -91,3 +91,13 @@ def test_checks_of_another_checkout_are_refused(tmp_path):
     assert done.returncode == 4
     assert "are not those of the installed tensorproof" in done.stderr
     assert "pip install -e ." in done.stderr
+
+
+def test_the_verdict_is_last_in_a_pipe_too_when_pytest_is_the_command(tmp_path):
+    chosen = ("--op=relu", "--sample=plain_both_signs", f"--record={tmp_path / 'run.ndjson'}", "-q")
+    command = [sys.executable, "-m", "pytest", "-p", "tensorproof.pytest_plugin", "-c", os.devnull, "--backend=numpy", *chosen]
+    ended = subprocess.run(
+        [*command, "--pyargs", "tensorproof.conformance"], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=100
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert ended.stdout.splitlines()[-1].startswith("profile core: incomplete")
