@@ -39,6 +39,7 @@ from tensorproof_torch import (
     windows,
 )
 from tensorproof_torch.table import operations
+from tensorproof_torch.unfinished import delete_unfinished
 
 __all__ = [
     "activations",
@@ -222,6 +223,10 @@ class TorchBackend(Backend):
     def _in_mode(self, function: Function, mode: str) -> Forward:
         if mode == "eager":
             return function
+        # Imported here, since it takes most of a second, and only compiled modes need it.
+        from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+        delete_unfinished(Path(cache_dir()))
 
         def call(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
             return function(primals, constants)
