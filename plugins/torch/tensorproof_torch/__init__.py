@@ -63,11 +63,13 @@ GRAPH_BREAKS = (
     *initializers.GRAPH_BREAKS,
     *schedules.GRAPH_BREAKS,
     "dropout",
+    "gaussian_nll",
     "gru",
     "lstm",
     "simple_rnn",
 )
-"""What Dynamo cannot trace as one graph: seeding, layers of ``torch.nn`` with recurrence, and compositions that may hold them."""
+"""What Dynamo cannot trace as one graph: seeding, layers of ``torch.nn`` with recurrence, compositions that may hold them, and
+a loss that looks for negative variances."""
 
 
 def _own_code(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -61,11 +61,11 @@ def _cosine(first: Array, second: Array, epsilon: float) -> tuple[Array, Array, 
 
 
 def _pairs(stream: Stream, shape: tuple[int, ...]) -> dict[str, Array]:
-    """Vectors along each other or against each other, give or take a third: no cosine is near 0 or 1/2."""
-    first = stream("first").normal(shape)
+    """Vectors whose cosine is about ±0.8, as every other number is 1/4 or 7/4 of the other's: none is near 0, 1/2 or 1."""
+    first = (2.0 * stream("sides").integers(shape, 0, 2) - 1.0) * stream("first").uniform(shape, 0.5, 1.5)
     sign = 2.0 * stream("sign").integers(shape[:-1], 0, 2) - 1.0
     length = sign * stream("length").uniform(shape[:-1], 0.5, 2.0)
-    away = stream("away").uniform(shape, 0.7, 1.3)
+    away = np.resize(np.array((0.25, 1.75)), shape[-1])
     labels = 2.0 * stream("labels").integers(shape[:-1], 0, 2) - 1.0
     return {"first": first, "second": length[..., None] * first * away, "labels": labels}
 

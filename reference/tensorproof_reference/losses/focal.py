@@ -13,6 +13,7 @@ from tensorproof_reference.losses._workloads import reduction_work
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import PLANES, count, ordinary
 from tensorproof_reference.operations.sigmoid import sigmoid
+from tensorproof_reference.operations.softplus import softplus
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -21,13 +22,13 @@ def focal(logits: Array, target: Array, *, gamma: float = 2.0, alpha: float | No
     r"""The binary cross-entropy of easy examples weighted down: :math:`y = -α_t (1 - p_t)^γ \log p_t`.
 
     With :math:`p = 1/(1 + e^{-x})` and target t: :math:`1 - p_t = t (1 - p) + (1 - t) p`, and :math:`-\log p_t` is the
-    cross-entropy :math:`\max(x, 0) - x t + \log(1 + e^{-|x|})`. γ is ``gamma``; :math:`α_t = α t + (1 - α)(1 - t)`, or 1 if
-    ``alpha`` is ``None``.
+    cross-entropy :math:`t \log(1 + e^{-x}) + (1 - t) \log(1 + e^x)`. γ is ``gamma``; :math:`α_t = α t + (1 - α)(1 - t)`, or 1
+    if ``alpha`` is ``None``.
 
     Shapes: ``logits`` and ``target`` have the same shape, of any rank. The result is a scalar, or of that shape for
     ``reduction="none"``; ``"sum"`` leaves out the division by the number of elements.
-    Special values: NaN in either gives NaN. An infinite logit gives NaN where the target is 0 or 1 (∞ - ∞, or 0 · ∞), as in the
-    cross-entropy; no sample asks.
+    Special values: NaN in either gives NaN. An infinite logit gives +∞ on the wrong side, whose sample is optional, since
+    frameworks have ∞ - ∞ there. No sample asks for one on the right side (0 · ∞).
     Raises: ``ValueError`` if the shapes differ, if γ is negative, or if ``reduction`` is unknown.
     Source: Lin, Goyal, Girshick, He & Dollár (2017), eq. 5.
     """
@@ -57,7 +58,7 @@ def _missed(logits: Array, target: Array) -> Array:
 
 
 def _cross_entropy(logits: Array, target: Array) -> Array:
-    return np.maximum(logits, 0.0) - logits * target + np.log1p(np.exp(-np.abs(logits)))
+    return target * softplus(-logits) + (1.0 - target) * softplus(logits)
 
 
 def _balance(target: Array, alpha: float) -> Array:
@@ -97,7 +98,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
     zero = {"logits": np.zeros(PLAIN), "target": bits(stream("zero_logits"), PLAIN)}
     yield Sample(name="zero_logits", inputs=zero, keywords=NONE)
     infinite = {"logits": asarray([np.inf, -np.inf]), "target": asarray([0.0, 1.0])}
-    yield Sample(name="infinity_wrong_side", inputs=infinite, keywords=NONE, gradient=False, required=False)
+    expected = {"y": asarray([np.inf, np.inf])}
+    yield Sample(name="infinity_wrong_side", inputs=infinite, keywords=NONE, expected=expected, gradient=False, required=False)
 
 
 def workload(stream: Stream, size: str) -> Sample:

@@ -42,8 +42,8 @@ def _prediction(stream: Stream, shape: tuple[int, ...]) -> Array:
 
 
 def _target(stream: Stream, shape: tuple[int, ...]) -> Array:
-    """Half-way between these: no difference is near the kink."""
-    return _prediction(stream, shape) + 0.0625
+    """A quarter of the way between these: no difference is near the kink, of half the prediction neither."""
+    return _prediction(stream, shape) + 0.03125
 
 
 def samples(stream: Stream) -> Iterator[Sample]:
