@@ -70,8 +70,8 @@ class Case:
     command: str
     whole: bool
     message: str = ""
-    findings: list[tuple[str, list[tuple[str, str]]]] = field(default_factory=list)
-    """By output: what is wrong, as names and values."""
+    findings: list[tuple[str, list[tuple[str, str]], list[str]]] = field(default_factory=list)
+    """By output: what is wrong, as names and values, and the rows of the map of its errors."""
     traceback: str = ""
 
 
@@ -156,7 +156,7 @@ def _case(run: Run, row: int, whole: bool) -> Case:
         specific(columns.command[row], {**place, "op": columns.operation[row]}),
         whole,
         str(told.get("message") or columns.note[row]),
-        [(fields.clipped(str(item.get("output", "")), 80), _facts(item)) for item in _failed(told)],
+        [(fields.clipped(str(item.get("output", "")), 80), _facts(item), _map(item)) for item in _failed(told)],
         str(told.get("traceback") or ""),
     )
 
@@ -174,6 +174,17 @@ def _failed(told: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _facts(finding: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, _exactly(finding[field])) for field, name in FACTS.items() if finding.get(field) not in (None, [], {}, "")]
+
+
+def _map(finding: Mapping[str, Any]) -> list[str]:
+    """The rows of the map of errors; none if it has no map."""
+    found = finding.get("map")
+    cells = found.get("cells") if isinstance(found, dict) else None
+    return (
+        [row for row in cells[:12] if isinstance(row, str) and re.fullmatch("[0-9n]{1,24}", row)]
+        if isinstance(cells, list)
+        else []
+    )
 
 
 def _exactly(value: object) -> str:

@@ -80,7 +80,7 @@ function exactly(value) {
   return typeof value === "object" ? JSON.stringify(value) : String(value);
 }
 
-const SHOWN_ELSEWHERE = new Set(["output", "outcome", "line", "largest_z", "rms_z", "share", "size", "outside", "index", "got", "expected", "bar", "ulp"]);
+const SHOWN_ELSEWHERE = new Set(["output", "outcome", "line", "largest_z", "rms_z", "share", "size", "outside", "index", "got", "expected", "bar", "ulp", "map"]);
 
 /** What made an output fail: the inputs where it is worst, shapes, keywords, and whatever else the record holds. */
 function drawnFailure(item) {
@@ -89,12 +89,22 @@ function drawnFailure(item) {
   return [
     el("h3", {}, String(item.output ?? "output")),
     item.line ? el("p", {}, item.line) : null,
+    drawnMap(item.map),
     el("dl", { class: "facts" }, rest.map(([name, value]) => [
       el("dt", {}, names[name] ?? name.replaceAll("_", " ")),
       el("dd", {}, value !== null && typeof value === "object" && !Array.isArray(value)
         ? Object.entries(value).map(([key, one]) => el("div", {}, `${key} = ${exactly(one)}`)) : exactly(value)),
     ])),
   ];
+}
+
+/** Where an output is wrong: a block of it is a character, and darker the larger the largest error in it is. */
+function drawnMap(map) {
+  if (!Array.isArray(map?.cells)) return null;
+  const rows = map.cells.filter((row) => typeof row === "string").map((row) => [...row].map((level) => el("span", { class: `level-${/^[0-9n]$/.test(level) ? level : "0"}` }, level)));
+  return el("figure", {},
+    el("figcaption", {}, `Where it is wrong: ${exactly(map.rows)} × ${exactly(map.columns)} elements, the last axis across. 0: at most 1 bar; 1: 10, the limit; 2: 100; and so on; n: NaN or infinity.`),
+    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": "map of errors" }, el("pre", { class: "map" }, rows.map((row) => [row, "\n"]))));
 }
 
 /** A sequence over training steps: the backend's over the reference's, and their distance. */

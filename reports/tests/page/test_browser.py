@@ -259,6 +259,19 @@ def test_printing_opens_the_causes_with_their_commands(opened, records):
     assert one.page.is_visible("details.cause pre >> nth=0")
 
 
+def test_a_map_shows_where_an_output_is_wrong(opened, made):
+    places = {"rows": 2, "columns": 3, "cells": ["0n1", "249"]}
+    found = {"output": "y", "outcome": "failed", "line": "y", "largest_z": 25.0, "rms_z": 1.0, "map": places}
+    hostile = {**found, "output": "z", "map": {"rows": "<b>", "columns": 3, "cells": ["<b>", 7]}}
+    line = made.check("softmax", "plain_rows", status="failed", findings=[found, hostile])
+    one = opened([made.of(line)], fragment="#case=torch:forward[eager-softmax-plain_rows-float32]")
+    shown = one.page.locator("#case-body pre.map")
+    assert shown.first.inner_text().split() == ["0n1", "249"]
+    assert shown.first.locator(".level-n").count() == 1
+    assert shown.last.locator(".level-0").count() == 3  # what is no level has the colour of none
+    assert one.complaints == []
+
+
 def test_training_curves_are_drawn_over_the_reference(opened, made):
     curve = {"output": "loss", "got": [1.0, 0.5, "nan"], "expected": [1.0, 0.5, 0.25]}
     line = made.check("mnist_cnn_training", "plain_steps", check="training", status="failed", findings=[curve])

@@ -78,6 +78,13 @@ def test_an_operation_tells_its_samples_and_the_worst_rms(records):
     assert '<td class="number">9.00</td>' in text
 
 
+def test_an_operation_maps_where_its_outputs_are_wrong_and_nothing_else(made):
+    found = {"output": "y", "outcome": "failed", "line": "y", "largest_z": 25.0, "rms_z": 1.0}
+    for cells, drawn in ((["0n", "29"], 4), (["<b>", 7], 0), ("00", 0)):
+        line = made.check("softmax", status="failed", findings=[{**found, "map": {"rows": 2, "columns": 2, "cells": cells}}])
+        assert site([made.of(line)])["operations/softmax.html"].count('<span class="level-') == drawn
+
+
 def test_every_formula_of_the_specification_is_drawn_without_a_script_or_a_style():
     told = {name: str(specification(name)) for name in known_operations()}
     assert [name for name, text in told.items() if re.search(r"\$`|:math:|```|\*\*| style=", text)] == []

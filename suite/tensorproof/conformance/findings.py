@@ -13,13 +13,16 @@ from tensorproof.conformance.diagnosis.fits import fits
 from tensorproof.conformance.execution import Answer, Answers, Run, Runs
 from tensorproof.conformance.expectation import Expectation, Expected, Source, computed, expectation_of
 from tensorproof.conformance.selection.cases import Case, Declared
-from tensorproof.conformance.verdict import Judgement, judge, plain
+from tensorproof.conformance.verdict import Judgement, error_map, judge, plain
 from tensorproof.contract.untouched import judging_functions
 from tensorproof_reference.errorbars.rules import Precision, precision_of
 from tensorproof_reference.operation import Operation
 
 SAFE_DISTANCE = 10.0
 """The distance in bars from a kink or a tie within which a backend may rightly take the other branch, and so another gradient."""
+
+NO_MAP = ("dtype", "sign of zero")
+"""Reasons of failures that no place of an output is a part of by its distance."""
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,8 @@ def _judged(
     record = {"output": name, **judgement.to_record()}
     if judgement.outcome == "failed":
         record |= _of_the_failure(case, expectation, record, together, expected)
+        found = None if judgement.reason in NO_MAP else error_map(output, value, bar, case.dtype)
+        record |= {} if found is None else {"map": found}
     return Finding(judgement.outcome, record["line"], record, placement)
 
 

@@ -29,6 +29,10 @@ LARGEST_RMS_Z = 2.0
 LEAST_ELEMENTS_FOR_RMS = 16
 LARGEST_UNBOUNDED_SHARE = 0.05
 
+LARGEST_MAP = (12, 24)
+"""Rows and columns of a map of errors."""
+MAP_LEVELS = "0123456789n"
+
 PASSED = "passed"
 FAILED = "failed"
 NOT_MEANINGFUL = "not_meaningful"
@@ -133,6 +137,35 @@ def _brief(label: str, outcome: str, reason: str, text: str, size: int) -> Judge
     return Judgement(label, outcome, reason, f"{label}: {text}", size, outside)
 
 
+def error_map(output: Any, reference: Any, bar: Any, dtype: str) -> dict[str, Any] | None:
+    """Where an output is wrong: its last axis across, all others down, in blocks of which each has the largest error in it.
+
+    A block is a character: ``0`` for at most 1 bar, ``1`` for at most 10 (the limit), ``2`` for at most 100, … up to ``9``
+    for more than 10^8 and for what must be exact; ``n`` where NaN or infinity stands and must not, or the other way round.
+
+    Returns:
+        ``rows`` and ``columns`` of the whole, and ``cells``, at most 12 texts of at most 24 characters; ``None`` where there is
+        no map: shapes differ, or there is one element or none.
+    """
+    y, r = np.asarray(output), np.asarray(reference)
+    if y.shape != r.shape or r.size < 2:
+        return None
+    if r.dtype.kind in "biu":
+        levels = np.where(y == r, 0, 9)
+    else:
+        with np.errstate(all="ignore"):
+            bars = np.asarray(bar, np.float64)
+            levels = _Comparison("", y.astype(np.float64), r.astype(np.float64), bars, dtype).levels()
+    whole = levels.reshape(-1, levels.shape[-1])
+    blocks = whole
+    for axis, most in enumerate(LARGEST_MAP):
+        length = whole.shape[axis]
+        starts = np.arange(min(length, most)) * length // min(length, most)
+        blocks = np.maximum.reduceat(blocks, starts, axis=axis)
+    cells = ["".join(MAP_LEVELS[level] for level in row) for row in blocks.tolist()]
+    return {"rows": whole.shape[0], "columns": whole.shape[1], "cells": cells}
+
+
 class _Comparison:
     """An output ``y``, a reference ``r`` and bars ``e``, all float64 of one shape that is not empty."""
 
@@ -174,6 +207,13 @@ class _Comparison:
         wrong = (infinite & ~may) | (~infinite & must) | (infinite & (np.sign(y) != np.sign(r)))
         wrong &= self.bounded & ~np.isnan(r) & ~self.equal
         return np.asarray(wrong, np.bool_)
+
+    def levels(self) -> NDArray[np.int64]:
+        """By element the place in ``MAP_LEVELS`` of its error."""
+        special = self.bounded & ~self.equal & ~(np.isfinite(self.y) & np.isfinite(self.r))
+        z = np.where(self.equal | ~self.bounded, 0.0, np.abs(self.y - self.r) / self.e)
+        decades = np.ceil(np.log10(np.clip(z, 1.0, 1e9)))
+        return np.asarray(np.where(special, len(MAP_LEVELS) - 1, decades), np.int64)
 
     def _in_bars(self, exact_zero: bool) -> Judgement:
         """Rules 4 and 5."""

@@ -1,10 +1,11 @@
 import json
+import math
 
 import numpy as np
 import pytest
 
 from tensorproof.conformance import verdict
-from tensorproof.conformance.verdict import FAILED, NOT_MEANINGFUL, PASSED, Judgement, judge
+from tensorproof.conformance.verdict import FAILED, NOT_MEANINGFUL, PASSED, Judgement, error_map, judge
 
 FMAX = float(np.finfo(np.float32).max)
 
@@ -228,3 +229,30 @@ def test_ordinary_numbers_are_judged_as_all_others_are(dtype, monkeypatch):
     again = [judge("y", y, r, e, dtype, output_dtype=dtype, expected_dtype=None) for y, r, e in cases]
     assert {item.outcome for item in judged} >= {PASSED, FAILED}
     assert repr(judged) == repr(again)
+
+
+def test_a_map_shows_where_errors_are_and_how_large():
+    reference = np.zeros((2, 3, 4))
+    output = reference.copy()
+    output[0, 0] = [0.5, 1.0, 5.0, 10.0]  # in bars
+    output[0, 1] = [11.0, 1e4, 1e30, math.nan]
+    reference[1, 2, 3] = output[1, 2, 3] = math.inf
+    found = error_map(output, reference, np.ones_like(reference), "float64")
+    assert found == {"rows": 6, "columns": 4, "cells": ["0011", "249n", "0000", "0000", "0000", "0000"]}
+
+
+def test_no_wrong_element_of_a_large_output_is_lost_in_its_map():
+    for place in ((0, 0), (99, 0), (500, 61), (999, 99)):
+        output = np.zeros((1000, 100))
+        output[place] = 50.0
+        found = error_map(output, np.zeros_like(output), np.ones_like(output), "float32")
+        assert [len(found["cells"]), {len(row) for row in found["cells"]}] == [12, {24}]
+        assert "".join(found["cells"]).count("2") == 1
+
+
+def test_a_map_of_what_must_be_exact_and_what_has_none():
+    assert error_map([1, 2, 3], np.array([1, 2, 4]), np.zeros(3), "float32")["cells"] == ["009"]
+    exact = error_map([0.5, 0.25], np.array([0.5, 0.5]), np.zeros(2), "float32")
+    assert exact["cells"] == ["09"]
+    assert error_map(np.zeros((2, 2)), np.zeros((2, 3)), np.zeros((2, 3)), "float32") is None
+    assert error_map(1.0, np.array(2.0), np.array(0.1), "float32") is None
