@@ -284,6 +284,9 @@ def _main(arguments: Sequence[str] | None) -> int:
     except KeyboardInterrupt:
         print("interrupted; run the same command again", file=sys.stderr)
         return INTERRUPTED
+    except MemoryError:
+        print("ERROR: memory ran out; give this process more", file=sys.stderr)
+        return COULD_NOT_GO_ON
     except Exception:
         # A mistake of the suite: its code must not be that of a failed check.
         traceback.print_exc()

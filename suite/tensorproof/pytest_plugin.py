@@ -100,6 +100,8 @@ def pytest_configure(config: pytest.Config) -> None:
             _configure(config)
     except UsageError as error:
         raise pytest.UsageError(shown(str(error))) from None
+    except MemoryError:
+        pytest.exit("memory ran out before the first check; give this process more", returncode=COULD_NOT_GO_ON)
 
 
 def _configure(config: pytest.Config) -> None:
@@ -297,8 +299,9 @@ def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     if run is not None and hasattr(report, "tensorproof"):
         try:
             run.add(report.tensorproof)
-        except OSError as error:
-            run.end_early(f"the record cannot be written: {error.strerror}")
+        except (OSError, MemoryError) as error:
+            lacking = error.strerror if isinstance(error, OSError) else "memory ran out"
+            run.end_early(f"the record cannot be written: {lacking}")
             pytest.exit(run.ended, returncode=COULD_NOT_GO_ON)
 
 

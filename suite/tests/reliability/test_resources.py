@@ -2,13 +2,17 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from functools import partial
 from pathlib import Path
 
 import pytest
-from disturbed import kill_all, left_of, output_of, start
+from disturbed import SLOW, kill_all, left_of, lines_of, output_of, start, wait_for
+from fake_backend import BACKEND
+
+from tensorproof.runs.records import read_record
 
 LIMIT = """
 import errno, os
@@ -64,6 +68,83 @@ def test_a_clock_that_jumps_costs_no_check(tmp_path):
     finally:
         kill_all(tmp_path)
     assert "not run  " not in output_of(tmp_path)
+
+
+STARVED = """
+import resource
+if "xdist" in sys.modules:
+    with open("/proc/self/statm") as file:
+        used = int(file.read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**28,) * 2)
+
+@operations.native
+def sigmoid(x):
+    return np.ones((2**28, *x.shape)).sum(axis=0) * x
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory in use is read in /proc")
+def test_a_worker_with_little_memory_loses_only_the_checks_that_need_more(tensorproof, plugin, tmp_path):
+    chosen = ("--op=sigmoid", "--op=tanh", "--check=forward", "--sample=width_1", "--sample=width_2", "--record=run.ndjson")
+    outcome = tensorproof("check", "fake", *chosen, path=plugin("fake", STARVED + BACKEND))
+    assert outcome.code == 1, outcome.text
+    assert "INTERNALERROR" not in outcome.text
+    found = {(line["operation"], line["status"]) for line in lines_of(tmp_path / "run.ndjson", "check")}
+    assert found == {("sigmoid", "out_of_memory"), ("tanh", "passed")}, outcome.text
+
+
+def raising(place: str) -> str:
+    """Code that makes memory run out where a function of the controller is called."""
+    module, _, name = place.rpartition(".")
+    module, holder = module.split(":")
+    return f"""
+import {module} as module
+def full(*given, **named): raise MemoryError
+setattr(module{"." + holder if holder else ""}, "{name}", full)
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "arguments", "expected"),
+    [
+        ("tensorproof.pytest_plugin:.Plan", RELU, "memory ran out before the first check"),
+        ("tensorproof.runs.run:Run.add", RELU, "ended early: the record cannot be written: memory ran out; 0 of "),
+        ("tensorproof.cli:.read_record", ("merge", "run.ndjson", "-o", "merged.ndjson"), "ERROR: memory ran out"),
+    ],
+)
+def test_a_command_with_little_memory_ends_in_a_sentence(tmp_path, place, arguments, expected):
+    (tmp_path / "page.html").touch()
+    if arguments[0] == "merge":
+        (tmp_path / "run.ndjson").touch()
+    run = start(tmp_path, *arguments, before=raising(place))
+    try:
+        assert run.wait(timeout=300) == 3, output_of(tmp_path)
+        assert left_of(tmp_path) == {}
+    finally:
+        kill_all(tmp_path)
+    assert expected in output_of(tmp_path)
+    assert "Traceback" not in output_of(tmp_path)
+    assert "INTERNALERROR" not in output_of(tmp_path)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="processes are looked for")
+def test_of_two_runs_at_once_one_has_the_record_and_both_may_have_the_cache(tensorproof, plugin, tmp_path):
+    shared = f"--reference-cache={tmp_path / 'cache'}"
+    folder = plugin("fake", SLOW + BACKEND)
+    first = start(tmp_path, "check", "fake", "--op=sigmoid", "--op=tanh", "--record=run.ndjson", shared, plugins=folder)
+    try:
+        assert wait_for((tmp_path / "slow").exists), output_of(tmp_path)
+        second = tensorproof("check", "fake", "--op=sigmoid", "--record=run.ndjson", shared, path=folder)
+        other = tensorproof("check", "numpy", "-n0", "--op=sigmoid", "--record=other.ndjson", shared)
+        first.send_signal(signal.SIGINT)
+        assert first.wait(timeout=60) == 2
+    finally:
+        kill_all(tmp_path)
+    assert (second.code, other.code) == (4, 0), second.text + other.text
+    assert "another process is writing to run.ndjson" in second.text
+    assert len(lines_of(tmp_path / "run.ndjson", "end")) == 1
+    assert read_record(tmp_path / "run.ndjson").checks
+    assert read_record(tmp_path / "other.ndjson").complete
 
 
 @pytest.mark.parametrize("gone", ["full", "reader", "closed"])
