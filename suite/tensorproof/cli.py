@@ -19,6 +19,7 @@ from tensorproof.lines.outputs import require_place
 from tensorproof.lines.writing import write_lines
 from tensorproof.nightly import command as nightly
 from tensorproof.processes import guarded
+from tensorproof.programs import command as programs
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.merge import merge_records
@@ -73,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
 
     for name, (module, text) in AUTHORING.items():
         module.add_arguments(commands.add_parser(name, help=text))
+
+    fuzz = "judge programs, compositions of operations, on a backend: random ones, neighbours, or patterns"
+    programs.add_arguments(commands.add_parser("fuzz", help=fuzz))
 
     timing = commands.add_parser("time", help="time backends: operations, models and training steps")
     add_command_options(timing)
@@ -264,6 +268,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         if options.command == "backends":
             return _backends()
         others = {
+            "fuzz": programs.run,
             "time": lambda chosen: time_command(chosen, _write_page),
             "duel": lambda chosen: duel_command(chosen, _write_page),
             "statement": _state,

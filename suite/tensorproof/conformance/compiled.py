@@ -23,7 +23,7 @@ def compiled_in(session: Session, case: Case) -> tuple[dict[str, int], str]:
     if not told:
         return {}, ""
     known = session.backend.breaks_graph(case.operation, case.mode)
-    texts = [text for count in told if (text := _fallback(count, known))]
+    texts = [text for count in told if (text := fallback_text(count, known))]
     return {name: int(number) for name, number in total.items()}, f"ran eagerly in mode {case.mode}: {texts[0]}" if texts else ""
 
 
@@ -37,7 +37,7 @@ def _counts(session: Session, run: Run) -> Mapping[str, int]:
     return kept
 
 
-def _fallback(count: Mapping[str, int], known: bool) -> str:
+def fallback_text(count: Mapping[str, int], known: bool) -> str:
     """How a run fell back to eager; it may do so in part where the backend is known to break graphs."""
     compiled, left, breaks = (count.get(name, 0) for name in ("compiled", "left_eager", "graph_breaks"))
     if not compiled:

@@ -11,9 +11,10 @@ from tensorproof.conformance.selection.cases import Declared, samples_of
 from tensorproof.contract.declarations import Declaration, DeclarationError, read_declarations
 from tensorproof.contract.description import Description, on_declared_device
 from tensorproof.errors import UsageError
-from tensorproof.timing.processes import START_SECONDS, WorkerFailure, WorkerProcess
+from tensorproof.timing.processes import START_SECONDS, start_worker
 from tensorproof.timing.worker import PROTOCOL
 from tensorproof.timing.worker.loaded import CURRENT_FOLDER
+from tensorproof.worker_process import WorkerFailure, WorkerProcess
 from tensorproof_reference.operation import Operation
 
 
@@ -69,7 +70,7 @@ class Crew:
             found.close()
         if self.closed:
             raise WorkerFailure("not_run", "the run has ended")
-        started = WorkerProcess(self.origin.python, self.threads, self.cores)
+        started = start_worker(self.origin.python, self.threads, self.cores)
         self.starting.add(started)
         try:
             answer = started.ask(

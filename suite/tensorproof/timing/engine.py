@@ -15,13 +15,13 @@ from tensorproof.timing.arrays import ROTATED
 from tensorproof.timing.crews import Crew, Described, at_once
 from tensorproof.timing.entries import Entry, Seconds, Settings
 from tensorproof.timing.plan import Group
-from tensorproof.timing.processes import WorkerFailure
 from tensorproof.timing.reference import References, judged
 from tensorproof.timing.resources import cores_apart
 from tensorproof.timing.results import lines
 from tensorproof.timing.results.statistics import balanced_order, compare, median_interval
 from tensorproof.timing.results.trust import accuses
 from tensorproof.timing.worker.prepared import PART_NS
+from tensorproof.worker_process import WorkerFailure
 from tensorproof_reference.operation import Operation
 
 ROUNDS = 31

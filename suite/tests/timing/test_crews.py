@@ -9,9 +9,9 @@ import pytest
 
 from tensorproof.errors import UsageError
 from tensorproof.timing.crews import Crew, Origin, anchor_crew, at_once, own_python
-from tensorproof.timing.processes import WorkerFailure
 from tensorproof.timing.resources import cores_apart, has_affinity, tie, tied_to
 from tensorproof.timing.worker.__main__ import Worker
+from tensorproof.worker_process import WorkerFailure
 
 
 def test_an_unknown_backend_is_a_usage_error(tmp_path):

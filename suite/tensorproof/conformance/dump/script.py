@@ -90,18 +90,20 @@ def _arguments(call: Call) -> dict[str, str]:
     return {name: in_place(tree, names, name) for name, tree in call.inputs.items()}
 
 
-def _defined(
-    source: Source, function: Callable[..., Any], call: Call, name: str, before: Mapping[str, str]
+def defined(
+    source: Source, function: Callable[..., Any], arguments: Mapping[str, str], keywords: Mapping[str, Any], name: str
 ) -> tuple[list[str], str]:
-    """The definition of a plugin's function for this call, if it takes more than an expression, and the expression of the call.
+    """The definition of a plugin's function for a call, if it takes more than an expression, and the expression of the call.
 
-    ``before`` are expressions for further arguments by name, which come first.
+    ``arguments`` are expressions for its arrays by name, ``None`` for one that is absent, and ``keywords`` values.
+
+    Raises:
+        NotPlain: the function cannot be written down by itself.
     """
-    arguments = {**before, **_arguments(call)}
     given = [item for item, text in arguments.items() if text != "None"]
     parameters = inspect.signature(function).parameters.values()
     known = {item.name: item.default for item in parameters if item.default is not item.empty and item.name not in given}
-    known |= {**call.keywords, **{item: None for item in arguments if item not in given}}
+    known |= {**keywords, **{item: None for item in arguments if item not in given}}
     definition = source.function(function, known, given)
     if definition.args.vararg or definition.args.kwarg:
         raise NotPlain("the plugin's function takes any arguments")
@@ -123,7 +125,7 @@ def _pull(source: Source, vjp: Callable[..., Any], call: Call) -> list[str]:
     """The lines of ``pull(primals, constants, cotangents)``, made of a function that gives gradients by input name."""
     first = next(iter(inspect.signature(vjp).parameters))
     cotangents = "cotangents[0]" if len(call.operation.cotangents) == 1 else "cotangents"
-    definitions, expression = _defined(source, vjp, call, "vjp", {first: "cotangent"})
+    definitions, expression = defined(source, vjp, {first: "cotangent", **_arguments(call)}, call.keywords, "vjp")
     gradients = [_result(f"gradients.{path}", ("gradients",)) for path in call.primal_paths]
     return [
         *(f"{definition}\n\n" for definition in definitions),
@@ -143,7 +145,7 @@ def plain_program(call: Call, template: ScriptTemplate, package: str) -> list[st
         NotPlain: a function cannot be written down by itself.
     """
     source = Source((package,), call.passed, RESERVED)
-    definitions, expression = _defined(source, call.function, call, call.operation.name, {})
+    definitions, expression = defined(source, call.function, _arguments(call), call.keywords, call.operation.name)
     if call.fused is not None:
         tanh = source.function(call.fused, {}, ("x",))
         tanh.name = source.unique("script", "tanh")

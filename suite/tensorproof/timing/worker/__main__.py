@@ -1,7 +1,7 @@
 """A worker: one process for one backend on one device, which prepares cases and times blocks of them when it is told to.
 
 It reads requests from its standard input, a JSON object a line, and answers on what was its standard output; whatever a
-framework prints goes to standard error. ``python -m tensorproof.timing.worker`` is started by ``processes.WorkerProcess``.
+framework prints goes to standard error. ``python -m tensorproof.timing.worker`` is started by ``timing.processes``.
 """
 
 import contextlib

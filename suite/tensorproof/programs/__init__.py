@@ -1,0 +1,1 @@
+"""Programs: compositions of operations, judged by the same bars as one operation."""

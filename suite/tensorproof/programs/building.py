@@ -1,0 +1,139 @@
+"""Building a program call by call; every value is computed on the way, so that only ordinary numbers get in."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof.programs.program import BOOLEAN, Input, Node, Program
+from tensorproof_reference.operation import Operation
+from tensorproof_reference.rounding import round_to
+
+LARGEST = 2.0**16
+"""The largest number that a value may hold: sums and products of such are far from overflow in float32."""
+SMALLEST = 2.0**-60
+"""The smallest that is not zero: what underflows in float32 is another matter than what compilers do to programs."""
+MOST_ELEMENTS = 20_000
+
+Entry: TypeAlias = Input | Node
+
+
+class NotOrdinary(ValueError):
+    """A call gives numbers that are not finite, too large or too small, or an array that is empty or too long."""
+
+
+def assembled(entries: Sequence[Entry], outputs: Sequence[int], seed: int) -> Program:
+    """A program of inputs and nodes in the order in which they were made, without those that no output needs.
+
+    Nodes name operands, and ``outputs`` the results, by place among the entries.
+    """
+    needed = set(outputs)
+    for place in reversed(range(len(entries))):
+        entry = entries[place]
+        if place in needed and isinstance(entry, Node):
+            needed.update(entry.numbers)
+    inputs = [place for place in sorted(needed) if isinstance(entries[place], Input)]
+    nodes = [place for place in sorted(needed) if isinstance(entries[place], Node)]
+    numbers = {place: number for number, place in enumerate([*inputs, *nodes])}
+    return Program(
+        inputs=tuple(entry for place in inputs if isinstance(entry := entries[place], Input)),
+        nodes=tuple(entry.renumbered(numbers) for place in nodes if isinstance(entry := entries[place], Node)),
+        outputs=tuple(numbers[place] for place in outputs),
+        seed=seed,
+    )
+
+
+def entries_of(program: Program) -> list[Entry]:
+    """The inputs and nodes of a program, each at the place of its number."""
+    return [*program.inputs, *program.nodes]
+
+
+def with_values(program: Program, values: Sequence[NDArray[Any]], numbers: Collection[int]) -> Program | None:
+    """The program with inputs that hold given values instead of some nodes; ``None`` if no output is left.
+
+    Floating values are rounded to the dtype.
+    """
+    entries = entries_of(program)
+    outputs = [number for number in program.outputs if number not in numbers]
+    for number in numbers:
+        entries[number] = holding(program, values[number])
+    return assembled(entries, outputs, program.seed) if outputs else None
+
+
+def alone(program: Program, values: Sequence[NDArray[Any]], number: int) -> Program:
+    """One node of a program, with inputs that hold the given values of its operands."""
+    node = program.nodes[number - len(program.inputs)]
+    entries: list[Entry] = [holding(program, values[item]) for item in node.numbers]
+    places = iter(range(len(entries)))
+    operands = tuple(
+        (name, tuple(next(places) for _ in operand) if isinstance(operand, tuple) else next(places))
+        for name, operand in node.operands
+    )
+    return assembled([*entries, Node(node.operation, operands, node.keywords)], [len(entries)], program.seed)
+
+
+def holding(program: Program, value: NDArray[Any]) -> Input:
+    """An input that holds a value, rounded to the program's dtype if it is floating."""
+    floating = value.dtype.kind == "f"
+    rounded = round_to(value, program.dtype) if floating else value
+    return Input(value.shape, program.dtype if floating else BOOLEAN).holding(rounded)
+
+
+class Builder:
+    """A program in the making."""
+
+    def __init__(self, specification: Mapping[str, Operation], dtype: str, seed: int) -> None:
+        self.specification = specification
+        self.dtype = dtype
+        self.seed = seed
+        self.entries: list[Entry] = []
+        self.values: list[NDArray[Any]] = []
+
+    def input(self, shape: Sequence[int], kind: str = "normal") -> int:
+        """A new input; its numbers depend on the seed and its place."""
+        dtype = BOOLEAN if kind == "truth" else self.dtype
+        return self._added(Input(tuple(shape), dtype, kind, 1_000 * self.seed + len(self.entries)))
+
+    def number(self, value: float) -> int:
+        """A new input that holds one number, rounded to the dtype."""
+        plain = Input((), self.dtype)
+        return self._added(replace(plain, values=(value,)))
+
+    def _added(self, item: Input) -> int:
+        self.entries.append(item)
+        self.values.append(item.array)
+        return len(self.entries) - 1
+
+    def call(self, operation: str, operands: Mapping[str, Any], keywords: Mapping[str, Any] | None = None) -> int:
+        """A call of an operation; the number of what it gives.
+
+        Raises:
+            NotOrdinary: its values are not ordinary numbers; nothing was added.
+            ValueError: the operation rejects the arguments.
+        """
+        node = Node(operation, tuple(operands.items()), tuple((keywords or {}).items()))
+        arguments = {
+            name: [self.values[item] for item in operand] if isinstance(operand, tuple) else self.values[operand]
+            for name, operand in operands.items()
+        }
+        with np.errstate(all="ignore"):
+            value = np.asarray(self.specification[operation].function(**arguments, **(keywords or {})))
+        if not 0 < value.size <= MOST_ELEMENTS:
+            raise NotOrdinary(f"{operation}: {value.size} elements")
+        if value.dtype.kind == "f":
+            size = np.abs(value)
+            if not size.max() <= LARGEST or size.min(where=size > 0, initial=1.0) < SMALLEST:
+                raise NotOrdinary(f"{operation}: expected numbers from {SMALLEST:g} to {LARGEST:g} in size, or zeros")
+        self.entries.append(node)
+        self.values.append(value)
+        return len(self.entries) - 1
+
+    def is_floating(self, number: int) -> bool:
+        """Whether a value is of the floating dtype."""
+        return self.values[number].dtype.kind == "f"
+
+    def program(self, outputs: Sequence[int]) -> Program:
+        """The program with these outputs."""
+        return assembled(self.entries, outputs, self.seed)

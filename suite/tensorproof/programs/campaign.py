@@ -1,0 +1,253 @@
+"""A campaign: programs one after the other, each in a worker that may die; failures are shrunk, told and merged."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from tensorproof.lines.writing import LineFile
+from tensorproof.programs.judging import Verdict
+from tensorproof.programs.program import MalformedProgram, Program
+from tensorproof.programs.records import BAD, CampaignRecord
+from tensorproof.programs.shrinking import blamed, shrunk
+from tensorproof.programs.sources.neighbours import neighbour_programs
+from tensorproof.programs.sources.patterns import pattern_programs
+from tensorproof.programs.sources.random_programs import random_program
+from tensorproof.programs.worker import verdict_of
+from tensorproof.runs.progress import duration_text
+from tensorproof.worker_process import WorkerFailure, WorkerProcess
+from tensorproof_reference.operation import Operation
+
+START_SECONDS = 300.0
+RECYCLED = 400
+"""Programs after which a worker that compiles is replaced: compilers keep what they compiled."""
+MOST_SHRUNK = 30
+"""Failures that are shrunk in a campaign; what comes later is told by the program that failed."""
+SOURCES = ("random", "neighbours", "patterns")
+
+
+@dataclass
+class Crew:
+    """The worker of a campaign: started when it is needed, and replaced when it has died."""
+
+    backend: str
+    device: str | None
+    modules: tuple[str, ...]
+    timeout: float
+    worker: WorkerProcess | None = None
+    judged: int = 0
+    hello: dict[str, Any] = field(default_factory=dict)
+    seconds: float = 0.0
+    """How long workers took to answer."""
+
+    def ask(self, do: str, seconds: float, **request: Any) -> dict[str, Any]:
+        """Ask the worker.
+
+        Raises:
+            WorkerFailure: it failed; the next question goes to a new one if it has died.
+            UsageError: the backend or device does not exist.
+        """
+        began = time.perf_counter()
+        try:
+            if self.worker is None or not self.worker.alive:
+                self.close()
+                self.worker = WorkerProcess(Path(sys.executable), "tensorproof.programs.worker", {"TF_CPP_MIN_LOG_LEVEL": "2"})
+                given = {"backend": self.backend, "device": self.device, "modules": list(self.modules)}
+                self.hello = self.worker.ask("hello", START_SECONDS, **given)
+            return self.worker.ask(do, seconds, **request) if do != "hello" else self.hello
+        finally:
+            self.seconds += time.perf_counter() - began
+
+    def verdict(self, program: Program, mode: str) -> Verdict:
+        """The verdict on a program, also if the worker died of it.
+
+        Raises:
+            MalformedProgram: it is none.
+        """
+        if mode != "eager" and self.judged and self.judged % RECYCLED == 0:
+            self.close()
+        self.judged += 1
+        try:
+            answer = self.ask("judge", self.timeout, program=asdict(program), mode=mode)
+        except WorkerFailure as failure:
+            ended = failure.message.partition(":")[0] if failure.status == "crashed" else ""
+            return Verdict(failure.status, failure.message, ended)
+        if "malformed" in answer:
+            raise MalformedProgram(answer["malformed"])
+        return verdict_of(answer["verdict"])
+
+    def close(self) -> None:
+        """End the worker."""
+        if self.worker is not None:
+            self.worker.close()
+            self.worker = None
+
+
+@dataclass
+class Campaign:
+    """What the controller knows of a campaign in progress."""
+
+    crew: Crew
+    record: CampaignRecord
+    file: LineFile
+    specification: dict[str, Operation]
+    mode: str
+    write: Callable[[str], None]
+    live: bool
+    deadline: float | None
+    planned: int | None
+
+    def programs(self) -> Iterator[tuple[int, str, Program]]:
+        """Number, label and program of all that are not in the record yet."""
+        done = {line["number"] for line in self.record.programs}
+        for number, (label, program) in enumerate(self._all()):
+            if self.planned is not None and number >= self.planned:
+                return
+            if number not in done:
+                yield number, label, program
+
+    def _all(self) -> Iterator[tuple[str, Program]]:
+        header, available = self.record.header, frozenset(self.crew.hello["available"])
+        given = (self.specification, available, header["dtype"], header["seed"])
+        if header["source"] == "random":
+            number = 0
+            while True:
+                yield "", random_program(*given, number)
+                number += 1
+        yield from (neighbour_programs if header["source"] == "neighbours" else pattern_programs)(*given)
+
+    def run(self) -> None:
+        """Judge programs until all are done or the time is up.
+
+        Raises:
+            UsageError: the backend does not exist.
+            OSError: the record cannot be written.
+        """
+        began = time.monotonic()
+        before = len(self.record.programs)
+        for number, label, program in self.programs():
+            if self.deadline is not None and time.monotonic() >= self.deadline:
+                break
+            self._judge(number, label, program)
+            self._show(len(self.record.programs) - before, time.monotonic() - began)
+
+    def _judge(self, number: int, label: str, program: Program) -> None:
+        start = time.monotonic()
+        verdict = self.crew.verdict(program, self.mode)
+        seconds = round(time.monotonic() - start, 3)
+        finding = self._finding(number, program, verdict) if verdict.status in BAD else None
+        line = {
+            "kind": "program",
+            "number": number,
+            "name": program.name,
+            "label": label,
+            "nodes": len(program.nodes),
+            "pairs": [f"{one}>{other}" for one, other in program.pairs],
+            "status": finding["status"] if finding else verdict.status,
+            "message": verdict.message[:10_000],
+            "compiled": dict(verdict.compiled),
+            "seconds": seconds,
+            **({"finding": finding["key"]} if finding else {}),
+        }
+        if finding:
+            self.file.append(finding)
+        self.file.append(line)
+        self.record.programs.append(line)
+
+    def _finding(self, number: int, program: Program, verdict: Verdict) -> dict[str, Any]:
+        """The finding that a failure is: a new one, or one that was found before."""
+        smallest, verdict, culprit = self._shrunk(program, verdict)
+        key = f"{smallest.form} {verdict.status} {verdict.reason}"
+        known = next((item for item in self.record.findings if item["key"] == key), None)
+        if known is not None:
+            known["programs"] = [*known["programs"], number]
+            return known
+        eager = "" if self.mode == "eager" else self.crew.verdict(smallest, "eager").status
+        answer = self._asked("script", program=asdict(smallest), mode=self.mode, verdict=asdict(verdict))
+        found = {
+            "kind": "finding",
+            "key": key,
+            "status": verdict.status,
+            "reason": verdict.reason,
+            "message": verdict.message[:10_000],
+            "program": asdict(smallest),
+            "text": smallest.text,
+            "blamed": culprit,
+            "eager": eager,
+            "script": answer.get("script", ""),
+            "no_script": answer.get("why", ""),
+            "programs": [number],
+        }
+        self.record.findings.append(found)
+        self._tell(found)
+        return found
+
+    def _shrunk(self, program: Program, verdict: Verdict) -> tuple[Program, Verdict, str]:
+        """The smallest program with the same cause, the verdict on it, and the node to blame."""
+        if len(self.record.findings) >= MOST_SHRUNK:
+            return program, verdict, "not shrunk"
+
+        def ask(candidate: Program) -> Verdict:
+            return self.crew.verdict(candidate, self.mode)
+
+        smallest = shrunk(program, verdict.cause, ask, self.specification, self.crew.hello["conventions"])
+        again = ask(smallest) if smallest != program else verdict
+        if again.cause != verdict.cause:  # it comes and goes
+            return program, replace(verdict, message=f"not always: {verdict.message}"), "not always"
+        return smallest, again, blamed(smallest, verdict.cause, ask)
+
+    def _asked(self, do: str, **request: Any) -> Mapping[str, Any]:
+        try:
+            return self.crew.ask(do, self.crew.timeout, **request)
+        except WorkerFailure as failure:
+            return {"why": failure.message}
+
+    def _tell(self, finding: Mapping[str, Any]) -> None:
+        self._clear()
+        kind = finding["status"].replace("_", " ").upper()
+        self.write(f"{kind} program {finding['programs'][0]}: {finding['message']}\n")
+        self.write(f"  {finding['text']}\n  wrong: {finding['blamed']}")
+        self.write(f"; eager: {finding['eager'].replace('_', ' ')}\n" if finding["eager"] else "\n")
+
+    def _show(self, done: int, seconds: float) -> None:
+        text = progress_text(done, self._left(done, seconds), len(self.record.programs), self.planned, self._bad())
+        if self.live:
+            self.write(f"\r{text}\x1b[K")
+        elif done & (done - 1) == 0 or done % 100 == 0:
+            self.write(f"{text}\n")
+
+    def _left(self, done: int, seconds: float) -> float | None:
+        """Seconds until all programs are done or the time is up, whichever is first."""
+        left = [] if self.deadline is None else [self.deadline - time.monotonic()]
+        if self.planned is not None:
+            left.append(seconds / done * (self.planned - len(self.record.programs)))
+        return max(0.0, min(left)) if left else None
+
+    def _bad(self) -> int:
+        return sum(line["status"] in BAD for line in self.record.programs)
+
+    def _clear(self) -> None:
+        if self.live:
+            self.write("\r\x1b[K")
+
+
+def progress_text(done: int, left: float | None, judged: int, planned: int | None, bad: int) -> str:
+    """How far a campaign is.
+
+    >>> progress_text(50, 90.0, 50, 200, 1)
+    '50 of 200 programs, 1 failed, 1:30 left'
+    """
+    of = f" of {planned:,}" if planned is not None else ""
+    return f"{judged:,}{of} programs, {bad} failed" + (f", {duration_text(left)} left" if left is not None and done else "")
+
+
+def verdict_text(record: CampaignRecord) -> str:
+    """The verdict, as the last line says it."""
+    header, counts = record.header, record.counts
+    words = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in sorted(counts.items()))
+    new = [item for item in record.findings if item["status"] in BAD]
+    name = f"{header['backend']} {header['mode']} {header['dtype']}"
+    told = f"{len(new)} finding{'s' * (len(new) != 1)}" if new else "no finding"
+    return f"{name}: {told} in {len(record.programs):,} programs ({words or 'none'})"

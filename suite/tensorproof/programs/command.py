@@ -1,0 +1,169 @@
+"""The command ``tensorproof fuzz``."""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import tensorproof
+from tensorproof.contract.backends import specification
+from tensorproof.errors import UsageError, shown
+from tensorproof.operation_table import did_you_mean
+from tensorproof.programs.campaign import SOURCES, Campaign, Crew, verdict_text
+from tensorproof.programs.records import BAD, FORMAT, SCHEMA, closing_line, kept_lines, record_of
+from tensorproof.runs.recording import default_path, now, open_record
+from tensorproof.runs.records import machine
+from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED
+from tensorproof.worker_process import WorkerFailure
+from tensorproof_reference.catalogue import EVERY_PROFILE, specification_version
+from tensorproof_reference.operation import DTYPES
+
+MINUTES = 10.0
+"""How long a campaign takes unless told otherwise."""
+TIMEOUT = 120.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("backend", metavar="BACKEND", help="an installed backend")
+    parser.add_argument("--mode", default="eager", metavar="NAME", help="mode to run in (default: eager)")
+    parser.add_argument("--device", default=None, metavar="NAME", help="device (default: the backend's first)")
+    parser.add_argument("--dtype", default="float32", choices=DTYPES, help="dtype of the programs (default: float32)")
+    sources = "programs that are drawn, each operation with each neighbour, or compositions that compilers know"
+    parser.add_argument("--source", default="random", choices=SOURCES, help=f"{sources} (default: random)")
+    parser.add_argument("--programs", type=int, default=None, metavar="N", help="stop after so many programs")
+    parser.add_argument(
+        "--minutes", type=float, default=None, metavar="M", help="stop after so long (default: 10, or --programs)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="seed of the programs and their inputs (default: 0)")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, metavar="S", help="seconds for a program (default: 120)")
+    place = "record to write (default: a new one in .tensorproof)"
+    parser.add_argument("--record", type=Path, default=None, metavar="FILE", help=place)
+    parser.add_argument("--resume", action="store_true", help="go on with the record that --record names")
+    parser.add_argument("--dump", type=Path, default=None, metavar="DIR", help="folder to write a script for each finding to")
+    parser.add_argument("-p", dest="plugins", action="append", default=[], metavar="MODULE", help="module to import first")
+
+
+def _require(options: argparse.Namespace) -> None:
+    for name, least in (("programs", 1), ("minutes", 0), ("seed", 0), ("timeout", 0)):
+        value = getattr(options, name)
+        if value is not None and not value >= least:
+            raise UsageError(f"--{name}: expected a number of at least {least}, got {value}")
+    if options.resume and options.record is None:
+        raise UsageError("--resume: say which record to go on with: --record=FILE")
+
+
+def _header(options: argparse.Namespace, description: dict[str, Any], instructions: str) -> dict[str, Any]:
+    return {
+        "kind": "campaign",
+        "format": FORMAT,
+        "tensorproof": tensorproof.__version__,
+        "specification": specification_version(EVERY_PROFILE),
+        "started": now(),
+        "backend": options.backend,
+        "device": description["device"],
+        "mode": options.mode,
+        "dtype": options.dtype,
+        "seed": options.seed,
+        "source": options.source,
+        "planned": options.programs,
+        "versions": description["versions"],
+        "instructions": instructions,
+        "machine": machine(),
+    }
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run a campaign; the return value is the exit code.
+
+    Raises:
+        UsageError: there is no such backend, device, mode or dtype, or the record cannot be opened.
+    """
+    _require(options)
+    minutes = MINUTES if options.minutes is None and options.programs is None and options.source == "random" else options.minutes
+    crew = Crew(options.backend, options.device, tuple(options.plugins), options.timeout)
+    try:
+        return _with(crew, options, minutes)
+    finally:
+        crew.close()
+
+
+def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int:
+    try:
+        description = crew.ask("hello", 0)["description"]
+    except WorkerFailure as failure:
+        raise UsageError(f"backend {options.backend!r}: its worker does not start: {failure.message}") from failure
+    for name, value, known in (("mode", options.mode, description["modes"]), ("dtype", options.dtype, description["dtypes"])):
+        if value not in known:
+            raise UsageError(
+                f"--{name}: {options.backend} has no {value!r}{did_you_mean(value, known)}; it has: {', '.join(known)}"
+            )
+    began = time.monotonic()
+    path = options.record or default_path(f"fuzz_{options.backend}")
+    header = _header(options, description, _instructions(description))
+    file, lines = open_record(path, SCHEMA, header, kept_lines if options.resume else None)
+    record = record_of(lines or [header])
+    record.end = None
+    campaign = Campaign(
+        crew=crew,
+        record=record,
+        file=file,
+        specification=dict(specification()),
+        mode=options.mode,
+        write=_write,
+        live=sys.stdout.isatty(),
+        deadline=None if minutes is None else began + 60.0 * minutes,
+        planned=options.programs,
+    )
+    code, ended = _ended(campaign)
+    try:
+        file.append(closing_line(record, time.monotonic() - began, crew.seconds, ended))
+        scripts = _dump(record.findings, options.dump)
+    except OSError as error:
+        code, ended, scripts = COULD_NOT_GO_ON, f"a file cannot be written: {error.strerror}", []
+    finally:
+        file.close()
+    _write("\n" if campaign.live else "")
+    for text in (*scripts, f"record: {path}", *([f"ended early: {ended}"] if ended else []), verdict_text(record)):
+        _write(f"{text}\n")
+    return code
+
+
+def _instructions(description: dict[str, Any]) -> str:
+    return "; ".join(f"{library} {level}" for library, level in description["kernels"].items())
+
+
+def _ended(campaign: Campaign) -> tuple[int, str]:
+    """The exit code, and why the campaign ended early, if it did."""
+    try:
+        campaign.run()
+    except KeyboardInterrupt:
+        return INTERRUPTED, "interrupted"
+    except OSError as error:
+        return COULD_NOT_GO_ON, f"the record cannot be written: {error.strerror}"
+    except WorkerFailure as failure:
+        return COULD_NOT_GO_ON, f"the worker does not start again: {failure.message}"
+    return int(any(item["status"] in BAD for item in campaign.record.findings)), ""
+
+
+def _dump(findings: list[dict[str, Any]], folder: Path | None) -> list[str]:
+    """Write the scripts into a folder; a line for each.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    lines = []
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for item in findings:
+            if item["script"]:
+                path = folder / f"program-{item['key'].split()[0]}-{item['status']}.py"
+                path.write_text(item["script"], encoding="utf-8")
+                lines.append(f"script: {path}")
+    return lines
+
+
+def _write(text: str) -> None:
+    sys.stdout.write("\r" * text.startswith("\r") + shown(text.removeprefix("\r")).replace("?[K", "\x1b[K"))
+    sys.stdout.flush()

@@ -1,0 +1,192 @@
+"""A program as data: nodes that are operations of the specification, and inputs with their values.
+
+Values of a program are numbered: the inputs first, then what each node gives. A node names its operands by number.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof_reference.operation import DTYPES
+from tensorproof_reference.rounding import round_to
+from tensorproof_reference.stream import Stream
+
+BOOLEAN = "bool"
+KINDS = ("normal", "positive", "truth")
+"""How an input is drawn: normal numbers, their absolute values plus 1/16, or as many true as false."""
+
+Operand: TypeAlias = int | tuple[int, ...]
+"""The number of a value; several for an argument that is a list of arrays."""
+
+
+class MalformedProgram(ValueError):
+    """What was given is no program; the message says why."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """An input of a program: its shape and dtype, and either how it is drawn or its values."""
+
+    shape: tuple[int, ...]
+    dtype: str
+    """A floating dtype, or ``bool``."""
+    kind: str = "normal"
+    seed: int = 0
+    values: tuple[float, ...] | None = None
+    """The values in the order of C, if they are not drawn."""
+
+    @property
+    def array(self) -> NDArray[Any]:
+        """The values: floating ones on the dtype's grid, as float64."""
+        if self.values is not None:
+            array = np.array(self.values, np.float64).reshape(self.shape)
+            return array != 0 if self.dtype == BOOLEAN else array
+        stream = Stream(self.seed)("input")
+        if self.kind == "truth":
+            return np.asarray(stream.integers(self.shape, 0, 2) == 1)
+        normal = stream.normal(self.shape)
+        return round_to(np.abs(normal) + 0.0625 if self.kind == "positive" else normal, self.dtype)
+
+    def holding(self, array: NDArray[Any]) -> "Input":
+        """An input of the same dtype with these values."""
+        return Input(array.shape, self.dtype, "normal", 0, tuple(float(item) for item in array.ravel()))
+
+
+@dataclass(frozen=True)
+class Node:
+    """One call of an operation."""
+
+    operation: str
+    operands: tuple[tuple[str, Operand], ...]
+    """The arguments that are arrays, by name, with the number of the value of each."""
+    keywords: tuple[tuple[str, Any], ...] = ()
+    """Numbers, words, and tuples of them, by name."""
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The numbers of all values that the node takes."""
+        found: list[int] = []
+        for _, operand in self.operands:
+            found += operand if isinstance(operand, tuple) else (operand,)
+        return tuple(found)
+
+    def renumbered(self, numbers: Mapping[int, int]) -> "Node":
+        """The same call of values with other numbers."""
+        operands = tuple(
+            (name, tuple(numbers[item] for item in operand) if isinstance(operand, tuple) else numbers[operand])
+            for name, operand in self.operands
+        )
+        return Node(self.operation, operands, self.keywords)
+
+
+@dataclass(frozen=True)
+class Program:
+    """A composition of operations.
+
+    Raises:
+        MalformedProgram: a node takes what comes after it, an output is no node's, or floating inputs differ in dtype.
+    """
+
+    inputs: tuple[Input, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[int, ...]
+    """The numbers of the values that are judged, each a node's."""
+    seed: int = 0
+    """That of the cotangents."""
+
+    def __post_init__(self) -> None:
+        first = len(self.inputs)
+        dtypes = {item.dtype for item in self.inputs} - {BOOLEAN}
+        if len(dtypes) != 1 or not dtypes <= set(DTYPES):
+            raise MalformedProgram(f"inputs: expected one floating dtype, got {', '.join(sorted(dtypes)) or 'none'}")
+        for number, node in enumerate(self.nodes, start=first):
+            if not node.operands or not all(0 <= item < number for item in node.numbers):
+                raise MalformedProgram(f"node {number} ({node.operation}): operands come before it, got {node.numbers}")
+        if not self.outputs or not all(first <= number < first + len(self.nodes) for number in self.outputs):
+            raise MalformedProgram(f"outputs: expected numbers of nodes, got {self.outputs}")
+
+    @property
+    def dtype(self) -> str:
+        """The floating dtype that all is computed in."""
+        return next(item.dtype for item in self.inputs if item.dtype != BOOLEAN)
+
+    @property
+    def name(self) -> str:
+        """Twelve digits that stand for the whole program."""
+        return hashlib.sha256(to_json(self).encode()).hexdigest()[:12]
+
+    @property
+    def form(self) -> str:
+        """Twelve digits that stand for its calls, whatever the shapes and numbers of its inputs."""
+        return hashlib.sha256(repr((self.dtype, self.nodes, self.outputs)).encode()).hexdigest()[:12]
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The operations that follow each other, by name, each pair once."""
+        first = len(self.inputs)
+        found = {
+            (self.nodes[number - first].operation, node.operation): None
+            for node in self.nodes
+            for number in node.numbers
+            if number >= first
+        }
+        return tuple(found)
+
+    @property
+    def text(self) -> str:
+        """The program as a person reads it: ``v2 = exp(v0); v3 = add(v2, v1) -> v3``."""
+        first = len(self.inputs)
+        calls = []
+        for number, node in enumerate(self.nodes, start=first):
+            given = [_operand_text(operand) for _, operand in node.operands]
+            given += [f"{name}={value!r}" for name, value in node.keywords]
+            calls.append(f"v{number} = {node.operation}({', '.join(given)})")
+        shapes = ", ".join(f"v{number}: {item.dtype}{list(item.shape)}" for number, item in enumerate(self.inputs))
+        return f"{shapes}; {'; '.join(calls)} -> {', '.join(f'v{number}' for number in self.outputs)}"
+
+
+def _operand_text(operand: Operand) -> str:
+    return f"[{', '.join(f'v{item}' for item in operand)}]" if isinstance(operand, tuple) else f"v{operand}"
+
+
+def to_json(program: Program) -> str:
+    """The program as JSON, in one form only."""
+    return json.dumps(asdict(program), sort_keys=True, separators=(",", ":"))
+
+
+def from_json(text: str) -> Program:
+    """The program that ``to_json`` wrote.
+
+    Raises:
+        MalformedProgram: it is none.
+    """
+    try:
+        return from_plain(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise MalformedProgram(f"no JSON: {error}") from None
+
+
+def from_plain(plain: Any) -> Program:
+    """The program of plain data, as ``dataclasses.asdict`` gives it or JSON holds it.
+
+    Raises:
+        MalformedProgram: it is none.
+    """
+    try:
+        return Program(
+            inputs=tuple(Input(**{name: _tuples(value) for name, value in item.items()}) for item in plain["inputs"]),
+            nodes=tuple(Node(item["operation"], _tuples(item["operands"]), _tuples(item["keywords"])) for item in plain["nodes"]),
+            outputs=_tuples(plain["outputs"]),
+            seed=plain["seed"],
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise MalformedProgram(f"no program: {type(error).__name__}: {error}") from None
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

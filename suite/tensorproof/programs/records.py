@@ -1,0 +1,94 @@
+"""The record of a campaign: what was asked, a line for each program and finding, and how it ended."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tensorproof.errors import UsageError
+from tensorproof.lines.reading import name_of, read_lines
+from tensorproof.lines.schema import Schema
+from tensorproof.runs.recording import now
+from tensorproof.runs.resume import require_same
+
+FORMAT = 1
+SCHEMA = Schema(
+    "tensorproof.programs", "campaign.schema.json", "record of a campaign", first="campaign", format=FORMAT, last="end"
+)
+RESUMED = ("tensorproof", "specification", "backend", "device", "mode", "dtype", "seed", "source", "versions", "instructions")
+"""What must be the same for a record to be gone on with."""
+BAD = ("failed", "error", "fell_back", "crashed", "timed_out", "out_of_memory")
+"""The statuses that are findings, unless they are declared."""
+
+
+@dataclass
+class CampaignRecord:
+    """The lines of a campaign."""
+
+    header: Mapping[str, Any]
+    programs: list[dict[str, Any]] = field(default_factory=list)
+    findings: list[dict[str, Any]] = field(default_factory=list)
+    end: dict[str, Any] | None = None
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many programs there are of each status."""
+        return dict(Counter(line["status"] for line in self.programs))
+
+    @property
+    def coverage(self) -> dict[str, int]:
+        """How often operations followed each other, by ``first>second``, in programs that mean something."""
+        judged = [line for line in self.programs if line["status"] not in ("not_meaningful", "unsupported")]
+        return dict(sorted(Counter(pair for line in judged for pair in line["pairs"]).items()))
+
+
+def record_of(lines: Iterable[dict[str, Any]]) -> CampaignRecord:
+    """The record of its lines, header first. A finding that was found again has several lines; the last one counts."""
+    header, *others = lines
+    record = CampaignRecord(header)
+    findings: dict[str, dict[str, Any]] = {}
+    for line in others:
+        if line["kind"] == "program":
+            record.programs.append(line)
+        elif line["kind"] == "finding":
+            findings[line["key"]] = line
+        else:
+            record.end = line
+    record.findings = list(findings.values())
+    return record
+
+
+def read_campaign(path: Path) -> CampaignRecord:
+    """The record in a file.
+
+    Raises:
+        UsageError: it cannot be read, or is none.
+    """
+    return record_of(read_lines(path, SCHEMA).values)
+
+
+def kept_lines(path: Path, header: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The lines of a record that this campaign goes on with.
+
+    Raises:
+        UsageError: it is no record of a campaign, or of another one.
+    """
+    record = read_campaign(path)
+    require_same(path, record.header, header, RESUMED)
+    planned = header.get("planned")
+    if planned is not None and len(record.programs) >= planned:
+        raise UsageError(f"--resume: {name_of(path)} has all {planned} programs already; give more --programs")
+    return [{**record.header, "planned": planned}, *record.programs, *record.findings]
+
+
+def closing_line(record: CampaignRecord, seconds: float, framework: float, ended: str) -> dict[str, Any]:
+    """The last line: counts, coverage, where the time went, and why the campaign ended early, if it did."""
+    return {
+        "kind": "end",
+        "finished": now(),
+        "counts": record.counts,
+        "coverage": record.coverage,
+        "seconds": {"total": round(seconds, 2), "workers": round(framework, 2)},
+        **({"ended": ended} if ended else {}),
+    }

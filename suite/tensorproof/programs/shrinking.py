@@ -1,0 +1,175 @@
+"""The smallest program that still fails for the same reason, and the node that is to blame."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof.programs.building import assembled, entries_of, with_values
+from tensorproof.programs.evaluation import Conventions, forward_values, name_of
+from tensorproof.programs.judging import Verdict
+from tensorproof.programs.program import Input, MalformedProgram, Node, Program
+from tensorproof_reference.operation import Operation
+
+Ask = Callable[[Program], Verdict]
+"""Judges a program in the mode in which it failed.
+
+Raises:
+    MalformedProgram: it is none.
+"""
+
+MOST_ASKED = 300
+"""Programs that are judged at most for one that failed."""
+MOST_KEPT = 4096
+"""Elements of an intermediate value that an input may hold instead."""
+
+
+class Shrinking:
+    """One program that fails, made smaller step by step; nodes first, then shapes."""
+
+    def __init__(
+        self, program: Program, cause: tuple[str, str], ask: Ask, compute: Callable[[Program], list[NDArray[Any]]]
+    ) -> None:
+        """``compute`` gives a program's values by the reference, by number."""
+        self.program = program
+        self.cause = cause
+        self.asked = 0
+        self._ask = ask
+        self._compute = compute
+        self._seen: set[str] = {program.name}
+
+    def fails(self, program: Program) -> bool:
+        """Whether a program fails for the same reason."""
+        if program.name in self._seen or self.asked >= MOST_ASKED:
+            return False
+        self._seen.add(program.name)
+        self.asked += 1
+        try:
+            return self._ask(program).cause == self.cause
+        except MalformedProgram:
+            return False
+
+    def run(self) -> Program:
+        """The smallest program that was found."""
+        steps = (self._fewer_outputs, self._fewer_nodes, self._shorter_axes)
+        while any(self._taken(step) for step in steps):
+            pass
+        return self.program
+
+    def _taken(self, step: Callable[[], Iterator[Program]]) -> bool:
+        """Whether a step gave a smaller program; it is tried again from that one until it gives none."""
+        smaller = False
+        while True:
+            found = next((candidate for candidate in step() if self.fails(candidate)), None)
+            if found is None:
+                return smaller
+            self.program, smaller = found, True
+
+    def _fewer_outputs(self) -> Iterator[Program]:
+        """One output alone, then all but one."""
+        program = self.program
+        if len(program.outputs) > 1:
+            for output in program.outputs:
+                yield assembled(entries_of(program), [output], program.seed)
+            for output in program.outputs:
+                yield assembled(entries_of(program), [item for item in program.outputs if item != output], program.seed)
+
+    def _fewer_nodes(self) -> Iterator[Program]:
+        """Without the last nodes, and with the values of nodes as inputs instead of them; as many at once as may be."""
+        program = self.program
+        first = len(program.inputs)
+        for number in range(first, first + len(program.nodes)):
+            if [number] != list(program.outputs):
+                yield from self._smaller(partial(assembled, entries_of(program), [number], program.seed))
+        count = len(program.nodes) - 1
+        while count:
+            for start in range(first, first + len(program.nodes) - count):
+                yield from self._smaller(partial(self._given, program, range(start, start + count)))
+            count //= 2
+
+    def _smaller(self, make: Callable[[], Program | None]) -> Iterator[Program]:
+        """What is made, if it is a program, and of fewer nodes."""
+        try:
+            made = make()
+        except MalformedProgram:
+            return
+        if made is not None and len(made.nodes) < len(self.program.nodes):
+            yield made
+
+    def _given(self, program: Program, numbers: range) -> Program | None:
+        """The program with inputs that hold the reference's values instead of some nodes; none if one of them is an output."""
+        if set(numbers) & set(program.outputs):
+            return None
+        values = self._compute(program)
+        if any(values[number].size > MOST_KEPT for number in numbers):
+            return None
+        return with_values(program, values, numbers)
+
+    def _shorter_axes(self) -> Iterator[Program]:
+        """All axes of one length made shorter at once, or none left of the inputs' leading axes of that length."""
+        program = self.program
+        lengths = sorted({length for item in program.inputs for length in item.shape if length > 1}, reverse=True)
+        for length in lengths:
+            for wanted in (1, 2, length // 2, length - 1):
+                if 0 < wanted < length:
+                    yield replace(program, inputs=tuple(_cut(item, length, wanted) for item in program.inputs))
+        for axis in range(max((len(item.shape) for item in program.inputs), default=0)):
+            if any(len(item.shape) > axis for item in program.inputs):
+                yield replace(program, inputs=tuple(_without_leading(item, axis) for item in program.inputs))
+
+
+def _cut(item: Input, length: int, wanted: int) -> Input:
+    key = tuple(slice(wanted) if size == length else slice(None) for size in item.shape)
+    return item if length not in item.shape else item.holding(item.array[key])
+
+
+def _without_leading(item: Input, axis: int) -> Input:
+    """Without the first of more than ``axis`` axes, at its first place."""
+    return item.holding(item.array[0]) if len(item.shape) > axis else item
+
+
+def shrunk(
+    program: Program, cause: tuple[str, str], ask: Ask, specification: dict[str, Operation], conventions: Conventions
+) -> Program:
+    """The smallest program found that still has the cause.
+
+    Args:
+        program: what failed.
+        cause: ``Verdict.cause`` of the failure.
+        ask: judges a program in the mode in which it failed.
+        specification: the operations by name.
+        conventions: those of the backend.
+    """
+
+    def compute(candidate: Program) -> list[NDArray[Any]]:
+        return [np.asarray(value) for value in forward_values(candidate, specification, conventions, None)]
+
+    return Shrinking(program, cause, ask, compute).run()
+
+
+def blamed(program: Program, cause: tuple[str, str], ask: Ask) -> str:
+    """Which node of a shrunk program is wrong, in words; ``only together`` if each is right where its value is seen.
+
+    Each value becomes an output, so that a compiler must compute it. The first that is off is the node to blame.
+    """
+    first = len(program.inputs)
+    if len(program.nodes) == 1:
+        return f"{program.nodes[0].operation} alone"
+    numbers = [number for number, node in enumerate(program.nodes, start=first) if not _is_truth(node)]
+    try:
+        verdict = ask(replace(program, outputs=tuple(numbers)))
+    except MalformedProgram:
+        return "only together"
+    if cause[0] == "failed" and verdict.status == "failed":
+        wrong = {item["label"].split()[0] for item in verdict.judgements if item["outcome"] == "failed"}
+        for number in numbers:
+            if name_of(number) in wrong:
+                return f"{name_of(number)} ({program.nodes[number - first].operation})"
+    return "only together"
+
+
+def _is_truth(node: Node) -> bool:
+    return node.operation in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "all", "any")

@@ -1,0 +1,1 @@
+"""Where programs come from: drawn at random, pairs of neighbours, and patterns that compilers know."""

@@ -1,0 +1,118 @@
+"""Compositions that compilers know and rewrite, written out from primitives; each equals an operation of the specification."""
+
+import math
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tensorproof.programs.building import Builder
+from tensorproof.programs.program import Program
+from tensorproof_reference.operation import Operation
+
+ROWS, WIDTH = 5, 17
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A composition, and the operation that it equals, called with the same arrays in the same order."""
+
+    build: Callable[[Builder], tuple[int, ...]]
+    """Makes the inputs and the calls; the numbers of the operation's arrays, and last that of the result."""
+    operation: str
+    keywords: Mapping[str, Any] = field(default_factory=dict)
+    moved: bool = False
+    """Whether the pattern takes keys with their last two axes swapped, since it transposes nothing."""
+
+
+def _rows(builder: Builder) -> int:
+    return builder.input((ROWS, WIDTH))
+
+
+def _two(builder: Builder, operation: str, a: int, b: int) -> int:
+    return builder.call(operation, {"a": a, "b": b})
+
+
+def _silu(builder: Builder) -> tuple[int, ...]:
+    x = _rows(builder)
+    return x, _two(builder, "multiply", x, builder.call("sigmoid", {"x": x}))
+
+
+def _sigmoid(builder: Builder) -> tuple[int, ...]:
+    x = _rows(builder)
+    one = builder.number(1.0)
+    e = builder.call("exp", {"x": builder.call("negative", {"x": x})})
+    return x, builder.call("reciprocal", {"x": _two(builder, "add", one, e)})
+
+
+def _softplus(builder: Builder) -> tuple[int, ...]:
+    x = _rows(builder)
+    return x, builder.call("log1p", {"x": builder.call("exp", {"x": x})})
+
+
+def _relu(builder: Builder) -> tuple[int, ...]:
+    x = _rows(builder)
+    return x, _two(builder, "maximum", x, builder.number(0.0))
+
+
+def _leaky_relu(builder: Builder) -> tuple[int, ...]:
+    x = _rows(builder)
+    return x, _two(builder, "maximum", x, _two(builder, "multiply", x, builder.number(0.25)))
+
+
+def _gelu(builder: Builder) -> tuple[int, ...]:
+    x = _rows(builder)
+    inner = builder.call("erf", {"x": _two(builder, "multiply", x, builder.number(math.sqrt(0.5)))})
+    half = _two(builder, "multiply", builder.number(0.5), x)
+    return x, _two(builder, "multiply", half, _two(builder, "add", builder.number(1.0), inner))
+
+
+def _gelu_tanh(builder: Builder) -> tuple[int, ...]:
+    x = _rows(builder)
+    cube = _two(builder, "multiply", _two(builder, "multiply", x, x), x)
+    sum_ = _two(builder, "add", x, _two(builder, "multiply", builder.number(0.044715), cube))
+    inner = builder.call("tanh", {"x": _two(builder, "multiply", builder.number(math.sqrt(2.0 / math.pi)), sum_)})
+    half = _two(builder, "multiply", builder.number(0.5), x)
+    return x, _two(builder, "multiply", half, _two(builder, "add", builder.number(1.0), inner))
+
+
+def _log_softmax(builder: Builder) -> tuple[int, ...]:
+    x = _rows(builder)
+    return x, builder.call("log", {"x": builder.call("softmax", {"x": x}, {"axis": -1})})
+
+
+def _attention(scaled_before: bool) -> Callable[[Builder], tuple[int, ...]]:
+    def build(builder: Builder) -> tuple[int, ...]:
+        query, key, value = (builder.input(shape) for shape in ((2, ROWS, 16), (2, 16, 7), (2, 7, 9)))
+        scale = builder.number(0.25)
+        given = _two(builder, "multiply", query, scale) if scaled_before else query
+        scores = _two(builder, "matmul", given, key)
+        scores = scores if scaled_before else _two(builder, "multiply", scores, scale)
+        return query, key, value, _two(builder, "matmul", builder.call("softmax", {"x": scores}, {"axis": -1}), value)
+
+    return build
+
+
+PATTERNS: Mapping[str, Pattern] = {
+    "silu": Pattern(_silu, "silu"),
+    "sigmoid": Pattern(_sigmoid, "sigmoid"),
+    "softplus": Pattern(_softplus, "softplus"),
+    "relu": Pattern(_relu, "relu"),
+    "leaky_relu": Pattern(_leaky_relu, "leaky_relu", {"negative_slope": 0.25}),
+    "gelu": Pattern(_gelu, "gelu"),
+    "gelu_tanh": Pattern(_gelu_tanh, "gelu", {"approximation": "tanh"}),
+    "log_softmax": Pattern(_log_softmax, "log_softmax"),
+    "attention_scaled_before": Pattern(_attention(True), "scaled_dot_product_attention", moved=True),
+    "attention_scaled_after": Pattern(_attention(False), "scaled_dot_product_attention", moved=True),
+}
+"""By name. The numbers in them are inputs, so a compiler sees no constant."""
+
+
+def pattern_programs(
+    specification: Mapping[str, Operation], available: Collection[str], dtype: str, seed: int
+) -> Iterator[tuple[str, Program]]:
+    """The patterns whose operations are available, each with its name."""
+    for name, pattern in PATTERNS.items():
+        builder = Builder(specification, dtype, seed)
+        program = builder.program([pattern.build(builder)[-1]])
+        if all(node.operation in available for node in program.nodes):
+            yield name, program

@@ -1,0 +1,104 @@
+"""The process that judges programs on a backend: it may crash, hang or run out of memory, and costs no more than one program.
+
+It reads requests from its standard input, a JSON object a line, and answers on what was its standard output.
+"""
+
+import importlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from tensorproof.backend import Unsupported
+from tensorproof.conformance.dump.folding import NotPlain
+from tensorproof.conformance.execution import is_out_of_memory
+from tensorproof.conformance.selection.cases import Declared
+from tensorproof.conformance.selection.plan import SampleNames
+from tensorproof.contract.backends import load, specification
+from tensorproof.contract.declarations import DeclarationError, read_declarations
+from tensorproof.contract.description import describe, on_declared_device
+from tensorproof.errors import UsageError, frames, sentence
+from tensorproof.processes import settle_worker
+from tensorproof.programs.judging import Subject, Verdict
+from tensorproof.programs.program import MalformedProgram, from_plain
+from tensorproof.programs.script import script_of
+
+
+class Worker:
+    """What the process knows: its backend, as programs are judged on it."""
+
+    def __init__(self) -> None:
+        self.subject: Subject | None = None
+
+    def hello(self, backend: str, device: str | None, modules: Sequence[str]) -> dict[str, Any]:
+        """Load a backend and say what it is, and which operations programs may have.
+
+        An operation that the backend declares a layout of has no place in a program, which permutes nothing.
+        """
+        for module in modules:
+            importlib.import_module(module)
+        loaded = load(backend)
+        description, operations = describe(loaded, device), specification()
+        try:
+            path = description.declarations
+            known = read_declarations(Path(path), operations, description.modes, SampleNames(operations, 0)) if path else []
+        except DeclarationError as error:
+            raise UsageError(str(error)) from error
+        description = on_declared_device(description, known)
+        self.subject = Subject(loaded, description.device, operations, Declared(known, description, operations, 0))
+        available = [name for name in description.sources if not loaded.declared_layout(name)]
+        conventions = {name: dict(values) for name, values in self.subject.conventions.items()}
+        return {"description": asdict(description), "available": available, "conventions": conventions}
+
+    def judge(self, program: Any, mode: str) -> dict[str, Any]:
+        """The verdict on a program in a mode."""
+        assert self.subject is not None
+        try:
+            return {"verdict": asdict(self.subject.verdict(from_plain(program), mode))}
+        except MalformedProgram as error:
+            return {"malformed": str(error)}
+
+    def script(self, program: Any, mode: str, verdict: Any) -> dict[str, Any]:
+        """The stand-alone script of a failing program, or why there is none."""
+        assert self.subject is not None
+        try:
+            return {"script": script_of(self.subject, from_plain(program), mode, verdict_of(verdict)), "why": ""}
+        except (NotPlain, Unsupported) as error:
+            return {"script": "", "why": str(error)}
+
+
+def verdict_of(plain: Any) -> Verdict:
+    """The verdict of plain data."""
+    return Verdict(**{**plain, "judgements": tuple(plain["judgements"])})
+
+
+def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
+    action: Callable[..., dict[str, Any]] = getattr(worker, request.pop("do"))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return action(**request)
+    except BaseException as error:
+        status = "usage" if isinstance(error, UsageError) else "out_of_memory" if is_out_of_memory(error) else "error"
+        return {"failed": status, "message": sentence(error)[:2000], "traceback": frames(error)}
+
+
+def main() -> None:
+    """Answer requests until there are no more."""
+    settle_worker()
+    replies = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    sys.stdout = sys.stderr
+    worker = Worker()
+    for line in sys.stdin:
+        answer = _answer(worker, json.loads(line))
+        replies.write(json.dumps(answer, allow_nan=False, ensure_ascii=False).encode() + b"\n")
+        replies.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,154 @@
+"""``tensorproof fuzz``: findings are told once, workers may die, records go on, and exit codes are those of conformance."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tensorproof.programs.records import SCHEMA, read_campaign
+
+PREAMBLE = """
+import os, time
+import numpy as np
+from tensorproof.backend import Backend, OperationTable, hookimpl
+from tensorproof_numpy import NumpyBackend
+from tensorproof_reference.primitives import arithmetic_of_one, arithmetic_of_two, exponentials
+from tensorproof_reference.operations import tanh
+
+operations = OperationTable()
+operations.native(tanh.tanh)
+operations.native(arithmetic_of_two.add)
+operations.native(arithmetic_of_two.multiply)
+operations.native(arithmetic_of_one.cos)
+"""
+END = """
+
+class Fake(NumpyBackend):
+    name = "fake"
+    operations = operations
+
+@hookimpl
+def tensorproof_backend():
+    return Fake()
+"""
+RIGHT = "operations.native(arithmetic_of_one.sin)"
+WRONG = """
+@operations.native
+def sin(x):
+    return np.cos(x)
+"""
+CRASHING = """
+@operations.native
+def sin(x):
+    os.abort()
+"""
+HANGING = """
+@operations.native
+def sin(x):
+    time.sleep(3600)
+"""
+HUNGRY = """
+@operations.native
+def sin(x):
+    raise MemoryError("no more")
+"""
+
+Plugin = Callable[..., Path]
+
+
+@pytest.fixture
+def fuzz(plugin: Plugin, tensorproof, tmp_path: Path):
+    """Runs a campaign of a made-up backend; what the command printed and returned, and its record."""
+
+    def run(source: str, *options: str):
+        folder = tmp_path / "plugins"
+        if not folder.exists():
+            plugin("fake", source + END, PREAMBLE)
+        record = tmp_path / "campaign.ndjson"
+        done = tensorproof("fuzz", "fake", f"--record={record}", *options, path=folder)
+        return done, read_campaign(record) if record.exists() else None
+
+    return run
+
+
+def test_a_right_backend_passes_and_the_verdict_comes_last(fuzz):
+    done, record = fuzz(RIGHT, "--programs=30")
+    assert done.code == 0, done.text
+    assert done.text.splitlines()[-1] == "fake eager float32: no finding in 30 programs (30 passed)"
+    assert "16 of 30 programs, 0 failed" in done.text
+    assert len(record.programs) == 30
+    assert record.end["counts"] == {"passed": 30}
+    assert record.end["coverage"]["sin>add"] > 0
+
+
+def test_a_wrong_operation_is_one_finding_with_its_script(fuzz, tmp_path):
+    done, record = fuzz(WRONG, "--programs=12", f"--dump={tmp_path / 'scripts'}")
+    assert done.code == 1, done.text
+    (finding,) = record.findings
+    assert finding["blamed"] == "sin alone"
+    assert len(finding["programs"]) > 1
+    assert "np.cos(v0)" in finding["script"]
+    (script,) = (tmp_path / "scripts").iterdir()
+    assert "tensorproof" not in script.read_text().replace("tensorproof_fake", "")
+
+
+@pytest.mark.parametrize(
+    ("source", "status", "options"),
+    [(CRASHING, "crashed", ()), (HANGING, "timed_out", ("--timeout=1",)), (HUNGRY, "out_of_memory", ())],
+    ids=["crash", "hang", "memory"],
+)
+def test_what_becomes_of_a_worker_is_told_apart(fuzz, source, status, options):
+    done, record = fuzz(source, "--programs=1", "--seed=2", *options)
+    assert done.code == 1, done.text
+    assert {item["status"] for item in record.findings} == {status}
+    assert record.findings[0]["blamed"] == "sin alone"
+    assert len(record.programs) == 1
+
+
+def test_a_campaign_goes_on_where_it_was(fuzz):
+    fuzz(RIGHT, "--programs=5")
+    done, record = fuzz(RIGHT, "--programs=9", "--resume")
+    assert done.code == 0, done.text
+    assert [line["number"] for line in record.programs] == list(range(9))
+    done, _ = fuzz(RIGHT, "--programs=9", "--resume", "--seed=1")
+    assert done.code == 4
+    assert "seed differs" in done.text
+
+
+def test_a_record_is_not_overwritten(fuzz):
+    fuzz(RIGHT, "--programs=1")
+    done, _ = fuzz(RIGHT, "--programs=1")
+    assert done.code == 4
+    assert "--resume goes on with one" in done.text
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--mode=compiled",), "--mode: fake has no 'compiled'"),
+        (("--programs=0",), "--programs: expected a number of at least 1"),
+        (("--dtype=bfloat16",), "--dtype: fake has no 'bfloat16'"),
+    ],
+)
+def test_what_does_not_exist_is_a_usage_error(fuzz, options, why):
+    done, _ = fuzz(RIGHT, *options)
+    assert done.code == 4
+    assert why in done.text
+
+
+def test_a_limit_of_time_ends_a_campaign(fuzz):
+    done, record = fuzz(RIGHT, "--minutes=0.02")
+    assert done.code == 0, done.text
+    assert record.programs
+
+
+def test_patterns_and_neighbours_are_sources(fuzz):
+    _, record = fuzz(RIGHT, "--source=neighbours")
+    assert {"tanh then sin", "sin then tanh", "residual then cos"} <= {line["label"] for line in record.programs}
+
+
+def test_every_line_fits_the_schema(fuzz):
+    _, record = fuzz(WRONG, "--programs=3")
+    for line in (record.header, *record.programs, *record.findings, record.end):
+        assert SCHEMA.problem(json.loads(json.dumps(line))) == ""

@@ -1,0 +1,89 @@
+"""Programs by the reference: gradients against finite differences, and where they prove nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from tensorproof.programs.building import Builder
+from tensorproof.programs.evaluation import cotangents_of, expected_of, forward_values, primals_of
+from tensorproof.programs.program import Program
+from tensorproof.programs.sources.patterns import PATTERNS
+from tensorproof.programs.sources.random_programs import random_program
+from tensorproof.programs.sources.rows import ROWS
+from tensorproof_reference.catalogue import known_operations
+from tensorproof_reference.errorbars.rules import precision_of
+
+KNOWN = known_operations()
+DOUBLE = precision_of("float64")
+SMOOTH = frozenset(ROWS) - {"abs", "sign", "floor", "round", "relu", "leaky_relu", "maximum", "minimum"}
+
+
+def total(program: Program) -> float:
+    """The sum of the outputs times their cotangents: a function whose gradients are those of the program."""
+    values = forward_values(program, KNOWN, {}, None)
+    outputs = [np.asarray(values[number]) for number in program.outputs]
+    cotangents = cotangents_of(program, tuple(item.shape for item in outputs))
+    return float(sum(np.sum(y * dy) for y, dy in zip(outputs, cotangents, strict=True)))
+
+
+@pytest.mark.parametrize("number", range(40))
+def test_gradients_are_those_of_finite_differences(number):
+    program = random_program(KNOWN, SMOOTH, "float64", 5, number)
+    expected = expected_of(program, KNOWN, {}, DOUBLE)
+    rng = np.random.default_rng(number)
+    for place in primals_of(program):
+        item = program.inputs[place]
+        direction = rng.standard_normal(item.shape)
+        step = 2.0**-20
+
+        def moved(by: float, place: int = place, direction: np.ndarray = direction) -> float:
+            inputs = list(program.inputs)
+            inputs[place] = inputs[place].holding(inputs[place].array + by * direction)
+            return total(replace(program, inputs=tuple(inputs)))
+
+        slope = (moved(step) - moved(-step)) / (2 * step)
+        gradient = np.sum(expected.gradients[f"v{place}"][0] * direction)
+        assert slope == pytest.approx(gradient, rel=1e-4, abs=1e-5 * (1 + abs(total(program))))
+
+
+def test_a_value_with_two_consumers_gets_both_gradients():
+    builder = Builder(KNOWN, "float64", 0)
+    x = builder.input((3,))
+    both = builder.call("add", {"a": builder.call("exp", {"x": x}), "b": builder.call("sin", {"x": x})})
+    program = builder.program([both])
+    expected = expected_of(program, KNOWN, {}, DOUBLE)
+    array, (dy,) = program.inputs[0].array, expected.cotangents
+    assert expected.gradients["v0"][0] == pytest.approx(dy * (np.exp(array) + np.cos(array)))
+
+
+def test_an_input_that_no_output_depends_on_smoothly_has_gradient_zero():
+    builder = Builder(KNOWN, "float32", 0)
+    a, b = builder.input((4,)), builder.input((4,))
+    condition = builder.call("less", {"a": a, "b": b})
+    program = builder.program([builder.call("where", {"condition": condition, "a": b, "b": b})])
+    expected = expected_of(program, KNOWN, {}, precision_of("float32"))
+    assert not expected.gradients["v0"][0].any()
+
+
+def test_a_kink_that_is_met_exactly_is_known():
+    builder = Builder(KNOWN, "float32", 0)
+    x = builder.input((4,))
+    tied = builder.program([builder.call("abs", {"x": builder.call("subtract", {"a": x, "b": x})})])
+    assert expected_of(tied, KNOWN, {}, precision_of("float32")).tied
+    apart = Builder(KNOWN, "float32", 0)
+    plain = apart.program([apart.call("abs", {"x": apart.input((4,))})])
+    assert not expected_of(plain, KNOWN, {}, precision_of("float32")).tied
+
+
+@pytest.mark.parametrize("name", PATTERNS)
+def test_a_pattern_equals_its_operation(name):
+    pattern = PATTERNS[name]
+    builder = Builder(KNOWN, "float64", 1)
+    *arrays, result = pattern.build(builder)
+    given = [builder.values[number] for number in arrays]
+    if pattern.moved:
+        query, key, value = given
+        given = [item[:, None] for item in (query, np.swapaxes(key, -1, -2), value)]
+    expected = KNOWN[pattern.operation].function(*given, **pattern.keywords)
+    assert builder.values[result] == pytest.approx(np.asarray(expected).reshape(builder.values[result].shape), rel=1e-12)

@@ -1,0 +1,136 @@
+"""Wrong rewrites of a compiler are found, blamed on the right operations and shrunk; a right compiler gives no alarm."""
+
+import numpy as np
+import pytest
+from faulty import Fault
+from small_backend import KNOWN, SmallBackend
+from wrong_rewrites import REWRITES
+
+from tensorproof.backend import Function
+from tensorproof.programs.building import Builder
+from tensorproof.programs.judging import Subject, Verdict
+from tensorproof.programs.program import Program
+from tensorproof.programs.shrinking import blamed, shrunk
+from tensorproof.programs.sources.neighbours import NEIGHBOURS, neighbour_programs
+from tensorproof.programs.sources.random_programs import random_program
+from tensorproof.programs.sources.rows import ROWS
+
+MANY = 200
+QUIET = {"passed", "not_meaningful", "near_a_branch"}
+
+
+def first_failure(subject: Subject, seed: int = 0) -> tuple[Program, Verdict]:
+    """The first random program that fails when it is compiled."""
+    for number in range(400):
+        program = random_program(KNOWN, ROWS, "float32", seed, number)
+        verdict = subject.verdict(program, "compiled")
+        if verdict.status == "failed":
+            return program, verdict
+    raise AssertionError("no program fails")
+
+
+@pytest.mark.parametrize("pair", REWRITES, ids="-".join)
+def test_a_wrong_rewrite_is_found_and_shrunk(pair):
+    subject = Subject(SmallBackend(REWRITES[pair]), "cpu", KNOWN)
+    program, verdict = first_failure(subject)
+
+    def ask(candidate: Program) -> Verdict:
+        return subject.verdict(candidate, "compiled")
+
+    smallest = shrunk(program, verdict.cause, ask, dict(KNOWN), {})
+    assert len(smallest.nodes) <= 4
+    assert set(pair) <= {node.operation for node in smallest.nodes}
+    assert subject.verdict(smallest, "eager").status == "passed"
+    assert blamed(smallest, verdict.cause, ask).endswith((f"({pair[1]})", "only together"))
+    assert max(np.prod(item.shape) for item in smallest.inputs) <= 34
+
+
+def test_an_operation_that_is_wrong_alone_is_blamed_alone():
+    wrong = Fault(name="off", operation="sin", group="compiled", mode="compiled", function=lambda x: np.sin(x) * 1.001)
+    subject = Subject(SmallBackend(wrong), "cpu", KNOWN)
+    program, verdict = first_failure(subject)
+
+    def ask(candidate: Program) -> Verdict:
+        return subject.verdict(candidate, "compiled")
+
+    smallest = shrunk(program, verdict.cause, ask, dict(KNOWN), {})
+    assert blamed(smallest, verdict.cause, ask) == "sin alone"
+
+
+def test_a_right_compiler_gives_no_alarm():
+    subject = Subject(SmallBackend(), "cpu", KNOWN)
+    found: dict[str, int] = {}
+    for number in range(MANY):
+        program = random_program(KNOWN, ROWS, "float32", 11, number)
+        for mode in ("eager", "compiled"):
+            status = subject.verdict(program, mode).status
+            found[status] = found.get(status, 0) + 1
+    assert set(found) <= QUIET
+    assert found["passed"] > 0.9 * 2 * MANY
+
+
+def test_neighbours_give_no_alarm_and_find_a_pair():
+    available = frozenset(ROWS)
+    programs = dict(neighbour_programs(KNOWN, available, "float32", 0))
+    assert len(programs) > 10 * len(NEIGHBOURS)
+    right, wrong = Subject(SmallBackend(), "cpu", KNOWN), Subject(SmallBackend(REWRITES["add", "layer_norm"]), "cpu", KNOWN)
+    some = {name: program for name, program in programs.items() if "layer_norm" in name}
+    assert {right.verdict(program, "compiled").status for program in some.values()} <= {
+        "passed",
+        "not_meaningful",
+        "near_a_branch",
+    }
+    assert wrong.verdict(programs["residual then layer_norm"], "compiled").status == "failed"
+
+
+class Lazy(SmallBackend):
+    """A compiler that compiles nothing, and says so."""
+
+    def prepared(self, function: Function, mode: str):
+        return function
+
+
+def test_a_compiler_that_leaves_a_program_eager_has_fallen_back():
+    subject = Subject(Lazy(), "cpu", KNOWN)
+    verdict = subject.verdict(random_program(KNOWN, ROWS, "float32", 0, 0), "compiled")
+    assert verdict.status == "fell_back"
+    assert "nothing was compiled" in verdict.message
+
+
+def test_a_wrong_gradient_is_told_from_a_wrong_value():
+    wrong = Fault(
+        name="doubled",
+        operation="tanh",
+        group="compiled",
+        mode="compiled",
+        vjp=lambda dy, x: {"x": 2.0 * dy * (1.0 - np.square(np.tanh(x)))},
+    )
+    builder = Builder(KNOWN, "float32", 0)
+    program = builder.program([builder.call("exp", {"x": builder.call("tanh", {"x": builder.input((3, 5))})})])
+    verdict = Subject(SmallBackend(wrong), "cpu", KNOWN).verdict(program, "compiled")
+    assert (verdict.status, verdict.reason) == ("failed", "gradient bars")
+
+
+class Swallowing(SmallBackend):
+    """A framework that raises an exception for a sine of a sum."""
+
+    def call(self, operation: str, *first: object, **others: object) -> object:
+        if operation == "sin" and self.mode == "compiled":
+            raise IndexError("lowering failed")
+        return super().call(operation, *first, **others)
+
+
+def test_an_exception_of_the_framework_is_a_finding_of_its_own_kind():
+    builder = Builder(KNOWN, "float32", 0)
+    program = builder.program([builder.call("sin", {"x": builder.input((2,))})])
+    verdict = Subject(Swallowing(), "cpu", KNOWN).verdict(program, "compiled")
+    assert (verdict.status, verdict.reason) == ("error", "IndexError")
+    assert "lowering failed" in verdict.message
+
+
+def test_another_convention_at_a_kink_is_no_alarm():
+    other = Fault(name="one_at_zero", operation="abs", group="eager", vjp=lambda dy, x: {"x": np.where(x >= 0, dy, -dy)})
+    builder = Builder(KNOWN, "float32", 0)
+    x = builder.input((5,))
+    program = builder.program([builder.call("abs", {"x": builder.call("subtract", {"a": x, "b": x})})])
+    assert Subject(SmallBackend(other), "cpu", KNOWN).verdict(program, "eager").status == "near_a_branch"
