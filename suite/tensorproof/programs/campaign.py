@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from tensorproof.errors import printable
 from tensorproof.lines.writing import LineFile
 from tensorproof.programs.judging import Verdict
 from tensorproof.programs.program import MalformedProgram, Program
@@ -25,6 +26,8 @@ RECYCLED = 400
 """Programs after which a worker that compiles is replaced: compilers keep what they compiled."""
 MOST_SHRUNK = 30
 """Failures that are shrunk in a campaign; what comes later is told by the program that failed."""
+WIDTH = 79
+"""Columns of the line of progress in a terminal."""
 SOURCES = ("random", "neighbours", "patterns")
 
 
@@ -51,14 +54,23 @@ class Crew:
         """
         began = time.perf_counter()
         try:
-            if self.worker is None or not self.worker.alive:
-                self.close()
-                self.worker = WorkerProcess(Path(sys.executable), "tensorproof.programs.worker", {"TF_CPP_MIN_LOG_LEVEL": "2"})
-                given = {"backend": self.backend, "device": self.device, "modules": list(self.modules)}
-                self.hello = self.worker.ask("hello", START_SECONDS, **given)
-            return self.worker.ask(do, seconds, **request) if do != "hello" else self.hello
+            return self.start().ask(do, seconds, **request)
         finally:
             self.seconds += time.perf_counter() - began
+
+    def start(self) -> WorkerProcess:
+        """The worker, started if there is none that lives; then ``hello`` is what it said of itself.
+
+        Raises:
+            WorkerFailure: it does not start.
+            UsageError: the backend or device does not exist.
+        """
+        if self.worker is None or not self.worker.alive:
+            self.close()
+            self.worker = WorkerProcess(Path(sys.executable), "tensorproof.programs.worker", {"TF_CPP_MIN_LOG_LEVEL": "2"})
+            given = {"backend": self.backend, "device": self.device, "modules": list(self.modules)}
+            self.hello = self.worker.ask("hello", START_SECONDS, **given)
+        return self.worker
 
     def verdict(self, program: Program, mode: str) -> Verdict:
         """The verdict on a program, also if the worker died of it.
@@ -207,14 +219,18 @@ class Campaign:
     def _tell(self, finding: Mapping[str, Any]) -> None:
         self._clear()
         kind = finding["status"].replace("_", " ").upper()
-        self.write(f"{kind} program {finding['programs'][0]}: {finding['message']}\n")
-        self.write(f"  {finding['text']}\n  wrong: {finding['blamed']}")
-        self.write(f"; eager: {finding['eager'].replace('_', ' ')}\n" if finding["eager"] else "\n")
+        eager = f"; eager: {finding['eager'].replace('_', ' ')}" if finding["eager"] else ""
+        lines = (
+            f"{kind} program {finding['programs'][0]}: {finding['message']}",
+            f"  {finding['text']}",
+            f"  wrong: {finding['blamed']}{eager}",
+        )
+        self.write("".join(f"{printable(line)}\n" for line in lines))
 
     def _show(self, done: int, seconds: float) -> None:
         text = progress_text(done, self._left(done, seconds), len(self.record.programs), self.planned, self._bad())
         if self.live:
-            self.write(f"\r{text}\x1b[K")
+            self.write("\r" + text.ljust(WIDTH))
         elif done & (done - 1) == 0 or done % 100 == 0:
             self.write(f"{text}\n")
 
@@ -230,7 +246,7 @@ class Campaign:
 
     def _clear(self) -> None:
         if self.live:
-            self.write("\r\x1b[K")
+            self.write("\r" + " " * WIDTH + "\r")
 
 
 def progress_text(done: int, left: float | None, judged: int, planned: int | None, bad: int) -> str:

@@ -91,9 +91,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int:
     try:
-        description = crew.ask("hello", 0)["description"]
+        crew.start()
     except WorkerFailure as failure:
         raise UsageError(f"backend {options.backend!r}: its worker does not start: {failure.message}") from failure
+    description = crew.hello["description"]
     for name, value, known in (("mode", options.mode, description["modes"]), ("dtype", options.dtype, description["dtypes"])):
         if value not in known:
             raise UsageError(
@@ -126,7 +127,7 @@ def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int
         file.close()
     _write("\n" if campaign.live else "")
     for text in (*scripts, f"record: {path}", *([f"ended early: {ended}"] if ended else []), verdict_text(record)):
-        _write(f"{text}\n")
+        _write(f"{shown(text)}\n")
     return code
 
 
@@ -165,5 +166,5 @@ def _dump(findings: list[dict[str, Any]], folder: Path | None) -> list[str]:
 
 
 def _write(text: str) -> None:
-    sys.stdout.write("\r" * text.startswith("\r") + shown(text.removeprefix("\r")).replace("?[K", "\x1b[K"))
+    sys.stdout.write(text)
     sys.stdout.flush()

@@ -17,7 +17,11 @@ class ProgramFunction:
     operation = ""
 
     def __init__(self, backend: Backend, program: Program, conventions: Conventions) -> None:
-        """Raise ``Unsupported`` if the backend lacks an operation."""
+        """Write the program out as one function.
+
+        Raises:
+            Unsupported: the backend lacks an operation.
+        """
         self.primal_paths = tuple(map(name_of, primals_of(program)))
         self.constant_paths = tuple(name_of(number) for number, item in enumerate(program.inputs) if item.dtype == BOOLEAN)
         self._call = _written_out(backend, program, conventions, (self.primal_paths, self.constant_paths))

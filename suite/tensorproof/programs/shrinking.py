@@ -1,5 +1,6 @@
 """The smallest program that still fails for the same reason, and the node that is to blame."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -23,6 +24,8 @@ Raises:
 
 MOST_ASKED = 300
 """Programs that are judged at most for one that failed."""
+MOST_SECONDS = 240.0
+"""How long one failure is shrunk at most: a worker that dies of each program takes seconds to start again."""
 MOST_KEPT = 4096
 """Elements of an intermediate value that an input may hold instead."""
 
@@ -37,13 +40,14 @@ class Shrinking:
         self.program = program
         self.cause = cause
         self.asked = 0
+        self._deadline = time.monotonic() + MOST_SECONDS
         self._ask = ask
         self._compute = compute
         self._seen: set[str] = {program.name}
 
     def fails(self, program: Program) -> bool:
         """Whether a program fails for the same reason."""
-        if program.name in self._seen or self.asked >= MOST_ASKED:
+        if program.name in self._seen or self.asked >= MOST_ASKED or time.monotonic() > self._deadline:
             return False
         self._seen.add(program.name)
         self.asked += 1
