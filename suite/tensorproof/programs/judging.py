@@ -13,7 +13,15 @@ from tensorproof.conformance.execution import Answer, is_out_of_memory
 from tensorproof.conformance.expectation import Expected, is_floating
 from tensorproof.conformance.findings import SAFE_DISTANCE
 from tensorproof.conformance.selection.cases import Declared
-from tensorproof.conformance.verdict import FAILED, NOT_MEANINGFUL, PASSED, Judgement, judge
+from tensorproof.conformance.verdict import (
+    FAILED,
+    LARGEST_Z,
+    LEAST_ELEMENTS_FOR_RMS,
+    NOT_MEANINGFUL,
+    PASSED,
+    Judgement,
+    judge,
+)
 from tensorproof.contract.declarations import Declaration, Situation, matches
 from tensorproof.errors import sentence
 from tensorproof.programs.building import alone, with_values
@@ -268,7 +276,7 @@ class Calls:
     def _judged(self, label: str, answer: Answer | None, expected: Expected) -> Judgement:
         value, bar = expected
         dtype = self.program.dtype
-        return judge(
+        found = judge(
             label,
             np.zeros_like(value) if answer is None else answer.value,
             value,
@@ -277,3 +285,7 @@ class Calls:
             output_dtype=dtype if answer is None else answer.dtype,
             expected_dtype=dtype,
         )
+        # A value of few elements that is broadcast makes one rounding error many; then the root mean square is of few.
+        few = min(value.size for value, _ in self.expected.values[len(self.program.inputs) :]) < LEAST_ELEMENTS_FOR_RMS
+        only_rms = found.outcome == FAILED and found.reason == "bars" and (found.largest_z or 0.0) <= LARGEST_Z
+        return replace(found, outcome=PASSED) if few and only_rms else found

@@ -16,7 +16,8 @@ from tensorproof_reference.errorbars.rules import precision_of
 
 KNOWN = known_operations()
 DOUBLE = precision_of("float64")
-SMOOTH = frozenset(ROWS) - {"abs", "sign", "floor", "round", "relu", "leaky_relu", "maximum", "minimum"}
+KINKED = {"abs", "sign", "floor", "round", "relu", "leaky_relu", "maximum", "minimum", "reduce_max", "reduce_min"}
+SMOOTH = frozenset(ROWS) - KINKED
 
 
 def total(program: Program) -> float:
@@ -35,7 +36,7 @@ def test_gradients_are_those_of_finite_differences(number):
     for place in primals_of(program):
         item = program.inputs[place]
         direction = rng.standard_normal(item.shape)
-        step = 2.0**-20
+        step = 2.0**-23
 
         def moved(by: float, place: int = place, direction: np.ndarray = direction) -> float:
             inputs = list(program.inputs)
@@ -82,8 +83,5 @@ def test_a_pattern_equals_its_operation(name):
     builder = Builder(KNOWN, "float64", 1)
     *arrays, result = pattern.build(builder)
     given = [builder.values[number] for number in arrays]
-    if pattern.moved:
-        query, key, value = given
-        given = [item[:, None] for item in (query, np.swapaxes(key, -1, -2), value)]
     expected = KNOWN[pattern.operation].function(*given, **pattern.keywords)
-    assert builder.values[result] == pytest.approx(np.asarray(expected).reshape(builder.values[result].shape), rel=1e-12)
+    assert builder.values[result] == pytest.approx(np.asarray(expected), rel=1e-12)

@@ -13,6 +13,18 @@ from tensorproof_reference.operation import Operation
 SHAPE = (5, 17)
 """A last axis with an odd rest of every vector."""
 
+KEYWORDS: Mapping[str, Mapping[str, object]] = {
+    "reshape": {"shape": (-1,)},
+    "permute": {"axes": (1, 0)},
+    "strided_slice": {"start": (1, None), "stop": (None, None), "step": (1, 2)},
+    "pad": {"widths": ((0, 1), (2, -1))},
+    "tile": {"repeats": (2, 1)},
+    "expand_dims": {"axis": 1},
+    "flip": {"axis": 1},
+    "roll": {"shift": 2, "axis": 1},
+}
+"""Those of operations that need some, for an array of two axes."""
+
 Neighbour = Callable[[Builder, int], int]
 
 
@@ -37,37 +49,62 @@ def _residual(builder: Builder, x: int) -> int:
 
 
 def _masked(builder: Builder, x: int) -> int:
-    return builder.call("where", {"condition": builder.input(SHAPE, "truth"), "a": x, "b": builder.input(SHAPE)})
+    shape = builder.values[x].shape
+    return builder.call("where", {"condition": builder.input(shape, "truth"), "a": x, "b": builder.input(shape)})
+
+
+def _product(builder: Builder, x: int) -> int:
+    shape = builder.values[x].shape
+    if len(shape) < 2:
+        raise NotOrdinary(f"matmul: expected two axes, got {len(shape)}")
+    width = shape[-1]
+    return builder.call("matmul", {"a": x, "b": builder.input((width, width))})
+
+
+def _flattened_and_cropped(builder: Builder, x: int) -> int:
+    flat = builder.call("reshape", {"x": x}, {"shape": (builder.values[x].size,)})
+    return builder.call("strided_slice", {"x": flat}, {"start": (1,), "stop": (-1,), "step": (1,)})
+
+
+def _joined(builder: Builder, x: int) -> int:
+    return builder.call("concatenate", {"arrays": (x, x)}, {"axis": 0})
 
 
 NEIGHBOURS: Mapping[str, Neighbour] = {
     "tanh": _call("tanh"),
-    "relu": _call("relu"),
-    "softmax_over_rows": _call("softmax", axis=-1),
     "softmax_over_columns": _call("softmax", axis=0),
     "layer_norm": _call("layer_norm"),
     "scaled_by_a_row": _with_new("multiply", SHAPE[-1:]),
-    "shifted_by_a_column": _with_new("add", (SHAPE[0], 1)),
-    "product": _with_new("matmul", (SHAPE[-1], SHAPE[-1])),
+    "product": _product,
     "masked": _masked,
     "residual": _residual,
     "same_argument_twice": _twice,
     "two_consumers": _two_consumers,
+    "summed_over_rows": _call("reduce_sum", axis=-1, keepdims=True),
+    "summed_over_columns": _call("reduce_sum", axis=0),
+    "largest_over_rows": _call("reduce_max", axis=-1, keepdims=True),
+    "flattened_and_cropped": _flattened_and_cropped,
+    "transposed": _call("permute", axes=(1, 0)),
+    "joined_with_itself": _joined,
+    "padded": _call("pad", widths=((1, 0), (0, 1))),
 }
-"""A dozen, each from an array of rows to one of the same shape."""
+"""Each from an array of rows."""
 
 
 def _itself(builder: Builder, name: str, x: int) -> int:
-    """An operation on an array of rows."""
+    """An operation on an array; what else it takes is new."""
+    shape = builder.values[x].shape
     arguments = builder.specification[name].function.__code__
     positional = arguments.co_varnames[: arguments.co_argcount]
     if "condition" in positional:
-        return builder.call(name, {"condition": builder.input(SHAPE, "truth"), "a": x, "b": builder.input(SHAPE)})
+        return _masked(builder, x)
     if name == "matmul":
-        return NEIGHBOURS["product"](builder, x)
+        return _product(builder, x)
+    if "arrays" in positional:
+        return _joined(builder, x)
     if "b" in positional:
-        return builder.call(name, {"a": x, "b": builder.input(SHAPE, "positive")})
-    return builder.call(name, {"x": x})
+        return builder.call(name, {"a": x, "b": builder.input(shape, "positive")})
+    return builder.call(name, {"x": x}, KEYWORDS.get(name, {}))
 
 
 def neighbour_programs(
@@ -97,6 +134,6 @@ def _pair(
         if not builder.is_floating(first):
             return None
         end = _itself(builder, name, first) if before else neighbour(builder, first)
-    except NotOrdinary:
+    except ValueError:  # not ordinary, or not of shapes that fit
         return None
     return builder.program([end]) if builder.is_floating(end) else None

@@ -20,8 +20,6 @@ class Pattern:
     """Makes the inputs and the calls; the numbers of the operation's arrays, and last that of the result."""
     operation: str
     keywords: Mapping[str, Any] = field(default_factory=dict)
-    moved: bool = False
-    """Whether the pattern takes keys with their last two axes swapped, since it transposes nothing."""
 
 
 def _rows(builder: Builder) -> int:
@@ -80,12 +78,38 @@ def _log_softmax(builder: Builder) -> tuple[int, ...]:
     return x, builder.call("log", {"x": builder.call("softmax", {"x": x}, {"axis": -1})})
 
 
+def _reduced(builder: Builder, operation: str, x: int) -> int:
+    return builder.call(operation, {"x": x}, {"axis": -1, "keepdims": True})
+
+
+def _softmax(builder: Builder) -> tuple[int, ...]:
+    x = _rows(builder)
+    e = builder.call("exp", {"x": _two(builder, "subtract", x, _reduced(builder, "reduce_max", x))})
+    return x, _two(builder, "divide", e, _reduced(builder, "reduce_sum", e))
+
+
+def _logsumexp(builder: Builder) -> tuple[int, ...]:
+    x = _rows(builder)
+    largest = _reduced(builder, "reduce_max", x)
+    e = builder.call("exp", {"x": _two(builder, "subtract", x, largest)})
+    return x, _two(builder, "add", largest, builder.call("log", {"x": _reduced(builder, "reduce_sum", e)}))
+
+
+def _layer_norm(builder: Builder) -> tuple[int, ...]:
+    x = _rows(builder)
+    centred = _two(builder, "subtract", x, _reduced(builder, "reduce_mean", x))
+    spread = _reduced(builder, "reduce_mean", builder.call("square", {"x": centred}))
+    root = builder.call("rsqrt", {"x": _two(builder, "add", spread, builder.number(2.0**-16))})
+    return x, _two(builder, "multiply", centred, root)
+
+
 def _attention(scaled_before: bool) -> Callable[[Builder], tuple[int, ...]]:
     def build(builder: Builder) -> tuple[int, ...]:
-        query, key, value = (builder.input(shape) for shape in ((2, ROWS, 16), (2, 16, 7), (2, 7, 9)))
+        query, key, value = (builder.input(shape) for shape in ((2, 1, ROWS, 16), (2, 1, 7, 16), (2, 1, 7, 9)))
+        turned = builder.call("permute", {"x": key}, {"axes": (0, 1, 3, 2)})
         scale = builder.number(0.25)
         given = _two(builder, "multiply", query, scale) if scaled_before else query
-        scores = _two(builder, "matmul", given, key)
+        scores = _two(builder, "matmul", given, turned)
         scores = scores if scaled_before else _two(builder, "multiply", scores, scale)
         return query, key, value, _two(builder, "matmul", builder.call("softmax", {"x": scores}, {"axis": -1}), value)
 
@@ -100,9 +124,12 @@ PATTERNS: Mapping[str, Pattern] = {
     "leaky_relu": Pattern(_leaky_relu, "leaky_relu", {"negative_slope": 0.25}),
     "gelu": Pattern(_gelu, "gelu"),
     "gelu_tanh": Pattern(_gelu_tanh, "gelu", {"approximation": "tanh"}),
+    "softmax": Pattern(_softmax, "softmax"),
+    "logsumexp": Pattern(_logsumexp, "logsumexp", {"axis": -1, "keepdims": True}),
+    "layer_norm": Pattern(_layer_norm, "layer_norm", {"epsilon": 2.0**-16}),
     "log_softmax": Pattern(_log_softmax, "log_softmax"),
-    "attention_scaled_before": Pattern(_attention(True), "scaled_dot_product_attention", moved=True),
-    "attention_scaled_after": Pattern(_attention(False), "scaled_dot_product_attention", moved=True),
+    "attention_scaled_before": Pattern(_attention(True), "scaled_dot_product_attention"),
+    "attention_scaled_after": Pattern(_attention(False), "scaled_dot_product_attention"),
 }
 """By name. The numbers in them are inputs, so a compiler sees no constant."""
 
