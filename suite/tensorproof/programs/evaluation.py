@@ -127,18 +127,20 @@ def _pulled_back(
     precision: Precision,
 ) -> dict[int, Array]:
     """The cotangent of each value that the outputs depend on, by number: backwards through each node's ``vjp``."""
+    parts: dict[int, list[Array]] = {}
     found: dict[int, Array] = {}
 
     def add(number: int, cotangent: Array) -> None:
-        found[number] = found[number] + cotangent if number in found else cotangent
+        parts.setdefault(number, []).append(cotangent)
 
     for number, cotangent in zip(program.outputs, cotangents, strict=True):
         add(number, with_bars(cotangent, precision))
     first = len(program.inputs)
     for place, node in reversed(list(enumerate(program.nodes))):
         operation = specification[node.operation]
-        if first + place not in found or operation.vjp is None:
+        if first + place not in parts or operation.vjp is None:
             continue
+        found[first + place] = _sum(parts[first + place])
         gradients = operation.vjp(found[first + place], **arguments_of(node, values), **keywords_of(node, conventions))
         for name, operand in node.operands:
             gradient = gradients.get(name)
@@ -147,7 +149,15 @@ def _pulled_back(
                     add(item, part)
             elif gradient is not None:
                 add(operand, gradient)
+    found.update({number: _sum(parts[number]) for number in range(first) if number in parts})
     return found
+
+
+def _sum(parts: list[Array]) -> Array:
+    """The sum of the cotangents of a value from its consumers; of three or more with the bars of a sum in any order."""
+    if len(parts) < 3:
+        return parts[0] if len(parts) == 1 else parts[0] + parts[1]
+    return np.sum(np.stack(parts), axis=0)
 
 
 def closest_of(program: Program, specification: Mapping[str, Operation], conventions: Conventions, precision: Precision) -> float:

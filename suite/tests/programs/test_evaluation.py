@@ -58,6 +58,24 @@ def test_a_value_with_two_consumers_gets_both_gradients():
     assert expected.gradients["v0"][0] == pytest.approx(dy * (np.exp(array) + np.cos(array)))
 
 
+def test_three_consumers_may_add_their_gradients_in_any_order():
+    builder = Builder(KNOWN, "float32", 0)
+    x, large = builder.input((4,)), builder.number(4096.0)
+    ends = [builder.call("multiply", {"a": x, "b": large}), builder.call("exp", {"x": x}), builder.call("sin", {"x": x})]
+    program = builder.program(ends)
+    expected = expected_of(program, KNOWN, {}, precision_of("float32"))
+    big, middle, small = (dy * slope for dy, slope in zip(expected.cotangents, (4096.0, *_slopes(program)), strict=True))
+    value, bar = expected.gradients["v0"]
+    for order in ((big, middle, small), (small, middle, big), (big, small, middle)):
+        total = sum(np.asarray(part, np.float32) for part in order)
+        assert (np.abs(total - value) <= 10 * bar).all()
+
+
+def _slopes(program: Program) -> tuple[np.ndarray, np.ndarray]:
+    array = program.inputs[0].array
+    return np.exp(array), np.cos(array)
+
+
 def test_an_input_that_no_output_depends_on_smoothly_has_gradient_zero():
     builder = Builder(KNOWN, "float32", 0)
     a, b = builder.input((4,)), builder.input((4,))

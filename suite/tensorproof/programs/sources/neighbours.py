@@ -17,7 +17,7 @@ KEYWORDS: Mapping[str, Mapping[str, object]] = {
     "reshape": {"shape": (-1,)},
     "permute": {"axes": (1, 0)},
     "strided_slice": {"start": (1, None), "stop": (None, None), "step": (1, 2)},
-    "pad": {"widths": ((0, 1), (2, -1))},
+    "pad": {"widths": ((0, 1), (2, 0))},
     "tile": {"repeats": (2, 1)},
     "expand_dims": {"axis": 1},
     "flip": {"axis": 1},

@@ -183,11 +183,11 @@ def sliced(hand: Hand) -> Drawn:
 
 
 def padded(hand: Hand) -> Drawn:
-    """Zeros at the ends of axes; some are cropped instead."""
+    """Zeros at the ends of axes."""
     number = hand.value(1)
     if number is None:
         return None
-    widths = tuple((hand.below(4) - 1, hand.below(4) - 1) for _ in hand.shape(number))
+    widths = tuple((hand.below(3), hand.below(3)) for _ in hand.shape(number))
     return {"x": number}, {"widths": widths}
 
 
