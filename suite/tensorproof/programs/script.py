@@ -1,6 +1,8 @@
 """A failing program as a script of plain framework code, without this project, that anyone can run."""
 
 import ast
+import inspect
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,7 +65,7 @@ def _body(subject: Subject, program: Program, source: Source) -> tuple[list[str]
         operands = {name: operand_expression(operand) for name, operand in node.operands}
         parameters = {name: f"_{name}" for name in operands}
         keywords = keywords_of(node, subject.conventions)
-        known = {**subject_defaults(subject, node.operation), **keywords}
+        known = {**_defaults(subject, node.operation), **keywords}
         found, expression = defined(
             source, implementation.function, {**_absent(known), **parameters}, _given(known), f"f{number}"
         )
@@ -77,12 +79,12 @@ def _body(subject: Subject, program: Program, source: Source) -> tuple[list[str]
     return definitions, lines
 
 
-def subject_defaults(subject: Subject, operation: str) -> dict[str, Any]:
-    """The arguments of an operation that may be left out, with what they are then."""
-    defaults = subject.specification[operation].function.__defaults__ or ()
-    code = subject.specification[operation].function.__code__
-    names = code.co_varnames[: code.co_argcount]
-    return dict(zip(names[len(names) - len(defaults) :], defaults, strict=True))
+def _defaults(subject: Subject, operation: str) -> dict[str, Any]:
+    """The arrays of an operation that may be left out, with what they are then."""
+    parameters = inspect.signature(subject.specification[operation].function).parameters.values()
+    return {
+        item.name: item.default for item in parameters if item.default is not item.empty and item.kind is not item.KEYWORD_ONLY
+    }
 
 
 def _absent(known: Mapping[str, Any]) -> dict[str, str]:
@@ -96,9 +98,9 @@ def _given(known: Mapping[str, Any]) -> dict[str, Any]:
 def _array_text(array: NDArray[Any]) -> str:
     """A NumPy array as an expression; of equal numbers a short one."""
     kind = f", {array.dtype.name!r}"
-    if array.size > 1 and (array == array.flat[0]).all():
-        return f"np.full({array.shape}, {array.flat[0].item()!r}{kind})"
-    return f"np.array({array.tolist()!r}{kind})" + (f".reshape({array.shape})" if array.size == 0 else "")
+    alike = array.size > 1 and (array == array.flat[0]).all()
+    text = f"np.full({array.shape}, {array.flat[0].item()!r}{kind})" if alike else f"np.array({array.tolist()!r}{kind})"
+    return re.sub(r"\b(inf|nan)\b", r"np.\1", text)
 
 
 def _tuple(items: list[str]) -> str:
