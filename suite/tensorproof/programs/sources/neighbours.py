@@ -13,7 +13,12 @@ from tensorproof_reference.operation import Operation
 SHAPE = (5, 17)
 """A last axis with an odd rest of every vector."""
 
+REDUCTIONS = (
+    *("reduce_sum", "reduce_mean", "reduce_prod", "reduce_max", "reduce_min"),
+    *("variance", "standard_deviation", "norm", "logsumexp"),
+)
 KEYWORDS: Mapping[str, Mapping[str, object]] = {
+    **{name: {"axis": -1} for name in REDUCTIONS},
     "reshape": {"shape": (-1,)},
     "permute": {"axes": (1, 0)},
     "strided_slice": {"start": (1, None), "stop": (None, None), "step": (1, 2)},
