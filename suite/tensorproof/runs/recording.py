@@ -8,7 +8,7 @@ from typing import Any
 from tensorproof.errors import UsageError
 from tensorproof.lines.reading import is_torn_header
 from tensorproof.lines.schema import Schema
-from tensorproof.lines.writing import LineFile, fitting
+from tensorproof.lines.writing import LineFile, UnfitLine, fitting
 
 Kept = Callable[[Path, Mapping[str, Any]], list[dict[str, Any]]]
 """Gives the header of an earlier run and those of its lines that are kept, from its file and the header of this run."""
@@ -31,8 +31,13 @@ def open_record(
     """A record to append to, and the lines that it goes on with, header first; none if it begins anew with ``header``.
 
     Raises:
-        UsageError: it exists (and ``kept`` is ``None``), cannot be written, or another process writes to it.
+        UsageError: it exists (and ``kept`` is ``None``), cannot be written, another process writes to it, or the backend
+            describes itself by what no record holds.
     """
+    try:
+        fitting(header, schema)
+    except UnfitLine as error:
+        raise UsageError(f"what the backend says of itself fits in no record: {error}") from None
     lines: list[dict[str, Any]] = []
 
     def keep() -> list[dict[str, Any]]:

@@ -17,6 +17,7 @@ from tensorproof.lines.reading import last_line
 from tensorproof.lines.writing import LineFile, UnfitLine, write_lines
 from tensorproof.nightly.packages import checked_pins
 from tensorproof.runs.baseline import compare, require_comparable
+from tensorproof.runs.recording import open_record
 from tensorproof.runs.records import SCHEMA, read_record
 from tensorproof.runs.resume import kept_lines
 from tensorproof.runs.summary import verdict, verdict_text
@@ -94,6 +95,13 @@ def test_two_writers_of_one_record_are_told(tmp_path):
     path = tmp_path / "r.ndjson"
     with held("--record", path), pytest.raises(UsageError, match="another process is writing to r"):
         LineFile("--record", path, SCHEMA)
+
+
+@pytest.mark.parametrize("odd", [{"device": 1}, {"versions": {"numpy": "x" * 2**20}}, {"arithmetic": {"a": float("nan")}}])
+def test_what_a_backend_says_of_itself_and_no_record_holds_is_a_usage_error(tmp_path, odd):
+    with pytest.raises(UsageError, match=f"what the backend says of itself fits in no record: .*{next(iter(odd))}"):
+        open_record(tmp_path / "r.ndjson", SCHEMA, made_lines.run(**odd), None)
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize("place", [".", "..", "/"])
