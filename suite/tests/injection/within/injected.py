@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-MOMENT = os.environ["INJECTED_MOMENT"]
-FOLDER = Path(os.environ["RELIABILITY_TEST"])
+MOMENT = os.environ.get("INJECTED_MOMENT", "")
+FOLDER = Path(os.environ.get("RELIABILITY_TEST", ""))
 BEFORE = 5
 """So many lines are written, or questions answered, before the moment comes."""
 
