@@ -31,8 +31,9 @@ from tensorproof_reference.catalogue import specification_version
 
 PAGE = Path(quick.__file__).with_name(quick.FILE)
 NOTICES = Path(__file__).with_name("quick_notices.tsv")
-BUDGET = {"eager": 70.0, "compiled": 145.0}
-"""Processor seconds by first mode: two processors for 60 or 90 s, less what imports and collection take in each."""
+BUDGET = {"torch": 27.0, "tensorflow": 75.0, "jax": 132.0}
+"""Processor seconds by backend, by the quickest of many records, which a run that begins with empty caches exceeds. With these, a
+run on two processors takes at most a minute with PyTorch, and a minute and a half with the others."""
 DEAR = 4.0
 """Seconds from which on, on any backend, a check is too dear to be in for its operation's sake alone."""
 OVERHEAD = 0.004
@@ -118,17 +119,16 @@ def noticed_by(matrix: Matrix, everything: Iterable[Bundle]) -> dict[Bundle, set
 class Choice:
     """The bundles chosen so far, and what is left of each backend's time."""
 
-    def __init__(self, costs: Costs, budget: float, start: Iterable[Bundle] = ()) -> None:
+    def __init__(self, costs: Costs, start: Iterable[Bundle] = ()) -> None:
         self.costs = costs
-        self.budget = budget
-        self.left = dict.fromkeys(costs, budget)
+        self.left = {name: BUDGET[name] for name in costs}
         self.chosen: dict[Bundle, None] = {}
         for bundle in start:
             self.take(bundle)
 
     def price(self, bundle: Bundle) -> float:
         """The greatest share of the time that a bundle takes on a backend; never 0."""
-        return max(table[bundle] for table in self.costs.values()) / self.budget + 1e-6
+        return max(table[bundle] / BUDGET[name] for name, table in self.costs.items()) + 1e-6
 
     def fits(self, bundle: Bundle) -> bool:
         """Whether there is time for a bundle on every backend."""
@@ -199,9 +199,9 @@ def plain(everything: Iterable[Bundle]) -> list[Bundle]:
 def choose(matrix: Matrix, everything: list[Bundle], costs: Costs, compiling: frozenset[str]) -> tuple[Choice, Choice]:
     """The quick set, learnt from the faults in ``matrix``: for backends that compile every call, and for eager ones."""
     basic = [bundle for bundle in plain(everything) if SPECIFICATION[bundle[0].operation].model is None]
-    every = Choice({name: table for name, table in costs.items() if name in compiling}, BUDGET["compiled"])
+    every = Choice({name: table for name, table in costs.items() if name in compiling})
     every.fill(matrix, everything, basic)
-    eager = Choice({name: table for name, table in costs.items() if name not in compiling}, BUDGET["eager"], every.chosen)
+    eager = Choice({name: table for name, table in costs.items() if name not in compiling}, every.chosen)
     # What compiling backends get of other modes is all: there are few faults of compilers, and seconds for each.
     first = [bundle for bundle in everything if bundle[0].first or bundle in every.chosen]
     eager.fill(matrix, first, plain(everything))
@@ -267,7 +267,7 @@ def main(measured: Path, paths: list[Path]) -> None:
     PAGE.write_text(text_of(every, eager, (len(found[0]), len(found[1]))), encoding="utf-8")
     NOTICES.write_text(notices_text(*found), encoding="utf-8")
     for word, choice, keys in (("compiling", every, found[0]), ("eager", eager, found[1])):
-        seconds = ", ".join(f"{name} {choice.budget - left:.0f} s" for name, left in choice.left.items())
+        seconds = ", ".join(f"{name} {BUDGET[name] - left:.0f} s" for name, left in choice.left.items())
         twice = sum(len(checks) > 1 for checks in keys.values())
         checks = sum(map(len, choice.chosen))
         print(f"{word}: {checks} checks ({seconds}) notice {len(keys)} of {len(ALL)} faults, {twice} of them twice")
