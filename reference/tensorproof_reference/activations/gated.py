@@ -6,7 +6,7 @@ import numpy as np
 
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import FINE_DTYPES, MAGNITUDES, WIDE_DTYPES, ordinary
-from tensorproof_reference.operations._workloads import PLANES, count
+from tensorproof_reference.operations._workloads import PLANES, count, each
 from tensorproof_reference.operations._workloads import ordinary as timed_numbers
 from tensorproof_reference.operations.sigmoid import sigmoid
 from tensorproof_reference.primitives._unary import SINGLE, WIDTHS
@@ -134,13 +134,7 @@ def _gated(
         yield from _gated_samples(stream, gate)
 
     def work(x: Array, *, axis: int = -1) -> Work:
-        flops, transcendentals, backward, backward_transcendentals = (count(x) // 2 * number for number in counts)
-        return Work(
-            flops=flops,
-            transcendentals=transcendentals,
-            backward_flops=backward,
-            backward_transcendentals=backward_transcendentals,
-        )
+        return each(count(x) // 2, *counts)
 
     return Operation(
         function=function,

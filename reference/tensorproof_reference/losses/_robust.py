@@ -1,4 +1,4 @@
-"""What losses share that are square near 0 and straight beyond: samples and workload."""
+"""The samples that losses share which are square near 0 and straight beyond."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,6 @@ import numpy as np
 
 from tensorproof_reference.losses._samples import NONE, PLAIN, SUM, WIDE, each_by_itself, loss_samples, normal
 from tensorproof_reference.operation import Sample, asarray
-from tensorproof_reference.operations._workloads import PLANES, ordinary
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
@@ -40,8 +39,3 @@ def robust_samples(stream: Stream, keyword: str) -> Iterator[Sample]:
     infinite = {"prediction": asarray([np.inf, -np.inf, 1.0, np.inf]), "target": asarray([1.0, 1.0, -np.inf, np.inf])}
     expected = {"y": asarray([np.inf, np.inf, np.inf, np.nan])}
     yield Sample(name="infinity_none", inputs=infinite, keywords=NONE, expected=expected, gradient=False)
-
-
-def robust_workload(stream: Stream, size: str) -> Sample:
-    """Predictions and targets."""
-    return Sample(name=size, inputs={name: ordinary(stream(name), PLANES[size]) for name in ("prediction", "target")})

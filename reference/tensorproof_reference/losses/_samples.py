@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.operation import Sample, asarray
+from tensorproof_reference.operations._workloads import PLANES, ordinary
 from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
@@ -104,3 +105,8 @@ def loss_samples(
     inputs[key][2] = np.nan
     expected = {"y": asarray(np.nan)}
     yield Sample(name="nan_mean", inputs=inputs, keywords=always, expected=expected, gradient=nan_gradient)
+
+
+def pair_workload(stream: Stream, size: str) -> Sample:
+    """Predictions and targets."""
+    return Sample(name=size, inputs={name: ordinary(stream(name), PLANES[size]) for name in ("prediction", "target")})

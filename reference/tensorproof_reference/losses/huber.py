@@ -1,16 +1,14 @@
 """Huber loss: see ``huber``."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_shape
 from tensorproof_reference.losses._reduction import reduced, spread
-from tensorproof_reference.losses._robust import robust_samples, robust_workload
+from tensorproof_reference.losses._robust import robust_samples
+from tensorproof_reference.losses._samples import pair_workload
 from tensorproof_reference.losses._workloads import reduction_work
-from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
+from tensorproof_reference.operation import EXTENDED, Operation, Work
 from tensorproof_reference.operations._workloads import count
-from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
 
@@ -41,16 +39,6 @@ def vjp(dy: Array, prediction: Array, target: Array, *, delta: float = 1.0, redu
     return {"prediction": d_prediction, "target": -d_prediction}
 
 
-def samples(stream: Stream) -> Iterator[Sample]:
-    """Those of losses that are square near 0 and straight beyond."""
-    yield from robust_samples(stream, "delta")
-
-
-def workload(stream: Stream, size: str) -> Sample:
-    """Predictions and targets."""
-    return robust_workload(stream, size)
-
-
 def work(prediction: Array, target: Array, *, delta: float = 1.0, reduction: str = "mean") -> Work:
     """Two differences, a minimum, a square, two products and a sum; back, two comparisons and a product."""
     numbers = count(prediction)
@@ -60,10 +48,10 @@ def work(prediction: Array, target: Array, *, delta: float = 1.0, reduction: str
 OPERATION = Operation(
     function=huber,
     vjp=vjp,
-    samples=samples,
+    samples=lambda stream: robust_samples(stream, "delta"),
     family="loss",
     profile=EXTENDED,
     differentiable=("prediction", "target"),
-    workload=workload,
+    workload=pair_workload,
     work=work,
 )

@@ -6,10 +6,10 @@ import numpy as np
 
 from tensorproof_reference.arguments import require_shape
 from tensorproof_reference.losses._reduction import reduced, spread
-from tensorproof_reference.losses._samples import NONE, PLAIN, WIDE, each_by_itself, loss_samples, normal
+from tensorproof_reference.losses._samples import NONE, PLAIN, WIDE, each_by_itself, loss_samples, normal, pair_workload
 from tensorproof_reference.losses._workloads import reduction_work
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work, asarray
-from tensorproof_reference.operations._workloads import PLANES, count, ordinary
+from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -66,11 +66,6 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="infinity_none", inputs=infinite, keywords=NONE, expected=expected, gradient=False)
 
 
-def workload(stream: Stream, size: str) -> Sample:
-    """Predictions and targets."""
-    return Sample(name=size, inputs={name: ordinary(stream(name), PLANES[size]) for name in ("prediction", "target")})
-
-
 def work(prediction: Array, target: Array, *, reduction: str = "mean") -> Work:
     """A difference; back, the cotangent times a sign."""
     numbers = count(prediction)
@@ -84,6 +79,6 @@ OPERATION = Operation(
     family="loss",
     profile=EXTENDED,
     differentiable=("prediction", "target"),
-    workload=workload,
+    workload=pair_workload,
     work=work,
 )

@@ -193,8 +193,7 @@ def unary(
         return replace(sample, inputs={"x": domain(np.asarray(sample.inputs["x"]))})
 
     def work(x: Array) -> Work:
-        flops, transcendentals, backward, backward_transcendentals = counts
-        return each(count(x), flops, transcendentals, backward, backward_transcendentals)
+        return each(count(x), *counts)
 
     return Operation(
         function=function,

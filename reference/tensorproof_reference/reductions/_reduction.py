@@ -8,14 +8,14 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
-from tensorproof_reference.operation import DTYPES, Sample
+from tensorproof_reference.operation import DTYPES, EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations._axis_samples import PLAIN_SHAPE, WIDE_DTYPES
 from tensorproof_reference.operations._elementwise_samples import MAGNITUDES
-from tensorproof_reference.operations._workloads import PLANES
+from tensorproof_reference.operations._workloads import PLANES, count
 from tensorproof_reference.primitives._unary import SINGLE, WIDTHS
 from tensorproof_reference.sample_kinds import long_samples
 from tensorproof_reference.stream import Stream
-from tensorproof_reference.trees import Array
+from tensorproof_reference.trees import Array, Gradients
 
 INF, NAN = math.inf, math.nan
 Axis: TypeAlias = int | tuple[int, ...] | None
@@ -86,6 +86,10 @@ def word_of(axis: Axis) -> str:
         return "all"
     places = axis if isinstance(axis, tuple) else (axis,)
     return "_".join(str(place).replace("-", "minus_") for place in places) or "none"
+
+
+NOT_A_NUMBER: Rows = tuple((row, NAN) for row in ((NAN, 1.0, 2.0, 3.0), (1.0, 2.0, 3.0, NAN), (INF, NAN, 1.0, 2.0), (NAN,) * 4))
+"""What NaN gives in most reductions."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,3 +223,50 @@ def normal(stream: Stream, shape: tuple[int, ...]) -> Array:
 def plane_of_rows(draw: Draw, stream: Stream, size: str) -> Sample:
     """Rows of numbers in a plane of that size, each of which is reduced."""
     return Sample(name=size, inputs={"x": draw(stream("x"), PLANES[size])}, keywords={"axis": -1})
+
+
+def distant(stream: Stream, shape: tuple[int, ...]) -> Array:
+    """Numbers around 1, whose mean is not 0."""
+    return stream.normal(shape, 1.0)
+
+
+def reduction(
+    function: Callable[..., Array],
+    vjp: Callable[..., Gradients],
+    special: Special,
+    counts: Callable[[int, int], Work],
+    *,
+    draw: Draw = normal,
+    more: Callable[[Stream], Iterator[Sample]] | None = None,
+) -> Operation:
+    """The operation of a reduction over any set of axes.
+
+    Args:
+        function: the function, whose docstring is the specification.
+        vjp: its vector-Jacobian product.
+        special: what it gives at special numbers.
+        counts: the work from so many numbers to so many results.
+        draw: draws ordinary numbers.
+        more: samples of its own.
+    """
+
+    def samples(stream: Stream) -> Iterator[Sample]:
+        yield from reduction_samples(stream, draw, special, EVERY_SET)
+        if more is not None:
+            yield from more(stream)
+
+    def work(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Work:
+        return counts(count(x), count(x) // max(terms_of(x, axis), 1))
+
+    def work_corrected(x: Array, *, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> Work:
+        return work(x, axis=axis, keepdims=keepdims)
+
+    return Operation(
+        function=function,
+        vjp=vjp,
+        samples=samples,
+        family="reduction",
+        profile=EXTENDED,
+        workload=lambda stream, size: plane_of_rows(draw, stream, size),
+        work=work_corrected if "correction" in (function.__kwdefaults__ or {}) else work,
+    )

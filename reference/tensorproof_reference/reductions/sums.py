@@ -1,27 +1,26 @@
-"""Sums and what is made of them, over any set of axes: means, products, variances, norms."""
+"""Sums over any set of axes, products, and the logarithm of a sum of exponentials."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.arguments import require
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations._axis_samples import PLAIN_SHAPE, WIDE_DTYPES
 from tensorproof_reference.operations._workloads import count
-from tensorproof_reference.primitives._unary import SINGLE
 from tensorproof_reference.reductions._reduction import (
-    EVERY_SET,
     INF,
     NAN,
+    NOT_A_NUMBER,
     ONE,
     Axis,
-    Draw,
     Special,
     apart,
+    distant,
     kept,
     normal,
     plane_of_rows,
+    reduction,
     reduction_samples,
     spread,
     terms_of,
@@ -74,58 +73,6 @@ def reduce_prod(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array
     Source: the Python array API standard, 2024.12; an empty tuple: NumPy.
     """
     return np.prod(x, axis=axis, keepdims=keepdims)
-
-
-def variance(x: Array, *, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> Array:
-    r"""The mean squared distance from the mean: :math:`y = \frac{1}{n - c} \sum_i (x_i - \bar x)^2`, in two passes.
-
-    Its gradient is :math:`\frac{2}{n - c} (x_i - \bar x)`. ``correction`` is c: 0 for that of a whole population, 1 for the
-    unbiased estimate from a sample. No sample asks for the gradient at infinities.
-
-    ``axis``: one axis or several, counted from either end; ``None`` for all, an empty tuple for none. ``keepdims`` keeps them
-    with length 1.
-
-    Shapes: any; the result has the axes of ``x`` that are not reduced.
-    Special values: NaN and infinities give NaN, as does n = c, and nothing. Equal numbers give 0.
-    Raises: ``ValueError`` if ``axis`` has what is no axis of ``x``, or one twice, or ``correction`` is negative.
-    Source: the Python array API standard, 2024.12; an empty tuple: NumPy.
-    """
-    require(correction >= 0, "correction", "0 or more", correction)
-    distances = x - reduce_mean(x, axis=axis, keepdims=True)
-    return np.sum(np.square(distances), axis=axis, keepdims=keepdims) / float(max(terms_of(x, axis) - correction, 0))
-
-
-def standard_deviation(x: Array, *, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> Array:
-    r"""The root of the variance: :math:`y = \sqrt{\frac{1}{n - c} \sum_i (x_i - \bar x)^2}`, with the ``correction`` c.
-
-    Its gradient is :math:`(x_i - \bar x) / ((n - c) y)`. No sample asks for it at infinities, nor
-    where all numbers are equal, where there is none.
-
-    ``axis``: one axis or several, counted from either end; ``None`` for all, an empty tuple for none. ``keepdims`` keeps them
-    with length 1.
-
-    Shapes: any; the result has the axes of ``x`` that are not reduced.
-    Special values: NaN and infinities give NaN, as does n = c, and nothing. Equal numbers give 0.
-    Raises: ``ValueError`` if ``axis`` has what is no axis of ``x``, or one twice, or ``correction`` is negative.
-    Source: the Python array API standard, 2024.12; an empty tuple: NumPy.
-    """
-    return np.sqrt(variance(x, axis=axis, keepdims=keepdims, correction=correction))
-
-
-def norm(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
-    r"""The Euclidean length over a set of axes: :math:`y = \sqrt{\sum_i x_i^2}`, of all numbers as one vector.
-
-    Its gradient is :math:`x_i / y`. No sample asks for it at infinities, nor where the length is 0, where there is none.
-
-    ``axis``: one axis or several, counted from either end; ``None`` for all, an empty tuple for none. ``keepdims`` keeps them
-    with length 1.
-
-    Shapes: any; the result has the axes of ``x`` that are not reduced.
-    Special values: NaN gives NaN, and infinities without NaN give ∞. The length of nothing is 0.
-    Raises: ``ValueError`` if ``axis`` has what is no axis of ``x``, or one twice.
-    Source: the Python array API standard, 2024.12 (``linalg.vector_norm``); an empty tuple: NumPy.
-    """
-    return np.sqrt(np.sum(np.square(x), axis=axis, keepdims=keepdims))
 
 
 def logsumexp(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Array:
@@ -186,20 +133,6 @@ def _prod_vjp(dy: Array, x: Array, *, axis: Axis = None, keepdims: bool = False)
     return {"x": spread(dy, x, axis) * apart(others, x, axis)}
 
 
-def _variance_vjp(dy: Array, x: Array, *, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> Gradients:
-    distances = x - reduce_mean(x, axis=axis, keepdims=True)
-    return {"x": spread(dy * 2.0 / float(max(terms_of(x, axis) - correction, 0)), x, axis) * distances}
-
-
-def _deviation_vjp(dy: Array, x: Array, *, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> Gradients:
-    y = standard_deviation(x, axis=axis, keepdims=keepdims, correction=correction)
-    return _variance_vjp(0.5 * dy / y, x, axis=axis, correction=correction)
-
-
-def _norm_vjp(dy: Array, x: Array, *, axis: Axis = None, keepdims: bool = False) -> Gradients:
-    return {"x": x * spread(dy / norm(x, axis=axis, keepdims=keepdims), x, axis)}
-
-
 def _logsumexp_vjp(dy: Array, x: Array, *, axis: Axis = None, keepdims: bool = False) -> Gradients:
     if x.size == 0:
         return {"x": np.zeros_like(x)}
@@ -222,53 +155,6 @@ def factors(stream: Stream, shape: tuple[int, ...]) -> Array:
     return sign * np.where(stream("size").integers(shape, 0, 2) == 1, 1.0 + step, 1.0 - step)
 
 
-def distant(stream: Stream, shape: tuple[int, ...]) -> Array:
-    """Numbers around 1, whose mean is not 0."""
-    return stream.normal(shape, 1.0)
-
-
-def _reduction(
-    function: Callable[..., Array],
-    vjp: Callable[..., Gradients],
-    special: Special,
-    counts: Callable[[int, int], Work],
-    *,
-    draw: Draw = normal,
-    more: Callable[[Stream], Iterator[Sample]] | None = None,
-) -> Operation:
-    """The operation of a reduction over any set of axes.
-
-    Args:
-        function: the function, whose docstring is the specification.
-        vjp: its vector-Jacobian product.
-        special: what it gives at special numbers.
-        counts: the work from so many numbers to so many results.
-        draw: draws ordinary numbers.
-        more: samples of its own.
-    """
-
-    def samples(stream: Stream) -> Iterator[Sample]:
-        yield from reduction_samples(stream, draw, special, EVERY_SET)
-        if more is not None:
-            yield from more(stream)
-
-    def work(x: Array, *, axis: Axis = None, keepdims: bool = False) -> Work:
-        return counts(count(x), count(x) // max(terms_of(x, axis), 1))
-
-    def work_corrected(x: Array, *, axis: Axis = None, keepdims: bool = False, correction: int = 0) -> Work:
-        return work(x, axis=axis, keepdims=keepdims)
-
-    return Operation(
-        function=function,
-        vjp=vjp,
-        samples=samples,
-        family="reduction",
-        profile=EXTENDED,
-        workload=lambda stream, size: plane_of_rows(draw, stream, size),
-        work=work_corrected if "correction" in (function.__kwdefaults__ or {}) else work,
-    )
-
-
 def _opposites(stream: Stream) -> Iterator[Sample]:
     """Large numbers that cancel but for small ones."""
     name = "cancellation_of_opposites"
@@ -276,26 +162,6 @@ def _opposites(stream: Stream) -> Iterator[Sample]:
     x[:, 8:16] = 2.0**-6 * x[:, 8:16] - 16.0
     x[:, :8] = 2.0**-6 * x[:, :8] + 16.0
     yield Sample(name=name, inputs={"x": x}, keywords={"axis": -1})
-
-
-def _off_center(stream: Stream) -> Iterator[Sample]:
-    """Means far from 0, and the unbiased estimate."""
-    for name, mean in (("cancellation_mean_100", 100.0), ("cancellation_mean_minus_100", -100.0)):
-        yield Sample(name=name, inputs={"x": stream(name).normal((18, 65), mean)}, keywords={"axis": -1})
-    name = "cancellation_mean_1e6"
-    yield Sample(name=name, inputs={"x": stream(name).normal((18, 65), 1e6)}, keywords={"axis": -1}, dtypes=("float64",))
-    for name, shape, axis in (
-        ("optional_correction_rows", PLAIN_SHAPE, -1),
-        ("optional_correction_two_axes", (3, 5, 4), (0, 2)),
-        ("optional_correction_everything", (3, 5, 4), None),
-        ("optional_correction_two_numbers", (18, 2), -1),
-    ):
-        yield Sample(name=name, inputs={"x": normal(stream(name), shape)}, keywords={"axis": axis, "correction": 1})
-    one = {"x": normal(stream("unit_corrected"), (5, 1))}
-    nan = {"y": np.full(5, NAN)}
-    yield Sample(
-        name="unit_corrected", inputs=one, keywords={"axis": -1, "correction": 1}, dtypes=SINGLE, expected=nan, gradient=False
-    )
 
 
 def _scores(stream: Stream) -> Iterator[Sample]:
@@ -328,18 +194,16 @@ SUMMED: Any = (
     ((INF, 0.0, 1.0, -INF), NAN),
 )
 """What infinities give in sums and means."""
-NOT_A_NUMBER: Any = tuple((row, NAN) for row in ((NAN, 1.0, 2.0, 3.0), (1.0, 2.0, 3.0, NAN), (INF, NAN, 1.0, 2.0), (NAN,) * 4))
-ALL_NAN: Any = tuple((row, NAN) for row in ((INF, 1.0, 2.0, 3.0), (1.0, 2.0, 3.0, -INF), (INF, INF, INF, INF)))
 
 OPERATIONS = (
-    _reduction(
+    reduction(
         reduce_sum,
         _sum_vjp,
         Special(nan=NOT_A_NUMBER, infinity=SUMMED),
         lambda numbers, results: Work(flops=numbers - results),
         more=_opposites,
     ),
-    _reduction(
+    reduction(
         reduce_mean,
         _mean_vjp,
         Special(nan=NOT_A_NUMBER, infinity=SUMMED, empty=NAN),
@@ -347,7 +211,7 @@ OPERATIONS = (
         draw=distant,
         more=_opposites,
     ),
-    _reduction(
+    reduction(
         reduce_prod,
         _prod_vjp,
         Special(
@@ -365,54 +229,7 @@ OPERATIONS = (
         lambda numbers, results: Work(flops=numbers - results, backward_flops=4 * numbers - 2 * results),
         draw=factors,
     ),
-    _reduction(
-        variance,
-        _variance_vjp,
-        Special(
-            nan=NOT_A_NUMBER,
-            infinity=ALL_NAN,
-            more={"zero_equal_numbers": (((0.5,) * 4, 0.0), ((-3.0,) * 4, 0.0), ((0.0,) * 4, 0.0))},
-            silent=("infinity",),
-            empty=NAN,
-            equal=False,
-            magnitudes=("small", "moderate", "large"),
-        ),
-        lambda numbers, results: Work(flops=4 * numbers, backward_flops=numbers + 2 * results),
-        draw=distant,
-        more=_off_center,
-    ),
-    _reduction(
-        standard_deviation,
-        _deviation_vjp,
-        Special(
-            nan=NOT_A_NUMBER,
-            infinity=ALL_NAN,
-            more={"kink_equal_numbers": (((0.5,) * 4, 0.0), ((-3.0,) * 4, 0.0), ((0.0,) * 4, 0.0))},
-            silent=("infinity", "magnitude_small", "unit", "axis_none", "width_1", "rank_zero"),
-            empty=NAN,
-            equal=False,
-            magnitudes=("small", "moderate", "large"),
-        ),
-        lambda numbers, results: Work(flops=4 * numbers, transcendentals=results, backward_flops=numbers + 4 * results),
-        draw=distant,
-        more=_off_center,
-    ),
-    _reduction(
-        norm,
-        _norm_vjp,
-        Special(
-            nan=NOT_A_NUMBER,
-            infinity=(((INF, 1.0, 2.0, 3.0), INF), ((1.0, 2.0, 3.0, -INF), INF), ((INF, -INF, 0.0, 1.0), INF)),
-            more={
-                "plain_whole_numbers": (((3.0, 0.0, -4.0, 0.0), 5.0), ((1.0, 1.0, -1.0, -1.0), 2.0), ((2.0, 0.0, 0.0, 0.0), 2.0)),
-                "kink_at_zero": (((0.0,) * 4, 0.0), ((-0.0,) * 4, 0.0)),
-            },
-            silent=("magnitude_small", "infinity"),
-            magnitudes=("small", "moderate", "large"),
-        ),
-        lambda numbers, results: Work(flops=2 * numbers - results, transcendentals=results, backward_flops=numbers + results),
-    ),
-    _reduction(
+    reduction(
         logsumexp,
         _logsumexp_vjp,
         Special(

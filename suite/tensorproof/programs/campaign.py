@@ -208,7 +208,7 @@ class Campaign:
         again = ask(smallest) if smallest != program else verdict
         if again.cause != verdict.cause:  # it comes and goes
             return program, replace(verdict, message=f"not always: {verdict.message}"), "not always"
-        return smallest, again, blamed(smallest, verdict.cause, ask)
+        return smallest, again, blamed(smallest, verdict.cause, ask, self.specification)
 
     def _asked(self, do: str, **request: Any) -> Mapping[str, Any]:
         try:

@@ -178,7 +178,8 @@ class Subject:
     def _unless_near(self, program: Program, mode: str, expected: Expectations, found: Verdict) -> Verdict:
         """The failure, unless the reference stands at a branch where either side is right."""
         if expected.singular:
-            return replace(found, status=NEAR, message=f"a value or gradient of the reference is not finite [{found.message}]")
+            text = f"a value or gradient of the reference is not finite [{found.message}]"
+            return replace(found, status=NEAR, message=text, reason="")
         if expected.tied and found.reason.startswith("gradient"):
             return replace(found, status=NEAR, message=f"an operation stands on its kink [{found.message}]", reason="")
         precision = self.precision(program, mode)

@@ -1,7 +1,7 @@
 """The smallest program that still fails for the same reason, and the node that is to blame."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from tensorproof.programs.building import assembled, entries_of, with_values
 from tensorproof.programs.evaluation import Conventions, forward_values, name_of
 from tensorproof.programs.judging import Verdict
-from tensorproof.programs.program import Input, MalformedProgram, Node, Program
+from tensorproof.programs.program import Input, MalformedProgram, Program
 from tensorproof_reference.operation import Operation
 
 Ask = Callable[[Program], Verdict]
@@ -154,15 +154,15 @@ def shrunk(
     return Shrinking(program, cause, ask, compute).run()
 
 
-def blamed(program: Program, cause: tuple[str, str], ask: Ask) -> str:
+def blamed(program: Program, cause: tuple[str, str], ask: Ask, specification: Mapping[str, Operation]) -> str:
     """Which node of a shrunk program is wrong, in words; ``only together`` if each is right where its value is seen.
 
-    Each value becomes an output, so that a compiler must compute it. The first that is off is the node to blame.
+    Each floating value becomes an output, so that a compiler must compute it. The first that is off is the node to blame.
     """
     first = len(program.inputs)
     if len(program.nodes) == 1:
         return f"{program.nodes[0].operation} alone"
-    numbers = [number for number, node in enumerate(program.nodes, start=first) if not _is_truth(node)]
+    numbers = [number for number, node in enumerate(program.nodes, start=first) if specification[node.operation].cotangents]
     try:
         verdict = ask(replace(program, outputs=tuple(numbers)))
     except MalformedProgram:
@@ -173,7 +173,3 @@ def blamed(program: Program, cause: tuple[str, str], ask: Ask) -> str:
             if name_of(number) in wrong:
                 return f"{name_of(number)} ({program.nodes[number - first].operation})"
     return "only together"
-
-
-def _is_truth(node: Node) -> bool:
-    return node.operation in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "all", "any")

@@ -4,28 +4,23 @@ It reads requests from its standard input, a JSON object a line, and answers on 
 """
 
 import importlib
-import json
-import os
-import sys
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tensorproof.backend import Unsupported
 from tensorproof.conformance.dump.folding import NotPlain
-from tensorproof.conformance.execution import is_out_of_memory
 from tensorproof.conformance.selection.cases import Declared
 from tensorproof.conformance.selection.plan import SampleNames
 from tensorproof.contract.backends import load, specification
 from tensorproof.contract.declarations import DeclarationError, read_declarations
 from tensorproof.contract.description import describe, on_declared_device
-from tensorproof.errors import UsageError, frames, sentence
-from tensorproof.processes import settle_worker
+from tensorproof.errors import UsageError
 from tensorproof.programs.judging import Subject, Verdict
 from tensorproof.programs.program import MalformedProgram, from_plain
 from tensorproof.programs.script import script_of
+from tensorproof.serving import serve
 
 
 class Worker:
@@ -76,29 +71,5 @@ def verdict_of(plain: Any) -> Verdict:
     return Verdict(**{**plain, "judgements": tuple(plain["judgements"])})
 
 
-def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
-    action: Callable[..., dict[str, Any]] = getattr(worker, request.pop("do"))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return action(**request)
-    except BaseException as error:
-        status = "usage" if isinstance(error, UsageError) else "out_of_memory" if is_out_of_memory(error) else "error"
-        return {"failed": status, "message": sentence(error)[:2000], "traceback": frames(error)}
-
-
-def main() -> None:
-    """Answer requests until there are no more."""
-    settle_worker()
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    worker = Worker()
-    for line in sys.stdin:
-        answer = _answer(worker, json.loads(line))
-        replies.write(json.dumps(answer, allow_nan=False, ensure_ascii=False).encode() + b"\n")
-        replies.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(Worker())

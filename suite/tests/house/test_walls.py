@@ -38,7 +38,7 @@ FLOORS = [
     ],
     ["suite.contract"],
     ["suite.conformance"],
-    ["suite.runs"],
+    ["suite.runs", "suite.serving"],
     ["suite.programs"],
     ["suite.timing"],
     ["suite.nightly", "suite.authoring", "suite.statements"],

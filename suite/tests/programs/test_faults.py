@@ -43,7 +43,7 @@ def test_a_wrong_rewrite_is_found_and_shrunk(pair):
     assert len(smallest.nodes) <= 4
     assert set(pair) <= {node.operation for node in smallest.nodes}
     assert subject.verdict(smallest, "eager").status in QUIET
-    assert blamed(smallest, verdict.cause, ask).endswith((f"({pair[1]})", "only together"))
+    assert blamed(smallest, verdict.cause, ask, KNOWN).endswith((f"({pair[1]})", "only together"))
     assert max(np.prod(item.shape) for item in smallest.inputs) <= 34
 
 
@@ -56,7 +56,7 @@ def test_an_operation_that_is_wrong_alone_is_blamed_alone():
         return subject.verdict(candidate, "compiled")
 
     smallest = shrunk(program, verdict.cause, ask, dict(KNOWN), {})
-    assert blamed(smallest, verdict.cause, ask) == "sin alone"
+    assert blamed(smallest, verdict.cause, ask, KNOWN) == "sin alone"
 
 
 def test_a_right_compiler_gives_no_alarm():

@@ -6,11 +6,7 @@ framework prints goes to standard error. ``python -m tensorproof.timing.worker``
 
 import contextlib
 import importlib.metadata
-import json
 import os
-import sys
-import warnings
-from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -19,12 +15,10 @@ from packaging.markers import UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 
 import tensorproof
-from tensorproof.backend import Backend, Unsupported
-from tensorproof.conformance.execution import is_out_of_memory
+from tensorproof.backend import Backend
 from tensorproof.contract.backends import installed, load, specification
 from tensorproof.contract.description import describe
-from tensorproof.errors import UsageError, frames, sentence
-from tensorproof.processes import settle_worker
+from tensorproof.serving import serve
 from tensorproof.timing.resources import has_affinity, tie, tied_to
 from tensorproof.timing.worker import PROTOCOL, audit, kernels, prepared
 from tensorproof.timing.worker.loaded import loaded
@@ -153,48 +147,5 @@ def _packages(backend: str) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
-def _status(error: BaseException) -> str:
-    if isinstance(error, Unsupported):
-        return "unsupported"
-    return "out_of_memory" if is_out_of_memory(error) else "error"
-
-
-def _answer(worker: Worker, request: dict[str, Any]) -> dict[str, Any]:
-    action: Callable[..., dict[str, Any]] = getattr(worker, request.pop("do"))
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return action(**request)
-    except BaseException as error:
-        # Whatever is raised later is the case's own fault, and costs no more than that.
-        status = "usage" if isinstance(error, UsageError) and action.__name__ == "hello" else _status(error)
-        return {"failed": status, "message": sentence(error)[:2000], "traceback": frames(error)}
-
-
-def _as_line(answer: dict[str, Any]) -> bytes:
-    """An answer as a line; one that is no plain data is the backend's error."""
-    try:
-        return json.dumps(answer, allow_nan=False, ensure_ascii=False).encode() + b"\n"
-    except (TypeError, ValueError, RecursionError) as error:
-        text = f"what the backend answered cannot be written down: {sentence(error)}"
-        return json.dumps({"failed": "error", "message": text, "traceback": ""}).encode() + b"\n"
-
-
-def main() -> None:
-    """Answer requests until there are no more."""
-    settle_worker()
-    replies = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
-    sys.stdout = sys.stderr
-    process = os.getpid()
-    worker = Worker()
-    for line in sys.stdin:
-        answer = _as_line(_answer(worker, json.loads(line)))
-        if os.getpid() != process:
-            os._exit(1)  # a child that an operation forked, and let go on: its parent answers
-        replies.write(answer)
-        replies.flush()
-
-
 if __name__ == "__main__":
-    main()
+    serve(Worker())
