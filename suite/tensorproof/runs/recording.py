@@ -35,14 +35,14 @@ def open_record(
             describes itself by what no record holds.
     """
     try:
-        fitting(header, schema)
+        fitted = fitting(header, schema)
     except UnfitLine as error:
         raise UsageError(f"what the backend says of itself fits in no record: {error}") from None
     lines: list[dict[str, Any]] = []
 
     def keep() -> list[dict[str, Any]]:
         if kept is not None and not is_torn_header(path, schema):
-            found = kept(path, fitting(header, schema))
+            found = kept(path, fitted)
             lines.extend(found if len(found) > 1 else [])
         return lines
 
