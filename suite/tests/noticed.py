@@ -2,7 +2,8 @@
 
 ::
 
-    python suite/tests/noticed.py noticed.json       # some six minutes on one processor
+    python suite/tests/noticed.py core noticed.json       # some six minutes on one processor
+    python suite/tests/noticed.py extended noticed_extended.json
 
 Large models are left out, whose checks take minutes.
 """
@@ -12,13 +13,14 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from faults import ALL
+from faults import OF_PROFILE
 from faulty import NOTICED, Fault, checks_of
-from small_backend import SPECIFICATION, SmallBackend
+from small_backend import KNOWN, SmallBackend
 
 from tensorproof.conformance.checks import run_check
 from tensorproof.conformance.selection.cases import Case, all_cases, samples_of, spread
 from tensorproof.contract.description import describe
+from tensorproof_reference.catalogue import of_profile
 from tensorproof_reference.networks import evaluation
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.sample_classes import class_of
@@ -54,12 +56,12 @@ def candidates(operation: Operation, cases: Iterable[Case]) -> list[Case]:
     return [case for case in cases if may_be_in(case)]
 
 
-def all_candidates() -> list[Case]:
-    """All cases of the small backend that the quick set may have."""
+def all_candidates(profile: str) -> list[Case]:
+    """All cases of the small backend that the quick set of a profile may have."""
     description = describe(SmallBackend(), None)
     return [
         case
-        for operation in SPECIFICATION.values()
+        for operation in of_profile(KNOWN, profile).values()
         if not is_large(operation)
         for case in candidates(operation, all_cases(description, {operation.name: operation}, 0))
     ]
@@ -72,18 +74,18 @@ def noticing(fault: Fault) -> list[list[str]]:
     """
     session, cases = checks_of(fault.backend(fault), fault.operation)
     formula = not fault.mode and fault.optimize is None and fault.backend is SmallBackend
-    chosen = [case for case in candidates(SPECIFICATION[fault.operation], cases) if case.mode == FIRST_MODE or not formula]
+    chosen = [case for case in candidates(KNOWN[fault.operation], cases) if case.mode == FIRST_MODE or not formula]
     return [[case.mode, case.sample, case.dtype, case.check] for case in chosen if run_check(session, case).status in NOTICED]
 
 
-def measure(path: Path) -> None:
-    """Write the file."""
+def measure(profile: str, path: Path) -> None:
+    """Write the file of a profile."""
     table: dict[str, list[list[str]]] = {}
-    for fault in ALL.values():
-        if not is_large(SPECIFICATION[fault.operation]):
+    for fault in OF_PROFILE[profile].values():
+        if not is_large(KNOWN[fault.operation]):
             table[fault.key] = noticing(fault)
     path.write_text(json.dumps(table, sort_keys=True, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    measure(Path(sys.argv[1]))
+    measure(sys.argv[1], Path(sys.argv[2]))

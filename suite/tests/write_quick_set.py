@@ -2,9 +2,11 @@
 
 ::
 
-    python suite/tests/noticed.py noticed.json
+    python suite/tests/noticed.py core noticed.json
     pytest --backend=torch --record=torch.ndjson        # and other backends: what each check costs
-    python suite/tests/write_quick_set.py noticed.json torch.ndjson tensorflow.ndjson jax.ndjson
+    python suite/tests/write_quick_set.py core noticed.json torch.ndjson tensorflow.ndjson jax.ndjson
+
+and so for ``extended``, with records of ``--profile=extended``.
 
 First comes the plain sample of every operation. Then come the checks that notice the most faults for their time, until each
 fault is noticed once, then twice. Then come a sample of each class of each operation, and others, the cheapest first, while time
@@ -21,16 +23,16 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from faults import ALL
+from faults import OF_PROFILE
 from noticed import FIRST_MODE, all_candidates
-from small_backend import SPECIFICATION
+from small_backend import KNOWN
 
 from tensorproof.conformance.selection import quick
 from tensorproof.runs.records import Record, read_record
-from tensorproof_reference.catalogue import specification_version
+from tensorproof_reference.catalogue import of_profile, specification_version
 
-PAGE = Path(quick.__file__).with_name(quick.FILE)
-NOTICES = Path(__file__).with_name("quick_notices.tsv")
+PAGES = {profile: Path(quick.__file__).with_name(name) for profile, name in quick.FILES.items()}
+NOTICES = {profile: Path(__file__).with_name(f"quick_notices_{profile}.tsv") for profile in PAGES}
 BUDGET = {"torch": 24.0, "tensorflow": 85.0, "jax": 140.0}
 """Processor seconds by backend, by the quickest of many records, which a run that begins with empty caches exceeds. With these, a
 run on two processors takes at most a minute with PyTorch, and a minute and a half with the others."""
@@ -61,20 +63,21 @@ Costs = Mapping[str, Mapping[Bundle, float]]
 """By backend, what bundles take, in processor seconds."""
 
 
-def bundles() -> list[Bundle]:
-    """All that can be chosen, in order."""
+def bundles(profile: str) -> list[Bundle]:
+    """All that can be chosen for a profile, in order."""
     found: dict[tuple[object, ...], list[Check]] = defaultdict(list)
-    for case in all_candidates():
+    for case in all_candidates(profile):
         check = Check(case.mode == FIRST_MODE, case.operation, case.sample, case.dtype, case.check)
         found[*check[:4], "run" if check.check in TOGETHER else check.check].append(check)
     return [tuple(checks) for checks in found.values()]
 
 
-def matrix_of(path: Path) -> Matrix:
-    """What ``noticed.py`` measured."""
+def matrix_of(profile: str, path: Path) -> Matrix:
+    """What ``noticed.py`` measured of a profile."""
+    faults = OF_PROFILE[profile]
     table = json.loads(path.read_text(encoding="utf-8"))
     return {
-        key: frozenset(Check(mode == FIRST_MODE, ALL[key].operation, *names) for mode, *names in checks)
+        key: frozenset(Check(mode == FIRST_MODE, faults[key].operation, *names) for mode, *names in checks)
         for key, checks in table.items()
     }
 
@@ -89,19 +92,19 @@ def costs_of(records: Iterable[Record], everything: Iterable[Bundle]) -> dict[Bu
         first = next(iter(record.header["modes"]))
         found: dict[Check, float] = defaultdict(float)
         for item in record.checks:
-            if item["mode"] != "none" and item["status"] != "unsupported" and item["operation"] in SPECIFICATION:
+            if item["mode"] != "none" and item["status"] != "unsupported" and item["operation"] in KNOWN:
                 names = (item[key] for key in ("operation", "sample", "dtype", "check"))
                 found[Check(item["mode"] == first, *names)] += item["duration_ns"] / 1e9
         times |= {check: min(taken, times.get(check, taken)) for check, taken in found.items()}
     kinds: dict[tuple[object, ...], list[float]] = defaultdict(list)
     for check, taken in times.items():
         kinds[check.first, check.check].append(taken)
-        kinds[check.first, check.check, SPECIFICATION[check.operation].family].append(taken)
+        kinds[check.first, check.check, KNOWN[check.operation].family].append(taken)
     typical = {kind: statistics.median(values) for kind, values in kinds.items()}
 
     def cost(check: Check) -> float:
         kind = (check.first, check.check)
-        return times.get(check, typical.get((*kind, SPECIFICATION[check.operation].family), typical.get(kind, 0.0)))
+        return times.get(check, typical.get((*kind, KNOWN[check.operation].family), typical.get(kind, 0.0)))
 
     return {bundle: sum(cost(check) + OVERHEAD for check in bundle) for bundle in everything}
 
@@ -198,7 +201,7 @@ def plain(everything: Iterable[Bundle]) -> list[Bundle]:
 
 def choose(matrix: Matrix, everything: list[Bundle], costs: Costs, compiling: frozenset[str]) -> tuple[Choice, Choice]:
     """The quick set, learnt from the faults in ``matrix``: for backends that compile every call, and for eager ones."""
-    basic = [bundle for bundle in plain(everything) if SPECIFICATION[bundle[0].operation].model is None]
+    basic = [bundle for bundle in plain(everything) if KNOWN[bundle[0].operation].model is None]
     every = Choice({name: table for name, table in costs.items() if name in compiling})
     every.fill(matrix, everything, basic)
     eager = Choice({name: table for name, table in costs.items() if name not in compiling}, every.chosen)
@@ -228,12 +231,12 @@ def held_out(matrix: Matrix, everything: list[Bundle], costs: Costs, compiling: 
     return shares
 
 
-def text_of(every: Choice, eager: Choice, counts: tuple[int, int]) -> str:
-    """The quick set's file."""
-    lines = [f"# faults {len(ALL)}", f"# noticed {counts[1]}", f"# noticed_compiled {counts[0]}"]
-    lines.append(f"# specification {specification_version()}")
+def text_of(profile: str, every: Choice, eager: Choice, counts: tuple[int, int]) -> str:
+    """The file of a profile's quick set."""
+    lines = [f"# faults {len(OF_PROFILE[profile])}", f"# noticed {counts[1]}", f"# noticed_compiled {counts[0]}"]
+    lines.append(f"# specification {specification_version(profile)}")
     known = {bundle[0].operation for bundle in eager.chosen}
-    lines += [f"large\t{name}" for name in sorted(SPECIFICATION) if name not in known]
+    lines += [f"large\t{name}" for name in sorted(of_profile(KNOWN, profile)) if name not in known]
     rows = []
     for bundle in eager.chosen:
         word = "eager" if bundle not in every.chosen else "first" if bundle[0].first else "compiled"
@@ -242,10 +245,10 @@ def text_of(every: Choice, eager: Choice, counts: tuple[int, int]) -> str:
     return "\n".join([*lines, *sorted(rows, key=lambda row: (order.index(row.partition("\t")[0]), row))]) + "\n"
 
 
-def notices_text(compiled: Mapping[str, frozenset[Check]], eager: Mapping[str, frozenset[Check]]) -> str:
+def notices_text(profile: str, compiled: Mapping[str, frozenset[Check]], eager: Mapping[str, frozenset[Check]]) -> str:
     """A line for each fault: how many checks notice it, on compiling and eager backends, and one of them: mode to check."""
     lines = []
-    for key in ALL:
+    for key in OF_PROFILE[profile]:
         found = sorted(compiled.get(key, ())) or sorted(eager.get(key, ()))
         # What a fault leaves behind from call to call shows in purity by itself, and elsewhere only after other checks.
         named = max(found, key=lambda check: (check.check == "purity", check)) if found else None
@@ -254,9 +257,9 @@ def notices_text(compiled: Mapping[str, frozenset[Check]], eager: Mapping[str, f
     return "\n".join(lines) + "\n"
 
 
-def main(measured: Path, paths: list[Path]) -> None:
-    """Choose, write, and say what was chosen."""
-    matrix, everything = matrix_of(measured), bundles()
+def main(profile: str, measured: Path, paths: list[Path]) -> None:
+    """Choose for a profile, write, and say what was chosen."""
+    matrix, everything = matrix_of(profile, measured), bundles(profile)
     records: dict[str, list[Record]] = defaultdict(list)
     for record in map(read_record, paths):
         records[record.header["backend"]].append(record)
@@ -264,17 +267,17 @@ def main(measured: Path, paths: list[Path]) -> None:
     compiling = frozenset(name for name, group in records.items() if next(iter(group[0].header["modes"])) != "eager")
     every, eager = choose(matrix, everything, costs, compiling)
     found = noticed(matrix, every.chosen), noticed(matrix, eager.chosen)
-    PAGE.write_text(text_of(every, eager, (len(found[0]), len(found[1]))), encoding="utf-8")
-    NOTICES.write_text(notices_text(*found), encoding="utf-8")
+    PAGES[profile].write_text(text_of(profile, every, eager, (len(found[0]), len(found[1]))), encoding="utf-8")
+    NOTICES[profile].write_text(notices_text(profile, *found), encoding="utf-8")
     for word, choice, keys in (("compiling", every, found[0]), ("eager", eager, found[1])):
         seconds = ", ".join(f"{name} {BUDGET[name] - left:.0f} s" for name, left in choice.left.items())
         twice = sum(len(checks) > 1 for checks in keys.values())
-        checks = sum(map(len, choice.chosen))
-        print(f"{word}: {checks} checks ({seconds}) notice {len(keys)} of {len(ALL)} faults, {twice} of them twice")
+        checks, faults = sum(map(len, choice.chosen)), len(OF_PROFILE[profile])
+        print(f"{word}: {checks} checks ({seconds}) notice {len(keys)} of {faults} faults, {twice} of them twice")
     shares = held_out(matrix, everything, costs, compiling)
     for word, values in zip(("compiling", "eager"), zip(*shares, strict=True), strict=True):
         print(f"{word}: of faults not chosen from: {statistics.mean(values):.1%}, at least {min(values):.1%}")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])
+    main(sys.argv[1], Path(sys.argv[2]), [Path(name) for name in sys.argv[3:]])

@@ -29,7 +29,7 @@ def cases_of_specification(options: argparse.Namespace, known: dict[str, Operati
     )
     everything = list(all_cases(description, of_profile(known, options.profile), max(options.seed, 0)))
     selection = selection_of(options, description, known, (case.sample for case in everything))
-    quick = quick_cases(everything, description, quick_set()) if options.quick else frozenset()
+    quick = quick_cases(everything, description, quick_set(options.profile)) if options.quick else frozenset()
     # Names, signatures and samples are those of operations, and the adapter is none.
     adapter = [] if options.names or options.signatures or options.samples else adapter_cases(description)
     return [case for case, reason in selected([*adapter, *everything], selection, quick) if not reason]

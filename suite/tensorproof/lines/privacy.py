@@ -156,10 +156,22 @@ def encodable(text: str) -> str:
     return text
 
 
+def _text(text: str) -> str:
+    return scrubbed(encodable(text))
+
+
+_short = functools.lru_cache(maxsize=4096)(_text)
+"""Fields' names, operations, samples and statuses stand in every line."""
+_SHORT = 64
+"""Characters of a text that is kept with what became of it."""
+
+
 def cleaned(value: Any) -> Any:
     """A line's value with every text private and encodable; tuples become lists, as JSON has no others."""
     if isinstance(value, str):
-        return scrubbed(encodable(value))
+        return _short(value) if len(value) <= _SHORT else _text(value)
+    if value is None or isinstance(value, int | float):
+        return value
     if isinstance(value, Mapping):
         return {cleaned(key) if isinstance(key, str) else key: cleaned(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

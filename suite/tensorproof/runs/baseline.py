@@ -125,7 +125,8 @@ def _planned_by(record: Record) -> Callable[[Mapping[str, Any]], bool]:
     """Whether a quick run planned a check: one that it did not get to is missing, one that it left out is not."""
     started = {check_key(check) for check in record.checks}
     first_mode = next(iter(record.header["modes"]))
-    first, others = quick_set().in_first_mode(first_mode), quick_set().compiled
+    chosen = quick_set(record.header["options"]["profile"])
+    first, others = chosen.in_first_mode(first_mode), chosen.compiled
 
     def planned(check: Mapping[str, Any]) -> bool:
         row = (check["operation"], check["sample"], check["dtype"], check["check"])

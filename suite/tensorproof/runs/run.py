@@ -196,9 +196,10 @@ def _quick_text(run: Run) -> str:
             durations.setdefault(check["mode"], []).append(check["duration_ns"] / 1e9)
     seconds = estimated_seconds(durations, run.quick_left, time.monotonic() - run.began)
     more = sum(run.quick_left.values())
+    share = share_text(quick_set(run.options.profile), next(iter(run.record.header["modes"])))
     minutes = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
     return (
-        f"quick: {len(run.record.checks)} checks; this set {share_text(quick_set(), next(iter(run.record.header['modes'])))}; "
+        f"quick: {len(run.record.checks)} checks; this set {share}; "
         f"a full run has {more} more and takes about {minutes} here: leave out --quick"
     )
 

@@ -166,7 +166,7 @@ def statement_of(record: Record) -> dict[str, Any]:
         "precision": _precision(record),
         "conventions": _conventions(record),
         "placement": _placement(record),
-        "faults": noticed_by(_checked_dtypes(record)),
+        "faults": noticed_by(_checked_dtypes(record), header["options"]["profile"]),
     }
 
 

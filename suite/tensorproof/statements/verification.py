@@ -36,7 +36,7 @@ def contradictions(statement: Mapping[str, Any]) -> list[str]:
         found.append(f"verdict: it says {statement['verdict']!r}, its counts give {word!r}")
     if not statement["causes"] and wrong_of(required) > required.get("unsupported", 0):
         found.append("causes: checks fail, and no cause is named")
-    most = noticed_by({name: set(statement["dtypes"]) for name in statement["operations"]})
+    most = noticed_by({name: set(statement["dtypes"]) for name in statement["operations"]}, statement["profile"])
     said = statement["faults"]
     if said["known"] != most["known"] or said["noticed"] > most["noticed"]:
         found.append(f"faults: it says {said}, at most {most['noticed']} of {most['known']} can be noticed in these dtypes")

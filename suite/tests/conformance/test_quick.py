@@ -2,58 +2,76 @@
 
 import random
 from dataclasses import replace
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from faults import ALL
+from faults import ALL, OF_PROFILE
 from faulty import NOTICED, checks_of
-from small_backend import SPECIFICATION, SmallBackend
-from write_quick_set import NOTICES, PAGE
+from small_backend import KNOWN, SPECIFICATION, SmallBackend
+from write_quick_set import NOTICES, PAGES
 
 from tensorproof.conformance.checks import run_check
 from tensorproof.conformance.selection.cases import all_cases
 from tensorproof.conformance.selection.options import selection_of
-from tensorproof.conformance.selection.quick import parsed, quick_cases, quick_set
+from tensorproof.conformance.selection.quick import parsed, quick_cases, quick_set, share_text
 from tensorproof.contract.description import describe
 from tensorproof.errors import UsageError
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.records import Record
-from tensorproof_reference.catalogue import specification_version
+from tensorproof_reference.catalogue import of_profile, specification_version
 
-NOTICED_LINES = [line.split("\t") for line in NOTICES.read_text(encoding="utf-8").splitlines()]
+PROFILES = list(OF_PROFILE)
+NOTICED_LINES = {
+    profile: [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()] for profile, path in NOTICES.items()
+}
 """Fault, how many checks of the set notice it on compiling and on eager backends, and one of them."""
-SAMPLE = random.Random(0).sample([line for line in NOTICED_LINES if len(line) > 3], 40)
+SAMPLE = random.Random(0).sample([line for lines in NOTICED_LINES.values() for line in lines if len(line) > 3], 50)
 DESCRIPTION = describe(SmallBackend(), None)
 EVERYTHING = list(all_cases(DESCRIPTION, SPECIFICATION, 0))
 
 
-def test_the_set_is_of_the_faults_and_the_specification_that_there_are():
-    chosen = quick_set()
-    assert [line[0] for line in NOTICED_LINES] == list(ALL), "out of date: python suite/tests/write_quick_set.py"
-    assert (chosen.faults, chosen.specification) == (len(ALL), specification_version())
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_set_is_of_the_faults_and_the_specification_that_there_are(profile):
+    chosen = quick_set(profile)
+    faults = list(OF_PROFILE[profile])
+    assert [line[0] for line in NOTICED_LINES[profile]] == faults, f"out of date: python suite/tests/write_quick_set.py {profile}"
+    assert (chosen.faults, chosen.specification) == (len(faults), specification_version(profile))
 
 
-def test_the_share_claimed_is_that_of_the_faults_listed():
-    chosen = quick_set()
-    assert chosen.noticed == sum(int(line[2]) > 0 for line in NOTICED_LINES)
-    assert chosen.noticed_compiled == sum(int(line[1]) > 0 for line in NOTICED_LINES)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_share_claimed_is_that_of_the_faults_listed(profile):
+    chosen, lines = quick_set(profile), NOTICED_LINES[profile]
+    assert chosen.noticed == sum(int(line[2]) > 0 for line in lines)
+    assert chosen.noticed_compiled == sum(int(line[1]) > 0 for line in lines)
 
 
-def test_a_set_for_eager_backends_notices_19_of_20_faults():
-    assert quick_set().noticed >= 0.95 * len(ALL)
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_set_for_eager_backends_notices_19_of_20_faults(profile):
+    assert quick_set(profile).noticed >= 0.95 * len(OF_PROFILE[profile])
 
 
-def test_every_row_is_a_check_of_the_specification():
-    known = {(case.operation, case.sample, case.dtype, case.check) for case in EVERYTHING}
-    chosen = quick_set()
+@pytest.mark.parametrize("profile", PROFILES)
+def test_every_row_is_a_check_of_the_specification(profile):
+    operations = of_profile(KNOWN, profile)
+    known = {(case.operation, case.sample, case.dtype, case.check) for case in all_cases(DESCRIPTION, operations, 0)}
+    chosen = quick_set(profile)
     assert not (chosen.first | chosen.eager | chosen.compiled) - known
-    assert chosen.operations == set(SPECIFICATION)
+    assert chosen.operations == set(operations)
+
+
+def test_the_set_of_all_profiles_is_that_of_each():
+    both = quick_set("all")
+    assert both.faults == sum(map(len, OF_PROFILE.values()))
+    assert both.operations == set(KNOWN)
+
+
+def test_no_share_is_claimed_of_a_profile_from_outside():
+    assert share_text(quick_set("somebody_elses"), "eager").startswith("is the plain samples")
 
 
 @pytest.mark.parametrize("line", SAMPLE, ids=lambda line: line[0])
 def test_a_fault_is_noticed_by_the_check_that_is_said_to(line):
-    fault = ALL[line[0]]
+    fault = {**OF_PROFILE["core"], **OF_PROFILE["extended"]}[line[0]]
     session, cases = checks_of(fault.backend(fault), fault.operation)
     first = line[3] == "first"
     named = [c for c in cases if [c.sample, c.dtype] == line[4:6] and (c.mode == "eager") == first]
@@ -64,14 +82,14 @@ def test_a_fault_is_noticed_by_the_check_that_is_said_to(line):
 
 def test_an_operation_of_a_third_party_runs_its_plain_samples():
     others = [replace(case, operation="third_party") for case in EVERYTHING if case.operation == "relu"]
-    found = quick_cases(others, DESCRIPTION, quick_set())
+    found = quick_cases(others, DESCRIPTION, quick_set("core"))
     assert {(case.mode, case.dtype) for case in found} == {("eager", "float32"), ("none", "none")}
     assert {case.sample.split("_")[0] for case in found} == {"plain", "none"}
 
 
 def test_rows_for_eager_backends_are_left_out_where_every_call_compiles():
     row = ("relu", "made_up", "float32", "forward")
-    chosen = parsed("\n".join([PAGE.read_text(encoding="utf-8").rstrip(), "\t".join(("eager", *row)), ""]))
+    chosen = parsed("\n".join([PAGES["core"].read_text(encoding="utf-8").rstrip(), "\t".join(("eager", *row)), ""]))
     assert chosen.in_first_mode("eager") - chosen.in_first_mode("jit") == {row}
 
 
@@ -111,12 +129,18 @@ def _record(quick: bool, checks: dict[str, str]) -> Record:
         }
         for name, status in checks.items()
     ]
-    header = {"backend": "numpy", "versions": {}, "modes": {"eager": "all"}, "options": {"quick": quick}, "planned": len(lines)}
+    header = {
+        "backend": "numpy",
+        "versions": {},
+        "modes": {"eager": "all"},
+        "options": {"quick": quick, "profile": "core"},
+        "planned": len(lines),
+    }
     return Record(header, lines)
 
 
 def test_a_quick_run_is_compared_with_a_full_one_only_in_what_it_planned():
-    row = next(row for row in sorted(quick_set().first) if row[0] == "relu" and row[2:] == ("float32", "forward"))
+    row = next(row for row in sorted(quick_set("core").first) if row[0] == "relu" and row[2:] == ("float32", "forward"))
     full = _record(False, {row[1]: "passed", "left_out_by_quick": "passed"})
     comparison = compare(full, _record(True, {row[1]: "passed"}))
     assert (comparison.missing, comparison.exit_code) == ((), 0)
@@ -128,4 +152,4 @@ def test_a_quick_run_is_compared_with_a_full_one_only_in_what_it_planned():
 
 def test_a_malformed_file_is_an_error():
     with pytest.raises(ValueError, match="unpack"):
-        parsed(f"{Path(PAGE).read_text(encoding='utf-8')}first\trelu\n")
+        parsed(f"{PAGES['core'].read_text(encoding='utf-8')}first\trelu\n")

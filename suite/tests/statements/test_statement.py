@@ -107,15 +107,24 @@ def test_the_sentence_says_what_passes_of_what_and_where():
 
 
 def test_the_share_of_faults_grows_with_the_dtypes_that_were_checked():
-    of_relu = [dtypes for operation, dtypes in known_faults().values() if operation == "relu"]
-    assert noticed_by({"relu": {"float32", "float64"}})["noticed"] >= noticed_by({"relu": {"float64"}})["noticed"] > 0
-    assert noticed_by({"relu": {"float32", "float64", "bfloat16", "float16"}})["noticed"] == len(of_relu)
+    of_relu = [dtypes for operation, dtypes in known_faults("core").values() if operation == "relu"]
+    one, two, four = (
+        noticed_by({"relu": set(dtypes)}, "core")["noticed"]
+        for dtypes in (["float64"], ["float32", "float64"], ["float32", "float64", "bfloat16", "float16"])
+    )
+    assert len(of_relu) == four >= two >= one > 0
 
 
-def test_the_faults_that_ship_are_those_of_the_page():
-    from write_fault_table import PAGE, TABLE, dtypes_named_in
+@pytest.mark.parametrize("profile", ["core", "extended"])
+def test_the_faults_that_ship_are_those_of_the_page(profile):
+    from write_fault_table import PAGES, TABLES, dtypes_named_in
 
-    assert TABLE.read_text(encoding="utf-8") == dtypes_named_in(PAGE.read_text(encoding="utf-8"))
+    assert TABLES[profile].read_text(encoding="utf-8") == dtypes_named_in(PAGES[profile].read_text(encoding="utf-8"))
+
+
+def test_the_faults_of_all_profiles_are_those_of_each():
+    assert known_faults("all") == {**known_faults("core"), **known_faults("extended")}
+    assert noticed_by({"relu": {"float32"}}, "somebody_elses") == {"known": 0, "noticed": 0}
 
 
 def test_what_is_written_is_read_back(tmp_path: Path):

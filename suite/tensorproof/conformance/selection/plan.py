@@ -30,7 +30,7 @@ class Plan:
         self.cases: list[Case] = []
         self.left_out: dict[str, int] = {}
         everything = list(all_cases(description, chosen, options.seed))
-        quick = quick_cases(everything, description, quick_set()) if options.quick else frozenset()
+        quick = quick_cases(everything, description, quick_set(options.profile)) if options.quick else frozenset()
         self.quick_left: dict[str, int] = {}
         """How many cases of each mode ``--quick`` leaves out."""
         for case, reason in selected([*adapter_cases(description), *everything], self.selection, quick):

@@ -1,7 +1,7 @@
-"""The quick set: few checks that notice most planted faults, for a first look (``--quick``).
+"""The quick sets: few checks that notice most planted faults, for a first look (``--quick``).
 
-``quick.tsv`` lists them. ``suite/tests/write_quick_set.py`` writes it from measurements: which check notices which of the faults
-in ``suite/tests/faults``, and what each check costs. Its rows are independent of a backend: *first* ones run in a backend's
+A file for each profile lists them. ``suite/tests/write_quick_set.py`` writes it from measurements: which check notices which of
+the faults in ``suite/tests/faults``, and what each check costs. Its rows are independent of a backend: *first* ones run in its
 first mode, *eager* ones too, but only if that mode is ``eager``, where a call costs no compilation, and *compiled* ones in its
 other modes. *Large* names a model of which one check takes longer than all others together: it is left to full runs.
 """
@@ -13,8 +13,10 @@ from importlib.resources import files
 
 from tensorproof.conformance.selection.cases import Case
 from tensorproof.contract.description import Description
+from tensorproof_reference.catalogue import EVERY_PROFILE
+from tensorproof_reference.operation import CORE, EXTENDED
 
-FILE = "quick.tsv"
+FILES = {CORE: "quick.tsv", EXTENDED: "quick_extended.tsv"}
 Row = tuple[str, str, str, str]
 """Operation, sample, dtype and check."""
 
@@ -81,10 +83,29 @@ def parsed(text: str) -> QuickSet:
     )
 
 
+NOTHING = QuickSet(0, 0, 0, "", *[frozenset()] * 4)
+"""The set for a profile from outside, in whose operations no faults were planted."""
+
+
+def _both(one: QuickSet, other: QuickSet) -> QuickSet:
+    return QuickSet(
+        one.faults + other.faults,
+        one.noticed + other.noticed,
+        one.noticed_compiled + other.noticed_compiled,
+        f"{one.specification} {other.specification}".strip(),
+        one.first | other.first,
+        one.eager | other.eager,
+        one.compiled | other.compiled,
+        one.large | other.large,
+    )
+
+
 @functools.cache
-def quick_set() -> QuickSet:
-    """The set that comes with tensorproof."""
-    return parsed((files("tensorproof.conformance.selection") / FILE).read_text(encoding="utf-8"))
+def quick_set(profile: str) -> QuickSet:
+    """The set that comes with tensorproof for a profile, or for all of them together."""
+    folder = files("tensorproof.conformance.selection")
+    names = [name for of, name in FILES.items() if profile in (of, EVERY_PROFILE)]
+    return functools.reduce(_both, [parsed((folder / name).read_text(encoding="utf-8")) for name in names], NOTHING)
 
 
 def quick_cases(cases: Iterable[Case], description: Description, chosen: QuickSet) -> frozenset[Case]:
@@ -112,6 +133,8 @@ def quick_cases(cases: Iterable[Case], description: Description, chosen: QuickSe
 
 def share_text(chosen: QuickSet, first_mode: str) -> str:
     """What the set notices, in words; the percentage is rounded down."""
+    if not chosen.faults:
+        return "is the plain samples, since no faults were planted in operations of this profile"
     noticed = chosen.noticed_by(first_mode)
     return f"notices {noticed} of {chosen.faults} planted faults ({100 * noticed // chosen.faults} %)"
 
