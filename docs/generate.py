@@ -106,12 +106,13 @@ def index() -> str:
 
 def counts() -> dict[str, int]:
     """How many there are of what README counts."""
-    faults = re.search(r"(\d+) deliberate faults", (DOCUMENTS / "faults.md").read_text(encoding="utf-8"))
-    assert faults, "docs/faults.md begins with the number of faults"
+    pages = [(DOCUMENTS / name).read_text(encoding="utf-8") for name in ("faults.md", "faults_extended.md")]
+    faults = [re.search(r"(\d+) deliberate faults", page) for page in pages]
+    assert all(faults), "a page of faults begins with their number"
     return {
         "operations": len(basic_operations()),
         "models": len(all_models()),
-        "faults": int(faults[1]),
+        "faults": sum(int(found[1]) for found in faults if found),
         "findings": len(re.findall(r"^### ", (DOCUMENTS / "findings.md").read_text(encoding="utf-8"), re.MULTILINE)),
     }
 
