@@ -18,6 +18,8 @@ def printable(text: str) -> str:
     >>> printable("wrong \\x1b[31m value")
     'wrong ?[31m value'
     """
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else " " if letter.isspace() else "?" for letter in text)
 
 

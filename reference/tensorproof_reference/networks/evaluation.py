@@ -1,8 +1,9 @@
 """A model's output, loss, gradients and training step, by the reference's operations."""
 
+import functools
 import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -66,8 +67,13 @@ def parameter_count(model: Model) -> int:
     return sum(math.prod(weight.shape) for layer in model.layers.values() for _, weight in trees.leaves(dict(layer.parameters)))
 
 
-def _arguments(operation: Operation) -> list[str]:
-    return list(inspect.signature(operation.function).parameters)
+@functools.cache
+def _names(function: Callable[..., object]) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
+
+
+def _arguments(operation: Operation) -> tuple[str, ...]:
+    return _names(operation.function)
 
 
 def _require_weights(layer: Layer, name: str, given: Tree) -> None:

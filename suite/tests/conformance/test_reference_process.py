@@ -181,6 +181,24 @@ def cut_file(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:5000])
 
 
+def test_a_large_entry_is_a_file_and_a_damaged_one_is_never_believed(tmp_path):
+    store, data = Store(tmp_path, "f"), b"right" * store_module.FILE_BYTES
+    before = store.size()
+    store.put("key", data)
+    assert store.get("key") == data
+    assert store.size() >= before + len(data)
+    (file,) = store.path.with_suffix("").iterdir()
+    for damaged in (b"", b"short", file.read_bytes()[:-1], file.read_bytes()[:-1] + b"?"):
+        file.write_bytes(damaged)
+        assert store.get("key") is None
+    store.put("key", data)
+    assert store.get("key") == data
+    store.close()
+    os.utime(store.path, (0, 0))
+    delete_unused(tmp_path, tmp_path / "other")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("damage", [damage_row, damage_file, cut_file])
 def test_a_damaged_cache_is_computed_anew_and_never_believed(tmp_path, damage: Callable[[Path], None]):
     store = Store(tmp_path, "f")

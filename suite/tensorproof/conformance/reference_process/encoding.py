@@ -61,7 +61,7 @@ def to_bytes(arrays: Arrays) -> bytes:
     return b"".join([len(text).to_bytes(8, "little"), text, *numbers])
 
 
-def from_bytes(data: bytes) -> Arrays:
+def from_bytes(data: bytes | memoryview) -> Arrays:
     """The arrays of ``to_bytes``; they cannot be written to, so nobody changes what is expected.
 
     Raises:
@@ -69,7 +69,7 @@ def from_bytes(data: bytes) -> Arrays:
     """
     place = 8 + int.from_bytes(data[:8], "little")
     arrays: Arrays = {}
-    for name, group in json.loads(data[8:place]):
+    for name, group in json.loads(bytes(data[8:place])):
         found = []
         for dtype, shape in group:
             kind = np.dtype(dtype)
