@@ -1,10 +1,10 @@
-"""Batch and layer normalization: the layers of Flax."""
+"""Normalizations: the layers of Flax."""
 
 from tensorproof.backend import Native, Unsupported
 from tensorproof_jax.framework import linen
 from tensorproof_jax.table import operations
 
-LAYOUTS = {"batch_norm": {"x": "n ... c", "y": "n ... c"}}
+LAYOUTS = {name: {"x": "n ... c", "y": "n ... c"} for name in ("batch_norm", "group_norm", "instance_norm")}
 
 
 def _given(scale: Native | None, offset: Native | None) -> dict[str, Native]:
@@ -61,4 +61,27 @@ def layer_norm(
         reduction_axes=tuple(axes),
         feature_axes=tuple(axes),
     )
+    return layer.apply({"params": _given(scale, offset)}, x)
+
+
+@operations.library
+def rms_norm(x: Native, scale: Native | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float = 1e-6) -> Native:
+    """``flax.linen.RMSNorm``."""
+    layer = linen.RMSNorm(epsilon=epsilon, use_scale=scale is not None, reduction_axes=tuple(axes), feature_axes=tuple(axes))
+    return layer.apply({"params": _given(scale, None)}, x)
+
+
+@operations.library
+def group_norm(
+    x: Native, scale: Native | None = None, offset: Native | None = None, *, groups: int = 1, epsilon: float = 1e-5
+) -> Native:
+    """``flax.linen.GroupNorm``."""
+    layer = linen.GroupNorm(num_groups=groups, epsilon=epsilon, use_bias=offset is not None, use_scale=scale is not None)
+    return layer.apply({"params": _given(scale, offset)}, x)
+
+
+@operations.library
+def instance_norm(x: Native, scale: Native | None = None, offset: Native | None = None, *, epsilon: float = 1e-5) -> Native:
+    """``flax.linen.InstanceNorm``."""
+    layer = linen.InstanceNorm(epsilon=epsilon, use_bias=offset is not None, use_scale=scale is not None)
     return layer.apply({"params": _given(scale, offset)}, x)

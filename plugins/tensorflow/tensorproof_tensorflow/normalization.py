@@ -1,7 +1,8 @@
-"""Batch and layer normalization: the layers of Keras."""
+"""Normalizations: the layers of Keras."""
 
 from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow import layers
+from tensorproof_tensorflow.framework import keras
 from tensorproof_tensorflow.table import operations
 
 LAYOUTS = {"batch_norm": {"x": "n ... c", "y": "n ... c"}}
@@ -61,3 +62,33 @@ def layer_norm(
         center=offset is not None,
     )
     return y
+
+
+@operations.library
+def rms_norm(x: Native, scale: Native | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float = 1e-6) -> Native:
+    """``keras.ops.rms_normalization``: the layer always has a scale."""
+    return keras.ops.rms_normalization(x, scale, axis=tuple(axes), epsilon=epsilon)
+
+
+@operations.library
+def group_norm(
+    x: Native, scale: Native | None = None, offset: Native | None = None, *, groups: int = 1, epsilon: float = 1e-5
+) -> Native:
+    """``keras.layers.GroupNormalization``, of channels on axis 1."""
+    y, _ = layers.call(
+        "GroupNormalization",
+        x,
+        _given(scale, offset),
+        groups=groups,
+        axis=1,
+        epsilon=epsilon,
+        scale=scale is not None,
+        center=offset is not None,
+    )
+    return y
+
+
+@operations.library
+def instance_norm(x: Native, scale: Native | None = None, offset: Native | None = None, *, epsilon: float = 1e-5) -> Native:
+    """``keras.layers.GroupNormalization`` with a group for each channel."""
+    return group_norm(x, scale, offset, groups=-1, epsilon=epsilon)

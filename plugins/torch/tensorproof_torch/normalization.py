@@ -49,3 +49,23 @@ def dropout(x: Native, *, rate: float = 0.5, training: bool = True, seed: int = 
     """``F.dropout``, after seeding the generator."""
     torch.manual_seed(seed)
     return F.dropout(x, rate, training)
+
+
+@operations.native
+def rms_norm(x: Native, scale: Native | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float = 1e-6) -> Native:
+    """``F.rms_norm``, over the last axes."""
+    return F.rms_norm(x, x.shape[x.ndim - len(axes) :], scale, epsilon)
+
+
+@operations.native
+def group_norm(
+    x: Native, scale: Native | None = None, offset: Native | None = None, *, groups: int = 1, epsilon: float = 1e-5
+) -> Native:
+    """``F.group_norm``."""
+    return F.group_norm(x, groups, scale, offset, epsilon)
+
+
+@operations.native
+def instance_norm(x: Native, scale: Native | None = None, offset: Native | None = None, *, epsilon: float = 1e-5) -> Native:
+    """``F.instance_norm``."""
+    return F.instance_norm(x, weight=scale, bias=offset, eps=epsilon)
