@@ -32,6 +32,7 @@ EXTENDED_KINDS = {
     "reductions": "Reductions",
     "arrays": "Shapes, places and order",
     "activations": "Activations",
+    "normalizations": "Normalizations",
     "losses": "Losses",
 }
 """Headings of the index by the folder that an operation is in, of each profile."""

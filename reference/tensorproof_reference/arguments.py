@@ -5,6 +5,8 @@ from typing import Any
 
 from tensorproof_reference.trees import Array
 
+COUNTS = {1: "a tuple of one integer", 2: "two integers", 3: "three integers"}
+
 
 def require(condition: bool, argument: str, expected: str, got: object) -> None:
     """Raise ``ValueError`` unless the condition holds.
@@ -39,12 +41,18 @@ def require_axis(array: Array, argument: str, axis: int) -> None:
     require(isinstance(axis, int) and -array.ndim <= axis < array.ndim, argument, f"an axis of {array.ndim}", axis)
 
 
-def require_pair(value: Any, argument: str, least: int) -> tuple[int, int]:
-    """Two integers of at least ``least``, or raise ``ValueError``."""
+def require_numbers(value: Any, argument: str, least: int, count: int) -> tuple[int, ...]:
+    """So many integers of at least ``least``, or raise ``ValueError``."""
     valid = (
         isinstance(value, tuple | list)
-        and len(value) == 2
+        and len(value) == count
         and all(isinstance(item, int) and not isinstance(item, bool) and item >= least for item in value)
     )
-    require(valid, argument, f"two integers of at least {least}", value)
-    return int(value[0]), int(value[1])
+    require(valid, argument, f"{COUNTS[count]} of at least {least}", value)
+    return tuple(int(item) for item in value)
+
+
+def require_pair(value: Any, argument: str, least: int) -> tuple[int, int]:
+    """Two integers of at least ``least``, or raise ``ValueError``."""
+    first, second = require_numbers(value, argument, least, 2)
+    return first, second

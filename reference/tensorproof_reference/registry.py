@@ -6,7 +6,18 @@ import pkgutil
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType, ModuleType
 
-from tensorproof_reference import activations, arrays, data, initializers, losses, operations, optimizers, primitives, reductions
+from tensorproof_reference import (
+    activations,
+    arrays,
+    data,
+    initializers,
+    losses,
+    normalizations,
+    operations,
+    optimizers,
+    primitives,
+    reductions,
+)
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import CORE, EXTENDED, Operation
 from tensorproof_reference.sample_classes import REQUIRED
@@ -31,7 +42,7 @@ def _operations_of_pages() -> Mapping[str, Operation]:
         ValueError: a file's name is not its function's name, or its record is malformed.
     """
     found: dict[str, Operation] = {}
-    for package in (operations, losses, optimizers, data, initializers):
+    for package in (operations, losses, optimizers, data, initializers, normalizations):
         for name, module in _modules(package):
             operation = module.OPERATION
             if operation.name != name:

@@ -120,11 +120,11 @@ def is_floating(leaf: Any) -> bool:
 
 
 def _robust(name: str) -> Operation:
-    operation = SPECIFICATION[name]
+    operation = KNOWN[name]
     return replace(operation, function=_in_double(operation.function), vjp=operation.vjp and _in_double(operation.vjp))
 
 
-ROBUST = ("average_pool2d", "batch_norm", "clip_by_global_norm", "clip_by_norm", "layer_norm", "mean_squared_error")
+ROBUST = ("average_pool2d", "batch_norm", "clip_by_global_norm", "clip_by_norm", "layer_norm", "mean_squared_error", "rms_norm")
 """Operations whose results may be within the range of 32 bits where squares or sums on the way are not."""
 
 OPERATIONS: Mapping[str, Operation] = {

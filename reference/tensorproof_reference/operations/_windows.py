@@ -1,23 +1,28 @@
 """Geometry and sums that convolution and pooling share: padding, windows, and the adjoint of taking windows.
 
+All of it is for any number of axes of positions: one for sequences, two for images, three for volumes.
 Every mathematical sum here is one reduction: a convolution and each of its gradients is one matrix product.
 """
 
+import itertools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from tensorproof_reference.arguments import require, require_pair, require_rank, require_shape
+from tensorproof_reference.arguments import require, require_numbers, require_pair, require_rank, require_shape
 from tensorproof_reference.trees import Array
 
-Pair: TypeAlias = tuple[int, int]
-"""One number for the rows and one for the columns."""
+Numbers: TypeAlias = tuple[int, ...]
+"""One number for each axis of positions."""
 
-Pairs: TypeAlias = tuple[Pair, Pair]
-"""((top, bottom), (left, right))."""
+Pair: TypeAlias = tuple[int, int]
+"""What is before an axis and what is after it; or one number for rows and one for columns."""
+
+Pairs: TypeAlias = tuple[Pair, ...]
+"""For each axis of positions what is before it and what is after it: ((top, bottom), (left, right))."""
 
 Padding: TypeAlias = str | Pairs
 """``"valid"``, ``"same"``, or explicit pairs."""
@@ -25,18 +30,21 @@ Padding: TypeAlias = str | Pairs
 CACHED = 2**19
 """The numbers of one matrix of windows that are made at a time."""
 
+PADDINGS = ("(before, after),", "((top, bottom), (left, right))", "((front, back), (top, bottom), (left, right))")
+"""What explicit padding looks like, by the number of axes less one."""
+
 
 class Geometry(NamedTuple):
     """How windows lie over an input, checked."""
 
-    kernel: Pair
-    stride: Pair
-    dilation: Pair
+    kernel: Numbers
+    stride: Numbers
+    dilation: Numbers
     padding: Pairs
-    outputs: Pair
+    outputs: Numbers
     """Windows per axis."""
-    overhang: Pair = (0, 0)
-    """Rows and columns by which the last windows hang over the end of the padded input; only in ceil mode."""
+    overhang: Numbers
+    """Positions by which the last windows hang over the end of the padded input; only in ceil mode."""
 
 
 def extent(kernel: int, dilation: int) -> int:
@@ -44,11 +52,26 @@ def extent(kernel: int, dilation: int) -> int:
     return dilation * (kernel - 1) + 1
 
 
-def require_pairs(padding: Any) -> Pairs:
-    """Explicit padding as two pairs of non-negative integers, or raise ``ValueError``."""
-    valid = isinstance(padding, tuple | list) and len(padding) == 2
-    require(valid, "padding", "'valid', 'same' or ((top, bottom), (left, right))", padding)
-    return require_pair(padding[0], "padding", 0), require_pair(padding[1], "padding", 0)
+def positions(x: Array) -> Numbers:
+    """The sizes of the axes of positions of an array (N, C, …)."""
+    return tuple(x.shape[2:])
+
+
+def beside_channels(values: Array, x: Array) -> Array:
+    """One number for each channel, to be added to an array (N, C, …)."""
+    return np.reshape(values, (-1, *(1,) * (x.ndim - 2)))
+
+
+def over_channels(x: Array) -> Numbers:
+    """All axes but that of the channels."""
+    return (0, *range(2, x.ndim))
+
+
+def require_pairs(padding: Any, axes: int) -> Pairs:
+    """Explicit padding as a pair of non-negative integers for each axis, or raise ``ValueError``."""
+    valid = isinstance(padding, tuple | list) and len(padding) == axes
+    require(valid, "padding", f"'valid', 'same' or {PADDINGS[axes - 1]}", padding)
+    return tuple(require_pair(pair, "padding", 0) for pair in padding)
 
 
 def _same(size: int, window: int, stride: int) -> Pair:
@@ -57,41 +80,43 @@ def _same(size: int, window: int, stride: int) -> Pair:
     return total // 2, total - total // 2
 
 
-def _each_axis(function: Callable[..., Any], *pairs: Any) -> Any:
-    """``function`` of the rows' values and of the columns' values."""
-    return tuple(function(*values) for values in zip(*pairs, strict=True))
+def _each_axis(function: Callable[..., Any], *values: Any) -> Any:
+    """``function`` of the values of each axis."""
+    return tuple(function(*of_axis) for of_axis in zip(*values, strict=True))
 
 
-def geometry(size: Pair, kernel: Pair, stride: Any, padding: Any, dilation: Any = (1, 1), argument: str = "weight") -> Geometry:
+def geometry(size: Numbers, kernel: Numbers, stride: Any, padding: Any, dilation: Any, argument: str = "weight") -> Geometry:
     """The windows of a ``kernel`` over an input of ``size``, one at least on each axis.
 
     Raises:
         ValueError: an argument is malformed, or the kernel (``argument``) is larger than the padded input.
     """
-    stride = require_pair(stride, "stride", 1)
-    dilation = require_pair(dilation, "dilation", 1)
+    axes = len(size)
+    stride = require_numbers(stride, "stride", 1, axes)
+    dilation = require_numbers(dilation, "dilation", 1, axes)
     window = _each_axis(extent, kernel, dilation)
     if padding == "valid":
-        padding = ((0, 0), (0, 0))
-    padding = _each_axis(_same, size, window, stride) if padding == "same" else require_pairs(padding)
-    padded = (size[0] + sum(padding[0]), size[1] + sum(padding[1]))
-    require(window[0] <= padded[0] and window[1] <= padded[1], argument, f"at most the padded size {padded}", window)
+        padding = ((0, 0),) * axes
+    padding = _each_axis(_same, size, window, stride) if padding == "same" else require_pairs(padding, axes)
+    padded = _each_axis(lambda length, sides: length + sum(sides), size, padding)
+    fits = all(reach <= length for reach, length in zip(window, padded, strict=True))
+    require(fits, argument, f"at most the padded size {padded}", window)
     outputs = _each_axis(lambda length, reach, step: (length - reach) // step + 1, padded, window, stride)
-    return Geometry(kernel, stride, dilation, padding, outputs)
+    return Geometry(kernel, stride, dilation, padding, outputs, (0,) * axes)
 
 
-def pooling_geometry(x: Array, window: Any, stride: Any, padding: Any, ceil_mode: bool) -> Geometry:
+def pooling_geometry(x: Array, axes: int, window: Any, stride: Any, padding: Any, ceil_mode: bool) -> Geometry:
     """The windows of pooling; in ceil mode also those that start within the input or its low padding and hang over the end.
 
     Raises:
         ValueError: an argument is malformed, or a window could lie in the padding alone.
     """
-    require_rank(x, "x", 4)
-    window = require_pair(window, "window", 1)
-    stride = window if stride is None else require_pair(stride, "stride", 1)
+    require_rank(x, "x", axes + 2)
+    window = require_numbers(window, "window", 1, axes)
+    stride = window if stride is None else require_numbers(stride, "stride", 1, axes)
     require(isinstance(ceil_mode, bool), "ceil_mode", "True or False", ceil_mode)
-    size = (x.shape[2], x.shape[3])
-    plain = geometry(size, window, stride, padding, argument="window")
+    size = positions(x)
+    plain = geometry(size, window, stride, padding, (1,) * axes, argument="window")
     inside = all(side < reach for sides, reach in zip(plain.padding, window, strict=True) for side in sides)
     require(inside, "padding", f"less than the window {window} on every side", plain.padding)
     if not ceil_mode:
@@ -108,8 +133,8 @@ def pooling_geometry(x: Array, window: Any, stride: Any, padding: Any, ceil_mode
     return plain._replace(outputs=counts, overhang=overhang)
 
 
-def taps_inside(size: Pair, place: Geometry) -> int:
-    """How many taps of all windows over one plane of ``size`` lie on it, and not on padding."""
+def taps_inside(size: Numbers, place: Geometry) -> int:
+    """How many taps of all windows over one channel of ``size`` lie on it, and not on padding."""
 
     def along(axis: int) -> int:
         step, before = place.stride[axis], place.padding[axis][0]
@@ -117,57 +142,60 @@ def taps_inside(size: Pair, place: Geometry) -> int:
         reach = range(0, place.kernel[axis] * place.dilation[axis], place.dilation[axis])
         return sum(0 <= start + tap < size[axis] for start in starts for tap in reach)
 
-    return along(0) * along(1)
+    return math.prod(along(axis) for axis in range(len(size)))
 
 
 def pad(x: Array, padding: Pairs, value: float = 0.0) -> Array:
-    """``x`` with rows and columns of ``value`` around its last two axes."""
-    if padding == ((0, 0), (0, 0)):
+    """``x`` with so many positions of ``value`` around its last axes."""
+    if not any(side for sides in padding for side in sides):
         return x
-    return np.pad(x, ((0, 0),) * (x.ndim - 2) + tuple(padding), constant_values=value)
+    return np.pad(x, ((0, 0),) * (x.ndim - len(padding)) + tuple(padding), constant_values=value)
 
 
-def windows(x: Array, kernel: Pair, stride: Pair, dilation: Pair) -> Array:
-    """A view of the windows of ``x`` (N, C, H, W): (N, C, rows, columns, kernel rows, kernel columns)."""
-    view = sliding_window_view(x, _each_axis(extent, kernel, dilation), axis=(2, 3))
-    return view[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
+def windows(x: Array, kernel: Numbers, stride: Numbers, dilation: Numbers) -> Array:
+    """A view of the windows of ``x`` (N, C, positions): (N, C, windows of each axis, taps of each axis)."""
+    axes = tuple(range(2, x.ndim))
+    view = sliding_window_view(x, _each_axis(extent, kernel, dilation), axis=axes)
+    steps = (slice(None, None, step) for step in (*stride, *dilation))
+    return view[(slice(None), slice(None), *steps)]
 
 
-def taps(x: Array, kernel: Pair, stride: Pair) -> Array:
-    """The windows of ``x`` with the tap, in row-major order, as first axis: (taps, N, C, rows, columns)."""
-    view = windows(x, kernel, stride, (1, 1))
-    return np.stack([view[..., row, column] for row in range(kernel[0]) for column in range(kernel[1])])
+def taps(x: Array, kernel: Numbers, stride: Numbers) -> Array:
+    """The windows of ``x`` with the tap, in row-major order, as first axis: (taps, N, C, windows of each axis)."""
+    view = windows(x, kernel, stride, (1,) * len(kernel))
+    return np.stack([view[(..., *tap)] for tap in np.ndindex(*kernel)])
 
 
-def _matrix(x: Array, kernel: Pair, stride: Pair, dilation: Pair, groups: int) -> Array:
-    """The windows as the columns of a matrix per group: (groups, channels per group · taps, N · rows · columns)."""
+def _matrix(x: Array, kernel: Numbers, stride: Numbers, dilation: Numbers, groups: int) -> Array:
+    """The windows as the columns of a matrix per group: (groups, channels per group · taps, N · windows)."""
     view = windows(x, kernel, stride, dilation)
-    batch, channels, rows, columns = view.shape[:4]
-    depth = channels // groups * kernel[0] * kernel[1]
-    return np.reshape(np.transpose(view, (1, 4, 5, 0, 2, 3)), (groups, depth, batch * rows * columns))
+    axes = len(kernel)
+    batch, channels, *outputs = view.shape[: axes + 2]
+    depth = channels // groups * math.prod(kernel)
+    order = (1, *range(axes + 2, 2 * axes + 2), 0, *range(2, axes + 2))
+    return np.reshape(np.transpose(view, order), (groups, depth, batch * math.prod(outputs)))
 
 
-def correlate(x: Array, weight: Array, stride: Pair, dilation: Pair, groups: int) -> Array:
-    """Cross-correlation of a padded ``x`` (N, C, H, W) with ``weight`` (O, C/groups, kH, kW).
+def correlate(x: Array, weight: Array, stride: Numbers, dilation: Numbers, groups: int) -> Array:
+    """Cross-correlation of a padded ``x`` (N, C, positions) with ``weight`` (O, C/groups, taps).
 
-    Images are taken a few at a time, so that the matrix of windows stays in the processor's cache.
+    Examples are taken a few at a time, so that the matrix of windows stays in the processor's cache.
     """
-    batch, _, height, width = x.shape
-    filters, depth = weight.shape[0], math.prod(weight.shape[1:])
-    kernel = (weight.shape[2], weight.shape[3])
+    batch, filters, depth = x.shape[0], weight.shape[0], math.prod(weight.shape[1:])
+    kernel = positions(weight)
     window = _each_axis(extent, kernel, dilation)
-    rows, columns = (height - window[0]) // stride[0] + 1, (width - window[1]) // stride[1] + 1
+    outputs = _each_axis(lambda length, reach, step: (length - reach) // step + 1, positions(x), window, stride)
     flat = np.reshape(weight, (groups, filters // groups, depth))
-    y = np.zeros_like(x, shape=(batch, filters, rows, columns))
-    some = max(1, CACHED // (groups * depth * rows * columns))
+    y = np.zeros_like(x, shape=(batch, filters, *outputs))
+    some = max(1, CACHED // (groups * depth * math.prod(outputs)))
     for start in range(0, batch, some):
         product = np.matmul(flat, _matrix(x[start : start + some], kernel, stride, dilation, groups))
-        y[start : start + some] = np.moveaxis(np.reshape(product, (filters, -1, rows, columns)), 1, 0)
+        y[start : start + some] = np.moveaxis(np.reshape(product, (filters, -1, *outputs)), 1, 0)
     return y
 
 
-def weight_gradient(dy: Array, x: Array, kernel: Pair, stride: Pair, dilation: Pair, groups: int) -> Array:
-    """The gradient of ``correlate`` to its weight: one product of ``dy`` (N, O, rows, columns) with the windows of ``x``."""
+def weight_gradient(dy: Array, x: Array, kernel: Numbers, stride: Numbers, dilation: Numbers, groups: int) -> Array:
+    """The gradient of ``correlate`` to its weight: one product of ``dy`` (N, O, windows) with the windows of ``x``."""
     filters = dy.shape[1]
     matrix = _matrix(x, kernel, stride, dilation, groups)
     cotangents = np.reshape(np.moveaxis(dy, 1, 0), (groups, filters // groups, matrix.shape[2]))
@@ -205,36 +233,43 @@ def phases(size: int, outputs: int, kernel: int, stride: int, dilation: int) -> 
     return found
 
 
-def correlate_adjoint(dy: Array, weight: Array, stride: Pair, dilation: Pair, groups: int, size: Pair) -> Array:
+def _phases_of_all(
+    size: Numbers, dy: Array, kernel: Numbers, stride: Numbers, dilation: Numbers
+) -> Iterator[tuple[tuple[Phase, ...], tuple[slice, ...]]]:
+    """For each choice of a phase of every axis these phases, and where in an input of ``size`` their positions are."""
+    for found in itertools.product(*_each_axis(phases, size, positions(dy), kernel, stride, dilation)):
+        places = (slice(phase.start, None, step) for phase, step in zip(found, stride, strict=True))
+        yield found, (slice(None), slice(None), *places)
+
+
+def correlate_adjoint(dy: Array, weight: Array, stride: Numbers, dilation: Numbers, groups: int, size: Numbers) -> Array:
     """The adjoint of ``correlate`` in its input of ``size``: each result is one sum over filters and the taps that reach it."""
-    filters, channels, height, width = weight.shape
-    shape = (groups, filters // groups, channels, height, width)
-    swapped = np.reshape(np.swapaxes(np.reshape(weight, shape), 1, 2), (groups * channels, filters // groups, height, width))
+    filters, channels, kernel = weight.shape[0], weight.shape[1], positions(weight)
+    shape = (groups, filters // groups, channels, *kernel)
+    swapped = np.reshape(np.swapaxes(np.reshape(weight, shape), 1, 2), (groups * channels, filters // groups, *kernel))
     dx = np.zeros_like(dy, shape=(dy.shape[0], groups * channels, *size))
-    for row in phases(size[0], dy.shape[2], height, stride[0], dilation[0]):
-        for column in phases(size[1], dy.shape[3], width, stride[1], dilation[1]):
-            kernel = np.flip(swapped[:, :, row.taps, column.taps], (2, 3))
-            padded = pad(dy, (row.padding, column.padding))
-            part = correlate(padded, kernel, (1, 1), (row.dilation, column.dilation), groups)
-            dx[:, :, row.start :: stride[0], column.start :: stride[1]] = part
+    for found, places in _phases_of_all(size, dy, kernel, stride, dilation):
+        used = swapped[(slice(None), slice(None), *(phase.taps for phase in found))]
+        flipped = np.flip(used, tuple(range(2, used.ndim)))
+        padded = pad(dy, tuple(phase.padding for phase in found))
+        dx[places] = correlate(padded, flipped, (1,) * len(size), tuple(phase.dilation for phase in found), groups)
     return dx
 
 
-def sum_adjoint(dy: Array, kernel: Pair, stride: Pair, size: Pair) -> Array:
+def sum_adjoint(dy: Array, kernel: Numbers, stride: Numbers, size: Numbers) -> Array:
     """The adjoint of summing each window, in an input of ``size``: each result is one sum over the windows that hold it."""
     dx = np.zeros_like(dy, shape=(dy.shape[0], dy.shape[1], *size))
-    for row in phases(size[0], dy.shape[2], kernel[0], stride[0], 1):
-        for column in phases(size[1], dy.shape[3], kernel[1], stride[1], 1):
-            used = (len(range(kernel[0])[row.taps]), len(range(kernel[1])[column.taps]))
-            parts = taps(pad(dy, (row.padding, column.padding)), used, (1, 1))
-            dx[:, :, row.start :: stride[0], column.start :: stride[1]] = np.sum(parts, axis=0)
+    for found, places in _phases_of_all(size, dy, kernel, stride, (1,) * len(size)):
+        used = tuple(len(range(length)[phase.taps]) for phase, length in zip(found, kernel, strict=True))
+        padded = pad(dy, tuple(phase.padding for phase in found))
+        dx[places] = np.sum(taps(padded, used, (1,) * len(size)), axis=0)
     return dx
 
 
-def crop(x: Array, padding: Pairs, size: Pair) -> Array:
-    """``size`` rows and columns of ``x`` behind its low padding: what ``pad`` had added is taken away again."""
-    (top, _), (left, _) = padding
-    return x[:, :, top : top + size[0], left : left + size[1]]
+def crop(x: Array, padding: Pairs, size: Numbers) -> Array:
+    """``size`` positions of ``x`` behind its low padding: what ``pad`` had added is taken away again."""
+    kept = (slice(before, before + length) for (before, _), length in zip(padding, size, strict=True))
+    return x[(slice(None), slice(None), *kept)]
 
 
 def require_convolution(x: Array, weight: Array, bias: Array | None, groups: int, filters: int, channels: int) -> None:

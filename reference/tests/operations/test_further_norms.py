@@ -6,11 +6,11 @@ import mpmath
 import numpy as np
 import pytest
 
-from tensorproof_reference.operations.group_norm import group_norm
-from tensorproof_reference.operations.instance_norm import instance_norm
+from tensorproof_reference.normalizations.group_norm import group_norm
+from tensorproof_reference.normalizations.instance_norm import instance_norm
+from tensorproof_reference.normalizations.rms_norm import rms_norm
+from tensorproof_reference.normalizations.rms_norm import vjp as rms_norm_vjp
 from tensorproof_reference.operations.layer_norm import layer_norm
-from tensorproof_reference.operations.rms_norm import rms_norm
-from tensorproof_reference.operations.rms_norm import vjp as rms_norm_vjp
 from tensorproof_reference.stream import Stream
 
 IMAGES = Stream(0)("images").normal((2, 6, 3, 4), 1.5)

@@ -17,6 +17,7 @@ GROUPS = {
     "reductions": "Reductions",
     "arrays": "Shapes, places and order",
     "activations": "Activations",
+    "normalizations": "Normalizations",
     "models": "Models, training and fitting",
     "other": "Not in this version's specification",
 }

@@ -15,6 +15,7 @@ from faults import (
     dropout,
     elementwise,
     further_losses,
+    further_norms,
     indexing,
     initializers,
     losses,
@@ -65,3 +66,13 @@ BEYOND = _by_key(beyond.FAULTS)
 EXTENDED = _by_key(primitives.FAULTS, reductions.FAULTS, moves.FAULTS, indexing.FAULTS, activations.FAULTS, further_losses.FAULTS)
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}
+EXTENDED = _by_key(
+    primitives.FAULTS,
+    reductions.FAULTS,
+    moves.FAULTS,
+    indexing.FAULTS,
+    activations.FAULTS,
+    further_norms.FAULTS,
+    further_losses.FAULTS,
+)
+"""Those in operations of profile ``extended``, of which the quick set and statements know nothing."""

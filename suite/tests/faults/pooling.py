@@ -4,13 +4,17 @@ import numpy as np
 from faulty import Faults, reference, right_vjp
 
 from tensorproof_reference.operations import _windows
-from tensorproof_reference.operations.max_pool2d import _taps
+from tensorproof_reference.operations._pooling import taps_between
 
 FAULTS = Faults()
 
 
 def geometry(x, *, window=(2, 2), stride=None, padding="valid", ceil_mode=False, count_padding=False):
-    return _windows.pooling_geometry(x, window, stride, padding, ceil_mode)
+    return _windows.pooling_geometry(x, 2, window, stride, padding, ceil_mode)
+
+
+def _taps(x, place):
+    return taps_between(x, place, -np.inf)
 
 
 def pool(x, **keywords):

@@ -22,6 +22,7 @@ FLOORS = [
         "reference.primitives",
         "reference.reductions",
         "reference.arrays",
+        "reference.normalizations",
         *(f"reference.{folder}" for folder in PAGES if folder != "models"),
     ],
     ["reference.networks", "reference.models"],

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from tensorproof_reference.arguments import require
-from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
-from tensorproof_reference.operations._grouped_norm import (
+from tensorproof_reference.normalizations._grouped_norm import (
     AXES,
     affine,
     arguments,
@@ -17,6 +16,7 @@ from tensorproof_reference.operations._grouped_norm import (
     one_number_samples,
     pull_back,
 )
+from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -53,12 +53,12 @@ def vjp(
 def samples(stream: Stream) -> Iterator[Sample]:
     """Two groups throughout; one, all and three; no positions; groups of one number."""
     yield from grouped_samples(stream, {"groups": 2})
-    for groups, channels in ((1, 4), (4, 4), (3, 6)):
+    for groups, channels in ((1, 6), (8, 8), (3, 9)):
         name = f"plain_groups_{groups}_of_{channels}"
-        yield Sample(name=name, inputs=arguments(stream(name), 3, channels, 5, 7), keywords={"groups": groups})
+        yield Sample(name=name, inputs=arguments(stream(name), 2, channels, 2, 3), keywords={"groups": groups})
     keywords: dict[str, Any] = {"groups": 2}
     yield Sample(name="rank_two", inputs=arguments(stream("rank_two"), 5, 6), keywords=keywords)
-    yield Sample(name="unit_position", inputs=arguments(stream("unit_position"), 3, 6, 1, 1), keywords=keywords)
+    yield Sample(name="unit_position", inputs=arguments(stream("unit_position"), 3, 12, 1, 1), keywords=keywords)
     yield from one_number_samples((5, 1), {})
 
 

@@ -3,8 +3,7 @@
 from collections.abc import Iterator
 
 from tensorproof_reference.arguments import require
-from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
-from tensorproof_reference.operations._grouped_norm import (
+from tensorproof_reference.normalizations._grouped_norm import (
     AXES,
     affine,
     arguments,
@@ -16,6 +15,7 @@ from tensorproof_reference.operations._grouped_norm import (
     one_number_samples,
     pull_back,
 )
+from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 

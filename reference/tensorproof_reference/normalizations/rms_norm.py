@@ -62,12 +62,16 @@ def samples(stream: Stream) -> Iterator[Sample]:
         name: str, *shape: int, last: int = 1, mean: float = 0.0, deviation: float = 1.0, **given: Any
     ) -> dict[str, Any]:
         numbers, features = stream(name), shape[len(shape) - last :]
-        return {"x": numbers("x").normal(shape, mean, deviation), "scale": numbers("scale").uniform(features, 0.5, 1.5), **given}
+        return {
+            "x": numbers("x").normal(shape, mean, deviation),
+            "scale": numbers("scale").uniform(features, 0.25, 0.75),
+            **given,
+        }
 
     rows = (5, 7)
     high = ("float64", "float32")
     wide = (*high, "bfloat16")
-    yield Sample(name="plain_rows", inputs=arguments("plain_rows", *rows))
+    yield Sample(name="plain_rows", inputs=arguments("plain_rows", 4, 17))
     yield Sample(name="size_large", inputs=arguments("size_large", 64, 128))
     for width in (2, 3, 8, 9, 17, 127):
         yield Sample(name=f"width_{width}", inputs=arguments(f"width_{width}", 3, width))
@@ -77,9 +81,9 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="unit_axis", inputs=arguments("unit_axis", 5, 1), keywords={"epsilon": 0.125})
     yield Sample(name="unit_axis_no_scale", inputs=arguments("unit_axis_no_scale", 5, 1, scale=None), keywords={"epsilon": 0.125})
     for last, word in ((2, "two"), (3, "three")):
-        name = f"unit_{word}_axes"
+        name = f"unit_axes_{word}"
         keywords = {"epsilon": 0.125, "axes": tuple(range(-last, 0))}
-        yield Sample(name=name, inputs=arguments(name, 5, *(1,) * last, last=last), keywords=keywords)
+        yield Sample(name=name, inputs=arguments(name, 5, *(1,) * last, last=last), keywords=keywords, dtypes=(*high, "float16"))
     yield Sample(name="empty_batch", inputs=arguments("empty_batch", 0, 7))
     yield Sample(name="strided_transposed", inputs=arguments("strided_transposed", *rows), memory="transposed")
     yield Sample(name="strided_sliced", inputs=arguments("strided_sliced", *rows), memory="sliced")
@@ -88,7 +92,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="axis_three", inputs=arguments("axis_three", 2, 3, 4, 5, last=3), keywords={"axes": (-3, -2, -1)})
 
     yield Sample(name="epsilon_inputs_1_milli", inputs=arguments("epsilon_inputs_1_milli", *rows, deviation=1e-3))
-    yield Sample(name="epsilon_inputs_10_micro", inputs=arguments("epsilon_inputs_10_micro", *rows, deviation=1e-5))
+    yield Sample(name="epsilon_inputs_10_micro", inputs=arguments("epsilon_inputs_10_micro", *rows, deviation=1e-5), dtypes=wide)
     yield Sample(name="epsilon_large", inputs=arguments("epsilon_large", *rows, deviation=0.3), keywords={"epsilon": 0.125})
     zeros = arguments("epsilon_row_of_zeros", *rows)
     zeros["x"][1] = 0.0
@@ -129,7 +133,8 @@ def work(x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,),
     """For each number a square and the sum of these, and a quotient by the root; then a product. For each example a quotient, the
     sum with ε and its root.
 
-    Back, for each number the product with the scale, a product with x̂ and the sum of these, a product, a difference and a quotient;
+    Back, for each number the product with the scale, a product with x̂ and the sum of these, a product, a difference
+    and a quotient;
     a product and a sum for dγ.
     """
     numbers, features = count(x), math.prod(x.shape[axis] for axis in axes)

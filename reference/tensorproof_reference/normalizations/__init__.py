@@ -1,0 +1,1 @@
+"""Normalizations of profile ``extended``, one file each: ``registry`` finds them here."""
