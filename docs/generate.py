@@ -33,6 +33,7 @@ EXTENDED_KINDS = {
     "arrays": "Shapes, places and order",
     "activations": "Activations",
     "normalizations": "Normalizations",
+    "attention": "Attention",
     "losses": "Losses",
 }
 """Headings of the index by the folder that an operation is in, of each profile."""

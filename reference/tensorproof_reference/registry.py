@@ -13,6 +13,10 @@ from tensorproof_reference import (
     initializers,
     losses,
     normalizations,
+    attention,
+    data,
+    initializers,
+    losses,
     operations,
     optimizers,
     primitives,
@@ -79,7 +83,7 @@ def extended_operations() -> Mapping[str, Operation]:
     """
     pages = _operations_of_pages()
     found: dict[str, Operation] = {}
-    for package in (primitives, reductions, arrays, activations):
+    for package in (primitives, reductions, arrays, activations, attention):
         for name, module in _modules(package):
             for operation in module.OPERATIONS:
                 if operation.name in found or operation.name in pages:

@@ -71,6 +71,10 @@ REQUIRED = {
     "recurrent": (*("plain", "size", "recurrent", "state", "unit", "strided", "nan", "magnitude", "optional", "convention"),),
     "gates": ("plain", "size", "unit", "nan", "magnitude", "optional"),
     "attention": (*("plain", "size", "rank", "unit", "strided", "mask", "nan", "magnitude", "long", "optional", "convention"),),
+    "positional": (
+        *("plain", "size", "rank", "unit", "empty", "strided", "nan", "infinity", "magnitude", "zero"),
+        *("optional", "convention"),
+    ),
     "loss": ("plain", "size", "width", "unit", "strided", "nan", "infinity", "magnitude", "reduction", "rank"),
     "penalty": ("plain", "size", "rank", "empty", "strided", "nan", "infinity", "magnitude", "zero"),
     "reshaping": ("plain", "size", "rank", "unit", "empty", "strided", "nan", "infinity", "zero", "convention"),

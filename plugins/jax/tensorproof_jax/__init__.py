@@ -38,6 +38,7 @@ from tensorproof_jax import (
     moves,
     normalization,
     optimizers,
+    positions,
     primitives,
     products,
     recurrent,
@@ -62,6 +63,7 @@ __all__ = [
     "losses",
     "moves",
     "optimizers",
+    "positions",
     "primitives",
     "products",
     "reductions",
@@ -97,7 +99,7 @@ class JaxBackend(Backend):
     name = "jax"
     operations = operations
     modes = {"jit": "all", "eager": "spread"}
-    layouts = {**initializers.LAYOUTS, **windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
+    layouts = {**attention.LAYOUTS, **initializers.LAYOUTS, **windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
     declarations = Path(__file__).with_name("declarations.toml")
 
     def __init__(self) -> None:

@@ -6,6 +6,9 @@ from tensorproof.backend import Native, Unsupported
 from tensorproof_jax.framework import jax, jnp
 from tensorproof_jax.table import operations
 
+HEADS = {"query": "b l h e", "key": "b s g e", "value": "b s g v", "y": "b l h v"}
+LAYOUTS = {"grouped_query_attention": HEADS}
+
 
 @operations.native
 def scaled_dot_product_attention(
@@ -42,3 +45,56 @@ def scaled_dot_product_attention(
         is_causal=causal,
     )
     return y[..., :results].reshape(*leading, rows, results)
+
+
+def _near(queries: int, keys: int, causal: bool, window: tuple[int, int] | None) -> Native:
+    """The keys that each query may see by its position, the last one standing at the last key, as a mask."""
+    first = keys - queries
+    near = jnp.ones((queries, keys), bool)
+    if causal:
+        near = jnp.tril(near, first)
+    return near if window is None else jnp.tril(jnp.triu(near, first - window[0]), first + window[1])
+
+
+@operations.native
+def grouped_query_attention(
+    query: Native,
+    key: Native,
+    value: Native,
+    mask: Native | None = None,
+    bias: Native | None = None,
+    key_lengths: Native | None = None,
+    *,
+    causal: bool = False,
+    window: tuple[int, int] | None = None,
+    alignment: str = "upper_left",
+    scale: float | None = None,
+    fully_masked_rows: str = "nan",
+) -> Native:
+    """``jax.nn.dot_product_attention``, which has all of this but ``alignment="lower_right"``: that is made a mask.
+
+    Features and values of two widths are filled up with zeros. ``fully_masked_rows="nan"`` is accepted, since it is the default,
+    for masks without such rows.
+    """
+    if fully_masked_rows == "zero":
+        raise Unsupported("JAX masks with a large negative number, so a fully masked row gives the mean of all values")
+    features, results = query.shape[-1], value.shape[-1]
+    width = max(features, results)
+    if alignment == "lower_right" and (causal or window is not None):
+        near = _near(query.shape[1], key.shape[1], causal, window)
+        mask = near if mask is None else mask & near
+        causal, window = False, None
+
+    def wide(x: Native) -> Native:
+        return x if x.shape[-1] == width else jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, width - x.shape[-1])))
+
+    y = jax.nn.dot_product_attention(
+        *(wide(query), wide(key), wide(value)),
+        bias=bias if bias is None else jnp.expand_dims(bias, tuple(range(4 - bias.ndim))),
+        mask=mask if mask is None else jnp.expand_dims(mask, tuple(range(4 - mask.ndim))),
+        scale=features**-0.5 if scale is None and width > features else scale,
+        is_causal=causal,
+        key_value_seq_lengths=key_lengths if key_lengths is None else key_lengths.astype(jnp.int32),
+        local_window_size=window,
+    )
+    return y[..., :results]

@@ -39,6 +39,7 @@ from tensorproof_tensorflow import (
     moves,
     normalization,
     optimizers,
+    positions,
     primitives,
     products,
     recurrent,
@@ -62,6 +63,7 @@ __all__ = [
     "losses",
     "moves",
     "optimizers",
+    "positions",
     "primitives",
     "products",
     "reductions",
@@ -86,7 +88,14 @@ class TensorFlowBackend(Backend):
     name = "tensorflow"
     operations = operations
     modes = {"eager": "all", "function": "spread", "xla": "spread"}
-    layouts = {**data.LAYOUTS, **initializers.LAYOUTS, **windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
+    layouts = {
+        **attention.LAYOUTS,
+        **data.LAYOUTS,
+        **initializers.LAYOUTS,
+        **windows.LAYOUTS,
+        **normalization.LAYOUTS,
+        **recurrent.LAYOUTS,
+    }
     declarations = Path(__file__).with_name("declarations.toml")
 
     def __init__(self) -> None:

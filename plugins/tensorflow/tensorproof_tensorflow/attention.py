@@ -4,6 +4,9 @@ from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.table import operations
 
+HEADS = {"query": "b l h e", "key": "b s g e", "value": "b s g v", "y": "b l h v"}
+LAYOUTS = {"grouped_query_attention": HEADS}
+
 
 @operations.library
 def scaled_dot_product_attention(
@@ -26,3 +29,42 @@ def scaled_dot_product_attention(
     query, key, value = (tf.reshape(item, [-1, item.shape[-2], 1, item.shape[-1]]) for item in (query, key, value))
     y = keras.ops.dot_product_attention(query, key, value, mask=mask, scale=scale, is_causal=causal)
     return tf.reshape(y, [*leading, rows, value.shape[-1]])
+
+
+def _near(queries: int, keys: int, causal: bool, window: tuple[int, int] | None, alignment: str) -> Native:
+    """The keys that each query may see by its position, as a mask."""
+    first = keys - queries if alignment == "lower_right" else 0
+    after = tf.range(keys)[None, :] - tf.range(first, first + queries)[:, None]
+    near = after <= 0 if causal else tf.ones([queries, keys], tf.bool)
+    return near if window is None else near & (after >= -window[0]) & (after <= window[1])
+
+
+@operations.library
+def grouped_query_attention(
+    query: Native,
+    key: Native,
+    value: Native,
+    mask: Native | None = None,
+    bias: Native | None = None,
+    key_lengths: Native | None = None,
+    *,
+    causal: bool = False,
+    window: tuple[int, int] | None = None,
+    alignment: str = "upper_left",
+    scale: float | None = None,
+    fully_masked_rows: str = "nan",
+) -> Native:
+    """``keras.ops.dot_product_attention``, to which windows, lengths (``tf.sequence_mask``) and the other corner are a mask."""
+    if fully_masked_rows != "uniform":
+        raise Unsupported("Keras masks with a large negative number, so a fully masked row gives the mean of all values")
+    queries, keys = query.shape[1], key.shape[1]
+    masks = [] if mask is None else [mask]
+    if window is not None or (causal and alignment == "lower_right"):
+        masks.append(_near(queries, keys, causal, window, alignment))
+        causal = False
+    if key_lengths is not None:
+        masks.append(tf.sequence_mask(key_lengths, keys)[:, None, None, :])
+    for other in masks[1:]:
+        masks[0] = masks[0] & other
+    whole = masks[0] if masks else None
+    return keras.ops.dot_product_attention(query, key, value, bias=bias, mask=whole, scale=scale, is_causal=causal)

@@ -18,6 +18,7 @@ from tensorproof_reference.model import Model
 from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_torch import (
     activations,
+    attention,
     data,
     elementwise,
     further_losses,
@@ -30,6 +31,7 @@ from tensorproof_torch import (
     moves,
     normalization,
     optimizers,
+    positions,
     primitives,
     products,
     recurrent,
@@ -43,6 +45,7 @@ from tensorproof_torch.unfinished import delete_unfinished
 
 __all__ = [
     "activations",
+    "attention",
     "data",
     "elementwise",
     "further_losses",
@@ -51,6 +54,7 @@ __all__ = [
     "losses",
     "moves",
     "normalization",
+    "positions",
     "primitives",
     "reductions",
     "schedules",

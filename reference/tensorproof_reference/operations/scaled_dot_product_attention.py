@@ -73,22 +73,34 @@ def _weights(
 ) -> tuple[Array, Array]:
     """The weight of each key for each query, and the array of booleans that says which keys are allowed."""
     _check(query, key, value, mask, fully_masked_rows)
-    scores = np.matmul(query, np.swapaxes(key, -1, -2)) * _scale(query, scale)
+    scores = np.matmul(query, np.swapaxes(key, -1, -2)) * scale_of(query, scale)
     allowed = np.ones(scores.shape[-2:], dtype=bool)
     if causal:
         allowed = np.tril(allowed)
     if mask is not None:
         allowed = allowed & mask
+    return masked_softmax(scores, allowed, np.any(allowed, axis=-1, keepdims=True), fully_masked_rows), allowed
+
+
+def masked_softmax(scores: Array, allowed: Array, visible: Array, fully_masked_rows: str) -> Array:
+    """The weights of scores: their softmax over the allowed keys; in rows that are not ``visible`` what the convention says."""
     masked = np.where(allowed, scores, -np.inf)
     exponentials = np.exp(masked - np.max(masked, axis=-1, keepdims=True))
     weights = exponentials / np.sum(exponentials, axis=-1, keepdims=True)
-    if fully_masked_rows != "nan":
-        replacement = 0.0 if fully_masked_rows == "zero" else 1.0 / scores.shape[-1]
-        weights = np.where(np.any(allowed, axis=-1, keepdims=True), weights, replacement)
-    return weights, allowed
+    if fully_masked_rows == "nan":
+        return weights
+    replacement = 0.0 if fully_masked_rows == "zero" else 1.0 / scores.shape[-1]
+    return np.where(visible, weights, replacement)
 
 
-def _scale(query: Array, scale: float | None) -> float:
+def masked_softmax_vjp(dweights: Array, weights: Array, allowed: Array) -> Array:
+    r"""The gradient of the scores, :math:`P \odot (dP - \sum_k dP_k P_k)` where allowed and 0 elsewhere."""
+    through_softmax = weights * (dweights - np.sum(dweights * weights, axis=-1, keepdims=True))
+    return np.where(allowed, through_softmax, 0.0)
+
+
+def scale_of(query: Array, scale: float | None) -> float:
+    """The scale of scores: one over the root of the features unless another is given."""
     return 1.0 / math.sqrt(query.shape[-1]) if scale is None else scale
 
 
@@ -109,8 +121,7 @@ def vjp(
     """
     weights, allowed = _weights(query, key, value, mask, causal, scale, fully_masked_rows)
     dweights = np.matmul(dy, np.swapaxes(value, -1, -2))
-    through_softmax = weights * (dweights - np.sum(dweights * weights, axis=-1, keepdims=True))
-    dscores = np.where(allowed, through_softmax, 0.0) * _scale(query, scale)
+    dscores = masked_softmax_vjp(dweights, weights, allowed) * scale_of(query, scale)
     return {
         "query": np.matmul(dscores, key),
         "key": np.matmul(np.swapaxes(dscores, -1, -2), query),

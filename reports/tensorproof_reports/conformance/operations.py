@@ -18,6 +18,7 @@ GROUPS = {
     "arrays": "Shapes, places and order",
     "activations": "Activations",
     "normalizations": "Normalizations",
+    "attention": "Attention",
     "models": "Models, training and fitting",
     "other": "Not in this version's specification",
 }

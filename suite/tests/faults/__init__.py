@@ -16,6 +16,7 @@ from faults import (
     elementwise,
     further_losses,
     further_norms,
+    grouped_attention,
     indexing,
     initializers,
     losses,
@@ -74,5 +75,7 @@ EXTENDED = _by_key(
     activations.FAULTS,
     further_norms.FAULTS,
     further_losses.FAULTS,
+    further_losses.FAULTS,
+    grouped_attention.FAULTS,
 )
 """Those in operations of profile ``extended``, of which the quick set and statements know nothing."""

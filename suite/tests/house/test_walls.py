@@ -23,6 +23,7 @@ FLOORS = [
         "reference.reductions",
         "reference.arrays",
         "reference.normalizations",
+        "reference.attention",
         *(f"reference.{folder}" for folder in PAGES if folder != "models"),
     ],
     ["reference.networks", "reference.models"],

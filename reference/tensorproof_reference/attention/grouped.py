@@ -1,0 +1,177 @@
+"""Attention whose heads share keys and values, with masks, biases, windows and lengths: see ``grouped_query_attention``."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tensorproof_reference.attention._heads import (
+    ALIGNMENTS,
+    Window,
+    allowed_keys,
+    grouped_product,
+    grouped_sum,
+    near_keys,
+    require_broadcast,
+    require_heads,
+    scores_shape,
+    weights_of,
+)
+from tensorproof_reference.attention._samples import OPTIONS, attention_samples, head_workload
+from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
+from tensorproof_reference.operations._workloads import count, products
+from tensorproof_reference.operations.scaled_dot_product_attention import FULLY_MASKED_ROWS, masked_softmax_vjp, scale_of
+from tensorproof_reference.primitives._binary import of_shape
+from tensorproof_reference.stream import Stream
+from tensorproof_reference.trees import Array, Gradients
+
+AXES = {
+    "query": "b h l e",
+    "key": "b g s e",
+    "value": "b g s v",
+    "mask": "... l s",
+    "bias": "... l s",
+    "key_lengths": "b",
+    "y": "b h l v",
+}
+
+
+def grouped_query_attention(
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None = None,
+    bias: Array | None = None,
+    key_lengths: Array | None = None,
+    *,
+    causal: bool = False,
+    window: Window = None,
+    alignment: str = "upper_left",
+    scale: float | None = None,
+    fully_masked_rows: str = "nan",
+) -> Array:
+    r"""Attention whose heads share keys and values in groups: head h of H has those of group :math:`\lfloor hG/H \rfloor` of G,
+
+    .. math:: y_h = \mathrm{softmax}(s\, Q_h K_g^\top + B_h)\, V_g,
+
+    with :math:`s = 1/\sqrt{E}` unless ``scale`` is given. One group is multi-query attention, H groups are plain attention.
+
+    ``bias`` B is added to the scores. A key counts for a query where all allow it:
+
+    - ``mask``, where it is true;
+    - ``key_lengths``: only the first so many keys of an example;
+    - ``causal=True``: keys up to the query's own position;
+    - ``window``: so many keys before the query's position, and so many after it, at most.
+
+    Query l stands at key l, or with ``alignment="lower_right"`` at key :math:`l + S - L`, so that the last query stands at the
+    last key. Where a key does not count its score is -∞, whatever it is, and its weight 0.
+
+    If all scores of a query are -∞, by these or by the bias, ``fully_masked_rows`` chooses the result:
+
+    - ``"nan"``: NaN, the formula's own result;
+    - ``"zero"``: zero;
+    - ``"uniform"``: the plain mean of all values.
+
+    Scores of such a query have no gradient.
+
+    Shapes: ``query`` (B, H, L, E), ``key`` (B, G, S, E), ``value`` (B, G, S, V), the result (B, H, L, V); ``mask``, boolean, and
+    ``bias`` broadcast to (B, H, L, S); ``key_lengths`` (B), of integers from 0 to S.
+    Special values: NaN in a key makes every row NaN that may see it, also where a bias of -∞ is added; in a value that feature
+    of every row (0 · NaN).
+    Raises: ``ValueError`` if shapes do not fit, G does not divide H, there are no keys or features, or a keyword is unknown.
+    Source: Ainslie et al. (2023), section 2; Vaswani et al. (2017), eq. 1; Beltagy, Peters & Cohan (2020), section 3.1 (window).
+    """
+    weights, _ = _weights(query, key, value, mask, bias, key_lengths, causal, window, alignment, scale, fully_masked_rows)
+    return grouped_product(weights, value)
+
+
+def _weights(
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None,
+    bias: Array | None,
+    key_lengths: Array | None,
+    causal: bool,
+    window: Window,
+    alignment: str,
+    scale: float | None,
+    fully_masked_rows: str,
+) -> tuple[Array, Array]:
+    require_heads(query, key, value)
+    require_broadcast(bias, "bias", scores_shape(query, key))
+    allowed = allowed_keys(query, key, mask, key_lengths, causal, window, alignment)
+    scores = grouped_product(query, np.swapaxes(key, -1, -2)) * scale_of(query, scale)
+    return weights_of(scores if bias is None else scores + bias, allowed, fully_masked_rows)
+
+
+def _vjp(
+    dy: Array,
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None = None,
+    bias: Array | None = None,
+    key_lengths: Array | None = None,
+    *,
+    causal: bool = False,
+    window: Window = None,
+    alignment: str = "upper_left",
+    scale: float | None = None,
+    fully_masked_rows: str = "nan",
+) -> Gradients:
+    r"""As without groups; gradients of keys and values are sums over the heads of their group, that of the bias is
+    :math:`dS`, summed where the bias was broadcast.
+    """
+    weights, passing = _weights(query, key, value, mask, bias, key_lengths, causal, window, alignment, scale, fully_masked_rows)
+    groups = key.shape[1]
+    dscores = masked_softmax_vjp(grouped_product(dy, np.swapaxes(value, -1, -2)), weights, passing)
+    scaled = dscores * scale_of(query, scale)
+    return {
+        "query": grouped_product(scaled, key),
+        "key": grouped_sum(scaled, query, groups),
+        "value": grouped_sum(weights, dy, groups),
+        "bias": None if bias is None else of_shape(dscores, bias.shape),
+    }
+
+
+def _samples(stream: Stream) -> Iterator[Sample]:
+    yield from attention_samples(stream, tuple(OPTIONS))
+
+
+def _work(
+    query: Array,
+    key: Array,
+    value: Array,
+    mask: Array | None = None,
+    bias: Array | None = None,
+    key_lengths: Array | None = None,
+    *,
+    causal: bool = False,
+    window: Window = None,
+    alignment: str = "upper_left",
+    scale: float | None = None,
+    fully_masked_rows: str = "nan",
+) -> Work:
+    """That of plain attention with as many heads, over pairs that position allows; and the bias added, and summed back."""
+    batch, heads, queries, features = query.shape
+    seen = int(np.count_nonzero(near_keys(queries, key.shape[2], causal, window, alignment)))
+    pairs, rows = batch * heads * seen, batch * heads * queries
+    softmax = Work(flops=5 * pairs - 2 * rows, transcendentals=pairs, backward_flops=5 * pairs - rows)
+    work = products(pairs * features) + softmax + products(pairs * value.shape[3])
+    return work if bias is None else work + Work(flops=pairs, backward_flops=max(pairs - count(bias), 0))
+
+
+OPERATIONS = (
+    Operation(
+        function=grouped_query_attention,
+        vjp=_vjp,
+        samples=_samples,
+        family="attention",
+        profile=EXTENDED,
+        differentiable=("query", "key", "value", "bias"),
+        axes=AXES,
+        conventions={"fully_masked_rows": FULLY_MASKED_ROWS, "alignment": ALIGNMENTS},
+        workload=head_workload,
+        work=_work,
+    ),
+)
