@@ -1,6 +1,6 @@
 """Faults to plant in the small framework, and the search for a check that notices one."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from tensorproof.conformance.checks import Result, run_check
 from tensorproof.conformance.findings import Session
 from tensorproof.conformance.selection.cases import Case, Declared, all_cases
 from tensorproof.contract.description import describe
+from tensorproof_reference.operation import Operation
 
 SEED = 0
 NOTICED = ("failed", "error", "fell_back", "crashed", "timed_out", "out_of_memory")
@@ -33,6 +34,8 @@ class Fault:
     backend: type[SmallBackend] = SmallBackend
     optimize: Callable[[Nodes], Nodes] | None = None
     """What the compiler does to a program."""
+    kernels: Mapping[str, Operation] = field(default_factory=dict)
+    """What the compiler may call besides the operations, by name."""
     missing: str = ""
     """For a fault that no check notices: why, and what would."""
 

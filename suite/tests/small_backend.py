@@ -39,6 +39,8 @@ class Value:
     dtype: str
     device: str = "cpu"
     backend: Any = None
+    number: float | None = None
+    """The number of Python that it was made of, which a compiler may know."""
 
     def __mul__(self, factor: float) -> "Value":
         scaled: Value = self.backend.call(SCALE, x=self, factor=factor)
@@ -135,10 +137,14 @@ OPERATIONS: Mapping[str, Operation] = {
     ADD: Operation(function=_add, vjp=_add_vjp, samples=lambda stream: iter(()), family="elementwise"),
     PART: Operation(function=_part, vjp=_part_vjp, samples=lambda stream: iter(()), family="elementwise"),
 }
-KEYWORDS = {
-    name: {item.name for item in inspect.signature(operation.function).parameters.values() if item.kind is item.KEYWORD_ONLY}
-    for name, operation in OPERATIONS.items()
-}
+
+
+@functools.cache
+def keywords_of(function: Callable[..., Any]) -> frozenset[str]:
+    """The names of a function's arguments that are no arrays."""
+    parameters = inspect.signature(function).parameters.values()
+    return frozenset(item.name for item in parameters if item.kind is item.KEYWORD_ONLY)
+
 
 _dtype_in_use = ["float64"]
 
@@ -174,6 +180,7 @@ class SmallBackend(Backend):
         self.fault = fault
         self.mode = "eager"
         self.counted = {"compiled": 0, "left_eager": 0}
+        self.kernels: Mapping[str, Operation] = {**OPERATIONS, **(fault.kernels if fault else {})}
         self.operations = OperationTable(KNOWN)
         for name, operation in KNOWN.items():
             if operation.model is None:
@@ -208,13 +215,15 @@ class SmallBackend(Backend):
         fault = self.fault
         if fault and fault.operation == operation and fault.mode in ("", self.mode) and getattr(fault, part):
             return getattr(fault, part)
-        return getattr(OPERATIONS[operation], part)
+        return getattr(self.kernels[operation], part)
 
     def call(self, operation: str, *first: Any, **others: Any) -> Any:
         """Compute an operation on values and put it on the tape, if there is one."""
-        arguments = inspect.signature(OPERATIONS[operation].function).bind(*first, **others).arguments
-        keywords = {name: value for name, value in arguments.items() if name in KEYWORDS[operation]}
-        inputs = {name: value for name, value in arguments.items() if name not in KEYWORDS[operation]}
+        function = self.kernels[operation].function
+        arguments = inspect.signature(function).bind(*first, **others).arguments
+        known = keywords_of(function)
+        keywords = {name: value for name, value in arguments.items() if name in known}
+        inputs = {name: self._lifted(value, arguments) for name, value in arguments.items() if name not in known}
         node = Node(operation, inputs, keywords)
         results = self.compute(node)
         node.outputs = tuple(leaf for _, leaf in trees.leaves(results))
@@ -222,11 +231,18 @@ class SmallBackend(Backend):
             self._tapes[-1].append(node)
         return tuple(results.values()) if len(results) > 1 else next(iter(results.values()))
 
+    def _lifted(self, value: Any, arguments: Mapping[str, Any]) -> Any:
+        """A number as an array of the dtype that it stands beside."""
+        if not isinstance(value, float):
+            return value
+        beside = next(item for item in arguments.values() if isinstance(item, Value))
+        return Value(to_dtype(value, beside.dtype), beside.dtype, "cpu", self, value)
+
     def compute(self, node: Node) -> dict[str, Any]:
         """An operation's outputs by name."""
         with self._floating(node) as arrays:
             results = self._replaced(node.operation, "function")(**arrays, **node.keywords)
-            named = trees.by_name(OPERATIONS[node.operation].outputs, results)
+            named = trees.by_name(self.kernels[node.operation].outputs, results)
             return {
                 name: trees.replace_leaves(tree, lambda path, leaf: self.wrap(leaf, working_dtype()))
                 for name, tree in named.items()
@@ -304,7 +320,7 @@ class SmallBackend(Backend):
 
     def gradients(self, node: Node, found: Mapping[int, Value]) -> dict[str, Value]:
         """The gradients of one call's inputs, by path, from what is found of its outputs'."""
-        operation = OPERATIONS[node.operation]
+        operation = self.kernels[node.operation]
         with self._floating(node) as arrays:
             cotangents = []
             for name, output in zip(operation.outputs, node.outputs, strict=True):
@@ -337,7 +353,7 @@ class Program:
         for node in self.nodes:
             inputs = trees.replace_leaves(node.inputs, lambda path, value: values.get(id(value), value))
             results = self.backend.call(node.operation, **inputs, **node.keywords)
-            named = trees.leaves_by_name(OPERATIONS[node.operation].outputs, results)
+            named = trees.leaves_by_name(self.backend.kernels[node.operation].outputs, results)
             values.update({id(old): new for old, new in zip(node.outputs, named.values(), strict=True)})
         outputs, others = self.results
         return tuple(values[id(value)] for value in outputs), tuple(values[id(value)] for value in others)

@@ -1,13 +1,13 @@
 """Building a program call by call; every value is computed on the way, so that only ordinary numbers get in."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.programs.program import BOOLEAN, Input, Node, Program
+from tensorproof.programs.program import BOOLEAN, NUMBER, Input, Node, Program
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.rounding import round_to
 
@@ -43,6 +43,22 @@ def assembled(entries: Sequence[Entry], outputs: Sequence[int], seed: int) -> Pr
         outputs=tuple(numbers[place] for place in outputs),
         seed=seed,
     )
+
+
+def packed(programs: Sequence[Program]) -> Program:
+    """One program of several: their inputs one after the other, then their nodes, then their outputs."""
+    inputs = [item for program in programs for item in program.inputs]
+    nodes: list[Node] = []
+    outputs: list[int] = []
+    before = 0
+    for program in programs:
+        first, made = len(program.inputs), len(inputs) + len(nodes)
+        numbers = {number: before + number for number in range(first)}
+        numbers |= {first + place: made + place for place in range(len(program.nodes))}
+        nodes += [node.renumbered(numbers) for node in program.nodes]
+        outputs += [numbers[number] for number in program.outputs]
+        before += first
+    return Program(tuple(inputs), tuple(nodes), tuple(outputs), programs[0].seed)
 
 
 def entries_of(program: Program) -> list[Entry]:
@@ -81,13 +97,35 @@ def holding(program: Program, value: NDArray[Any]) -> Input:
     return Input(value.shape, program.dtype if floating else BOOLEAN).holding(rounded)
 
 
+@dataclass(frozen=True)
+class Material:
+    """What programs are made of."""
+
+    specification: Mapping[str, Operation]
+    available: Collection[str]
+    """The operations that the backend has."""
+    dtype: str
+    seed: int
+    numbers: Collection[str] = ()
+    """The operations that take a number instead of their argument ``b``."""
+
+    def builder(self) -> "Builder":
+        """A program in the making, with the material's own seed."""
+        return Builder(self.specification, self.dtype, self.seed, self.numbers)
+
+    def has(self, program: Program) -> bool:
+        """Whether all operations of a program are available."""
+        return all(node.operation in self.available for node in program.nodes)
+
+
 class Builder:
     """A program in the making."""
 
-    def __init__(self, specification: Mapping[str, Operation], dtype: str, seed: int) -> None:
+    def __init__(self, specification: Mapping[str, Operation], dtype: str, seed: int, numbers: Collection[str] = ()) -> None:
         self.specification = specification
         self.dtype = dtype
         self.seed = seed
+        self.numbers = numbers
         self.entries: list[Entry] = []
         self.values: list[NDArray[Any]] = []
 
@@ -96,10 +134,14 @@ class Builder:
         dtype = BOOLEAN if kind == "truth" else self.dtype
         return self._added(Input(tuple(shape), dtype, kind, 1_000 * self.seed + len(self.entries)))
 
-    def number(self, value: float) -> int:
-        """A new input that holds one number, rounded to the dtype."""
-        plain = Input((), self.dtype)
-        return self._added(replace(plain, values=(value,)))
+    def number(self, value: float, operation: str = "") -> int:
+        """One number, rounded to the dtype: written into the program where ``operation`` takes one, else a new input."""
+        kind = NUMBER if operation in self.numbers else "normal"
+        return self._added(Input((), self.dtype, kind, values=(float(round_to(value, self.dtype)),)))
+
+    @property
+    def _special(self) -> bool:
+        return any(isinstance(entry, Input) and entry.kind == "special" for entry in self.entries)
 
     def _added(self, item: Input) -> int:
         self.entries.append(item)
@@ -124,7 +166,8 @@ class Builder:
             raise NotOrdinary(f"{operation}: {value.size} elements")
         if value.dtype.kind == "f":
             size = np.abs(value)
-            if not size.max() <= LARGEST or size.min(where=size > 0, initial=1.0) < SMALLEST:
+            ordinary = size.max() <= LARGEST and size.min(where=size > 0, initial=1.0) >= SMALLEST
+            if not ordinary and not self._special:
                 raise NotOrdinary(f"{operation}: expected numbers from {SMALLEST:g} to {LARGEST:g} in size, or zeros")
         self.entries.append(node)
         self.values.append(value)
@@ -133,6 +176,11 @@ class Builder:
     def is_floating(self, number: int) -> bool:
         """Whether a value is of the floating dtype."""
         return self.values[number].dtype.kind == "f"
+
+    def is_number(self, place: int) -> bool:
+        """Whether an entry is a number that is written into the program."""
+        entry = self.entries[place]
+        return isinstance(entry, Input) and entry.kind == NUMBER
 
     def program(self, outputs: Sequence[int]) -> Program:
         """The program with these outputs."""

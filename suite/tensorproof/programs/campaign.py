@@ -2,20 +2,19 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from tensorproof.errors import printable
 from tensorproof.lines.writing import LineFile
+from tensorproof.programs.building import Material
 from tensorproof.programs.judging import Verdict
 from tensorproof.programs.program import MalformedProgram, Program
 from tensorproof.programs.records import BAD, CampaignRecord
 from tensorproof.programs.shrinking import blamed, shrunk
-from tensorproof.programs.sources.neighbours import neighbour_programs
-from tensorproof.programs.sources.patterns import pattern_programs
-from tensorproof.programs.sources.random_programs import random_program
+from tensorproof.programs.sources.everything import SOURCES
 from tensorproof.programs.worker import verdict_of
 from tensorproof.runs.progress import duration_text
 from tensorproof.worker_process import WorkerFailure, WorkerProcess
@@ -28,7 +27,14 @@ MOST_SHRUNK = 30
 """Failures that are shrunk in a campaign; what comes later is told by the program that failed."""
 WIDTH = 79
 """Columns of the line of progress in a terminal."""
-SOURCES = ("random", "neighbours", "patterns")
+
+
+MOST_TOGETHER = 4
+"""Programs that are compiled as one: a compiler takes most of a second for the smallest."""
+MOST_NODES_TOGETHER = 60
+
+Numbered: TypeAlias = tuple[int, str, Program]
+"""A program with its number and label."""
 
 
 @dataclass
@@ -78,8 +84,7 @@ class Crew:
         Raises:
             MalformedProgram: it is none.
         """
-        if mode != "eager" and self.judged and self.judged % RECYCLED == 0:
-            self.close()
+        self._recycle(mode)
         self.judged += 1
         try:
             answer = self.ask("judge", self.timeout, program=asdict(program), mode=mode)
@@ -89,6 +94,21 @@ class Crew:
         if "malformed" in answer:
             raise MalformedProgram(answer["malformed"])
         return verdict_of(answer["verdict"])
+
+    def verdicts(self, programs: Sequence[Program], mode: str) -> list[Verdict]:
+        """The verdicts on programs that are compiled as one; none if each must be asked alone."""
+        self._recycle(mode)
+        self.judged += len(programs)
+        try:
+            asked = [asdict(program) for program in programs]
+            return [verdict_of(item) for item in self.ask("judge_together", self.timeout, programs=asked, mode=mode)["verdicts"]]
+        except WorkerFailure:
+            return []
+
+    def _recycle(self, mode: str) -> None:
+        if mode != "eager" and self.judged >= RECYCLED:
+            self.close()
+            self.judged = 0
 
     def close(self) -> None:
         """End the worker."""
@@ -111,7 +131,7 @@ class Campaign:
     deadline: float | None
     planned: int | None
 
-    def programs(self) -> Iterator[tuple[int, str, Program]]:
+    def programs(self) -> Iterator[Numbered]:
         """Number, label and program of all that are not in the record yet."""
         done = {line["number"] for line in self.record.programs}
         for number, (label, program) in enumerate(self._all()):
@@ -121,14 +141,9 @@ class Campaign:
                 yield number, label, program
 
     def _all(self) -> Iterator[tuple[str, Program]]:
-        header, available = self.record.header, frozenset(self.crew.hello["available"])
-        given = (self.specification, available, header["dtype"], header["seed"])
-        if header["source"] == "random":
-            number = 0
-            while True:
-                yield "", random_program(*given, number)
-                number += 1
-        yield from (neighbour_programs if header["source"] == "neighbours" else pattern_programs)(*given)
+        header, hello = self.record.header, self.crew.hello
+        available, numbers = frozenset(hello["available"]), frozenset(hello["numbers"])
+        return SOURCES[header["source"]](Material(self.specification, available, header["dtype"], header["seed"], numbers))
 
     def run(self) -> None:
         """Judge programs until all are done or the time is up.
@@ -139,16 +154,25 @@ class Campaign:
         """
         began = time.monotonic()
         before = len(self.record.programs)
-        for number, label, program in self.programs():
+        for batch in _batches(self.programs(), 1 if self.mode == "eager" else MOST_TOGETHER):
             if self.deadline is not None and time.monotonic() >= self.deadline:
                 break
-            self._judge(number, label, program)
+            self._judge_all(batch)
             self._show(len(self.record.programs) - before, time.monotonic() - began)
 
-    def _judge(self, number: int, label: str, program: Program) -> None:
+    def _judge_all(self, batch: Sequence[Numbered]) -> None:
+        """Judge programs as one, which costs a compiler less; each alone if all is not well with them."""
         start = time.monotonic()
-        verdict = self.crew.verdict(program, self.mode)
-        seconds = round(time.monotonic() - start, 3)
+        verdicts = self.crew.verdicts([program for _, _, program in batch], self.mode) if len(batch) > 1 else []
+        for numbered, verdict in zip(batch, verdicts, strict=False):
+            self._write_down(numbered, verdict, (time.monotonic() - start) / len(batch))
+        for numbered in batch if not verdicts else ():
+            start = time.monotonic()
+            verdict = self.crew.verdict(numbered[2], self.mode)
+            self._write_down(numbered, verdict, time.monotonic() - start)
+
+    def _write_down(self, numbered: Numbered, verdict: Verdict, seconds: float) -> None:
+        number, label, program = numbered
         finding = self._finding(number, program, verdict) if verdict.status in BAD else None
         line = {
             "kind": "program",
@@ -160,7 +184,7 @@ class Campaign:
             "status": finding["status"] if finding else verdict.status,
             "message": verdict.message[:10_000],
             "compiled": dict(verdict.compiled),
-            "seconds": seconds,
+            "seconds": round(seconds, 3),
             **({"finding": finding["key"]} if finding else {}),
         }
         if finding:
@@ -267,3 +291,20 @@ def verdict_text(record: CampaignRecord) -> str:
     name = f"{header['backend']} {header['mode']} {header['dtype']}"
     told = f"{len(new)} finding{'s' * (len(new) != 1)}" if new else "no finding"
     return f"{name}: {told} in {len(record.programs):,} programs ({words or 'none'})"
+
+
+def _batches(programs: Iterable[Numbered], most: int) -> Iterator[list[Numbered]]:
+    """The programs in batches that one compilation can take; those that hold infinities or NaN alone."""
+    batch: list[Numbered] = []
+    for numbered in programs:
+        program = numbered[2]
+        nodes = sum(len(item.nodes) for _, _, item in batch) + len(program.nodes)
+        if batch and (len(batch) == most or nodes > MOST_NODES_TOGETHER or program.is_special):
+            yield batch
+            batch = []
+        batch.append(numbered)
+        if program.is_special:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -10,8 +10,9 @@ import tensorproof
 from tensorproof.contract.backends import specification
 from tensorproof.errors import UsageError, shown
 from tensorproof.operation_table import did_you_mean
-from tensorproof.programs.campaign import SOURCES, Campaign, Crew, verdict_text
+from tensorproof.programs.campaign import Campaign, Crew, verdict_text
 from tensorproof.programs.records import BAD, FORMAT, SCHEMA, closing_line, kept_lines, record_of
+from tensorproof.programs.sources.everything import SOURCES
 from tensorproof.runs.recording import default_path, now, open_record
 from tensorproof.runs.records import machine
 from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED
@@ -22,6 +23,8 @@ from tensorproof_reference.operation import DTYPES
 MINUTES = 10.0
 """How long a campaign takes unless told otherwise."""
 TIMEOUT = 120.0
+ENDLESS = ("all", "random")
+"""The sources that do not end by themselves."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mode", default="eager", metavar="NAME", help="mode to run in (default: eager)")
     parser.add_argument("--device", default=None, metavar="NAME", help="device (default: the backend's first)")
     parser.add_argument("--dtype", default="float32", choices=DTYPES, help="dtype of the programs (default: float32)")
-    sources = "programs that are drawn, each operation with each neighbour, or compositions that compilers know"
-    parser.add_argument("--source", default="random", choices=SOURCES, help=f"{sources} (default: random)")
+    sources = "programs that are drawn, each operation with each neighbour, compositions or laws that compilers know, or all"
+    parser.add_argument("--source", default="all", choices=SOURCES, help=f"{sources} (default: all)")
     parser.add_argument("--programs", type=int, default=None, metavar="N", help="stop after so many programs")
     parser.add_argument(
         "--minutes", type=float, default=None, metavar="M", help="stop after so long (default: 10, or --programs)"
@@ -81,7 +84,8 @@ def run(options: argparse.Namespace) -> int:
         UsageError: there is no such backend, device, mode or dtype, or the record cannot be opened.
     """
     _require(options)
-    minutes = MINUTES if options.minutes is None and options.programs is None and options.source == "random" else options.minutes
+    endless = options.programs is None and options.source in ENDLESS
+    minutes = MINUTES if options.minutes is None and endless else options.minutes
     crew = Crew(options.backend, options.device, tuple(options.plugins), options.timeout)
     try:
         return _with(crew, options, minutes)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.conformance.expectation import Expected, is_floating
-from tensorproof.programs.program import Node, Program
+from tensorproof.programs.program import BOOLEAN, NUMBER, Node, Program
 from tensorproof_reference.errorbars.array import values_and_bars, with_bars
 from tensorproof_reference.errorbars.branches import closest_branch
 from tensorproof_reference.errorbars.rules import Precision, bar_of, value_of
@@ -47,7 +47,17 @@ def name_of(number: int) -> str:
 
 def primals_of(program: Program) -> tuple[int, ...]:
     """The numbers of the inputs that the program is differentiated with respect to."""
-    return tuple(number for number, item in enumerate(program.inputs) if item.dtype != "bool")
+    return tuple(number for number, item in enumerate(program.inputs) if item.dtype != BOOLEAN and item.kind != NUMBER)
+
+
+def constants_of(program: Program) -> tuple[int, ...]:
+    """The numbers of the other inputs that are arrays."""
+    return tuple(number for number, item in enumerate(program.inputs) if item.dtype == BOOLEAN)
+
+
+def written_numbers(program: Program) -> list[str]:
+    """A line of Python for each number that is written into the program."""
+    return [f"{name_of(number)} = {float(item.array)!r}" for number, item in enumerate(program.inputs) if item.kind == NUMBER]
 
 
 def arguments_of(node: Node, values: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ Values of a program are numbered: the inputs first, then what each node gives. A
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, TypeAlias
 
@@ -17,8 +17,12 @@ from tensorproof_reference.rounding import round_to
 from tensorproof_reference.stream import Stream
 
 BOOLEAN = "bool"
-KINDS = ("normal", "positive", "truth")
-"""How an input is drawn: normal numbers, their absolute values plus 1/16, or as many true as false."""
+KINDS = ("normal", "positive", "large", "offset", "special", "truth", "number")
+"""How an input is drawn: normal numbers; their absolute values plus 1/16; 64 times them; 256 more than they are; those of
+``SPECIAL`` in turn; as many true as false. A ``number`` is one value, written into the program as a compiler sees a constant."""
+NUMBER = "number"
+SPECIAL = (1.0, -2.0, 0.0, np.inf, 0.5, -np.inf, -0.0, np.nan, 3.0)
+"""Numbers that IEEE 754 has rules for, among ordinary ones."""
 
 Operand: TypeAlias = int | tuple[int, ...]
 """The number of a value; several for an argument that is a list of arrays."""
@@ -26,6 +30,14 @@ Operand: TypeAlias = int | tuple[int, ...]
 
 class MalformedProgram(ValueError):
     """What was given is no program; the message says why."""
+
+
+_DRAWN: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
+    "normal": lambda normal: normal,
+    "positive": lambda normal: np.abs(normal) + 0.0625,
+    "large": lambda normal: 64.0 * normal,
+    "offset": lambda normal: normal + 256.0,
+}
 
 
 @dataclass(frozen=True)
@@ -37,24 +49,26 @@ class Input:
     """A floating dtype, or ``bool``."""
     kind: str = "normal"
     seed: int = 0
-    values: tuple[float, ...] | None = None
-    """The values in the order of C, if they are not drawn."""
+    values: tuple[float | str, ...] | None = None
+    """The values in the order of C, if they are not drawn; those that are not finite by name, which JSON can hold."""
 
     @property
     def array(self) -> NDArray[Any]:
         """The values: floating ones on the dtype's grid, as float64."""
         if self.values is not None:
-            array = np.array(self.values, np.float64).reshape(self.shape)
+            array = np.array([float(item) for item in self.values], np.float64).reshape(self.shape)
             return array != 0 if self.dtype == BOOLEAN else array
         stream = Stream(self.seed)("input")
         if self.kind == "truth":
             return np.asarray(stream.integers(self.shape, 0, 2) == 1)
-        normal = stream.normal(self.shape)
-        return round_to(np.abs(normal) + 0.0625 if self.kind == "positive" else normal, self.dtype)
+        if self.kind == "special":
+            return np.resize(SPECIAL, self.shape)
+        return round_to(_DRAWN[self.kind](stream.normal(self.shape)), self.dtype)
 
     def holding(self, array: NDArray[Any]) -> "Input":
         """An input of the same dtype with these values."""
-        return Input(array.shape, self.dtype, "normal", 0, tuple(float(item) for item in array.ravel()))
+        values = (float(item) for item in array.ravel())
+        return Input(array.shape, self.dtype, "normal", 0, tuple(item if np.isfinite(item) else str(item) for item in values))
 
 
 @dataclass(frozen=True)
@@ -116,14 +130,21 @@ class Program:
         return next(item.dtype for item in self.inputs if item.dtype != BOOLEAN)
 
     @property
+    def is_special(self) -> bool:
+        """Whether an input holds what is not finite. Then values are judged alone, and no gradients."""
+        return any(not np.isfinite(item.array).all() for item in self.inputs)
+
+    @property
     def name(self) -> str:
         """Twelve digits that stand for the whole program."""
         return hashlib.sha256(to_json(self).encode()).hexdigest()[:12]
 
     @property
     def form(self) -> str:
-        """Twelve digits that stand for its calls, whatever the shapes and numbers of its inputs."""
-        return hashlib.sha256(repr((self.dtype, self.nodes, self.outputs)).encode()).hexdigest()[:12]
+        """Twelve digits that stand for its calls and the numbers in them, whatever the shapes and values of its inputs."""
+        numbers = [(number, item.values) for number, item in enumerate(self.inputs) if item.kind == NUMBER]
+        about = (self.dtype, self.nodes, self.outputs, *([numbers] if numbers else []))
+        return hashlib.sha256(repr(about).encode()).hexdigest()[:12]
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -143,15 +164,18 @@ class Program:
         first = len(self.inputs)
         calls = []
         for number, node in enumerate(self.nodes, start=first):
-            given = [_operand_text(operand) for _, operand in node.operands]
+            given = [self._operand_text(operand) for _, operand in node.operands]
             given += [f"{name}={value!r}" for name, value in node.keywords]
             calls.append(f"v{number} = {node.operation}({', '.join(given)})")
-        shapes = ", ".join(f"v{number}: {item.dtype}{list(item.shape)}" for number, item in enumerate(self.inputs))
+        arrays = [(number, item) for number, item in enumerate(self.inputs) if item.kind != NUMBER]
+        shapes = ", ".join(f"v{number}: {item.dtype}{list(item.shape)}" for number, item in arrays)
         return f"{shapes}; {'; '.join(calls)} -> {', '.join(f'v{number}' for number in self.outputs)}"
 
-
-def _operand_text(operand: Operand) -> str:
-    return f"[{', '.join(f'v{item}' for item in operand)}]" if isinstance(operand, tuple) else f"v{operand}"
+    def _operand_text(self, operand: Operand) -> str:
+        if isinstance(operand, tuple):
+            return f"[{', '.join(map(self._operand_text, operand))}]"
+        item = self.inputs[operand] if operand < len(self.inputs) else None
+        return repr(float(item.array)) if item is not None and item.kind == NUMBER else f"v{operand}"
 
 
 def to_json(program: Program) -> str:

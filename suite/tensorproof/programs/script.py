@@ -15,7 +15,7 @@ from tensorproof.conformance.dump.script import RESERVED, defined
 from tensorproof.conformance.dump.source import Source
 from tensorproof.contract.models import implementation_of
 from tensorproof.errors import printable
-from tensorproof.programs.evaluation import keywords_of, name_of, primals_of
+from tensorproof.programs.evaluation import constants_of, keywords_of, name_of, primals_of, written_numbers
 from tensorproof.programs.function import operand_expression
 from tensorproof.programs.judging import Subject, Verdict
 from tensorproof.programs.program import BOOLEAN, Program
@@ -123,9 +123,10 @@ def script_of(subject: Subject, program: Program, mode: str, verdict: Verdict) -
     source = Source((package,), True, RESERVED)
     definitions, lines = _body(subject, program, source)
     primals = [name_of(number) for number in primals_of(program)]
-    constants = [name_of(number) for number, item in enumerate(program.inputs) if item.dtype == BOOLEAN]
+    constants = [name_of(number) for number in constants_of(program)]
     function = ["def function(primals, constants):"]
     function += [f"    {_tuple(names)} = {group}" for names, group in ((primals, "primals"), (constants, "constants")) if names]
+    function += [f"    {line}" for line in written_numbers(program)]
     function += [*lines, f"    return {_tuple([name_of(number) for number in program.outputs])}, ()"]
     imports, used = source.needed("\n".join([*definitions, *function]))
     known = {"import numpy as np", *template.setup.splitlines()}
@@ -170,9 +171,8 @@ def _ending(
         array = item.array if item.dtype == BOOLEAN else item.array.astype(dtype)
         return f"    array({_array_text(array)}, {item.dtype!r}),  # {name_of(number)}"
 
-    groups: dict[str, list[str]] = {"primals": [], "constants": []}
-    for number, item in enumerate(program.inputs):
-        groups["constants" if item.dtype == BOOLEAN else "primals"].append(made(number))
+    groups = {"primals": [made(number) for number in primals_of(program)]}
+    groups["constants"] = [made(number) for number in constants_of(program)]
     if gradient:
         groups["cotangents"] = [f"    array({_array_text(dy.astype(dtype))}, {program.dtype!r})," for dy in expected.cotangents]
     lines = []

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.programs.building import assembled, entries_of, with_values
+from tensorproof.programs.building import MOST_ELEMENTS, assembled, entries_of, with_values
 from tensorproof.programs.evaluation import Conventions, forward_values, name_of
 from tensorproof.programs.judging import Verdict
 from tensorproof.programs.program import Input, MalformedProgram, Program
@@ -26,7 +26,7 @@ MOST_ASKED = 300
 """Programs that are judged at most for one that failed."""
 MOST_SECONDS = 240.0
 """How long one failure is shrunk at most: a worker that dies of each program takes seconds to start again."""
-MOST_KEPT = 4096
+MOST_KEPT = MOST_ELEMENTS
 """Elements of an intermediate value that an input may hold instead."""
 
 
@@ -82,12 +82,17 @@ class Shrinking:
                 yield assembled(entries_of(program), [item for item in program.outputs if item != output], program.seed)
 
     def _fewer_nodes(self) -> Iterator[Program]:
-        """Without the last nodes, and with the values of nodes as inputs instead of them; as many at once as may be."""
+        """Without the last nodes, without one of them, and with the values of nodes as inputs; as many at once as may be."""
         program = self.program
         first = len(program.inputs)
         for number in range(first, first + len(program.nodes)):
             if [number] != list(program.outputs):
                 yield from self._smaller(partial(assembled, entries_of(program), [number], program.seed))
+        if len(program.outputs) > 1:
+            for place, output in enumerate(program.outputs):
+                for number in program.nodes[output - first].numbers:
+                    earlier = [*program.outputs[:place], number, *program.outputs[place + 1 :]]
+                    yield from self._smaller(partial(assembled, entries_of(program), earlier, program.seed))
         count = len(program.nodes) - 1
         while count:
             for start in range(first, first + len(program.nodes) - count):

@@ -17,6 +17,7 @@ from tensorproof.contract.backends import load, specification
 from tensorproof.contract.declarations import DeclarationError, read_declarations
 from tensorproof.contract.description import describe, on_declared_device
 from tensorproof.errors import UsageError
+from tensorproof.programs.function import taking_numbers
 from tensorproof.programs.judging import Subject, Verdict
 from tensorproof.programs.program import MalformedProgram, from_plain
 from tensorproof.programs.script import script_of
@@ -47,7 +48,8 @@ class Worker:
         self.subject = Subject(loaded, description.device, operations, Declared(known, description, operations, 0))
         available = [name for name in description.sources if not loaded.declared_layout(name)]
         conventions = {name: dict(values) for name, values in self.subject.conventions.items()}
-        return {"description": asdict(description), "available": available, "conventions": conventions}
+        numbers = taking_numbers(loaded, description.device, description.dtypes)
+        return {"description": asdict(description), "available": available, "numbers": numbers, "conventions": conventions}
 
     def judge(self, program: Any, mode: str) -> dict[str, Any]:
         """The verdict on a program in a mode."""
@@ -56,6 +58,15 @@ class Worker:
             return {"verdict": asdict(self.subject.verdict(from_plain(program), mode))}
         except MalformedProgram as error:
             return {"malformed": str(error)}
+
+    def judge_together(self, programs: Sequence[Any], mode: str) -> dict[str, Any]:
+        """The verdicts on programs that are compiled as one; none if each must be judged alone."""
+        assert self.subject is not None
+        try:
+            verdicts = self.subject.verdicts([from_plain(program) for program in programs], mode)
+        except MalformedProgram:
+            verdicts = None
+        return {"verdicts": [asdict(item) for item in verdicts or ()]}
 
     def script(self, program: Any, mode: str, verdict: Any) -> dict[str, Any]:
         """The stand-alone script of a failing program, or why there is none."""

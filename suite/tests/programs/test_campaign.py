@@ -68,7 +68,8 @@ def fuzz(plugin: Plugin, tensorproof, tmp_path: Path):
         if not folder.exists():
             plugin("fake", source + END, PREAMBLE)
         record = tmp_path / "campaign.ndjson"
-        done = tensorproof("fuzz", "fake", f"--record={record}", *options, path=folder)
+        source_option = [] if any("--source" in option for option in options) else ["--source=random"]
+        done = tensorproof("fuzz", "fake", f"--record={record}", *source_option, *options, path=folder)
         return done, read_campaign(record) if record.exists() else None
 
     return run

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from made_programs import material
 
 from tensorproof.programs.building import Builder
 from tensorproof.programs.evaluation import cotangents_of, expected_of, forward_values, primals_of
@@ -30,22 +31,24 @@ def total(program: Program) -> float:
 
 @pytest.mark.parametrize("number", range(40))
 def test_gradients_are_those_of_finite_differences(number):
-    program = random_program(KNOWN, SMOOTH, "float64", 5, number)
+    program = random_program(material("float64", 5, SMOOTH), number)
     expected = expected_of(program, KNOWN, {}, DOUBLE)
+    if expected.singular:
+        pytest.skip("a slope is infinite there")
     rng = np.random.default_rng(number)
     for place in primals_of(program):
         item = program.inputs[place]
         direction = rng.standard_normal(item.shape)
-        step = 2.0**-23
 
         def moved(by: float, place: int = place, direction: np.ndarray = direction) -> float:
             inputs = list(program.inputs)
             inputs[place] = inputs[place].holding(inputs[place].array + by * direction)
             return total(replace(program, inputs=tuple(inputs)))
 
-        slope = (moved(step) - moved(-step)) / (2 * step)
+        slope, rougher = ((moved(step) - moved(-step)) / (2 * step) for step in (2.0**-23, 2.0**-21))
         gradient = np.sum(expected.gradients[f"v{place}"][0] * direction)
-        assert slope == pytest.approx(gradient, rel=1e-4, abs=1e-5 * (1 + abs(total(program))))
+        doubt = 2.0 * abs(slope - rougher)
+        assert slope == pytest.approx(gradient, rel=1e-4, abs=1e-5 * (1 + abs(total(program))) + doubt)
 
 
 def test_a_value_with_two_consumers_gets_both_gradients():

@@ -1,13 +1,12 @@
 """Compositions that compilers know and rewrite, written out from primitives; each equals an operation of the specification."""
 
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tensorproof.programs.building import Builder
+from tensorproof.programs.building import Builder, Material
 from tensorproof.programs.program import Program
-from tensorproof_reference.operation import Operation
 
 ROWS, WIDTH = 5, 17
 
@@ -134,12 +133,10 @@ PATTERNS: Mapping[str, Pattern] = {
 """By name. The numbers in them are inputs, so a compiler sees no constant."""
 
 
-def pattern_programs(
-    specification: Mapping[str, Operation], available: Collection[str], dtype: str, seed: int
-) -> Iterator[tuple[str, Program]]:
+def pattern_programs(material: Material) -> Iterator[tuple[str, Program]]:
     """The patterns whose operations are available, each with its name."""
     for name, pattern in PATTERNS.items():
-        builder = Builder(specification, dtype, seed)
+        builder = material.builder()
         program = builder.program([pattern.build(builder)[-1]])
-        if all(node.operation in available for node in program.nodes):
+        if material.has(program):
             yield name, program

@@ -28,6 +28,10 @@ class Hand(Protocol):
         """The number of a floating value that broadcasts with another one, drawn anew if there is none."""
         ...
 
+    def constant(self, operation: str) -> int | None:
+        """A number that is written into the program, now and then, where an operation takes one."""
+        ...
+
     def truth(self, shape: Shape) -> int:
         """The number of a boolean value that broadcasts with a shape, drawn anew if there is none."""
         ...
@@ -82,6 +86,19 @@ def two(hand: Hand) -> Drawn:
         return None
     other = hand.fitting(number)
     return ({"a": number, "b": other} if hand.below(2) else {"a": other, "b": number}), {}
+
+
+def two_of(operation: str) -> Callable[[Hand], Drawn]:
+    """As ``two``, or one array and a number."""
+
+    def rule(hand: Hand) -> Drawn:
+        constant = hand.constant(operation)
+        if constant is None:
+            return two(hand)
+        number = hand.value()
+        return None if number is None else ({"a": number, "b": constant}, {})
+
+    return rule
 
 
 def chosen(hand: Hand) -> Drawn:
@@ -237,11 +254,12 @@ ROWS: Mapping[str, Row] = {
     "gelu": Row(3, with_alternative("approximation", ("none", "tanh"))),
     "leaky_relu": Row(2, one),
     **dict.fromkeys(("softmax", "log_softmax"), Row(5, of_rows)),
-    **dict.fromkeys(("add", "subtract", "multiply"), Row(8, two)),
-    "divide": Row(4, two),
-    "power": Row(2, two),
-    **dict.fromkeys(("maximum", "minimum"), Row(3, two)),
-    **dict.fromkeys(("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"), Row(1, two)),
+    **{name: Row(8, two_of(name)) for name in ("add", "subtract", "multiply")},
+    "divide": Row(4, two_of("divide")),
+    "power": Row(2, two_of("power")),
+    **{name: Row(3, two_of(name)) for name in ("maximum", "minimum")},
+    **{name: Row(1, two_of(name)) for name in ("less", "less_equal", "greater", "greater_equal")},
+    **dict.fromkeys(("equal", "not_equal"), Row(1, two)),
     "where": Row(6, chosen),
     "matmul": Row(8, product),
     "layer_norm": Row(5, normalized),

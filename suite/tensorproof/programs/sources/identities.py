@@ -1,0 +1,126 @@
+"""Laws of algebra that hold for real numbers and not for all floating ones: ``x * 0`` is 0, and NaN where x is infinite.
+
+Compilers simplify by such laws. Each is tried on ordinary numbers with their gradients, and on infinities, NaN and zeros
+by value.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from tensorproof.programs.building import Builder, Material
+from tensorproof.programs.program import SPECIAL, Program
+
+SHAPE = (len(SPECIAL), len(SPECIAL))
+"""A table of every special number with every other one."""
+
+Identity = Callable[[Builder, int, int], int]
+"""Makes the calls from two arrays of one shape; the number of the result."""
+
+
+def _two(builder: Builder, operation: str, a: int, b: int) -> int:
+    return builder.call(operation, {"a": a, "b": b})
+
+
+def _with(operation: str, number: float) -> Identity:
+    """One array and a number."""
+    return lambda builder, x, y: _two(builder, operation, x, builder.number(number, operation))
+
+
+def _then(*operations: str) -> Identity:
+    """One operation after the other."""
+
+    def build(builder: Builder, x: int, y: int) -> int:
+        for operation in operations:
+            x = builder.call(operation, {"x": x})
+        return x
+
+    return build
+
+
+def _itself(operation: str) -> Identity:
+    return lambda builder, x, y: _two(builder, operation, x, x)
+
+
+def _there_and_back(first: str, second: str) -> Identity:
+    """An array changed by another one, and changed back."""
+    return lambda builder, x, y: _two(builder, second, _two(builder, first, x, y), y)
+
+
+def _zero_times_plus(builder: Builder, x: int, y: int) -> int:
+    return _two(builder, "add", _with("multiply", 0.0)(builder, x, y), y)
+
+
+def _factored(builder: Builder, x: int, y: int) -> int:
+    """``x * y + x * x``, which is ``x * (y + x)``."""
+    return _two(builder, "add", _two(builder, "multiply", x, y), _two(builder, "multiply", x, x))
+
+
+def _three_differences(builder: Builder, x: int, y: int) -> int:
+    """``(x - y) - z``, which is ``x - (y + z)``: where x and y nearly cancel, that loses what z has."""
+    return _two(builder, "subtract", _two(builder, "subtract", x, y), builder.input(SHAPE))
+
+
+def _chosen_alike(builder: Builder, x: int, y: int) -> int:
+    """A choice whose condition is that a number is itself: what is left is ``x``, unless it is NaN."""
+    return builder.call("where", {"condition": _two(builder, "equal", x, x), "a": x, "b": y})
+
+
+def _clamped(builder: Builder, x: int, y: int) -> int:
+    """At least 1, then at most 0.5: in the other order it is 1."""
+    return _two(builder, "minimum", _two(builder, "maximum", x, builder.number(1.0, "maximum")), builder.number(0.5, "minimum"))
+
+
+def _undone_product(builder: Builder, x: int, y: int) -> int:
+    """``(x / y) * y``."""
+    return _two(builder, "multiply", _two(builder, "divide", x, y), y)
+
+
+IDENTITIES: Mapping[str, Identity] = {
+    "times_zero": _with("multiply", 0.0),
+    "times_zero_plus": _zero_times_plus,
+    "times_one": _with("multiply", 1.0),
+    "plus_zero": _with("add", 0.0),
+    "minus_zero": _with("subtract", 0.0),
+    "divided_by_one": _with("divide", 1.0),
+    "divided_by_zero": _with("divide", 0.0),
+    "divided_by_three": _with("divide", 3.0),
+    "minus_itself": _itself("subtract"),
+    "divided_by_itself": _itself("divide"),
+    "plus_itself": _itself("add"),
+    "exp_of_log": _then("log", "exp"),
+    "log_of_exp": _then("exp", "log"),
+    "root_of_square": _then("square", "sqrt"),
+    "square_of_root": _then("sqrt", "square"),
+    "negative_twice": _then("negative", "negative"),
+    "reciprocal_twice": _then("reciprocal", "reciprocal"),
+    "size_of_negative": _then("negative", "abs"),
+    "added_and_subtracted": _there_and_back("add", "subtract"),
+    "subtracted_and_added": _there_and_back("subtract", "add"),
+    "multiplied_and_divided": _there_and_back("multiply", "divide"),
+    "divided_and_multiplied": _undone_product,
+    "factored": _factored,
+    "three_differences": _three_differences,
+    "chosen_alike": _chosen_alike,
+    "clamped_the_wrong_way_round": _clamped,
+}
+"""By name."""
+
+
+def identity_programs(material: Material) -> Iterator[tuple[str, Program]]:
+    """Each identity on ordinary numbers, on numbers that cancel, and on special ones, with its name."""
+    for name, identity in IDENTITIES.items():
+        for kind in ("normal", "positive", "offset", "special"):
+            builder = material.builder()
+            x, y = builder.input(SHAPE, kind), _other(builder, kind)
+            try:
+                program = builder.program([identity(builder, x, y)])
+            except ValueError:  # outside a domain
+                continue
+            if material.has(program):
+                yield f"{name} of {kind}", program
+
+
+def _other(builder: Builder, kind: str) -> int:
+    """The second array; of special numbers the table turned, so that each meets each."""
+    if kind != "special":
+        return builder.input(SHAPE, kind)
+    return builder.call("permute", {"x": builder.input(SHAPE, kind)}, {"axes": (1, 0)})

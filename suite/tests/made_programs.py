@@ -1,0 +1,14 @@
+"""What tests make programs of."""
+
+from collections.abc import Collection
+
+from small_backend import KNOWN
+
+from tensorproof.programs.building import Material
+from tensorproof.programs.function import NUMBERED
+from tensorproof.programs.sources.rows import ROWS
+
+
+def material(dtype: str = "float32", seed: int = 0, available: Collection[str] = frozenset(ROWS)) -> Material:
+    """All operations that programs are drawn from, numbers wherever a backend may take them."""
+    return Material(KNOWN, available, dtype, seed, NUMBERED)
