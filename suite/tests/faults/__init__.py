@@ -64,18 +64,15 @@ ALL = _by_key(
     training.FAULTS,
 )
 BEYOND = _by_key(beyond.FAULTS)
-EXTENDED = _by_key(primitives.FAULTS, reductions.FAULTS, moves.FAULTS, indexing.FAULTS, activations.FAULTS, further_losses.FAULTS)
-"""Those in operations of profile ``extended``."""
-OF_PROFILE = {"core": ALL, "extended": EXTENDED}
 EXTENDED = _by_key(
     primitives.FAULTS,
     reductions.FAULTS,
     moves.FAULTS,
     indexing.FAULTS,
     activations.FAULTS,
+    further_losses.FAULTS,
     further_norms.FAULTS,
-    further_losses.FAULTS,
-    further_losses.FAULTS,
     grouped_attention.FAULTS,
 )
-"""Those in operations of profile ``extended``, of which the quick set and statements know nothing."""
+"""Those in operations of profile ``extended``."""
+OF_PROFILE = {"core": ALL, "extended": EXTENDED}
