@@ -32,6 +32,7 @@ EXTENDED_KINDS = {
     "reductions": "Reductions",
     "arrays": "Shapes, places and order",
     "activations": "Activations",
+    "windows": "Convolution and pooling",
     "normalizations": "Normalizations",
     "attention": "Attention",
     "losses": "Losses",

@@ -18,6 +18,7 @@ from tensorproof_reference import (
     optimizers,
     primitives,
     reductions,
+    windows,
 )
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import CORE, EXTENDED, Operation
@@ -80,7 +81,7 @@ def extended_operations() -> Mapping[str, Operation]:
     """
     pages = _operations_of_pages()
     found: dict[str, Operation] = {}
-    for package in (primitives, reductions, arrays, activations, attention):
+    for package in (primitives, reductions, arrays, activations, attention, windows):
         for name, module in _modules(package):
             for operation in module.OPERATIONS:
                 if operation.name in found or operation.name in pages:

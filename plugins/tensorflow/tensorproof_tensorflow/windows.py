@@ -1,30 +1,59 @@
 """Convolution and pooling, channels last, and flattening."""
 
+from collections.abc import Callable
 from typing import Any
 
 from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.table import operations
 
-IMAGES = "n h w c"
+POSITIONS = {"1d": "l", "2d": "h w", "3d": "d h w"}
 LAYOUTS = {
-    "conv2d": {"x": IMAGES, "weight": "h w i o", "y": "n h w o"},
-    "conv2d_transpose": {"x": IMAGES, "weight": "h w o i", "y": "n h w o"},
-    "max_pool2d": {"x": IMAGES, "y": IMAGES},
-    "average_pool2d": {"x": IMAGES, "y": IMAGES},
+    **{f"conv{rank}": {"x": f"n {axes} c", "weight": f"{axes} i o", "y": f"n {axes} o"} for rank, axes in POSITIONS.items()},
+    **{
+        f"conv{rank}_transpose": {"x": f"n {axes} c", "weight": f"{axes} o i", "y": f"n {axes} o"}
+        for rank, axes in POSITIONS.items()
+    },
+    **{
+        f"{kind}_pool{rank}": {"x": f"n {axes} c", "y": f"n {axes} c"}
+        for kind in ("max", "average")
+        for rank, axes in POSITIONS.items()
+    },
 }
 
+Numbers = tuple[int, ...]
 Pair = tuple[int, int]
-Padding = str | tuple[Pair, Pair]
+Padding = str | tuple[Pair, ...]
 
 
 def _padding(padding: Padding) -> Any:
     """Padding in TensorFlow's words."""
-    return padding.upper() if isinstance(padding, str) else [[0, 0], list(padding[0]), list(padding[1]), [0, 0]]
+    return padding.upper() if isinstance(padding, str) else [[0, 0], *map(list, padding), [0, 0]]
+
+
+def _padded(x: Native, padding: Padding) -> tuple[Native, str]:
+    """The input after ``tf.pad``, for functions that take no explicit padding, and the rest of the padding."""
+    return (x, padding.upper()) if isinstance(padding, str) else (tf.pad(x, _padding(padding)), "VALID")
 
 
 def _biased(y: Native, bias: Native | None) -> Native:
     return y if bias is None else tf.nn.bias_add(y, bias)
+
+
+@operations.native
+def conv1d(
+    x: Native,
+    weight: Native,
+    bias: Native | None = None,
+    *,
+    stride: Numbers = (1,),
+    padding: Padding = "valid",
+    dilation: Numbers = (1,),
+    groups: int = 1,
+) -> Native:
+    """``tf.nn.conv1d``, after ``tf.pad`` where padding is explicit, and ``tf.nn.bias_add``."""
+    x, rest = _padded(x, padding)
+    return _biased(tf.nn.conv1d(x, weight, stride=stride[0], padding=rest, dilations=dilation[0]), bias)
 
 
 @operations.native
@@ -43,6 +72,68 @@ def conv2d(
 
 
 @operations.native
+def conv3d(
+    x: Native,
+    weight: Native,
+    bias: Native | None = None,
+    *,
+    stride: Numbers = (1, 1, 1),
+    padding: Padding = "valid",
+    dilation: Numbers = (1, 1, 1),
+    groups: int = 1,
+) -> Native:
+    """``tf.nn.conv3d``, after ``tf.pad`` where padding is explicit, and ``tf.nn.bias_add``."""
+    x, rest = _padded(x, padding)
+    y = tf.nn.conv3d(x, weight, strides=(1, *stride, 1), padding=rest, dilations=(1, *dilation, 1))
+    return _biased(y, bias)
+
+
+def _painted_sizes(
+    x: Native, weight: Native, stride: Numbers, padding: Padding, output_padding: Numbers, dilation: Numbers
+) -> list[int]:
+    """The sizes of the output of a transposed convolution, from which TensorFlow finds how much output padding there is."""
+    axes = range(len(stride))
+    if padding == "same":
+        return [x.shape[axis + 1] * stride[axis] for axis in axes]
+    crops = ((0, 0),) * len(stride) if isinstance(padding, str) else padding
+    return [
+        (x.shape[axis + 1] - 1) * stride[axis]
+        + (weight.shape[axis] - 1) * dilation[axis]
+        + 1
+        + output_padding[axis]
+        - sum(crops[axis])
+        for axis in axes
+    ]
+
+
+def _cropped(y: Native, padding: Padding) -> Native:
+    """The output without what explicit padding crops."""
+    if isinstance(padding, str):
+        return y
+    return y[(slice(None), *(slice(low, y.shape[axis + 1] - high) for axis, (low, high) in enumerate(padding)))]
+
+
+@operations.native
+def conv1d_transpose(
+    x: Native,
+    weight: Native,
+    bias: Native | None = None,
+    *,
+    stride: Numbers = (1,),
+    padding: Padding = "valid",
+    output_padding: Numbers = (0,),
+    dilation: Numbers = (1,),
+    groups: int = 1,
+) -> Native:
+    """``tf.nn.conv1d_transpose``, cropped afterwards where padding is explicit, and ``tf.nn.bias_add``."""
+    inside = padding if isinstance(padding, str) else "valid"
+    sizes = _painted_sizes(x, weight, stride, inside, output_padding, dilation)
+    shape = [x.shape[0], *sizes, weight.shape[1] * groups]
+    y = tf.nn.conv1d_transpose(x, weight, shape, strides=stride[0], padding=inside.upper(), dilations=dilation[0])
+    return _biased(_cropped(y, padding), bias)
+
+
+@operations.native
 def conv2d_transpose(
     x: Native,
     weight: Native,
@@ -55,21 +146,42 @@ def conv2d_transpose(
     groups: int = 1,
 ) -> Native:
     """``tf.nn.conv2d_transpose``, whose output shape says how much output padding there is, and ``tf.nn.bias_add``."""
-    if padding == "same":
-        sizes = [x.shape[1] * stride[0], x.shape[2] * stride[1]]
-    else:
-        crops = ((0, 0), (0, 0)) if isinstance(padding, str) else padding
-        sizes = [
-            (x.shape[axis + 1] - 1) * stride[axis]
-            + (weight.shape[axis] - 1) * dilation[axis]
-            + 1
-            + output_padding[axis]
-            - sum(crops[axis])
-            for axis in (0, 1)
-        ]
+    sizes = _painted_sizes(x, weight, stride, padding, output_padding, dilation)
     shape = [x.shape[0], *sizes, weight.shape[2] * groups]
     y = tf.nn.conv2d_transpose(x, weight, shape, strides=stride, padding=_padding(padding), dilations=dilation)
     return _biased(y, bias)
+
+
+@operations.native
+def conv3d_transpose(
+    x: Native,
+    weight: Native,
+    bias: Native | None = None,
+    *,
+    stride: Numbers = (1, 1, 1),
+    padding: Padding = "valid",
+    output_padding: Numbers = (0, 0, 0),
+    dilation: Numbers = (1, 1, 1),
+    groups: int = 1,
+) -> Native:
+    """``tf.nn.conv3d_transpose``, cropped afterwards where padding is explicit, and ``tf.nn.bias_add``."""
+    inside = padding if isinstance(padding, str) else "valid"
+    sizes = _painted_sizes(x, weight, stride, inside, output_padding, dilation)
+    shape = [x.shape[0], *sizes, weight.shape[3] * groups]
+    y = tf.nn.conv3d_transpose(x, weight, shape, strides=stride, padding=inside.upper(), dilations=dilation)
+    return _biased(_cropped(y, padding), bias)
+
+
+@operations.native
+def max_pool1d(
+    x: Native, *, window: Numbers = (2,), stride: Numbers | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Native:
+    """``tf.nn.max_pool1d``."""
+    if ceil_mode:
+        raise Unsupported("tf.nn.max_pool1d has no ceil mode")
+    if not isinstance(padding, str):
+        raise Unsupported("tf.nn.max_pool1d takes no explicit padding")
+    return tf.nn.max_pool1d(x, window, window if stride is None else stride, padding.upper())
 
 
 @operations.native
@@ -88,6 +200,53 @@ def max_pool2d(
 
 
 @operations.native
+def max_pool3d(
+    x: Native, *, window: Numbers = (2, 2, 2), stride: Numbers | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Native:
+    """``tf.nn.max_pool3d``."""
+    if ceil_mode:
+        raise Unsupported("tf.nn.max_pool3d has no ceil mode")
+    if not isinstance(padding, str):
+        raise Unsupported("tf.nn.max_pool3d takes no explicit padding")
+    return tf.nn.max_pool3d(x, window, window if stride is None else stride, padding.upper())
+
+
+def _average(
+    function: Callable[..., Native],
+    x: Native,
+    window: Numbers,
+    stride: Numbers | None,
+    padding: Padding,
+    ceil_mode: bool,
+    count_padding: bool,
+) -> Native:
+    """Pooling by a function that does not count its padding; padding that counts is added before, by ``tf.pad``."""
+    if ceil_mode:
+        raise Unsupported(f"tf.nn.{function.__name__} has no ceil mode")
+    if padding == "same" and count_padding:
+        raise Unsupported(f"tf.nn.{function.__name__} does not count the padding that it adds")
+    if not isinstance(padding, str):
+        if not count_padding:
+            raise Unsupported(f"tf.nn.{function.__name__} takes no explicit padding, and padding added before is counted")
+        x, padding = tf.pad(x, _padding(padding)), "valid"
+    return function(x, window, window if stride is None else stride, _padding(padding))
+
+
+@operations.native
+def average_pool1d(
+    x: Native,
+    *,
+    window: Numbers = (2,),
+    stride: Numbers | None = None,
+    padding: Padding = "valid",
+    ceil_mode: bool = False,
+    count_padding: bool = False,
+) -> Native:
+    """``tf.nn.avg_pool1d``, which does not count its padding; padding that counts is added before, by ``tf.pad``."""
+    return _average(tf.nn.avg_pool1d, x, window, stride, padding, ceil_mode, count_padding)
+
+
+@operations.native
 def average_pool2d(
     x: Native,
     *,
@@ -98,15 +257,21 @@ def average_pool2d(
     count_padding: bool = False,
 ) -> Native:
     """``tf.nn.avg_pool2d``, which does not count its padding; padding that counts is added before, by ``tf.pad``."""
-    if ceil_mode:
-        raise Unsupported("tf.nn.avg_pool2d has no ceil mode")
-    if padding == "same" and count_padding:
-        raise Unsupported("tf.nn.avg_pool2d does not count the padding that it adds")
-    if not isinstance(padding, str):
-        if not count_padding:
-            raise Unsupported("tf.nn.avg_pool2d takes no explicit padding, and padding added before is counted")
-        x, padding = tf.pad(x, _padding(padding)), "valid"
-    return tf.nn.avg_pool2d(x, window, window if stride is None else stride, _padding(padding))
+    return _average(tf.nn.avg_pool2d, x, window, stride, padding, ceil_mode, count_padding)
+
+
+@operations.native
+def average_pool3d(
+    x: Native,
+    *,
+    window: Numbers = (2, 2, 2),
+    stride: Numbers | None = None,
+    padding: Padding = "valid",
+    ceil_mode: bool = False,
+    count_padding: bool = False,
+) -> Native:
+    """``tf.nn.avg_pool3d``, which does not count its padding; padding that counts is added before, by ``tf.pad``."""
+    return _average(tf.nn.avg_pool3d, x, window, stride, padding, ceil_mode, count_padding)
 
 
 @operations.library

@@ -1,6 +1,7 @@
 """Convolution and pooling, whose padding PyTorch takes as one number per axis: other pairs are padded or cropped by hand."""
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -9,24 +10,57 @@ import torch.nn.functional as F
 from tensorproof.backend import Native, Unsupported
 from tensorproof_torch.table import operations
 
+Numbers = tuple[int, ...]
 Pair = tuple[int, int]
-Pairs = tuple[Pair, Pair]
-NONE = (0, 0)
+Padding = str | tuple[Pair, ...]
 
 
-def _pairs(padding: str | Pairs) -> Pairs:
+def _pairs(padding: Padding, axes: int) -> tuple[Pair, ...]:
     """Explicit padding; ``valid`` is none."""
     if padding == "same":
         raise Unsupported('PyTorch takes padding="same" in convolutions of stride 1 only')
-    return (NONE, NONE) if isinstance(padding, str) else padding
+    return ((0, 0),) * axes if isinstance(padding, str) else padding
 
 
-def _split(padding: str | Pairs) -> tuple[Pair, Any]:
+def _split(padding: Padding, axes: int) -> tuple[Numbers, Any]:
     """Padding as what the framework's function takes and what ``F.pad`` takes before it (``None`` if nothing)."""
-    (top, bottom), (left, right) = _pairs(padding)
-    if top == bottom and left == right:
-        return (top, left), None
-    return NONE, (left, right, top, bottom)
+    pairs = _pairs(padding, axes)
+    if all(before == after for before, after in pairs):
+        return tuple(before for before, _ in pairs), None
+    return (0,) * axes, [side for pair in reversed(pairs) for side in pair]
+
+
+def _convolved(
+    function: Callable[..., Native],
+    x: Native,
+    weight: Native,
+    bias: Native | None,
+    stride: Numbers,
+    padding: Padding,
+    dilation: Numbers,
+    groups: int,
+) -> Native:
+    """Convolution by ``function``, after ``F.pad`` where the two sides of an axis differ."""
+    if isinstance(padding, str):
+        return function(x, weight, bias, stride, padding, dilation, groups)
+    inside, outside = _split(padding, x.ndim - 2)
+    x = x if outside is None else F.pad(x, outside)
+    return function(x, weight, bias, stride, inside, dilation, groups)
+
+
+@operations.native
+def conv1d(
+    x: Native,
+    weight: Native,
+    bias: Native | None = None,
+    *,
+    stride: Numbers = (1,),
+    padding: Padding = "valid",
+    dilation: Numbers = (1,),
+    groups: int = 1,
+) -> Native:
+    """``F.conv1d``, after ``F.pad`` where the two sides differ."""
+    return _convolved(F.conv1d, x, weight, bias, stride, padding, dilation, groups)
 
 
 @operations.native
@@ -36,16 +70,54 @@ def conv2d(
     bias: Native | None = None,
     *,
     stride: Pair = (1, 1),
-    padding: str | Pairs = "valid",
+    padding: Padding = "valid",
     dilation: Pair = (1, 1),
     groups: int = 1,
 ) -> Native:
     """``F.conv2d``, after ``F.pad`` where the two sides of an axis differ."""
-    if isinstance(padding, str):
-        return F.conv2d(x, weight, bias, stride, padding, dilation, groups)
-    inside, outside = _split(padding)
-    x = x if outside is None else F.pad(x, outside)
-    return F.conv2d(x, weight, bias, stride, inside, dilation, groups)
+    return _convolved(F.conv2d, x, weight, bias, stride, padding, dilation, groups)
+
+
+@operations.native
+def conv3d(
+    x: Native,
+    weight: Native,
+    bias: Native | None = None,
+    *,
+    stride: Numbers = (1, 1, 1),
+    padding: Padding = "valid",
+    dilation: Numbers = (1, 1, 1),
+    groups: int = 1,
+) -> Native:
+    """``F.conv3d``, after ``F.pad`` where the two sides of an axis differ."""
+    return _convolved(F.conv3d, x, weight, bias, stride, padding, dilation, groups)
+
+
+def _cropped(y: Native, outside: Any) -> Native:
+    """The output without what padding that ``function`` does not take crops (``None`` if nothing)."""
+    if outside is None:
+        return y
+    for place in range(y.ndim - 2):
+        axis = y.ndim - 1 - place
+        y = y.narrow(axis, outside[2 * place], y.shape[axis] - outside[2 * place] - outside[2 * place + 1])
+    return y
+
+
+@operations.native
+def conv1d_transpose(
+    x: Native,
+    weight: Native,
+    bias: Native | None = None,
+    *,
+    stride: Numbers = (1,),
+    padding: Padding = "valid",
+    output_padding: Numbers = (0,),
+    dilation: Numbers = (1,),
+    groups: int = 1,
+) -> Native:
+    """``F.conv_transpose1d``, cropped afterwards where the two sides differ."""
+    inside, outside = _split(padding, 1)
+    return _cropped(F.conv_transpose1d(x, weight, bias, stride, inside, output_padding, groups, dilation), outside)
 
 
 @operations.native
@@ -55,30 +127,105 @@ def conv2d_transpose(
     bias: Native | None = None,
     *,
     stride: Pair = (1, 1),
-    padding: str | Pairs = "valid",
+    padding: Padding = "valid",
     output_padding: Pair = (0, 0),
     dilation: Pair = (1, 1),
     groups: int = 1,
 ) -> Native:
     """``F.conv_transpose2d``, cropped afterwards where the two sides of an axis differ."""
-    inside, outside = _split(padding)
-    y = F.conv_transpose2d(x, weight, bias, stride, inside, output_padding, groups, dilation)
-    if outside is None:
-        return y
-    left, right, top, bottom = outside
-    return y[:, :, top : y.shape[2] - bottom, left : y.shape[3] - right]
+    inside, outside = _split(padding, 2)
+    return _cropped(F.conv_transpose2d(x, weight, bias, stride, inside, output_padding, groups, dilation), outside)
+
+
+@operations.native
+def conv3d_transpose(
+    x: Native,
+    weight: Native,
+    bias: Native | None = None,
+    *,
+    stride: Numbers = (1, 1, 1),
+    padding: Padding = "valid",
+    output_padding: Numbers = (0, 0, 0),
+    dilation: Numbers = (1, 1, 1),
+    groups: int = 1,
+) -> Native:
+    """``F.conv_transpose3d``, cropped afterwards where the two sides of an axis differ."""
+    inside, outside = _split(padding, 3)
+    return _cropped(F.conv_transpose3d(x, weight, bias, stride, inside, output_padding, groups, dilation), outside)
+
+
+def _maximum(
+    function: Callable[..., Native], x: Native, window: Numbers, stride: Numbers | None, padding: Padding, ceil_mode: bool
+) -> Native:
+    """Pooling by ``function``, after ``F.pad`` with -∞ where the two sides of an axis differ."""
+    inside, outside = _split(padding, x.ndim - 2)
+    if outside is not None:
+        _require_floor(ceil_mode)
+        x = F.pad(x, outside, value=-math.inf)
+    return function(x, window, stride, inside, ceil_mode=ceil_mode)
+
+
+@operations.native
+def max_pool1d(
+    x: Native, *, window: Numbers = (2,), stride: Numbers | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Native:
+    """``F.max_pool1d``, after ``F.pad`` with -∞ where the two sides differ."""
+    return _maximum(F.max_pool1d, x, window, stride, padding, ceil_mode)
 
 
 @operations.native
 def max_pool2d(
-    x: Native, *, window: Pair = (2, 2), stride: Pair | None = None, padding: str | Pairs = "valid", ceil_mode: bool = False
+    x: Native, *, window: Pair = (2, 2), stride: Pair | None = None, padding: Padding = "valid", ceil_mode: bool = False
 ) -> Native:
     """``F.max_pool2d``, after ``F.pad`` with -∞ where the two sides of an axis differ."""
-    inside, outside = _split(padding)
-    if outside is not None:
-        _require_floor(ceil_mode)
-        x = F.pad(x, outside, value=-math.inf)
-    return F.max_pool2d(x, window, stride, inside, ceil_mode=ceil_mode)
+    return _maximum(F.max_pool2d, x, window, stride, padding, ceil_mode)
+
+
+@operations.native
+def max_pool3d(
+    x: Native, *, window: Numbers = (2, 2, 2), stride: Numbers | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Native:
+    """``F.max_pool3d``, after ``F.pad`` with -∞ where the two sides of an axis differ."""
+    return _maximum(F.max_pool3d, x, window, stride, padding, ceil_mode)
+
+
+@operations.native
+def average_pool1d(
+    x: Native,
+    *,
+    window: Numbers = (2,),
+    stride: Numbers | None = None,
+    padding: Padding = "valid",
+    ceil_mode: bool = False,
+    count_padding: bool = False,
+) -> Native:
+    """``F.avg_pool1d``, after ``F.pad`` where the two sides differ; if padding does not count, over the average of ones."""
+    inside, outside = _split(padding, 1)
+    if outside is None:
+        return F.avg_pool1d(x, window, stride, inside, ceil_mode, count_include_pad=count_padding)
+    _require_floor(ceil_mode)
+    average = F.avg_pool1d(F.pad(x, outside), window, stride)
+    return average if count_padding else average / F.avg_pool1d(F.pad(torch.ones_like(x), outside), window, stride)
+
+
+def _average(
+    function: Callable[..., Native],
+    x: Native,
+    window: Numbers,
+    stride: Numbers | None,
+    padding: Padding,
+    ceil_mode: bool,
+    count_padding: bool,
+) -> Native:
+    """Pooling, after ``F.pad`` where the two sides of an axis differ; if padding does not count, sum over number."""
+    inside, outside = _split(padding, x.ndim - 2)
+    if outside is None:
+        return function(x, window, stride, inside, ceil_mode, count_include_pad=count_padding)
+    _require_floor(ceil_mode)
+    if count_padding:
+        return function(F.pad(x, outside), window, stride)
+    total = function(F.pad(x, outside), window, stride, divisor_override=1)
+    return total / function(F.pad(torch.ones_like(x), outside), window, stride, divisor_override=1)
 
 
 @operations.native
@@ -87,19 +234,26 @@ def average_pool2d(
     *,
     window: Pair = (2, 2),
     stride: Pair | None = None,
-    padding: str | Pairs = "valid",
+    padding: Padding = "valid",
     ceil_mode: bool = False,
     count_padding: bool = False,
 ) -> Native:
     """``F.avg_pool2d``, after ``F.pad`` where the two sides of an axis differ; if padding does not count, sum over number."""
-    inside, outside = _split(padding)
-    if outside is None:
-        return F.avg_pool2d(x, window, stride, inside, ceil_mode, count_include_pad=count_padding)
-    _require_floor(ceil_mode)
-    if count_padding:
-        return F.avg_pool2d(F.pad(x, outside), window, stride)
-    total = F.avg_pool2d(F.pad(x, outside), window, stride, divisor_override=1)
-    return total / F.avg_pool2d(F.pad(torch.ones_like(x), outside), window, stride, divisor_override=1)
+    return _average(F.avg_pool2d, x, window, stride, padding, ceil_mode, count_padding)
+
+
+@operations.native
+def average_pool3d(
+    x: Native,
+    *,
+    window: Numbers = (2, 2, 2),
+    stride: Numbers | None = None,
+    padding: Padding = "valid",
+    ceil_mode: bool = False,
+    count_padding: bool = False,
+) -> Native:
+    """``F.avg_pool3d``, after ``F.pad`` where the two sides of an axis differ; if padding does not count, sum over number."""
+    return _average(F.avg_pool3d, x, window, stride, padding, ceil_mode, count_padding)
 
 
 def _require_floor(ceil_mode: bool) -> None:

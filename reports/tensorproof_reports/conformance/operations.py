@@ -17,6 +17,7 @@ GROUPS = {
     "reductions": "Reductions",
     "arrays": "Shapes, places and order",
     "activations": "Activations",
+    "windows": "Convolution and pooling",
     "normalizations": "Normalizations",
     "attention": "Attention",
     "models": "Models, training and fitting",

@@ -1,0 +1,209 @@
+"""Pooling of sequences and volumes: maximum and average, by the formulas of two dimensions."""
+
+from collections.abc import Callable
+from functools import partial
+
+from tensorproof_reference.operation import EXTENDED, Operation, Work
+from tensorproof_reference.operations._pooling import (
+    average_pooling,
+    average_pooling_vjp,
+    average_pooling_work,
+    max_pooling,
+    max_pooling_vjp,
+    max_pooling_work,
+    pooling_workload,
+)
+from tensorproof_reference.operations._pooling_samples import average_pooling_samples, max_pooling_samples
+from tensorproof_reference.operations._windows import Numbers, Padding
+from tensorproof_reference.trees import Array, Gradients
+from tensorproof_reference.windows._names import inputs_and_outputs
+
+
+def max_pool1d(
+    x: Array, *, window: Numbers = (2,), stride: Numbers | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Array:
+    r"""The maximum of each window of a sequence: :math:`y_{ncp} = \max_{i<k} x_{n,\,c,\,s p + i - \mathrm{before}}`.
+
+    ``stride`` :math:`s`, ``padding``, which never is the maximum, and ``ceil_mode`` are as in ``max_pool2d``, with one number for
+    the only axis of positions. The gradient goes to the first maximum of the window; padding takes none.
+
+    Shapes: ``x`` (N, C, L); the result (N, C, outL) with out as in ``max_pool2d``. N may be 0.
+    Special values: NaN in a window is its maximum, and the first NaN takes the gradient. A window of -∞ gives -∞.
+    Raises: ``ValueError`` if the rank, window, stride or padding does not fit, the window is larger than the padded input,
+    or the padding on some side is not less than the window.
+    Source: Goodfellow, Bengio & Courville (2016), §9.3.
+    """
+    return max_pooling(1, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
+
+
+def max_pool3d(
+    x: Array, *, window: Numbers = (2, 2, 2), stride: Numbers | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Array:
+    r"""The maximum of each window of a volume: of :math:`x_{n,\,c,\,s_d p + i - \mathrm{front},\,s_h q + j - \mathrm{top},\,
+    s_w r + k - \mathrm{left}}` over :math:`i < k_d`, :math:`j < k_h` and :math:`k < k_w`.
+
+    ``stride`` :math:`s`, ``padding``, which never is the maximum, and ``ceil_mode`` are as in ``max_pool2d``, with three numbers
+    for depth, height and width. The gradient goes to the first maximum of the window in row-major order; padding takes none.
+
+    Shapes: ``x`` (N, C, D, H, W); the result (N, C, outD, outH, outW) with out as in ``max_pool2d``. N may be 0.
+    Special values: NaN in a window is its maximum, and the first NaN takes the gradient. A window of -∞ gives -∞.
+    Raises: ``ValueError`` if the rank, window, stride or padding does not fit, the window is larger than the padded input,
+    or the padding on some side is not less than the window.
+    Source: Tran, Bourdev, Fergus, Torresani & Paluri (2015), section 3.1.
+    """
+    return max_pooling(3, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
+
+
+def average_pool1d(
+    x: Array,
+    *,
+    window: Numbers = (2,),
+    stride: Numbers | None = None,
+    padding: Padding = "valid",
+    ceil_mode: bool = False,
+    count_padding: bool = False,
+) -> Array:
+    r"""The mean of each window of a sequence: :math:`y_{ncp} = \frac{1}{m_p} \sum_{i<k} x_{n,\,c,\,s p + i - \mathrm{before}}`.
+
+    The sum is over the positions of the input in the window, and :math:`m` is their number; with ``count_padding`` padded zeros
+    count as well. The rest is as in ``average_pool2d``, with one number for the only axis of positions.
+
+    Shapes: ``x`` (N, C, L); the result (N, C, outL) with out as in ``max_pool2d``. N may be 0.
+    Special values: NaN and infinity reach the windows that hold them, and no others; +∞ and -∞ in one window give NaN. The mean
+    of large numbers is finite also where their sum is not (in samples that are not required).
+    Raises: ``ValueError`` if the rank, window, stride or padding does not fit, the window is larger than the padded input,
+    or the padding on some side is not less than the window.
+    Source: LeCun, Bottou, Bengio & Haffner (1998), §II.B (subsampling).
+    """
+    return average_pooling(
+        *(1, x),
+        window=window,
+        stride=stride,
+        padding=padding,
+        ceil_mode=ceil_mode,
+        count_padding=count_padding,
+    )
+
+
+def average_pool3d(
+    x: Array,
+    *,
+    window: Numbers = (2, 2, 2),
+    stride: Numbers | None = None,
+    padding: Padding = "valid",
+    ceil_mode: bool = False,
+    count_padding: bool = False,
+) -> Array:
+    r"""The mean of each window of a volume, over the positions :math:`(s_d p + i - \mathrm{front},\,s_h q + j - \mathrm{top},\,
+    s_w r + k - \mathrm{left})` of the input with :math:`i < k_d`, :math:`j < k_h` and :math:`k < k_w`.
+
+    With ``count_padding`` padded zeros count as well. The rest is as in ``average_pool2d``, with three numbers for depth, height
+    and width.
+
+    Shapes: ``x`` (N, C, D, H, W); the result (N, C, outD, outH, outW) with out as in ``max_pool2d``. N may be 0.
+    Special values: NaN and infinity reach the windows that hold them, and no others; +∞ and -∞ in one window give NaN. The mean
+    of large numbers is finite also where their sum is not (in samples that are not required).
+    Raises: ``ValueError`` if the rank, window, stride or padding does not fit, the window is larger than the padded input,
+    or the padding on some side is not less than the window.
+    Source: LeCun, Bottou, Bengio & Haffner (1998), §II.B (subsampling).
+    """
+    return average_pooling(
+        *(3, x),
+        window=window,
+        stride=stride,
+        padding=padding,
+        ceil_mode=ceil_mode,
+        count_padding=count_padding,
+    )
+
+
+def _maximum(axes: int, function: Callable[..., Array]) -> Operation:
+    """The operation of maximum pooling over so many axes of positions."""
+    two = (2,) * axes
+
+    def vjp(
+        dy: Array,
+        x: Array,
+        *,
+        window: Numbers = two,
+        stride: Numbers | None = None,
+        padding: Padding = "valid",
+        ceil_mode: bool = False,
+    ) -> Gradients:
+        return max_pooling_vjp(axes, dy, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
+
+    def work(
+        x: Array,
+        *,
+        window: Numbers = two,
+        stride: Numbers | None = None,
+        padding: Padding = "valid",
+        ceil_mode: bool = False,
+    ) -> Work:
+        return max_pooling_work(axes, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
+
+    return Operation(
+        function=function,
+        vjp=vjp,
+        samples=partial(max_pooling_samples, axes),
+        family="window",
+        profile=EXTENDED,
+        axes=inputs_and_outputs(axes),
+        workload=partial(pooling_workload, axes),
+        work=work,
+    )
+
+
+def _average(axes: int, function: Callable[..., Array]) -> Operation:
+    """The operation of average pooling over so many axes of positions."""
+    two = (2,) * axes
+
+    def vjp(
+        dy: Array,
+        x: Array,
+        *,
+        window: Numbers = two,
+        stride: Numbers | None = None,
+        padding: Padding = "valid",
+        ceil_mode: bool = False,
+        count_padding: bool = False,
+    ) -> Gradients:
+        return average_pooling_vjp(
+            *(axes, dy, x),
+            window=window,
+            stride=stride,
+            padding=padding,
+            ceil_mode=ceil_mode,
+            count_padding=count_padding,
+        )
+
+    def work(
+        x: Array,
+        *,
+        window: Numbers = two,
+        stride: Numbers | None = None,
+        padding: Padding = "valid",
+        ceil_mode: bool = False,
+        count_padding: bool = False,
+    ) -> Work:
+        return average_pooling_work(axes, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
+
+    return Operation(
+        function=function,
+        vjp=vjp,
+        samples=partial(average_pooling_samples, axes),
+        family="window",
+        profile=EXTENDED,
+        axes=inputs_and_outputs(axes),
+        conventions={"count_padding": (False, True)},
+        workload=partial(pooling_workload, axes),
+        work=work,
+    )
+
+
+OPERATIONS = (
+    _maximum(1, max_pool1d),
+    _maximum(3, max_pool3d),
+    _average(1, average_pool1d),
+    _average(3, average_pool3d),
+)
