@@ -49,9 +49,9 @@ def geometry_samples(axes: int, draw: Draw) -> Iterator[Sample]:
     yield _made(draw, "geometry_window_per_axis", window=of(3, 2, 2))
     yield _made(draw, "geometry_stride_per_axis", window=of(2, 3, 2), stride=of(3, 1, 2))
     yield _made(draw, "geometry_overlapping", **overlapping(axes))
-    yield _made(draw, "geometry_window_smaller_than_stride", window=of(2, 1, 2), stride=of(3, 2, 3))
+    yield _made(draw, "geometry_window_smaller_than_stride", window=of(2, 1, 1), stride=of(3, 2, 4))
     yield _made(draw, "geometry_window_one", window=one)
-    yield _made(draw, "geometry_window_one_stride", window=one, stride=of(2, 3, 2))
+    yield _made(draw, "geometry_window_one_stride", window=one, stride=of(2, 3, 4))
 
 
 def per_axis(axes: int) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def padding_samples(axes: int, draw: Draw) -> Iterator[Sample]:
     yield _made(draw, "padding_same", padding="same")
     yield _made(draw, "padding_same_odd_window_stride", window=of(3, 5, 3), stride=twos, padding="same")
     yield _made(draw, "padding_same_stride_one", window=of(4, 3, 2), stride=(1,) * axes, padding="same")
-    small = {"window": of(2, 1, 2), "stride": of(3, 2, 3)}
+    small = {"window": of(2, 1, 1), "stride": of(3, 2, 4)}
     yield _made(draw, "padding_same_window_smaller_than_stride", **small, padding="same")
     yield _made(draw, "padding_per_axis", **per_axis(axes))
     yield _made(draw, "padding_asymmetric", **asymmetric(axes))
@@ -113,7 +113,7 @@ def unit_samples(axes: int, draw: Draw) -> Iterator[Sample]:
     yield _made(draw, "unit_everything", (1, 1, *one), window=one)
     small = _made(draw, "unit_everything_with", (1, 1, *one), window=one)
     each: tuple[dict[str, Any], ...] = (
-        {"stride": of(2, 3, 2)},
+        {"stride": of(2, 3, 4)},
         {"window": (2,) * axes, "padding": "same"},
         {"ceil_mode": True},
     )

@@ -17,6 +17,7 @@ from faults import (
     further_losses,
     further_norms,
     grouped_attention,
+    further_windows,
     indexing,
     initializers,
     losses,
@@ -70,6 +71,9 @@ EXTENDED = _by_key(
     moves.FAULTS,
     indexing.FAULTS,
     activations.FAULTS,
+
+    further_norms.FAULTS,
+    further_windows.FAULTS,
     further_losses.FAULTS,
     further_norms.FAULTS,
     grouped_attention.FAULTS,
