@@ -182,9 +182,11 @@ def max_pooling_samples(axes: int, stream: Stream) -> Iterator[Sample]:
     relu = np.maximum(stream("ties_of_zeros").grid(images), 0.0)
     yield Sample(name="ties_of_zeros", inputs={"x": relu}, keywords={**moving_same, "stride": (2,) * axes})
 
-    yield Sample(name="magnitude_2_to_12", inputs=draw("magnitude_2_to_12", step=2.0**10))
+    # A volume has more values, so that they lie nearer to each other for the same largest one.
+    finer = 0.25 if axes == 3 else 1.0
+    yield Sample(name="magnitude_2_to_12", inputs=draw("magnitude_2_to_12", step=finer * 2.0**10))
     yield Sample(name="magnitude_2_to_minus_13", inputs=draw("magnitude_2_to_minus_13", step=2.0**-15), dtypes=WIDE)
-    yield Sample(name="magnitude_2_to_127", inputs=draw("magnitude_2_to_127", step=2.0**122), dtypes=WIDE)
+    yield Sample(name="magnitude_2_to_127", inputs=draw("magnitude_2_to_127", step=finer * 2.0**122), dtypes=WIDE)
     close = {"x": 1.0 + draw("cancellation_close_values", step=2.0**-22)["x"]}
     yield Sample(name="cancellation_close_values", inputs=close, dtypes=("float64", "float32"))
 
