@@ -62,6 +62,7 @@ REQUIRED = {
         *("nan", "infinity", "magnitude", "ties", "long"),
     ),
     "product": ("plain", "size", "width", "rank", "unit", "empty", "strided", "nan", "infinity", "magnitude", "long"),
+    "pooling": ("plain", "size", "rank", "unit", "empty", "strided", "nan", "infinity", "magnitude"),
     "window": ("plain", "size", "geometry", "padding", "unit", "empty", "strided", "nan", "infinity", "magnitude"),
     "normalization": (
         *("plain", "size", "rank", "unit", "strided", "nan", "magnitude", "cancellation", "long"),

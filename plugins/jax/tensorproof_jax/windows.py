@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tensorproof.backend import Native, Unsupported
-from tensorproof_jax.framework import jax, linen
+from tensorproof_jax.framework import jax, jnp, linen
 from tensorproof_jax.table import operations
 
 POSITIONS = {"1d": "l", "2d": "h w", "3d": "d h w"}
@@ -251,3 +251,19 @@ def average_pool3d(
 ) -> Native:
     """``flax.linen.avg_pool``, which counts padding unless told otherwise; it is told where there is any."""
     return _average(x, window, stride, padding, ceil_mode, count_padding)
+
+
+def _over_positions(x: Native) -> Numbers:
+    return tuple(range(2, x.ndim))
+
+
+@operations.native
+def global_average_pool(x: Native) -> Native:
+    """``jnp.mean`` over the axes of positions, as Flax's documentation does it."""
+    return jnp.mean(x, axis=_over_positions(x), keepdims=True)
+
+
+@operations.native
+def global_max_pool(x: Native) -> Native:
+    """``jnp.max`` over the axes of positions."""
+    return jnp.max(x, axis=_over_positions(x), keepdims=True)

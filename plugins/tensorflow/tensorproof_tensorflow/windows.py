@@ -19,6 +19,10 @@ LAYOUTS = {
         for kind in ("max", "average")
         for rank, axes in POSITIONS.items()
     },
+    **{
+        f"{kind}_pool": {"x": "n ... c", "y": "n ... c"}
+        for kind in ("adaptive_average", "adaptive_max", "global_average", "global_max")
+    },
 }
 
 Numbers = tuple[int, ...]
@@ -272,6 +276,32 @@ def average_pool3d(
 ) -> Native:
     """``tf.nn.avg_pool3d``, which does not count its padding; padding that counts is added before, by ``tf.pad``."""
     return _average(tf.nn.avg_pool3d, x, window, stride, padding, ceil_mode, count_padding)
+
+
+@operations.library
+def adaptive_average_pool(x: Native, *, output: Numbers) -> Native:
+    """``keras.ops.adaptive_average_pool``."""
+    return keras.ops.adaptive_average_pool(x, output, data_format="channels_last")
+
+
+@operations.library
+def adaptive_max_pool(x: Native, *, output: Numbers) -> Native:
+    """``keras.ops.adaptive_max_pool``."""
+    return keras.ops.adaptive_max_pool(x, output, data_format="channels_last")
+
+
+@operations.library
+def global_average_pool(x: Native) -> Native:
+    """``keras.layers.GlobalAveragePooling1D``, ``2D`` or ``3D``."""
+    layer = getattr(keras.layers, f"GlobalAveragePooling{len(x.shape) - 2}D")
+    return layer(keepdims=True, data_format="channels_last", dtype=x.dtype.name)(x)
+
+
+@operations.library
+def global_max_pool(x: Native) -> Native:
+    """``keras.layers.GlobalMaxPooling1D``, ``2D`` or ``3D``."""
+    layer = getattr(keras.layers, f"GlobalMaxPooling{len(x.shape) - 2}D")
+    return layer(keepdims=True, data_format="channels_last", dtype=x.dtype.name)(x)
 
 
 @operations.library

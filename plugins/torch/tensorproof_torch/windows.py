@@ -199,13 +199,14 @@ def average_pool1d(
     ceil_mode: bool = False,
     count_padding: bool = False,
 ) -> Native:
-    """``F.avg_pool1d``, after ``F.pad`` where the two sides differ; if padding does not count, over the average of ones."""
+    """``F.avg_pool1d``, after ``F.pad`` where the two sides differ."""
     inside, outside = _split(padding, 1)
     if outside is None:
         return F.avg_pool1d(x, window, stride, inside, ceil_mode, count_include_pad=count_padding)
     _require_floor(ceil_mode)
-    average = F.avg_pool1d(F.pad(x, outside), window, stride)
-    return average if count_padding else average / F.avg_pool1d(F.pad(torch.ones_like(x), outside), window, stride)
+    if not count_padding:
+        raise Unsupported("F.avg_pool1d takes padding as one number and has no divisor, and padding added before is counted")
+    return F.avg_pool1d(F.pad(x, outside), window, stride)
 
 
 def _average(
@@ -259,3 +260,32 @@ def average_pool3d(
 def _require_floor(ceil_mode: bool) -> None:
     if ceil_mode:
         raise Unsupported("which windows may overhang depends on the padding, which PyTorch takes as one number per axis")
+
+
+def _adaptive(kind: str, x: Native, output: Numbers) -> Native:
+    """``F.adaptive_avg_pool2d`` and its kin: by the number of axes of positions."""
+    return getattr(F, f"adaptive_{kind}_pool{x.ndim - 2}d")(x, output)
+
+
+@operations.native
+def adaptive_average_pool(x: Native, *, output: Numbers) -> Native:
+    """``F.adaptive_avg_pool1d``, ``2d`` or ``3d``."""
+    return _adaptive("avg", x, output)
+
+
+@operations.native
+def adaptive_max_pool(x: Native, *, output: Numbers) -> Native:
+    """``F.adaptive_max_pool1d``, ``2d`` or ``3d``."""
+    return _adaptive("max", x, output)
+
+
+@operations.native
+def global_average_pool(x: Native) -> Native:
+    """``F.adaptive_avg_pool1d``, ``2d`` or ``3d`` to one position."""
+    return _adaptive("avg", x, (1,) * (x.ndim - 2))
+
+
+@operations.native
+def global_max_pool(x: Native) -> Native:
+    """``F.adaptive_max_pool1d``, ``2d`` or ``3d`` to one position."""
+    return _adaptive("max", x, (1,) * (x.ndim - 2))
