@@ -6,6 +6,7 @@ from faulty import Fault, Faults
 
 from faults import (
     activations,
+    adaptive_pooling,
     attention,
     axis,
     beyond,
@@ -16,8 +17,8 @@ from faults import (
     elementwise,
     further_losses,
     further_norms,
-    grouped_attention,
     further_windows,
+    grouped_attention,
     indexing,
     initializers,
     losses,
@@ -71,11 +72,10 @@ EXTENDED = _by_key(
     moves.FAULTS,
     indexing.FAULTS,
     activations.FAULTS,
-
-    further_norms.FAULTS,
-    further_windows.FAULTS,
     further_losses.FAULTS,
     further_norms.FAULTS,
+    further_windows.FAULTS,
+    adaptive_pooling.FAULTS,
     grouped_attention.FAULTS,
 )
 """Those in operations of profile ``extended``."""
