@@ -126,7 +126,17 @@ def _robust(name: str) -> Operation:
     return replace(operation, function=_in_double(operation.function), vjp=operation.vjp and _in_double(operation.vjp))
 
 
-ROBUST = ("average_pool2d", "batch_norm", "clip_by_global_norm", "clip_by_norm", "layer_norm", "mean_squared_error", "rms_norm")
+ROBUST = (
+    "average_pool1d",
+    "average_pool2d",
+    "average_pool3d",
+    "batch_norm",
+    "clip_by_global_norm",
+    "clip_by_norm",
+    "layer_norm",
+    "mean_squared_error",
+    "rms_norm",
+)
 """Operations whose results may be within the range of 32 bits where squares or sums on the way are not."""
 
 OPERATIONS: Mapping[str, Operation] = {
