@@ -287,6 +287,11 @@ def adaptive_average_pool(x: Native, *, output: Numbers) -> Native:
 @operations.library
 def adaptive_max_pool(x: Native, *, output: Numbers) -> Native:
     """``keras.ops.adaptive_max_pool``."""
+    if 1 in output:
+        # Nothing can be caught: the process ends by SIGFPE.
+        raise Unsupported(
+            "keras.ops.adaptive_max_pool to one position pools with windows longer than the axis, which kills the process"
+        )
     return keras.ops.adaptive_max_pool(x, output, data_format="channels_last")
 
 
