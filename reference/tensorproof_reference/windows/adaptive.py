@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_numbers
-from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
+from tensorproof_reference.operation import DTYPES, EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._pooling import SIZES
 from tensorproof_reference.operations._window_samples import WIDE, special, with_nan_in_each_lane
@@ -231,8 +231,8 @@ def _samples_of_averages(stream: Stream, sized: bool) -> Iterator[Sample]:
     yield replace(both, keywords=keywords)
     for word, scale in (("256", 256.0), ("1e4", 1e4), ("1e_minus_4", 1e-4)):
         name = f"magnitude_{word}"
-        dtypes = {} if word == "256" else {"dtypes": WIDE}
-        yield Sample(name=name, inputs=draw(name, scale=scale), keywords=keywords, **dtypes)
+        dtypes = DTYPES if word == "256" else WIDE
+        yield Sample(name=name, inputs=draw(name, scale=scale), keywords=keywords, dtypes=dtypes)
 
 
 def _samples_of_maxima(stream: Stream, sized: bool) -> Iterator[Sample]:
