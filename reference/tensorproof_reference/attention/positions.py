@@ -205,6 +205,8 @@ def _sinusoidal_samples(stream: Stream) -> Iterator[Sample]:
         yield Sample(name=name, inputs=inputs(name), keywords={"pairs": pairs}, required=False)
         both = {"pairs": pairs, "start": 2, "base": 100.0}
         yield Sample(name=f"{name}_base_start", inputs=inputs(f"{name}_base_start"), keywords=both, required=False)
+        words = {"pairs": pairs, "start": 2, "base": 100.0}
+        yield Sample(name=f"{name}_base_start", inputs=inputs(f"{name}_base_start"), keywords=words, required=False)
     for memory in ("transposed", "sliced"):
         yield Sample(name=f"strided_{memory}", inputs=inputs(f"strided_{memory}"), memory=memory)
     for name, values in SPECIAL.items():
@@ -212,6 +214,9 @@ def _sinusoidal_samples(stream: Stream) -> Iterator[Sample]:
     for word, size, wide in (("hundreds", 300.0, FINE_DTYPES), ("large", 1e30, WIDE_DTYPES)):
         name = f"magnitude_{word}"
         yield Sample(name=name, inputs={"x": size * inputs(name)["x"]}, dtypes=wide)
+    for word, size, dtypes in (("hundreds", 300.0, FINE_DTYPES), ("large", 1e30, WIDE_DTYPES)):
+        name = f"magnitude_{word}"
+        yield Sample(name=name, inputs={"x": size * inputs(name)["x"]}, dtypes=dtypes)
 
 
 SIZES = {"S": (1, 4, 16, 32), "M": (4, 8, 128, 64), "L": (4, 16, 512, 64)}
