@@ -1,5 +1,6 @@
 """Attention beyond that of the texts: heads, masks and positions by plain loops, conventions, errors, caches."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import scipy.special
 from tensorproof_reference.attention import grouped
 from tensorproof_reference.attention._samples import OPTIONS, Sizes, drawn
 from tensorproof_reference.attention.grouped import grouped_query_attention
+from tensorproof_reference.attention.positions import PAIRS, rotary_embedding, sinusoidal_positions
 from tensorproof_reference.catalogue import known_operations
 from tensorproof_reference.operations.scaled_dot_product_attention import scaled_dot_product_attention
 from tensorproof_reference.stream import Stream
@@ -145,3 +147,74 @@ def test_work_counts_the_pairs_that_position_allows() -> None:
     assert found.transcendentals == pairs
     near = work(**arrays, causal=True, window=(1, 0), bias=np.zeros((1, 6, 5, 7)))
     assert near.transcendentals == 12 * (1 + 4 * 2)
+
+
+def turned(x: Any, angles: Any, pairs: str) -> Any:
+    """Pairs of features as complex numbers, times the number of their angle."""
+    half = angles.shape[-1]
+    first, second = (x[..., :half], x[..., half:]) if pairs == "halves" else (x[..., ::2], x[..., 1::2])
+    z = (first + 1j * second) * np.exp(1j * angles)
+    return np.concatenate([z.real, z.imag], -1) if pairs == "halves" else np.stack([z.real, z.imag], -1).reshape(x.shape)
+
+
+@pytest.mark.parametrize("pairs", PAIRS)
+def test_rotary_embedding_is_a_product_of_complex_numbers(pairs: str) -> None:
+    x = STREAM("rotary").normal((2, 3, 5, 8))
+    positions = STREAM("positions").integers((2, 5), 0, 11)
+    angles = np.arange(11)[:, None] * 10000.0 ** (-np.arange(4) / 4)
+    found = rotary_embedding(x, np.cos(angles), np.sin(angles), positions, pairs=pairs)
+    np.testing.assert_allclose(found, turned(x, angles[positions][:, None], pairs), rtol=1e-13, atol=1e-14)
+    np.testing.assert_allclose(
+        rotary_embedding(x, np.cos(angles), np.sin(angles), pairs=pairs), turned(x, angles[:5], pairs), rtol=1e-13, atol=1e-14
+    )
+
+
+def test_products_of_turned_vectors_depend_on_the_distance_only() -> None:
+    a, b = STREAM("a").normal((1, 1, 8)), STREAM("b").normal((1, 1, 8))
+    angles = np.arange(40)[:, None] * 10000.0 ** (-np.arange(4) / 4)
+    tables = np.cos(angles), np.sin(angles)
+
+    def product(p: int, q: int) -> float:
+        first, second = (rotary_embedding(x, *tables, np.array([[place]])) for x, place in ((a, p), (b, q)))
+        return float(np.sum(first * second))
+
+    assert product(3, 10) == pytest.approx(product(29, 36), rel=1e-12)
+
+
+def test_features_beyond_the_tables_stay() -> None:
+    x = STREAM("part").normal((2, 5, 8))
+    tables = np.zeros((5, 3)), np.ones((5, 3))
+    found = rotary_embedding(x, *tables, pairs="interleaved")
+    np.testing.assert_array_equal(found[..., 6:], x[..., 6:])
+    np.testing.assert_array_equal(found[..., 0], -x[..., 1])
+
+
+def test_sinusoidal_positions_by_loops() -> None:
+    x = np.zeros((4, 6))
+    expected = [[function((2 + p) * 100.0 ** (-i / 3)) for i in range(3) for function in (math.sin, math.cos)] for p in range(4)]
+    np.testing.assert_allclose(sinusoidal_positions(x, start=2, base=100.0), expected, rtol=1e-14)
+    halves = sinusoidal_positions(x, start=2, base=100.0, pairs="halves")
+    np.testing.assert_array_equal(halves[:, :3], np.array(sinusoidal_positions(x, start=2, base=100.0))[:, ::2])
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "message"),
+    [
+        (rotary_embedding, {"x": np.ones((5, 8))}, "x: expected an array with at least 3 axes"),
+        (rotary_embedding, {"cosines": np.ones((5, 5)), "sines": np.ones((5, 5))}, "cosines: expected at most 4 columns"),
+        (rotary_embedding, {"sines": np.ones((5, 3))}, "sines: expected shape"),
+        (rotary_embedding, {"cosines": np.ones((4, 4)), "sines": np.ones((4, 4))}, "cosines: expected at least 5 rows"),
+        (rotary_embedding, {"positions": np.ones((2, 5))}, "positions: expected integers"),
+        (rotary_embedding, {"positions": np.full((2, 5), 5)}, "positions: expected numbers from 0 to 4"),
+        (rotary_embedding, {"pairs": "quarters"}, "pairs: expected one of"),
+        (sinusoidal_positions, {"x": np.ones((5, 7))}, "x: expected at least 2 axes, the last of even length"),
+        (sinusoidal_positions, {"base": 0.0}, "base: expected a number above 0"),
+        (sinusoidal_positions, {"start": -1}, "start: expected an integer of at least 0"),
+    ],
+)
+def test_malformed_positions_are_told(function: Any, given: dict[str, Any], message: str) -> None:
+    arrays: dict[str, Any] = {"x": np.ones((2, 5, 8))}
+    if function is rotary_embedding:
+        arrays |= {"cosines": np.ones((5, 4)), "sines": np.ones((5, 4))}
+    with pytest.raises(ValueError, match=message):
+        function(**{**arrays, **given})
