@@ -210,6 +210,8 @@ def _sinusoidal_samples(stream: Stream) -> Iterator[Sample]:
         yield Sample(name=f"{name}_base_start", inputs=inputs(f"{name}_base_start"), keywords=words, required=False)
         keywords = {"pairs": pairs, "start": 2, "base": 100.0}
         yield Sample(name=f"{name}_base_start", inputs=inputs(f"{name}_base_start"), keywords=keywords, required=False)
+        both: dict[str, Any] = {"pairs": pairs, "start": 2, "base": 100.0}
+        yield Sample(name=f"{name}_base_start", inputs=inputs(f"{name}_base_start"), keywords=both, required=False)
     for memory in ("transposed", "sliced"):
         yield Sample(name=f"strided_{memory}", inputs=inputs(f"strided_{memory}"), memory=memory)
     for name, values in SPECIAL.items():
