@@ -51,6 +51,7 @@ import numpy as np
 import pluggy
 from numpy.typing import NDArray
 
+from tensorproof.contract.transcript import Entry, Traced, Transcript, flat_results
 from tensorproof.instructions import X86, highest_here
 from tensorproof.operation_table import Implementation, OperationTable, PluginError, Unsupported
 from tensorproof_reference.model import Model
@@ -58,6 +59,7 @@ from tensorproof_reference.model import Model
 __all__ = [
     "PROJECT",
     "Backend",
+    "Entry",
     "Forward",
     "Function",
     "Implementation",
@@ -65,8 +67,11 @@ __all__ = [
     "OperationTable",
     "PluginError",
     "ScriptTemplate",
+    "Traced",
+    "Transcript",
     "Unsupported",
     "ValueAndVjp",
+    "flat_results",
     "hookimpl",
     "numpy_dtype",
     "require_x86",
@@ -299,6 +304,19 @@ class Backend:
         """Whether a compiler is known to leave a part of an operation eager. Its checks are held to be compiled in part only, and
         the record says how much was."""
         return False
+
+    def trace(self, function: Callable[..., Any], arguments: Sequence[Native]) -> Traced:
+        """What a user's function calls, in operations of the specification: for ``tensorproof judge``.
+
+        Trace it with these arguments, walk through the graph, and write each value into a ``Transcript``: arguments first,
+        then ``captured`` arrays, numbers and calls as they come. Which of the framework's calls is which operation, with which
+        arguments and keywords, belongs here, as a table. Several calls of operations may stand for one of the framework's; a
+        call that none stands for is ``unknown``. Give up a name, never an exception: what cannot be known is listed to the user.
+
+        Raises:
+            Unsupported: the plugin traces no functions (the default), or not this one; the message says why.
+        """
+        raise Unsupported(f"the plugin {self.name} traces no functions: its backend has no method trace")
 
     # What follows is for timing only.
 

@@ -20,6 +20,7 @@ from tensorproof.lines.writing import write_lines
 from tensorproof.nightly import command as nightly
 from tensorproof.processes import guarded
 from tensorproof.programs import command as programs
+from tensorproof.programs.functions import command as functions
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.merge import merge_records
@@ -77,6 +78,8 @@ def _parser() -> argparse.ArgumentParser:
 
     fuzz = "judge programs, compositions of operations, on a backend: random ones, neighbours, or patterns"
     programs.add_arguments(commands.add_parser("fuzz", help=fuzz))
+    own = "judge a function of yours in each mode of a framework: is a difference of its compiler rounding, or a bug"
+    functions.add_arguments(commands.add_parser("judge", help=own))
 
     timing = commands.add_parser("time", help="time backends: operations, models and training steps")
     add_command_options(timing)
@@ -269,6 +272,7 @@ def _main(arguments: Sequence[str] | None) -> int:
             return _backends()
         others = {
             "fuzz": programs.run,
+            "judge": functions.run,
             "time": lambda chosen: time_command(chosen, _write_page),
             "duel": lambda chosen: duel_command(chosen, _write_page),
             "statement": _state,

@@ -13,7 +13,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Forward, Function, Implementation, Native, ScriptTemplate, ValueAndVjp, hookimpl
+from tensorproof.backend import (
+    Backend,
+    Forward,
+    Function,
+    Implementation,
+    Native,
+    ScriptTemplate,
+    Traced,
+    ValueAndVjp,
+    hookimpl,
+)
 from tensorproof_reference.model import Model
 from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_torch import (
@@ -38,6 +48,7 @@ from tensorproof_torch import (
     reductions,
     schedules,
     script,
+    tracing,
     windows,
 )
 from tensorproof_torch.table import operations
@@ -288,6 +299,10 @@ class TorchBackend(Backend):
     def model(self, model: Model) -> Implementation:
         """The model as ``torch.nn.Sequential``."""
         return models.layered(model)
+
+    def trace(self, function: Callable[..., Any], arguments: Sequence[Native]) -> Traced:
+        """To core ATen, as the function runs."""
+        return tracing.trace(function, arguments)
 
     def set_threads(self, count: int) -> None:
         """Within operations, and one between them."""

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.conformance.expectation import Expected, is_floating
-from tensorproof.programs.program import BOOLEAN, NUMBER, Node, Program
+from tensorproof.programs.program import CAPTURED, NUMBER, Node, Program
 from tensorproof_reference.errorbars.array import values_and_bars, with_bars
 from tensorproof_reference.errorbars.branches import closest_branch
 from tensorproof_reference.errorbars.rules import Precision, bar_of, value_of
-from tensorproof_reference.operation import Operation
+from tensorproof_reference.operation import DTYPES, Operation
 from tensorproof_reference.rounding import round_to
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
@@ -37,7 +37,7 @@ class Expectations:
     tied: bool
     """Whether an operation that has a kink stands on it exactly, or within its bars."""
     singular: bool
-    """Whether a value, or a gradient on the way, is not finite."""
+    """Whether a value that does not come of infinite inputs, or a gradient on the way, is not finite; or a value NaN."""
 
 
 def name_of(number: int) -> str:
@@ -47,12 +47,14 @@ def name_of(number: int) -> str:
 
 def primals_of(program: Program) -> tuple[int, ...]:
     """The numbers of the inputs that the program is differentiated with respect to."""
-    return tuple(number for number, item in enumerate(program.inputs) if item.dtype != BOOLEAN and item.kind != NUMBER)
+    return tuple(
+        number for number, item in enumerate(program.inputs) if item.dtype in DTYPES and item.kind not in (NUMBER, CAPTURED)
+    )
 
 
 def constants_of(program: Program) -> tuple[int, ...]:
     """The numbers of the other inputs that are arrays."""
-    return tuple(number for number, item in enumerate(program.inputs) if item.dtype == BOOLEAN)
+    return tuple(number for number, item in enumerate(program.inputs) if item.dtype not in DTYPES and item.kind != CAPTURED)
 
 
 def written_numbers(program: Program) -> list[str]:
@@ -118,9 +120,20 @@ def expected_of(
         gradients={
             name_of(number): _expected(pulled[number]) if number in pulled else zero[number] for number in primals_of(program)
         },
-        singular=not all(np.isfinite(value_of(item)).all() for item in (*values, *pulled.values())),
+        singular=_is_singular(program, [value_of(item) for item in values], [value_of(item) for item in pulled.values()]),
         tied=any(_is_tied(node, arguments_of(node, values)) for node in program.nodes if node.operation in KINKED),
     )
+
+
+def _is_singular(program: Program, values: list[NDArray[Any]], gradients: list[NDArray[Any]]) -> bool:
+    """A mask of minus infinities is no singularity, nor what follows from it, unless that is NaN."""
+    infinite = {number for number in range(len(program.inputs)) if not np.isfinite(values[number]).all()}
+    for number, node in enumerate(program.nodes, start=len(program.inputs)):
+        if infinite & set(node.numbers):
+            infinite.add(number)
+    tame = [value for number, value in enumerate(values) if number not in infinite]
+    finite = all(np.isfinite(item).all() for item in (*tame, *gradients))
+    return not finite or any(np.isnan(value).any() for value in values)
 
 
 def _expected(value: Array) -> Expected:

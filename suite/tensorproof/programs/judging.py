@@ -163,7 +163,7 @@ class Subject:
         except Exception as error:
             status = OUT_OF_MEMORY if is_out_of_memory(error) else ERROR
             return Verdict(status, sentence(error)[:2000], type(error).__name__)
-        return self._summed(program, mode, expected, judgements, calls)
+        return self.summed(program, mode, expected, judgements, calls)
 
     def verdicts(self, programs: Sequence[Program], mode: str) -> list[Verdict] | None:
         """The verdicts on programs that are compiled as one; ``None`` if all is not well with it, and each must be asked alone.
@@ -181,11 +181,12 @@ class Subject:
         if calls.fallback or any(item.outcome == FAILED for judgements in found for item in judgements):
             return None
         return [
-            self._summed(program, mode, expected, judgements, calls)
+            self.summed(program, mode, expected, judgements, calls)
             for (program, expected), judgements in zip(parts, found, strict=True)
         ]
 
-    def _summed(self, program: Program, mode: str, expected: Expectations, judgements: list[Judgement], calls: Calls) -> Verdict:
+    def summed(self, program: Program, mode: str, expected: Expectations, judgements: list[Judgement], calls: Calls) -> Verdict:
+        """The verdict that the judgements on a program's values come to."""
         records = tuple(item.to_record() for item in judgements)
         compiled = dict(calls.compiled)
         failed = [item for item in judgements if item.outcome == FAILED]

@@ -16,11 +16,13 @@ from tensorproof_reference.operation import DTYPES
 from tensorproof_reference.rounding import round_to
 from tensorproof_reference.stream import Stream
 
-BOOLEAN = "bool"
+BOOLEAN, INTEGER = "bool", "int64"
 KINDS = ("normal", "positive", "large", "offset", "special", "truth", "number")
 """How an input is drawn: normal numbers; their absolute values plus 1/16; 64 times them; 256 more than they are; those of
 ``SPECIAL`` in turn; as many true as false. A ``number`` is one value, written into the program as a compiler sees a constant."""
 NUMBER = "number"
+CAPTURED = "captured"
+"""The kind of an array that a user's function has from elsewhere than its arguments."""
 SPECIAL = (1.0, -2.0, 0.0, np.inf, 0.5, -np.inf, -0.0, np.nan, 3.0)
 """Numbers that IEEE 754 has rules for, among ordinary ones."""
 
@@ -46,7 +48,7 @@ class Input:
 
     shape: tuple[int, ...]
     dtype: str
-    """A floating dtype, or ``bool``."""
+    """A floating dtype, ``bool``, or ``int64``."""
     kind: str = "normal"
     seed: int = 0
     values: tuple[float | str, ...] | None = None
@@ -57,7 +59,7 @@ class Input:
         """The values: floating ones on the dtype's grid, as float64."""
         if self.values is not None:
             array = np.array([float(item) for item in self.values], np.float64).reshape(self.shape)
-            return array != 0 if self.dtype == BOOLEAN else array
+            return array if self.dtype in DTYPES else array.astype(self.dtype)
         stream = Stream(self.seed)("input")
         if self.kind == "truth":
             return np.asarray(stream.integers(self.shape, 0, 2) == 1)
@@ -68,7 +70,8 @@ class Input:
     def holding(self, array: NDArray[Any]) -> "Input":
         """An input of the same dtype with these values."""
         values = (float(item) for item in array.ravel())
-        return Input(array.shape, self.dtype, "normal", 0, tuple(item if np.isfinite(item) else str(item) for item in values))
+        kind = self.kind if self.kind == CAPTURED else "normal"
+        return Input(array.shape, self.dtype, kind, 0, tuple(item if np.isfinite(item) else str(item) for item in values))
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class Program:
 
     def __post_init__(self) -> None:
         first = len(self.inputs)
-        dtypes = {item.dtype for item in self.inputs} - {BOOLEAN}
+        dtypes = {item.dtype for item in self.inputs} - {BOOLEAN, INTEGER}
         if len(dtypes) != 1 or not dtypes <= set(DTYPES):
             raise MalformedProgram(f"inputs: expected one floating dtype, got {', '.join(sorted(dtypes)) or 'none'}")
         for number, node in enumerate(self.nodes, start=first):
@@ -127,12 +130,13 @@ class Program:
     @property
     def dtype(self) -> str:
         """The floating dtype that all is computed in."""
-        return next(item.dtype for item in self.inputs if item.dtype != BOOLEAN)
+        return next(item.dtype for item in self.inputs if item.dtype in DTYPES)
 
     @property
     def is_special(self) -> bool:
-        """Whether an input holds what is not finite. Then values are judged alone, and no gradients."""
-        return any(not np.isfinite(item.array).all() for item in self.inputs)
+        """Whether an argument holds what is not finite. Then values are judged alone, and no gradients."""
+        given = (item for item in self.inputs if item.kind not in (NUMBER, CAPTURED))
+        return any(not np.isfinite(item.array).all() for item in given)
 
     @property
     def name(self) -> str:

@@ -1,0 +1,392 @@
+"""How calls of ATen operators become calls of operations of the specification, for ``tensorproof judge``.
+
+A rule is given the transcript's hand and the operator's own arguments, with values in place of tensors. It returns the
+values that the operator gives (several for an operator with several results), or ``None`` if the operation knows no such
+arguments.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from tensorproof.backend import Transcript
+
+
+@dataclass(frozen=True)
+class Value:
+    """A tensor of the traced graph: its number in the transcript, and what it looks like."""
+
+    number: int
+    shape: tuple[int, ...]
+    dtype: torch.dtype
+
+
+class Hand:
+    """Writes calls for one ATen operator."""
+
+    def __init__(self, transcript: Transcript, name: str, like: Value) -> None:
+        self.transcript = transcript
+        self.name = name
+        self.like = like
+        """The operator's result: number aside."""
+
+    def call(self, operation: str, keywords: Mapping[str, Any] | None = None, /, **operands: Any) -> Value:
+        """A call of an operation; operands are values, lists of them, or numbers."""
+        given = {name: self._operand(item) for name, item in operands.items() if item is not None}
+        return self.as_result(self.transcript.call(self.name, operation, given, keywords))
+
+    def as_result(self, number: int) -> Value:
+        """A value of the shape of the operator's result."""
+        return Value(number, self.like.shape, self.like.dtype)
+
+    def _operand(self, item: Any) -> Any:
+        if isinstance(item, list | tuple):
+            return tuple(self._operand(part) for part in item)
+        return item.number if isinstance(item, Value) else self.transcript.number(item)
+
+
+Rule = Callable[..., "Value | tuple[Value | None, ...] | None"]
+
+
+def unary(operation: str) -> Rule:
+    """A function of one array."""
+    return lambda hand, x: hand.call(operation, x=x)
+
+
+def binary(operation: str) -> Rule:
+    """A function of two."""
+    return lambda hand, a, b: hand.call(operation, a=a, b=b)
+
+
+def scaled(operation: str) -> Rule:
+    """Sum or difference with ``alpha``."""
+
+    def rule(hand: Hand, a: Any, b: Any, alpha: float = 1) -> Any:
+        return hand.call(operation, a=a, b=b if alpha == 1 else hand.call("multiply", a=b, b=alpha))
+
+    return rule
+
+
+def reversed_difference(hand: Hand, a: Any, b: Any, alpha: float = 1) -> Any:
+    """The second minus the first."""
+    return scaled("subtract")(hand, b, a, alpha)
+
+
+def clamp(hand: Hand, x: Value, least: Any = None, most: Any = None) -> Any:
+    """At least one number, then at most another."""
+    raised = x if least is None else hand.call("maximum", a=x, b=least)
+    return raised if most is None else hand.call("minimum", a=raised, b=most)
+
+
+def hardtanh(hand: Hand, x: Value, least: float = -1.0, most: float = 1.0) -> Any:
+    """``clamp`` with the limits that it has by default."""
+    return clamp(hand, x, least, most)
+
+
+def leaky_relu(hand: Hand, x: Value, slope: float = 0.01) -> Any:
+    """With the slope that PyTorch has by default."""
+    return hand.call("leaky_relu", {"negative_slope": slope}, x=x)
+
+
+def gelu(hand: Hand, x: Value, *, approximate: str = "none") -> Any:
+    """In either form."""
+    return hand.call("gelu", {"approximation": approximate}, x=x)
+
+
+def elu(hand: Hand, x: Value, alpha: float = 1.0, scale: float = 1.0, input_scale: float = 1.0) -> Any:
+    """Without scales."""
+    return hand.call("elu", {"alpha": float(alpha)}, x=x) if scale == input_scale == 1.0 else None
+
+
+def softplus(hand: Hand, x: Value, beta: float = 1.0, threshold: float = 20.0) -> Any:
+    """With slope 1. Beyond the threshold it is its argument, to within rounding."""
+    return hand.call("softplus", x=x) if beta == 1.0 else None
+
+
+def _axes(x: Value, dims: Any) -> Any:
+    """Axes as the specification has them: ``None`` for all, a number for one."""
+    if dims is None or (isinstance(dims, list | tuple) and not dims):
+        return None
+    return dims if isinstance(dims, int) else int(dims[0]) if len(dims) == 1 else tuple(dims)
+
+
+def reduction(operation: str) -> Rule:
+    """Over some axes, or all."""
+
+    def rule(hand: Hand, x: Value, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
+        if dtype not in (None, x.dtype) or not x.dtype.is_floating_point:
+            return None
+        return hand.call(operation, {"axis": _axes(x, dim), "keepdims": bool(keepdim)}, x=x)
+
+    return rule
+
+
+def spread(operation: str) -> Rule:
+    """Variance or deviation; PyTorch divides by one less unless told otherwise."""
+
+    def rule(hand: Hand, x: Value, dim: Any = None, *, correction: float | None = 1, keepdim: bool = False) -> Any:
+        degrees = 1 if correction is None else int(correction)
+        return hand.call(operation, {"axis": _axes(x, dim), "keepdims": bool(keepdim), "correction": degrees}, x=x)
+
+    return rule
+
+
+def extreme(operation: str) -> Rule:
+    """The largest or smallest along an axis, and where it is, which is not known."""
+
+    def rule(hand: Hand, x: Value, dim: int, keepdim: bool = False) -> Any:
+        return hand.call(operation, {"axis": dim, "keepdims": bool(keepdim)}, x=x), None
+
+    return rule
+
+
+def vector_norm(hand: Hand, x: Value, order: float = 2, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+    """The Euclidean norm alone."""
+    return reduction("norm")(hand, x, dim, keepdim, dtype) if order == 2 else None
+
+
+def cumulative(hand: Hand, x: Value, dim: int, *, dtype: Any = None) -> Any:
+    """A running sum."""
+    return hand.call("cumulative_sum", {"axis": dim}, x=x) if dtype in (None, x.dtype) else None
+
+
+def softmax(operation: str) -> Rule:
+    """Along an axis, in the dtype that came."""
+
+    def rule(hand: Hand, x: Value, dim: int, half_to_float: bool = False) -> Any:
+        return None if half_to_float else hand.call(operation, {"axis": dim}, x=x)
+
+    return rule
+
+
+def reshaped(hand: Hand, x: Value, *_: Any, **__: Any) -> Any:
+    """Whatever only changes the shape."""
+    return hand.call("reshape", {"shape": hand.like.shape}, x=x)
+
+
+def expanded(hand: Hand, x: Value, *_: Any, **__: Any) -> Any:
+    """Broadcast, or the array itself."""
+    return x if x.shape == hand.like.shape else hand.call("broadcast_to", {"shape": hand.like.shape}, x=x)
+
+
+def permuted(hand: Hand, x: Value, dims: Sequence[int]) -> Any:
+    """All axes in another order."""
+    return hand.call("permute", {"axes": tuple(item % len(x.shape) for item in dims)}, x=x)
+
+
+def transposed(hand: Hand, x: Value, one: int = -2, other: int = -1) -> Any:
+    """Two axes swapped."""
+    rank = len(x.shape)
+    axes = list(range(rank))
+    if rank > 1:
+        axes[one], axes[other] = axes[other], axes[one]
+    return hand.call("permute", {"axes": tuple(axes)}, x=x)
+
+
+def sliced(hand: Hand, x: Value, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1) -> Any:
+    """A part along an axis."""
+    whole: list[Any] = [None] * len(x.shape)
+    starts, stops, steps = list(whole), list(whole), [1] * len(x.shape)
+    starts[dim], stops[dim], steps[dim] = slice(start, end, step).indices(x.shape[dim])
+    return hand.call("strided_slice", {"start": tuple(starts), "stop": tuple(stops), "step": tuple(steps)}, x=x)
+
+
+def selected(hand: Hand, x: Value, dim: int, index: int) -> Any:
+    """One place along an axis, which is then gone."""
+    place = index % x.shape[dim]
+    return reshaped(hand, sliced(hand, x, dim, place, place + 1))
+
+
+def split_by_sizes(hand: Hand, x: Value, sizes: Sequence[int], dim: int = 0) -> Any:
+    """Parts along an axis."""
+    parts, start = [], 0
+    for size in sizes:
+        part = sliced(hand, x, dim, start, start + size)
+        shape = list(x.shape)
+        shape[dim] = size
+        parts.append(Value(part.number, tuple(shape), x.dtype))
+        start += size
+    return tuple(parts)
+
+
+def split(hand: Hand, x: Value, size: int, dim: int = 0) -> Any:
+    """Parts of one size along an axis; the last may be shorter."""
+    length = x.shape[dim]
+    return split_by_sizes(hand, x, [min(size, length - start) for start in range(0, length, size)], dim)
+
+
+def joined(operation: str) -> Rule:
+    """Arrays side by side, or stacked."""
+    return lambda hand, arrays, dim=0: hand.call(operation, {"axis": dim}, arrays=arrays)
+
+
+def padded(hand: Hand, x: Value, pad: Sequence[int], value: float = 0.0) -> Any:
+    """Pairs from the last axis on. Less than none crops."""
+    pairs = [(pad[place], pad[place + 1]) for place in range(0, len(pad), 2)][::-1]
+    widths = [(0, 0)] * (len(x.shape) - len(pairs)) + pairs
+    if any(before < 0 or after < 0 for before, after in widths):
+        parts = [(max(0, -before), size - max(0, -after)) for (before, after), size in zip(widths, x.shape, strict=True)]
+        start, stop = zip(*parts, strict=True)
+        x = hand.call("strided_slice", {"start": start, "stop": stop, "step": (1,) * len(x.shape)}, x=x)
+        widths = [(max(0, before), max(0, after)) for before, after in widths]
+        if not any(map(any, widths)):
+            return x
+    return hand.call("pad", {"widths": tuple(widths), "value": float(value)}, x=x)
+
+
+def repeated(hand: Hand, x: Value, repeats: Sequence[int]) -> Any:
+    """Copies along each axis, of as many as there are."""
+    return hand.call("tile", {"repeats": tuple(repeats)}, x=x) if len(repeats) == len(x.shape) else None
+
+
+def flipped(hand: Hand, x: Value, dims: Sequence[int]) -> Any:
+    """Some axes backwards."""
+    return hand.call("flip", {"axis": tuple(dims)}, x=x)
+
+
+def rolled(hand: Hand, x: Value, shifts: Any, dims: Any = ()) -> Any:
+    """Along named axes alone."""
+    return hand.call("roll", {"shift": tuple(shifts), "axis": tuple(dims)}, x=x) if dims else None
+
+
+def triangle(operation: str) -> Rule:
+    """A triangle of matrices."""
+    return lambda hand, x, diagonal=0: hand.call(operation, {"diagonal": diagonal}, x=x)
+
+
+def itself(hand: Hand, x: Value, *_: Any, **__: Any) -> Any:
+    """What changes nothing: a copy, or a cast to the dtype that it has."""
+    return x if x.dtype == hand.like.dtype else None
+
+
+def detached(hand: Hand, x: Value) -> Any:
+    """The array, without its gradient."""
+    hand.transcript.stops_gradients(hand.name)
+    return x
+
+
+def product_plus(hand: Hand, added: Value, a: Value, b: Value, *, beta: float = 1, alpha: float = 1) -> Any:
+    """A product and a sum, with no factors."""
+    if beta != 1 or alpha != 1:
+        return None
+    return hand.call("add", a=hand.call("matmul", a=a, b=b), b=added)
+
+
+def convolution(
+    hand: Hand,
+    x: Value,
+    weight: Value,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
+) -> Any:
+    """Of images, with weights as the specification has them."""
+    if transposed or len(x.shape) != 4:
+        return None
+    keywords = {
+        "stride": tuple(stride),
+        "padding": tuple((item, item) for item in padding),
+        "dilation": tuple(dilation),
+        "groups": groups,
+    }
+    return hand.call("conv2d", keywords, x=x, weight=weight, bias=bias)
+
+
+def layer_norm(hand: Hand, x: Value, shape: Sequence[int], weight: Any, bias: Any, epsilon: float) -> Any:
+    """With both scale and offset, or neither."""
+    axes = tuple(range(-len(shape), 0))
+    both = (weight is None) == (bias is None)
+    if not both:
+        return None
+    return hand.call("layer_norm", {"axes": axes, "epsilon": epsilon}, x=x, scale=weight, offset=bias), None, None
+
+
+def batch_norm_at_inference(
+    hand: Hand, x: Value, weight: Any, bias: Any, mean: Value, variance: Value, momentum: float, epsilon: float
+) -> Any:
+    """Written out, for a running statistic is no output."""
+    shape = (1, -1, *[1] * (len(x.shape) - 2))
+
+    def along(item: Value) -> Value:
+        return hand.call("reshape", {"shape": shape}, x=item)
+
+    root = hand.call("rsqrt", x=hand.call("add", a=along(variance), b=epsilon))
+    found = hand.call("multiply", a=hand.call("subtract", a=x, b=along(mean)), b=root)
+    found = found if weight is None else hand.call("multiply", a=found, b=along(weight))
+    return (found if bias is None else hand.call("add", a=found, b=along(bias))), None, None
+
+
+def embedded(hand: Hand, weight: Value, indices: Value, padding: int = -1, *_: Any) -> Any:
+    """Rows of a table, none of which is padding."""
+    return hand.call("embedding", indices=indices, weight=weight) if padding == -1 else None
+
+
+def gathered(hand: Hand, x: Value, dim: int, index: Value, **_: Any) -> Any:
+    """Places along one axis; the other axes agree."""
+    others = [axis for axis in range(len(x.shape)) if axis != dim % len(x.shape)]
+    same = all(x.shape[axis] == index.shape[axis] for axis in others)
+    return hand.call("take_along_axis", {"axis": dim}, x=x, indices=index) if same else None
+
+
+def selected_by_index(hand: Hand, x: Value, dim: int, index: Value) -> Any:
+    """Places along one axis by number."""
+    return hand.call("take", {"axis": dim}, x=x, indices=index)
+
+
+def max_pooled(
+    hand: Hand, x: Value, window: Any, stride: Any = (), padding: Any = (0,), dilation: Any = (1,), ceil: bool = False
+) -> Any:
+    """Of images, without gaps in the windows."""
+    if any(item != 1 for item in dilation) or len(x.shape) != 4:
+        return None
+    return hand.call("max_pool2d", _windows(window, stride, padding, ceil), x=x), None
+
+
+def average_pooled(
+    hand: Hand,
+    x: Value,
+    window: Any,
+    stride: Any = (),
+    padding: Any = (0,),
+    ceil: bool = False,
+    counted: bool = True,
+    divisor: Any = None,
+) -> Any:
+    """Of images, divided by the windows' sizes."""
+    if divisor is not None or len(x.shape) != 4:
+        return None
+    return hand.call("average_pool2d", {**_windows(window, stride, padding, ceil), "count_padding": bool(counted)}, x=x)
+
+
+def _windows(window: Any, stride: Any, padding: Any, ceil: bool) -> dict[str, Any]:
+    def pair(items: Any) -> tuple[int, int]:
+        return (items[0], items[-1])
+
+    size = pair(window)
+    return {
+        "window": size,
+        "stride": pair(stride) if stride else size,
+        "padding": tuple((item, item) for item in pair(padding)),
+        "ceil_mode": ceil,
+    }
+
+
+def power(hand: Hand, a: Value, b: float) -> Any:
+    """A square, or any power."""
+    return hand.call("square", x=a) if b == 2 else hand.call("power", a=a, b=b)
+
+
+def chosen(hand: Hand, condition: Value, a: Any, b: Any) -> Any:
+    """By a condition."""
+    return hand.call("where", condition=condition, a=a, b=b)
+
+
+def written_over(hand: Hand, x: Value, source: Value, *_: Any) -> Any:
+    """What is copied into an array, if it has its shape."""
+    return source if source.shape == x.shape and source.dtype == x.dtype else None

@@ -1,0 +1,114 @@
+"""``tensorproof.judge`` on functions of PyTorch: three right ones, and two that a compiler of the user's own rewrites wrongly."""
+
+import pytest
+import torch
+from torch.nn import functional
+
+import tensorproof
+
+NET = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.GELU(), torch.nn.LayerNorm(8))
+
+
+def block(x):
+    """A layer with its residual."""
+    return NET(x) + x
+
+
+def attention(q, k, v):
+    """With a causal mask."""
+    mask = torch.full((5, 5), float("-inf")).triu(1)
+    return functional.softmax(q @ k.transpose(-1, -2) / 8**0.5 + mask, -1) @ v
+
+
+def classified(x, labels):
+    """A loss, and the probability of the likeliest class."""
+    return {"loss": functional.cross_entropy(x, labels), "largest": x.softmax(-1).max(-1).values}
+
+
+def pooled(x, weight):
+    """Changes an array in place on the way."""
+    y = functional.conv2d(x, weight, padding=1)
+    y.relu_()
+    return functional.pad(functional.max_pool2d(y, 2).flatten(1), (0, -3))
+
+
+def rewriting(operation, change):
+    """A compiler that lets another function's result take the place of an operation's."""
+
+    def backend(module, inputs):
+        for node in list(module.graph.nodes):
+            if getattr(node.target, "__name__", node.target) == operation:
+                with module.graph.inserting_after(node):
+                    instead = module.graph.call_function(change, (node,))
+                node.replace_all_uses_with(instead)
+                instead.args = (node,)
+        module.recompile()
+        return module.forward
+
+    return lambda function: torch.compile(function, backend=backend)
+
+
+def plain(function):
+    """A compiler that is right, and takes no time."""
+    return torch.compile(function, backend="eager")
+
+
+def given(*shapes):
+    """Normal numbers."""
+    generator = torch.Generator().manual_seed(0)
+    return [torch.randn(shape, generator=generator) for shape in shapes]
+
+
+@pytest.mark.parametrize(
+    ("function", "arguments"),
+    [
+        (block, given((4, 8))),
+        (attention, given(*[(2, 5, 8)] * 3)),
+        (classified, [*given((6, 4)), torch.tensor([0, 1, 2, 3, 0, 1])]),
+        (pooled, given((2, 3, 8, 8), (4, 3, 3, 3))),
+    ],
+    ids=["block", "attention", "classified", "pooled"],
+)
+def test_a_right_function_is_right_in_every_mode(function, arguments):
+    found = tensorproof.judge(function, *arguments, modes=["eager"], compilers={"mine": plain})
+    assert {mode: item.status for mode, item in found.modes.items()} == {"eager": "passed", "mine": "passed"}, found.text
+    assert not found.unknown
+    assert not found.notes
+
+
+def test_a_wrong_pass_of_a_compiler_is_found_where_it_is():
+    wrong = rewriting("softmax", lambda x: x * 1.001)
+    found = tensorproof.judge(attention, *given(*[(2, 5, 8)] * 3), modes=["eager"], compilers={"mine": wrong})
+    assert (found.modes["eager"].status, found.modes["mine"].status) == ("passed", "failed")
+    assert "= softmax(" in found.modes["mine"].wrong
+
+
+def test_a_function_that_came_compiled_is_judged_as_given():
+    wrong = rewriting("gelu", lambda x: x.clamp(min=-0.1))
+    found = tensorproof.judge(wrong(block), *given((4, 8)), modes=["eager"])
+    assert (found.modes["eager"].status, found.modes["as given"].status) == ("passed", "failed")
+    assert "= gelu(" in found.modes["as given"].wrong
+
+
+def test_what_is_not_known_is_listed_and_the_rest_is_judged():
+    def function(x):
+        return torch.cumprod(x.exp(), 0), x.sin().sum(0)
+
+    found = tensorproof.judge(function, *given((3, 4)), modes=["eager"])
+    assert found.unknown == ("aten.cumprod.default",)
+    assert found.modes["eager"].status == "passed"
+    assert "results that are not judged: 0" in found.text
+
+
+def test_a_function_that_asks_whether_it_is_compiled_is_held_to_what_it_does_uncompiled():
+    def function(x):
+        return x.exp() * (1.001 if torch.compiler.is_compiling() else 1.0)
+
+    found = tensorproof.judge(function, *given((3, 4)), modes=["eager"], compilers={"mine": plain})
+    assert (found.modes["eager"].status, found.modes["mine"].status) == ("passed", "failed")
+
+
+def test_gradients_that_are_stopped_are_not_judged():
+    found = tensorproof.judge(lambda x: x.exp() + x.detach(), *given((3,)), modes=["eager"])
+    assert found.right
+    assert "gradients are not judged: aten.alias.default" in found.text

@@ -1,0 +1,277 @@
+"""The verdict on a user's function in each mode, and the first of its values that is wrong."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from tensorproof.backend import Native, Traced, flat_results
+from tensorproof.conformance.verdict import FAILED
+from tensorproof.errors import sentence
+from tensorproof.programs.calls import Calls, run
+from tensorproof.programs.evaluation import Expectations, name_of
+from tensorproof.programs.functions.traced_program import TracedProgram, known_numbers, program_of, unknown_names
+from tensorproof.programs.judging import ERROR, FELL_BACK, Subject, Verdict
+from tensorproof.programs.program import Program
+from tensorproof_reference.operation import DTYPES
+
+AS_GIVEN = "as given"
+"""The mode of a function that its user has compiled."""
+ONLY_TOGETHER = "only together: each value is right where it is returned"
+NOWHERE = "not known, for the framework does not tell how it was compiled"
+MOST_GRADIENTS = 40
+"""Values whose gradients are tried one after the other to find the first that is wrong."""
+
+Compiler: TypeAlias = Callable[[Callable[..., Any]], Callable[..., Any]]
+"""Takes a function and gives it compiled."""
+
+
+@dataclass(frozen=True)
+class ModeVerdict:
+    """What is found of a function in one mode."""
+
+    status: str
+    """As of programs: ``passed``, ``failed``, ``near_a_branch``, ``not_meaningful``, ``error``, ``out_of_memory``."""
+    message: str = ""
+    wrong: str = ""
+    """The first value that is wrong, in words."""
+    largest: float | None = None
+    """The largest distance from the reference in bars."""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether it is a defect."""
+        return self.status == FAILED or self.status == ERROR
+
+
+@dataclass(frozen=True)
+class FunctionVerdict:
+    """What is found of a function."""
+
+    name: str
+    modes: Mapping[str, ModeVerdict]
+    calls: tuple[str, ...] = ()
+    """The operations that are known and judged, in order."""
+    unknown: tuple[str, ...] = ()
+    """The framework's names of what is not known."""
+    notes: tuple[str, ...] = ()
+    """What is left out, and why."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def right(self) -> bool:
+        """Whether nothing is wrong in any mode. What is not known is not judged."""
+        return not any(item.is_wrong for item in self.modes.values())
+
+    @property
+    def text(self) -> str:
+        """The verdict as a person reads it."""
+        versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
+        lines = [f"{self.name} ({versions}): {len(self.calls)} calls known"]
+        lines += [f"  not known: {', '.join(self.unknown)}"] if self.unknown else []
+        lines += [f"  {note}" for note in self.notes]
+        for mode, found in self.modes.items():
+            bars = "" if found.largest is None else f" (largest distance {found.largest:.3g} bars of 10)"
+            told = f": {found.message}" if found.message else bars
+            lines.append(f"  {mode}: {_WORDS.get(found.status, found.status.replace('_', ' '))}{told}")
+            lines += [f"    first wrong: {found.wrong}"] if found.wrong else []
+        return "\n".join(lines)
+
+
+_WORDS = {"passed": "right", FAILED: "WRONG", ERROR: "ERROR", "not_meaningful": "not proven"}
+
+
+class Called:
+    """A user's function as backends run it (``tensorproof.backend.Function``)."""
+
+    operation = ""
+
+    def __init__(self, function: Callable[..., Any], floating: Sequence[bool], judged: Sequence[int] | None) -> None:
+        """``floating`` says of each argument whether it is a primal; ``judged`` are the places of results that are judged."""
+        self.function = function
+        self.floating = tuple(floating)
+        self.judged = judged
+        self.primal_paths = tuple(f"argument {place}" for place, item in enumerate(floating) if item)
+        self.constant_paths = tuple(f"argument {place}" for place, item in enumerate(floating) if not item)
+
+    def arguments(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+        """A function of a user has no arguments that the specification names."""
+        raise TypeError("a user's function needs automatic differentiation")
+
+    def __call__(self, primals: Sequence[Native], constants: Sequence[Native]) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
+        """The results that are judged, and the others."""
+        first, second = list(primals), list(constants)
+        arguments = [first.pop(0) if item else second.pop(0) for item in self.floating]
+        results = flat_results(self.function(*arguments))
+        judged = range(len(results)) if self.judged is None else self.judged
+        others = [results[place] for place in range(len(results)) if place not in judged]
+        return tuple([results[place] for place in judged]), tuple(others)
+
+
+class FunctionJudge:
+    """A function that was traced, as it is judged on a backend."""
+
+    def __init__(self, subject: Subject, function: Callable[..., Any], traced: Traced, arguments: Sequence[Native]) -> None:
+        self.subject = subject
+        self.function = traced.plain or function
+        self.given = function
+        self.traced = traced
+        self.floating = [subject.backend.dtype_of(item) in DTYPES for item in arguments]
+        known = known_numbers(traced.transcript)
+        entries = traced.transcript.entries
+        self.known = self._visible(traced)
+        calls = {number for number in known if entries[number].kind == "call"}
+        self.places = [
+            place for place, number in enumerate(traced.results) if number in calls and self._is_floating(traced, number)
+        ]
+        whole = all(number in known for number in traced.results) and not traced.transcript.stopping
+        self.with_gradients = whole and bool(self.places)
+
+    def _is_floating(self, traced: Traced, number: int) -> bool:
+        """Whether a value is one that has gradients: of an operation whose result is floating."""
+        operation = self.subject.specification.get(traced.transcript.entries[number].operation)
+        return operation is not None and bool(operation.cotangents)
+
+    def _visible(self, traced: Traced) -> list[int]:
+        """The floating values that are known, and that the framework can return."""
+        known = known_numbers(traced.transcript)
+        calls = [number for number in traced.visible if number in known and traced.transcript.entries[number].kind == "call"]
+        return [number for number in calls if self._is_floating(traced, number)]
+
+    def verdict(self, modes: Mapping[str, Compiler | None]) -> dict[str, ModeVerdict]:
+        """The verdict in each mode: one of the backend's, or one of a compiler of the user's.
+
+        Raises:
+            MalformedProgram: the plugin wrote down what is no program.
+        """
+        found = {}
+        for mode, compiler in modes.items():
+            if self.places:
+                outputs = [self.traced.results[place] for place in self.places]
+                function = self.given if mode == AS_GIVEN else compiler(self.function) if compiler else self.function
+                called = Called(function, self.floating, self.places)
+                found[mode] = self._in_mode(mode, compiler, outputs, called)
+            elif self._frontier():
+                outputs = self._frontier()
+                found[mode] = self._in_mode(mode, compiler, outputs, self._returning(self.traced, outputs, compiler))
+        return found
+
+    def _frontier(self) -> list[int]:
+        """The known values that nothing known takes: what is judged where no result is known."""
+        entries = self.traced.transcript.entries
+        taken = {item for number in self.known for operand in entries[number].operands.values() for item in _flat(operand)}
+        return [number for number in self.known if number not in taken]
+
+    def _returning(self, traced: Traced, numbers: Sequence[int], compiler: Compiler | None) -> Called:
+        function = traced.with_results(numbers)
+        return Called(compiler(function) if compiler else function, self.floating, None)
+
+    def _in_mode(self, mode: str, compiler: Compiler | None, outputs: Sequence[int], called: Called) -> ModeVerdict:
+        name = mode if mode in self.subject.backend.modes and compiler is None else "eager"
+        traced = program_of(self.traced, self.subject.backend, outputs, 0)
+        verdict = self._judged(name, traced.program, called, self.with_gradients)
+        distances = [item["largest_z"] for item in verdict.judgements if isinstance(item["largest_z"], float)]
+        largest = max(distances, default=None)
+        wrong = ""
+        if verdict.status == FAILED:
+            views = [item for item in (self.traced.as_compiled, self.traced) if item is not None]
+            found = (self._first_wrong(item, name, compiler, verdict.reason) for item in views)
+            wrong = next((text for text in found if text), ONLY_TOGETHER) if mode != AS_GIVEN or compiler else NOWHERE
+        status = "passed" if verdict.status == FELL_BACK else verdict.status
+        return ModeVerdict(status, _renamed(verdict, traced, self.places), wrong, largest)
+
+    def _judged(self, mode: str, program: Program, called: Called, with_gradients: bool) -> Verdict:
+        subject = self.subject
+        expected: Expectations = subject.expected(program, mode)
+        try:
+            calls = Calls(subject.backend, subject.device, mode, called, [(program, expected)])
+            judgements = run(calls, with_gradients and not program.is_special)[0]
+        except Exception as error:  # whatever a framework or the user's function raises
+            return Verdict(ERROR, sentence(error)[:2000], type(error).__name__)
+        return subject.summed(program, mode, expected, judgements, calls)
+
+    def _first_wrong(self, view: Traced, mode: str, compiler: Compiler | None, reason: str) -> str:
+        """The first value that is wrong where each is returned; of gradients, the first value that has a wrong one; or ``""``."""
+        numbers = self._visible(view)
+        if not numbers:
+            return ""
+        traced = program_of(view, self.subject.backend, numbers, 0)
+        if not reason.startswith("gradient"):
+            verdict = self._judged(mode, traced.program, self._returning(view, numbers, compiler), False)
+            names = {item["label"].split()[0] for item in verdict.judgements if item["outcome"] == FAILED}
+            wrong = (number for number in numbers if name_of(traced.numbers[number]) in names)
+            return next((_described(view, number, traced) for number in wrong), "")
+        for number in numbers[:MOST_GRADIENTS]:
+            alone = program_of(view, self.subject.backend, [number], 0)
+            verdict = self._judged(mode, alone.program, self._returning(view, [number], compiler), True)
+            if verdict.status == FAILED:
+                return f"the gradient of {_described(view, number, traced)}"
+        return ""
+
+
+def _described(view: Traced, number: int, traced: TracedProgram) -> str:
+    entry = view.transcript.entries[number]
+    given = [_operand_text(operand, traced) for operand in entry.operands.values()]
+    given += [f"{name}={value!r}" for name, value in entry.keywords.items()]
+    return f"{name_of(traced.numbers[number])} = {entry.operation}({', '.join(given)}), which is {entry.name}"
+
+
+def _flat(operand: Any) -> tuple[int, ...]:
+    return operand if isinstance(operand, tuple) else (operand,)
+
+
+def _operand_text(operand: Any, traced: TracedProgram) -> str:
+    if isinstance(operand, tuple):
+        return f"[{', '.join(_operand_text(item, traced) for item in operand)}]"
+    return name_of(traced.numbers[operand])
+
+
+def _renamed(verdict: Verdict, traced: TracedProgram, places: Sequence[int]) -> str:
+    """The message with results and arguments by place instead of values by number."""
+    label, colon, rest = verdict.message.partition(":")
+    name, _, how = label.partition(" ")
+    names = {name_of(number): f"result {place}" for place, number in zip(places, traced.program.outputs, strict=False)}
+    names |= {f"d_{name_of(number)}": f"gradient of argument {number}" for number in range(len(traced.program.inputs))}
+    return f"{names.get(name, name)}{' ' + how if how else ''}{colon}{rest}" if verdict.message else ""
+
+
+def judge_function(
+    subject: Subject,
+    function: Callable[..., Any],
+    arguments: Sequence[Native],
+    modes: Sequence[str],
+    compilers: Mapping[str, Compiler],
+) -> FunctionVerdict:
+    """Trace a function and judge it in each mode, and as each compiler compiles it.
+
+    Raises:
+        Unsupported: the plugin cannot trace it.
+        UsageError: its floating arrays differ in dtype.
+    """
+    traced = subject.backend.trace(function, arguments)
+    judge = FunctionJudge(subject, function, traced, arguments)
+    asked: dict[str, Compiler | None] = {**dict.fromkeys(modes), **compilers}
+    if traced.plain is not None:
+        asked[AS_GIVEN] = traced.recompiled
+    entries = traced.transcript.entries
+    known = known_numbers(traced.transcript)
+    return FunctionVerdict(
+        name=getattr(function, "__name__", type(function).__name__),
+        modes=judge.verdict(asked),
+        calls=tuple(entries[number].operation for number in sorted(known) if entries[number].kind == "call"),
+        unknown=unknown_names(traced.transcript),
+        notes=_notes(judge),
+        versions=subject.backend.versions(),
+    )
+
+
+def _notes(judge: FunctionJudge) -> tuple[str, ...]:
+    notes = []
+    left = [str(place) for place in range(len(judge.traced.results)) if place not in judge.places]
+    if left and judge.places:
+        notes.append(f"results that are not judged: {', '.join(left)}")
+    if not judge.places:
+        notes.append("no result is judged; what is known is judged up to what is not" if judge.known else "nothing is judged")
+    if judge.places and not judge.with_gradients:
+        why = ", ".join(dict.fromkeys(judge.traced.transcript.stopping)) or "not all is known"
+        notes.append(f"gradients are not judged: {why}")
+    return tuple(notes)

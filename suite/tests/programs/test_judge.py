@@ -1,0 +1,210 @@
+"""A user's function is judged in each mode: right ones pass, a miscompiled one is found, and what is not known is listed.
+
+The framework is the small one; what its plugin tells of a function is what its own tape recorded.
+"""
+
+import numpy as np
+import pytest
+from planted_rewrites import PLANTED
+from small_backend import KNOWN, SCALE, SmallBackend, Value
+
+import tensorproof
+from tensorproof.backend import Traced, Transcript, flat_results
+from tensorproof.errors import UsageError
+from tensorproof.programs.functions.command import drawn
+
+UNKNOWN = (SCALE,)
+
+
+class Traceable(SmallBackend):
+    """The small framework, whose plugin traces functions by its tape."""
+
+    def trace(self, function, arguments):
+        self.mode = "eager"
+        with self.tape() as tape:
+            results = flat_results(function(*arguments))
+        transcript = Transcript()
+        numbers = {id(item): transcript.argument(item) for item in arguments}
+
+        def number_of(value):
+            if id(value) not in numbers:
+                numbers[id(value)] = transcript.captured(value)
+            return numbers[id(value)]
+
+        for node in tape:
+            operands = {
+                name: tuple(map(number_of, item)) if isinstance(item, list | tuple) else number_of(item)
+                for name, item in node.inputs.items()
+                if item is not None
+            }
+            for output in node.outputs:
+                known = node.operation in KNOWN
+                number = transcript.call(f"small.{node.operation}", node.operation, operands, node.keywords)
+                numbers[id(output)] = number if known else transcript.unknown(f"small.{node.operation}")
+        values = {numbers[id(output)]: output for node in tape for output in node.outputs}
+
+        def with_results(wanted):
+            places = [list(values).index(number) for number in wanted]
+
+            def replayed(*given):
+                with self.tape() as again:
+                    function(*given)
+                outputs = [output for node in again for output in node.outputs]
+                if self._tapes:
+                    self._tapes[-1].extend(again)
+                return tuple(outputs[place] for place in places)
+
+            return replayed
+
+        return Traced(transcript, [numbers[id(item)] for item in results], sorted(values), with_results)
+
+
+def backend_with(name=""):
+    """The framework with a miscompilation planted, or none."""
+    return Traceable(PLANTED[name].fault if name else None)
+
+
+def arrays(*shapes):
+    """Normal numbers in float32."""
+    rng = np.random.default_rng(3)
+    return [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+
+
+def judged(name, make, *shapes):
+    """The verdict on a function made of the framework's operations."""
+    backend = backend_with(name)
+    calls = {operation: item.function for operation, item in backend.operations.implementations.items()}
+    return tensorproof.judge(make(calls), *arrays(*shapes), backend=backend)
+
+
+def layer(calls):
+    """A product, its bias, and a relu, with its residual."""
+
+    def function(x, w, b):
+        y = calls["add"](calls["matmul"](x, w), b)
+        return calls["add"](y, calls["relu"](y))
+
+    return function
+
+
+def attention(calls):
+    """Scores, softmax and their product with values."""
+
+    def function(q, k, v):
+        scores = calls["matmul"](q, calls["permute"](k, axes=(1, 0)))
+        return {"weights": (weights := calls["softmax"](scores)), "out": calls["matmul"](weights, v)}
+
+    return function
+
+
+def statistics(calls):
+    """A sum of exponentials, and a spread."""
+
+    def function(x):
+        return calls["reduce_sum"](calls["exp"](x), axis=0), calls["variance"](x, axis=1)
+
+    return function
+
+
+@pytest.mark.parametrize(
+    ("make", "shapes"),
+    [(layer, [(4, 5), (5, 5), (5,)]), (attention, [(6, 6)] * 3), (statistics, [(3, 7)])],
+    ids=["layer", "attention", "statistics"],
+)
+def test_a_right_function_is_right_in_every_mode(make, shapes):
+    found = judged("", make, *shapes)
+    assert found.right, found.text
+    assert {mode: item.status for mode, item in found.modes.items()} == {"eager": "passed", "compiled": "passed"}
+    assert not found.unknown
+    assert "compiled: right" in found.text
+
+
+@pytest.mark.parametrize(
+    ("planted", "make", "shapes", "wrong"),
+    [
+        ("operand_not_transposed", attention, [(6, 6)] * 3, "matmul("),
+        ("residual_in_place", layer, [(4, 5), (5, 5), (5,)], "add("),
+        ("mean_for_a_sum_of_exponentials", statistics, [(3, 7)], "reduce_sum("),
+    ],
+)
+def test_a_miscompiled_function_is_wrong_where_it_is_compiled_and_the_value_is_named(planted, make, shapes, wrong):
+    found = judged(planted, make, *shapes)
+    assert not found.right
+    assert found.modes["eager"].status == "passed"
+    assert found.modes["compiled"].status == "failed"
+    assert wrong in found.modes["compiled"].wrong
+    assert "first wrong: v" in found.text
+
+
+def test_a_wrong_gradient_is_told_and_the_call_that_has_it():
+    found = judged(
+        "gradient_of_the_mean_for_the_sum",
+        lambda calls: lambda x, y: calls["exp"](calls["reduce_sum"](calls["multiply"](x, y), axis=1)),
+        (3, 4),
+        (3, 4),
+    )
+    assert found.modes["compiled"].message.startswith("gradient of argument")
+    assert found.modes["compiled"].wrong.startswith("the gradient of v3 = reduce_sum(")
+
+
+def test_what_is_not_known_is_listed_and_the_rest_is_judged_up_to_it():
+    def make(calls):
+        return lambda x: calls["tanh"](calls["reduce_sum"](calls["exp"](x), axis=0) * 2.0)
+
+    right, wrong = judged("", make, (3, 4)), judged("mean_for_a_sum_of_exponentials", make, (3, 4))
+    assert right.unknown == ("small.scale",)
+    assert right.right
+    assert "no result is judged" in right.text
+    assert "reduce_sum(" in wrong.modes["compiled"].wrong
+
+
+def test_a_compiler_of_the_users_own_is_a_mode():
+    backend = backend_with()
+    cos = backend.operations.implementations["cos"].function
+    found = tensorproof.judge(
+        backend.operations.implementations["sin"].function,
+        *arrays((4,)),
+        backend=backend,
+        modes=["eager"],
+        compilers={"mine": lambda function: cos},
+    )
+    assert found.modes["eager"].status == "passed"
+    assert found.modes["mine"].status == "failed"
+
+
+def test_a_plugin_that_traces_nothing_says_so():
+    with pytest.raises(UsageError, match="traces no functions"):
+        tensorproof.judge(lambda x: x, *arrays((2,)), backend=SmallBackend())
+
+
+def test_what_is_no_call_is_a_usage_error():
+    with pytest.raises(UsageError, match="did you mean compiled"):
+        tensorproof.judge(lambda x: x, *arrays((2,)), backend=backend_with(), modes=["compile"])
+    with pytest.raises(UsageError, match="expected the arrays"):
+        tensorproof.judge(lambda x: x, backend=backend_with())
+
+
+def test_inputs_of_the_command_are_shapes():
+    assert drawn("3,4", 0, 0).shape == (3, 4)
+    assert drawn("float64[2]", 0, 0).dtype == np.float64
+    assert set(drawn("int64[50]<3", 0, 0)) == {0, 1, 2}
+    for text in ("x", "int64[3]", "complex64[2]"):
+        with pytest.raises(UsageError, match="--input"):
+            drawn(text, 0, 0)
+
+
+def test_the_command_judges_a_function_of_a_module(tensorproof, tmp_path):
+    (tmp_path / "mine.py").write_text("def f(x):\n    return x\n")
+    done = tensorproof("judge", "mine:f", "--input=2,3", "--backend=numpy")
+    assert done.code == 4
+    assert "the plugin numpy traces no functions" in done.text
+    done = tensorproof("judge", "mine:g", "--input=2,3", "--backend=numpy")
+    assert done.code == 4
+    assert "mine has no function 'g'" in done.text
+
+
+def test_values_are_of_the_framework_or_of_numpy():
+    backend = backend_with()
+    tanh = backend.operations.implementations["tanh"].function
+    native = Value(np.ones((2,), np.float32), "float32")
+    assert tensorproof.judge(tanh, native, backend=backend).right
