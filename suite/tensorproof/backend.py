@@ -51,7 +51,7 @@ import numpy as np
 import pluggy
 from numpy.typing import NDArray
 
-from tensorproof.contract.transcript import Entry, Traced, Transcript, flat_results
+from tensorproof.contract.transcript import Entry, Hand, Traced, Transcript, Value, flat_results
 from tensorproof.instructions import X86, highest_here
 from tensorproof.operation_table import Implementation, OperationTable, PluginError, Unsupported
 from tensorproof_reference.model import Model
@@ -62,6 +62,7 @@ __all__ = [
     "Entry",
     "Forward",
     "Function",
+    "Hand",
     "Implementation",
     "Native",
     "OperationTable",
@@ -70,6 +71,7 @@ __all__ = [
     "Traced",
     "Transcript",
     "Unsupported",
+    "Value",
     "ValueAndVjp",
     "flat_results",
     "hookimpl",

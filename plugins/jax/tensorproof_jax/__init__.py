@@ -18,6 +18,7 @@ from tensorproof.backend import (
     Implementation,
     Native,
     ScriptTemplate,
+    Traced,
     ValueAndVjp,
     hookimpl,
     require_x86,
@@ -45,6 +46,7 @@ from tensorproof_jax import (
     reductions,
     schedules,
     script,
+    tracing,
     windows,
 )
 from tensorproof_jax.framework import jax, jnp, linen
@@ -243,6 +245,10 @@ class JaxBackend(Backend):
     def script(self, operation: str, mode: str, device: str) -> ScriptTemplate:
         """With ``jax.vjp``, and ``jax.jit``."""
         return script.template(mode, device)
+
+    def trace(self, function: Callable[..., Any], arguments: Sequence[Native]) -> Traced:
+        """To a jaxpr."""
+        return tracing.trace(function, arguments)
 
     def model(self, model: Model) -> Implementation:
         """The model as ``flax.linen.Sequential``."""

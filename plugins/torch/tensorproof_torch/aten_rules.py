@@ -5,47 +5,10 @@ values that the operator gives (several for an operator with several results), o
 arguments.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from typing import Any
 
-import torch
-
-from tensorproof.backend import Transcript
-
-
-@dataclass(frozen=True)
-class Value:
-    """A tensor of the traced graph: its number in the transcript, and what it looks like."""
-
-    number: int
-    shape: tuple[int, ...]
-    dtype: torch.dtype
-
-
-class Hand:
-    """Writes calls for one ATen operator."""
-
-    def __init__(self, transcript: Transcript, name: str, like: Value) -> None:
-        self.transcript = transcript
-        self.name = name
-        self.like = like
-        """The operator's result: number aside."""
-
-    def call(self, operation: str, keywords: Mapping[str, Any] | None = None, /, **operands: Any) -> Value:
-        """A call of an operation; operands are values, lists of them, or numbers."""
-        given = {name: self._operand(item) for name, item in operands.items() if item is not None}
-        return self.as_result(self.transcript.call(self.name, operation, given, keywords))
-
-    def as_result(self, number: int) -> Value:
-        """A value of the shape of the operator's result."""
-        return Value(number, self.like.shape, self.like.dtype)
-
-    def _operand(self, item: Any) -> Any:
-        if isinstance(item, list | tuple):
-            return tuple(self._operand(part) for part in item)
-        return item.number if isinstance(item, Value) else self.transcript.number(item)
-
+from tensorproof.backend import Hand, Value
 
 Rule = Callable[..., "Value | tuple[Value | None, ...] | None"]
 
@@ -263,8 +226,7 @@ def itself(hand: Hand, x: Value, *_: Any, **__: Any) -> Any:
 
 def detached(hand: Hand, x: Value) -> Any:
     """The array, without its gradient."""
-    hand.transcript.stops_gradients(hand.name)
-    return x
+    return hand.hold(x)
 
 
 def product_plus(hand: Hand, added: Value, a: Value, b: Value, *, beta: float = 1, alpha: float = 1) -> Any:

@@ -8,9 +8,8 @@ from typing import Any, TypeAlias
 
 import torch
 
-from tensorproof.backend import Native, Traced, Transcript, Unsupported, flat_results
+from tensorproof.backend import Hand, Native, Traced, Transcript, Unsupported, Value, flat_results
 from tensorproof_torch.aten import RULES
-from tensorproof_torch.aten_rules import Hand, Value
 
 
 def trace(function: Callable[..., Any], arguments: Sequence[Native]) -> Traced:

@@ -32,8 +32,8 @@ class Transcript:
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self.stopping: list[str] = []
-        """The framework's names of calls that stop gradients; then values are judged alone."""
+        self.held: list[int] = []
+        """The numbers of the values that let no gradient through to what they are made of."""
 
     def _add(self, entry: Entry) -> int:
         self.entries.append(entry)
@@ -59,9 +59,49 @@ class Transcript:
         """A value that no operation of the specification gives. What follows from it is not judged."""
         return self._add(Entry("unknown", name))
 
-    def stops_gradients(self, name: str) -> None:
-        """Note a call that lets values through and no gradients."""
-        self.stopping.append(name)
+    def hold(self, name: str, number: int, shape: tuple[int, ...]) -> int:
+        """The same value of a shape, through which no gradient goes."""
+        held = self.call(name, "reshape", {"x": number}, {"shape": shape})
+        self.held.append(held)
+        return held
+
+
+@dataclass(frozen=True)
+class Value:
+    """An array of the traced graph: its number in the transcript, and what it looks like."""
+
+    number: int
+    shape: tuple[int, ...]
+    dtype: Any
+    """As the framework names it."""
+
+
+class Hand:
+    """Writes the calls of operations that stand for one of the framework's."""
+
+    def __init__(self, transcript: Transcript, name: str, like: Value) -> None:
+        self.transcript = transcript
+        self.name = name
+        self.like = like
+        """What the framework's call gives: number aside."""
+
+    def call(self, operation: str, keywords: Mapping[str, Any] | None = None, /, **operands: Any) -> Value:
+        """A call of an operation; operands are values, lists of them, or numbers; ``None`` is left out."""
+        given = {name: self._operand(item) for name, item in operands.items() if item is not None}
+        return self.as_result(self.transcript.call(self.name, operation, given, keywords))
+
+    def hold(self, x: Value) -> Value:
+        """The same value, through which no gradient goes."""
+        return self.as_result(self.transcript.hold(self.name, x.number, x.shape))
+
+    def as_result(self, number: int) -> Value:
+        """A value of the shape and dtype of what the framework's call gives."""
+        return Value(number, self.like.shape, self.like.dtype)
+
+    def _operand(self, item: Any) -> Any:
+        if isinstance(item, list | tuple):
+            return tuple(self._operand(part) for part in item)
+        return item.number if isinstance(item, Value) else self.transcript.number(item)
 
 
 @dataclass(frozen=True)

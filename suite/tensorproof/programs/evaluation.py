@@ -161,7 +161,7 @@ def _pulled_back(
     first = len(program.inputs)
     for place, node in reversed(list(enumerate(program.nodes))):
         operation = specification[node.operation]
-        if first + place not in parts or operation.vjp is None:
+        if first + place not in parts or operation.vjp is None or first + place in program.held:
             continue
         found[first + place] = _sum(parts[first + place])
         gradients = operation.vjp(found[first + place], **arguments_of(node, values), **keywords_of(node, conventions))

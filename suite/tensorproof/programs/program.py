@@ -115,6 +115,8 @@ class Program:
     """The numbers of the values that are judged, each a node's."""
     seed: int = 0
     """That of the cotangents."""
+    held: tuple[int, ...] = ()
+    """The numbers of values that let no gradient through, as a user's function may have them."""
 
     def __post_init__(self) -> None:
         first = len(self.inputs)
@@ -211,6 +213,7 @@ def from_plain(plain: Any) -> Program:
             nodes=tuple(Node(item["operation"], _tuples(item["operands"]), _tuples(item["keywords"])) for item in plain["nodes"]),
             outputs=_tuples(plain["outputs"]),
             seed=plain["seed"],
+            held=_tuples(plain.get("held", ())),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise MalformedProgram(f"no program: {type(error).__name__}: {error}") from None

@@ -17,7 +17,7 @@ from tensorproof_reference.operation import DTYPES
 AS_GIVEN = "as given"
 """The mode of a function that its user has compiled."""
 ONLY_TOGETHER = "only together: each value is right where it is returned"
-NOWHERE = "not known, for the framework does not tell how it was compiled"
+NOWHERE = "not known, for the values on the way cannot be had"
 MOST_GRADIENTS = 40
 """Values whose gradients are tried one after the other to find the first that is wrong."""
 
@@ -123,8 +123,7 @@ class FunctionJudge:
         self.places = [
             place for place, number in enumerate(traced.results) if number in calls and self._is_floating(traced, number)
         ]
-        whole = all(number in known for number in traced.results) and not traced.transcript.stopping
-        self.with_gradients = whole and bool(self.places)
+        self.with_gradients = bool(self.places) and all(number in known for number in traced.results)
 
     def _is_floating(self, traced: Traced, number: int) -> bool:
         """Whether a value is one that has gradients: of an operation whose result is floating."""
@@ -197,6 +196,8 @@ class FunctionJudge:
         traced = program_of(view, self.subject.backend, numbers, 0)
         if not reason.startswith("gradient"):
             verdict = self._judged(mode, traced.program, self._returning(view, numbers, compiler), False)
+            if verdict.status == ERROR:
+                return f"{NOWHERE}: {verdict.message}"
             names = {item["label"].split()[0] for item in verdict.judgements if item["outcome"] == FAILED}
             wrong = (number for number in numbers if name_of(traced.numbers[number]) in names)
             return next((_described(view, number, traced) for number in wrong), "")
@@ -272,6 +273,5 @@ def _notes(judge: FunctionJudge) -> tuple[str, ...]:
     if not judge.places:
         notes.append("no result is judged; what is known is judged up to what is not" if judge.known else "nothing is judged")
     if judge.places and not judge.with_gradients:
-        why = ", ".join(dict.fromkeys(judge.traced.transcript.stopping)) or "not all is known"
-        notes.append(f"gradients are not judged: {why}")
+        notes.append("gradients are not judged, for not all is known")
     return tuple(notes)

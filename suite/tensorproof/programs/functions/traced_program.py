@@ -78,6 +78,7 @@ def program_of(traced: Traced, backend: Backend, outputs: Sequence[int], seed: i
         tuple(nodes),
         tuple(numbers[number] for number in outputs),
         seed,
+        tuple(numbers[number] for number in traced.transcript.held if number in numbers),
     )
     return TracedProgram(program, numbers)
 

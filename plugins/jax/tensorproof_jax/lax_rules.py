@@ -1,0 +1,192 @@
+"""Which operation of the specification a primitive of a jaxpr is, for ``tensorproof judge``.
+
+A rule is given a hand, the values that the primitive takes (numbers where the jaxpr has literals), and its parameters. It
+returns a value, or ``None`` if the operation knows no such parameters.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from tensorproof.backend import Hand, Value
+
+Rule = Callable[..., "Value | None"]
+
+
+def _unary(operation: str) -> Rule:
+    return lambda hand, x, **_: hand.call(operation, x=x)
+
+
+def _binary(operation: str) -> Rule:
+    return lambda hand, a, b, **_: hand.call(operation, a=a, b=b)
+
+
+def _shape(item: Any) -> tuple[int, ...]:
+    return item.shape if isinstance(item, Value) else ()
+
+
+def _maximum(hand: Hand, a: Any, b: Any, **_: Any) -> Value | None:
+    """Also that with minus infinity, which is the other."""
+    if isinstance(a, float) and a == -np.inf:
+        return b if isinstance(b, Value) else None
+    return hand.call("maximum", a=a, b=b)
+
+
+def _integer_power(hand: Hand, x: Value, *, y: int, **_: Any) -> Value:
+    return hand.call("square", x=x) if y == 2 else hand.call("power", a=x, b=float(y))
+
+
+def _power(hand: Hand, a: Any, b: Any, **_: Any) -> Value:
+    return hand.call("power", a=a, b=b)
+
+
+def _round(hand: Hand, x: Value, *, rounding_method: Any, **_: Any) -> Value | None:
+    return hand.call("round", x=x) if "EVEN" in str(rounding_method) else None
+
+
+def _select(hand: Hand, which: Value, *cases: Any, **_: Any) -> Value | None:
+    if len(cases) != 2 or str(which.dtype) != "bool":
+        return None
+    return hand.call("where", condition=which, a=cases[1], b=cases[0])
+
+
+def _reduction(operation: str) -> Rule:
+    def rule(hand: Hand, x: Value, *, axes: tuple[int, ...], **_: Any) -> Value | None:
+        return hand.call(operation, {"axis": tuple(axes), "keepdims": False}, x=x) if axes else x
+
+    return rule
+
+
+def _cumulative(hand: Hand, x: Value, *, axis: int, reverse: bool, **_: Any) -> Value | None:
+    return None if reverse else hand.call("cumulative_sum", {"axis": axis}, x=x)
+
+
+def _product(hand: Hand, a: Value, b: Value, *, dimension_numbers: Any, **_: Any) -> Value | None:
+    """One contraction of any axes: they are moved to where matrices have them, and moved back by the shape."""
+    (summed_a, summed_b), (batch_a, batch_b) = dimension_numbers
+    free_a = [axis for axis in range(len(a.shape)) if axis not in (*summed_a, *batch_a)]
+    free_b = [axis for axis in range(len(b.shape)) if axis not in (*summed_b, *batch_b)]
+    left = _arranged(hand, a, (batch_a, free_a, summed_a))
+    right = _arranged(hand, b, (batch_b, summed_b, free_b))
+    found = hand.call("matmul", a=left, b=right)
+    shape = (*(a.shape[axis] for axis in (*batch_a, *free_a)), *(b.shape[axis] for axis in free_b))
+    plain = (*(a.shape[axis] for axis in batch_a), *_merged(a, free_a), *_merged(b, free_b))
+    return found if shape == plain else hand.call("reshape", {"shape": shape}, x=found)
+
+
+def _merged(x: Value, axes: Any) -> tuple[int, ...]:
+    return (int(np.prod([x.shape[axis] for axis in axes], dtype=int)),)
+
+
+def _arranged(hand: Hand, x: Value, groups: Any) -> Value:
+    """The axes of the batch, then two groups, each merged into one axis."""
+    batch, *others = groups
+    axes = (*batch, *(axis for group in others for axis in group))
+    shape = (*(x.shape[axis] for axis in batch), *(size for group in others for size in _merged(x, group)))
+    turned = x if axes == tuple(range(len(x.shape))) else hand.call("permute", {"axes": axes}, x=x)
+    now = tuple(x.shape[axis] for axis in axes)
+    return turned if now == shape else hand.call("reshape", {"shape": shape}, x=turned)
+
+
+def _reshape(hand: Hand, x: Value, *, new_sizes: Any, dimensions: Any = None, **_: Any) -> Value | None:
+    return None if dimensions is not None else hand.call("reshape", {"shape": tuple(map(int, new_sizes))}, x=x)
+
+
+def _of_shape(hand: Hand, x: Value, **_: Any) -> Value:
+    return hand.call("reshape", {"shape": hand.like.shape}, x=x)
+
+
+def _broadcast(hand: Hand, x: Any, *, shape: Any, broadcast_dimensions: Any, **_: Any) -> Value:
+    """The axes are put in their places, with lengths of 1 for the new ones, and then lengthened."""
+    placed = [1] * len(shape)
+    for axis, place in enumerate(broadcast_dimensions):
+        placed[place] = _shape(x)[axis]
+    if isinstance(x, Value) and tuple(placed) != x.shape:
+        x = hand.call("reshape", {"shape": tuple(placed)}, x=x)
+    wanted = tuple(map(int, shape))
+    return x if isinstance(x, Value) and tuple(placed) == wanted else hand.call("broadcast_to", {"shape": wanted}, x=x)
+
+
+def _transpose(hand: Hand, x: Value, *, permutation: Any, **_: Any) -> Value:
+    return hand.call("permute", {"axes": tuple(map(int, permutation))}, x=x)
+
+
+def _concatenate(hand: Hand, *arrays: Value, dimension: int, **_: Any) -> Value:
+    return hand.call("concatenate", {"axis": dimension}, arrays=list(arrays))
+
+
+def _pad(hand: Hand, x: Value, value: Any, *, padding_config: Any, **_: Any) -> Value | None:
+    if not isinstance(value, float) or any(low < 0 or high < 0 or inner for low, high, inner in padding_config):
+        return None
+    return hand.call("pad", {"widths": tuple((int(low), int(high)) for low, high, _ in padding_config), "value": value}, x=x)
+
+
+def _slice(hand: Hand, x: Value, *, start_indices: Any, limit_indices: Any, strides: Any, **_: Any) -> Value:
+    step = tuple(map(int, strides)) if strides else (1,) * len(x.shape)
+    return hand.call("strided_slice", {"start": tuple(start_indices), "stop": tuple(limit_indices), "step": step}, x=x)
+
+
+def _reverse(hand: Hand, x: Value, *, dimensions: Any, **_: Any) -> Value:
+    return hand.call("flip", {"axis": tuple(dimensions)}, x=x)
+
+
+def _same_dtype(hand: Hand, x: Any, **_: Any) -> Value | None:
+    return x if isinstance(x, Value) and x.dtype == hand.like.dtype else None
+
+
+def _itself(hand: Hand, x: Any, **_: Any) -> Value | None:
+    return x if isinstance(x, Value) else None
+
+
+def _stopped(hand: Hand, x: Value, **_: Any) -> Value:
+    return hand.hold(x)
+
+
+RULES: Mapping[str, Rule] = {
+    **{
+        name: _unary(name)
+        for name in ("abs", "sign", "exp", "log", "log1p", "expm1", "sqrt", "rsqrt", "sin", "cos", "erf", "tanh")
+    },
+    **{name: _unary(name) for name in ("abs", "sign", "exp", "log", "log1p", "expm1", "sqrt", "rsqrt")},
+    **{name: _unary(name) for name in ("sin", "cos", "erf", "tanh", "floor", "square")},
+    "neg": _unary("negative"),
+    "logistic": _unary("sigmoid"),
+    "round": _round,
+    "add": _binary("add"),
+    "add_any": _binary("add"),
+    "sub": _binary("subtract"),
+    "mul": _binary("multiply"),
+    "div": _binary("divide"),
+    "pow": _power,
+    "integer_pow": _integer_power,
+    "max": _maximum,
+    "min": _binary("minimum"),
+    "eq": _binary("equal"),
+    "ne": _binary("not_equal"),
+    "lt": _binary("less"),
+    "le": _binary("less_equal"),
+    "gt": _binary("greater"),
+    "ge": _binary("greater_equal"),
+    "select_n": _select,
+    "reduce_sum": _reduction("reduce_sum"),
+    "reduce_max": _reduction("reduce_max"),
+    "reduce_min": _reduction("reduce_min"),
+    "reduce_prod": _reduction("reduce_prod"),
+    "cumsum": _cumulative,
+    "dot_general": _product,
+    "reshape": _reshape,
+    "squeeze": _of_shape,
+    "expand_dims": _of_shape,
+    "broadcast_in_dim": _broadcast,
+    "transpose": _transpose,
+    "concatenate": _concatenate,
+    "pad": _pad,
+    "slice": _slice,
+    "rev": _reverse,
+    "convert_element_type": _same_dtype,
+    "copy": _itself,
+    "optimization_barrier": _itself,
+    "stop_gradient": _stopped,
+}
+"""By the name of the primitive. What has no row is unknown."""

@@ -1,0 +1,89 @@
+"""``tensorproof.judge`` on functions of JAX: right ones, one that a compiler gets wrong, and what is not known."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import tensorproof
+
+tensorproof_jax = pytest.importorskip("tensorproof_jax")
+
+
+def block(x, w, b):
+    """A layer with its residual, normalized."""
+    y = jax.nn.gelu(x @ w + b) + x
+    return (y - y.mean(-1, keepdims=True)) * jax.lax.rsqrt(jnp.var(y, -1, keepdims=True) + 1e-5)
+
+
+def attention(q, k, v):
+    """With a causal mask."""
+    mask = jnp.tril(jnp.ones((5, 5), bool))
+    scores = jnp.einsum("bik,bjk->bij", q, k) / 8.0**0.5
+    weights = jax.nn.softmax(jnp.where(mask, scores, -jnp.inf), -1)
+    return {"weights": weights, "scores": scores, "v": jnp.pad(v, ((0, 0), (1, 0), (0, 2)))}
+
+
+def moved(x):
+    """Parts, moves and sums."""
+    joined = jnp.concatenate([x.T, jnp.cumsum(x.T, 0)], 1)[1:, ::2]
+    return jax.nn.relu(joined).max(1), jax.nn.log_softmax(joined, 0), jax.nn.silu(x) ** 3
+
+
+def given(*shapes):
+    """Normal numbers."""
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+
+
+@pytest.mark.parametrize(
+    ("function", "shapes"),
+    [(block, [(4, 6), (6, 6), (6,)]), (attention, [(2, 5, 8)] * 3), (moved, [(4, 6)])],
+    ids=["block", "attention", "moved"],
+)
+def test_a_right_function_is_right_compiled(function, shapes):
+    found = tensorproof.judge(function, *given(*shapes), backend="jax", modes=["jit"])
+    assert found.modes["jit"].status == "passed", found.text
+    assert not found.unknown
+    assert not found.notes
+
+
+def test_a_wrong_rewrite_is_found_where_it_is():
+    def wrong(function):
+        def compiled(*arguments):
+            closed = jax.make_jaxpr(function)(*arguments)
+
+            def rewritten(*given):
+                values = dict(zip(closed.jaxpr.invars, given, strict=True))
+                for equation in closed.jaxpr.eqns:
+                    taken = [item.val if hasattr(item, "val") else values[item] for item in equation.invars]
+                    result = equation.primitive.bind(*taken, **equation.params)
+                    values[equation.outvars[0]] = result * 1.001 if equation.primitive.name == "tanh" else result
+                return [values[item] for item in closed.jaxpr.outvars]
+
+            return rewritten(*arguments)
+
+        return compiled
+
+    def function(x, y):
+        return jnp.exp(jnp.tanh(jnp.sin(x) * y))
+
+    found = tensorproof.judge(function, *given((3, 4), (3, 4)), backend="jax", modes=["jit"], compilers={"mine": wrong})
+    assert (found.modes["jit"].status, found.modes["mine"].status) == ("passed", "failed")
+    assert "= tanh(" in found.modes["mine"].wrong
+
+
+def test_what_is_not_known_is_listed_and_a_stopped_gradient_is_none():
+    def function(x):
+        return jnp.exp(x) * jax.lax.stop_gradient(x), jnp.sort(x, 0)
+
+    found = tensorproof.judge(function, *given((3, 4)), backend="jax", modes=["jit"])
+    assert found.unknown == ("lax.sort",)
+    assert found.right, found.text
+
+    def stopped(x):
+        return jnp.exp(x) * jax.lax.stop_gradient(x)
+
+    found = tensorproof.judge(stopped, *given((3, 4)), backend="jax", modes=["jit"])
+    assert found.right, found.text
+    assert not found.notes
