@@ -109,9 +109,9 @@ class Material:
     numbers: Collection[str] = ()
     """The operations that take a number instead of their argument ``b``."""
 
-    def builder(self) -> "Builder":
-        """A program in the making, with the material's own seed."""
-        return Builder(self.specification, self.dtype, self.seed, self.numbers)
+    def builder(self, most: int = MOST_ELEMENTS) -> "Builder":
+        """A program in the making, with the material's own seed, whose values have at most so many elements."""
+        return Builder(self.specification, self.dtype, self.seed, self.numbers, most)
 
     def has(self, program: Program) -> bool:
         """Whether all operations of a program are available."""
@@ -121,7 +121,15 @@ class Material:
 class Builder:
     """A program in the making."""
 
-    def __init__(self, specification: Mapping[str, Operation], dtype: str, seed: int, numbers: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        specification: Mapping[str, Operation],
+        dtype: str,
+        seed: int,
+        numbers: Collection[str] = (),
+        most: int = MOST_ELEMENTS,
+    ) -> None:
+        self.most = most
         self.specification = specification
         self.dtype = dtype
         self.seed = seed
@@ -162,7 +170,7 @@ class Builder:
         }
         with np.errstate(all="ignore"):
             value = np.asarray(self.specification[operation].function(**arguments, **(keywords or {})))
-        if not 0 < value.size <= MOST_ELEMENTS:
+        if not 0 < value.size <= self.most:
             raise NotOrdinary(f"{operation}: {value.size} elements")
         if value.dtype.kind == "f":
             size = np.abs(value)

@@ -24,7 +24,7 @@ Raises:
 
 MOST_ASKED = 300
 """Programs that are judged at most for one that failed."""
-MOST_SECONDS = 240.0
+MOST_SECONDS = 120.0
 """How long one failure is shrunk at most: a worker that dies of each program takes seconds to start again."""
 MOST_KEPT = MOST_ELEMENTS
 """Elements of an intermediate value that an input may hold instead."""
@@ -122,8 +122,9 @@ class Shrinking:
         program = self.program
         lengths = sorted({length for item in program.inputs for length in item.shape if length > 1}, reverse=True)
         for length in lengths:
-            for wanted in (1, 2, length // 2, length - 1):
-                if 0 < wanted < length:
+            shorter = (1, 2, *(length - (length >> shift) for shift in range(1, length.bit_length())))
+            for wanted in dict.fromkeys(shorter):
+                if wanted < length:
                     yield replace(program, inputs=tuple(_cut(item, length, wanted) for item in program.inputs))
         for axis in range(max((len(item.shape) for item in program.inputs), default=0)):
             if any(len(item.shape) > axis for item in program.inputs):

@@ -5,13 +5,16 @@ Of all in the table ``measure_planted.py`` tells; these are found early enough t
 
 from itertools import islice
 
+import numpy as np
 import pytest
+from faulty import Fault
 from made_programs import material
 from planted_rewrites import PLANTED, first_found, told
 from small_backend import KNOWN, SmallBackend
 
 from tensorproof.programs.judging import Subject
-from tensorproof.programs.sources.everything import all_programs
+from tensorproof.programs.sources.everything import CHOSEN, all_programs, fixed_programs
+from tensorproof.programs.sources.reported import REPORTED
 
 EARLY = (
     "times_zero_is_zero",
@@ -52,3 +55,25 @@ def test_a_miscompilation_is_found_blamed_and_shrunk(name, programs):
 def test_there_are_more_than_twenty_miscompilations_in_the_table():
     assert len(PLANTED) > 20
     assert set(EARLY) <= set(PLANTED)
+
+
+def test_the_fixed_set_is_small_and_every_chosen_neighbour_is_in_it():
+    labels = [label for label, _ in fixed_programs(material())]
+    assert set(CHOSEN) | set(REPORTED) <= set(labels)
+    assert len(labels) == len(set(labels)) < 200
+
+
+def test_long_arrays_are_shrunk_to_the_length_at_which_they_begin_to_fail():
+    """A sum that forgets what comes after 100 numbers, in an array of 1,001."""
+    wrong = Fault(
+        name="forgetful",
+        operation="reduce_sum",
+        group="compiled",
+        mode="compiled",
+        function=lambda x, *, axis=None, keepdims=False: np.sum(x[:100], axis=axis, keepdims=keepdims),
+    )
+    builder = material().builder()
+    program = builder.program([builder.call("reduce_sum", {"x": builder.input((1_001,), "positive")}, {"axis": 0})])
+    subject = Subject(SmallBackend(wrong), "cpu", KNOWN)
+    finding = told(subject, program, subject.verdict(program, "compiled"))
+    assert finding.smallest.inputs[0].shape == (101,)

@@ -10,6 +10,7 @@ from tensorproof.programs.sources.identities import identity_programs
 from tensorproof.programs.sources.neighbours import neighbour_programs
 from tensorproof.programs.sources.patterns import pattern_programs
 from tensorproof.programs.sources.random_programs import random_program
+from tensorproof.programs.sources.reported import reported_programs
 
 Labelled = Iterator[tuple[str, Program]]
 
@@ -21,14 +22,37 @@ def random_programs(material: Material) -> Labelled:
 
 
 def all_programs(material: Material) -> Labelled:
-    """Patterns, identities and blocks first, then random programs and neighbours in turn; without end."""
+    """Patterns, identities, blocks and reports first, then random programs and neighbours in turn; without end."""
     neighbours = neighbour_programs(material)
     yield from pattern_programs(material)
     yield from identity_programs(material)
     yield from block_programs(material)
+    yield from reported_programs(material)
     for labelled in random_programs(material):
         yield labelled
         yield from _next(neighbours)
+
+
+def fixed_programs(material: Material) -> Labelled:
+    """A small set for every night: reported compositions, patterns, blocks and identities, and neighbours chosen for power."""
+    yield from reported_programs(material)
+    yield from pattern_programs(material)
+    yield from block_programs(material)
+    yield from identity_programs(material)
+    for label, program in neighbour_programs(material):
+        if label in CHOSEN:
+            yield label, program
+
+
+CHOSEN = (
+    *("relu then largest_over_rows", "flattened then reduce_mean", "product_with_a_turned_square then exp"),
+    *("cos then two_consumers", "flattened_and_cropped then exp", "plus_a_row then layer_norm", "multiply then summed_over_rows"),
+    *("product then add", "strided_slice then padded", "relu beside its argument", "permute then transposed"),
+    *("transposed then reduce_sum", "strided_slice then cropped", "exp then summed_over_rows", "multiply then plus_a_row"),
+    *("residual then layer_norm", "product then relu", "softmax then masked", "concatenate then summed_over_columns"),
+    *("flip then padded", "variance then scaled_by_a_row", "logsumexp then residual", "cumulative_sum then cropped"),
+)
+"""Neighbours that notice the miscompilations planted in tests, or such as reports tell of, by name."""
 
 
 def _next(programs: Labelled) -> Labelled:
@@ -45,5 +69,7 @@ SOURCES: Mapping[str, Callable[[Material], Labelled]] = {
     "patterns": pattern_programs,
     "identities": identity_programs,
     "blocks": block_programs,
+    "reported": reported_programs,
+    "fixed": fixed_programs,
 }
 """By the word of ``--source``."""
