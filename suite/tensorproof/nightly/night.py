@@ -25,6 +25,7 @@ from tensorproof.nightly.history import NIGHT_SCHEMA, has_ended, is_night, night
 from tensorproof.nightly.judge import Alarm, Judgement, judge
 from tensorproof.nightly.packages import Environment, kept_pins, look_into, pins_file
 from tensorproof.nightly.processes import TIMED_OUT, Runner, Watch, lines_done
+from tensorproof.nightly.programs import campaigns
 from tensorproof.nightly.summary import headline, summary
 from tensorproof.runs.records import machine, read_record
 
@@ -146,7 +147,7 @@ def look_into_all(places: Mapping[str, Path]) -> tuple[dict[str, Environment], l
 
 
 def collect(plan: Plan, night: Night, environments: Mapping[str, Environment], runner: Runner) -> None:
-    """Run conformance and timings; what a killed night has done already is not done again."""
+    """Run conformance, programs and timings; what a killed night has done already is not done again."""
     for backend, environment in environments.items():
         record = night.folder / f"conformance_{backend}.ndjson"
         stage = f"conformance of {backend}"
@@ -158,6 +159,7 @@ def collect(plan: Plan, night: Night, environments: Mapping[str, Environment], r
         command.append(f"{COMPILE_CACHE}={compiled_programs(plan.history, 'conformance', [environment], machine())}")
         # 1 is what a run with failures ends with: the record says which.
         _stage(night, stage, [*command, *plan.check_arguments], runner, lines_done(record, "check"), (0, 1))
+    _programs(plan, night, environments, runner)
     # One that cannot be checked would end the timings of all.
     able = [environment for backend, environment in environments.items() if night.done(f"conformance of {backend}")]
     record = night.folder / f"{plan.timings}.ndjson"
@@ -171,6 +173,19 @@ def collect(plan: Plan, night: Night, environments: Mapping[str, Environment], r
     command.append(f"{COMPILE_CACHE}={compiled_programs(plan.history, 'timings', able, machine())}")
     command += [f"--record={record}", *plan.time_arguments, *(["--resume"] if record.exists() else [])]
     _stage(night, plan.timings, command, runner, lines_done(record, "timing"), (0, 1))
+
+
+def _programs(plan: Plan, night: Night, environments: Mapping[str, Environment], runner: Runner) -> None:
+    """Judge the fixed set of programs where a backend compiles; a night of some operations leaves them out."""
+    if any(argument.startswith("--op=") for argument in plan.check_arguments):
+        return
+    for backend, environment in environments.items():
+        for asked in campaigns(night.folder, backend):
+            if night.done(asked.stage) and asked.record.is_file():
+                continue
+            asked.record.unlink(missing_ok=True)
+            command = [str(environment.python), "-P", "-m", "tensorproof", *asked.arguments]
+            _stage(night, asked.stage, command, runner, lines_done(asked.record, "program"), (0, 1))
 
 
 def _stage(night: Night, name: str, command: Sequence[str], runner: Runner, watch: Watch, good: Sequence[int]) -> None:

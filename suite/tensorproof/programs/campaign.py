@@ -25,6 +25,8 @@ RECYCLED = 400
 """Programs after which a worker that compiles is replaced: compilers keep what they compiled."""
 MOST_SHRUNK = 30
 """Failures that are shrunk in a campaign; what comes later is told by the program that failed."""
+MOST_SCRIPT = 200_000
+"""Characters that a script has at most."""
 WIDTH = 79
 """Columns of the line of progress in a terminal."""
 
@@ -95,15 +97,16 @@ class Crew:
             raise MalformedProgram(answer["malformed"])
         return verdict_of(answer["verdict"])
 
-    def verdicts(self, programs: Sequence[Program], mode: str) -> list[Verdict]:
-        """The verdicts on programs that are compiled as one; none if each must be asked alone."""
+    def verdicts(self, programs: Sequence[Program], mode: str) -> list[Verdict | None]:
+        """The verdicts on programs that are compiled as one; ``None`` for each that must be asked alone."""
         self._recycle(mode)
         self.judged += len(programs)
         try:
             asked = [asdict(program) for program in programs]
-            return [verdict_of(item) for item in self.ask("judge_together", self.timeout, programs=asked, mode=mode)["verdicts"]]
+            answer = self.ask("judge_together", self.timeout, programs=asked, mode=mode)["verdicts"]
         except WorkerFailure:
-            return []
+            return [None] * len(programs)
+        return [item and verdict_of(item) for item in answer]
 
     def _recycle(self, mode: str) -> None:
         if mode != "eager" and self.judged >= RECYCLED:
@@ -161,15 +164,14 @@ class Campaign:
             self._show(len(self.record.programs) - before, time.monotonic() - began)
 
     def _judge_all(self, batch: Sequence[Numbered]) -> None:
-        """Judge programs as one, which costs a compiler less; each alone if all is not well with them."""
+        """Judge programs as one, which costs a compiler less; those with which all is not well are judged alone."""
         start = time.monotonic()
-        verdicts = self.crew.verdicts([program for _, _, program in batch], self.mode) if len(batch) > 1 else []
-        for numbered, verdict in zip(batch, verdicts, strict=False):
-            self._write_down(numbered, verdict, (time.monotonic() - start) / len(batch))
-        for numbered in batch if not verdicts else ():
+        together = self.crew.verdicts([program for _, _, program in batch], self.mode) if len(batch) > 1 else [None]
+        share = (time.monotonic() - start) / len(batch)
+        for numbered, verdict in zip(batch, together, strict=True):
             start = time.monotonic()
-            verdict = self.crew.verdict(numbered[2], self.mode)
-            self._write_down(numbered, verdict, time.monotonic() - start)
+            found = verdict or self.crew.verdict(numbered[2], self.mode)
+            self._write_down(numbered, found, share + time.monotonic() - start)
 
     def _write_down(self, numbered: Numbered, verdict: Verdict, seconds: float) -> None:
         number, label, program = numbered
@@ -201,7 +203,7 @@ class Campaign:
             known["programs"] = [*known["programs"], number]
             return known
         eager = "" if self.mode == "eager" else self.crew.verdict(smallest, "eager").status
-        answer = self._asked("script", program=asdict(smallest), mode=self.mode, verdict=asdict(verdict))
+        answer = self._script(smallest, verdict)
         found = {
             "kind": "finding",
             "key": key,
@@ -234,11 +236,15 @@ class Campaign:
             return program, replace(verdict, message=f"not always: {verdict.message}"), "not always"
         return smallest, again, blamed(smallest, verdict.cause, ask, self.specification)
 
-    def _asked(self, do: str, **request: Any) -> Mapping[str, Any]:
+    def _script(self, program: Program, verdict: Verdict) -> Mapping[str, Any]:
+        """The script of a failing program; none where its arrays make it longer than anyone passes on."""
         try:
-            return self.crew.ask(do, self.crew.timeout, **request)
+            asked = {"program": asdict(program), "mode": self.mode, "verdict": asdict(verdict)}
+            answer = self.crew.ask("script", self.crew.timeout, **asked)
         except WorkerFailure as failure:
             return {"why": failure.message}
+        length = len(answer["script"])
+        return answer if length <= MOST_SCRIPT else {"why": f"its arrays are too long to be written down: {length:,} characters"}
 
     def _tell(self, finding: Mapping[str, Any]) -> None:
         self._clear()

@@ -165,8 +165,8 @@ class Subject:
             return Verdict(status, sentence(error)[:2000], type(error).__name__)
         return self.summed(program, mode, expected, judgements, calls)
 
-    def verdicts(self, programs: Sequence[Program], mode: str) -> list[Verdict] | None:
-        """The verdicts on programs that are compiled as one; ``None`` if all is not well with it, and each must be asked alone.
+    def verdicts(self, programs: Sequence[Program], mode: str) -> list[Verdict | None]:
+        """The verdicts on programs that are compiled as one; ``None`` for each that must be asked alone, for all is not well.
 
         Raises:
             MalformedProgram: one is no program of the specification.
@@ -177,11 +177,11 @@ class Subject:
             calls = Calls(self.backend, self.device, mode, function, parts)
             found = run(calls, True)
         except Exception:  # whatever a framework raises: the program that it is raised for is found alone
-            return None
-        if calls.fallback or any(item.outcome == FAILED for judgements in found for item in judgements):
-            return None
+            return [None] * len(parts)
         return [
-            self.summed(program, mode, expected, judgements, calls)
+            None
+            if calls.fallback or any(item.outcome == FAILED for item in judgements)
+            else self.summed(program, mode, expected, judgements, calls)
             for (program, expected), judgements in zip(parts, found, strict=True)
         ]
 

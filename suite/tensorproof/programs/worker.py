@@ -60,13 +60,13 @@ class Worker:
             return {"malformed": str(error)}
 
     def judge_together(self, programs: Sequence[Any], mode: str) -> dict[str, Any]:
-        """The verdicts on programs that are compiled as one; none if each must be judged alone."""
+        """The verdicts on programs that are compiled as one; none for each that must be judged alone."""
         assert self.subject is not None
         try:
             verdicts = self.subject.verdicts([from_plain(program) for program in programs], mode)
         except MalformedProgram:
-            verdicts = None
-        return {"verdicts": [asdict(item) for item in verdicts or ()]}
+            verdicts = [None] * len(programs)
+        return {"verdicts": [item and asdict(item) for item in verdicts]}
 
     def script(self, program: Any, mode: str, verdict: Any) -> dict[str, Any]:
         """The stand-alone script of a failing program, or why there is none."""

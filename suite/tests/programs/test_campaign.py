@@ -7,8 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from made_programs import material
 
+from tensorproof.programs.campaign import Campaign
+from tensorproof.programs.judging import Verdict
 from tensorproof.programs.records import SCHEMA, read_campaign
+from tensorproof.programs.sources.random_programs import random_program
 
 PREAMBLE = """
 import os, time
@@ -158,3 +162,46 @@ def test_every_line_fits_the_schema(fuzz):
     _, record = fuzz(WRONG, "--programs=3")
     for line in (record.header, *record.programs, *record.findings, record.end):
         assert SCHEMA.problem(json.loads(json.dumps(line))) == ""
+
+
+COMPILED = """
+
+class Fake(NumpyBackend):
+    name = "fake"
+    operations = operations
+    modes = {"eager": "all", "compiled": "all"}
+
+    def forward(self, function, mode):
+        return function
+
+@hookimpl
+def tensorproof_backend():
+    return Fake()
+"""
+
+
+def test_where_programs_are_compiled_as_one_only_those_that_fail_are_findings(plugin, tensorproof, tmp_path):
+    folder = plugin("fake", WRONG + COMPILED, PREAMBLE)
+    record = tmp_path / "campaign.ndjson"
+    done = tensorproof("fuzz", "fake", "--mode=compiled", "--source=random", "--programs=8", f"--record={record}", path=folder)
+    assert done.code == 1, done.text
+    lines = read_campaign(record).programs
+    assert [line["number"] for line in lines] == list(range(8))
+    assert {line["status"] for line in lines} == {"failed", "passed"}
+
+
+class Talkative:
+    """A worker whose script is longer than a record takes."""
+
+    timeout = 1.0
+
+    def ask(self, do: str, seconds: float, **request: object) -> dict:
+        return {"script": "#" * 300_000, "why": ""}
+
+
+def test_a_script_that_is_too_long_is_left_out_and_says_so():
+    program = random_program(material(), 0)
+    campaign = Campaign(Talkative(), None, None, {}, "eager", print, False, None, None)
+    assert campaign._script(program, Verdict("failed")) == {
+        "why": "its arrays are too long to be written down: 300,000 characters"
+    }

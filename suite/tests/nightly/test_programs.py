@@ -1,0 +1,97 @@
+"""The programs of a night: which campaigns are asked for, and what is told of their findings."""
+
+from pathlib import Path
+
+import made_lines
+from nightly_records import write_conformance
+
+from tensorproof.nightly.programs import campaigns, new_findings
+from tensorproof.programs.records import FORMAT, SCHEMA
+from tensorproof.runs.recording import open_record
+
+HEADER = {
+    "kind": "campaign",
+    "format": FORMAT,
+    "tensorproof": "0.1.0",
+    "specification": "0" * 12,
+    "started": made_lines.MOMENT,
+    "backend": "torch",
+    "device": "cpu",
+    "mode": "compile",
+    "dtype": "float32",
+    "seed": 0,
+    "source": "fixed",
+    "planned": None,
+    "versions": {"torch": "2.13.0"},
+    "instructions": "",
+    "machine": made_lines.run()["machine"],
+}
+
+
+def finding(key: str) -> dict:
+    """One finding."""
+    value = {"shape": [2], "dtype": "float32", "kind": "normal", "seed": 0, "values": None}
+    node = {"operation": "exp", "operands": [["x", 0]], "keywords": []}
+    return {
+        "kind": "finding",
+        "key": key,
+        "status": "failed",
+        "reason": "value bars",
+        "message": "v1: 20 bars",
+        "program": {"inputs": [value], "nodes": [node], "outputs": [1], "seed": 0},
+        "text": f"v1 = {key}(v0)",
+        "blamed": "exp alone",
+        "eager": "passed",
+        "script": "",
+        "no_script": "",
+        "programs": [0],
+    }
+
+
+def end(**more: str) -> dict:
+    """The last line."""
+    seconds = {"total": 1.0, "workers": 0.5}
+    return {"kind": "end", "finished": made_lines.MOMENT, "counts": {}, "coverage": {}, "seconds": seconds, **more}
+
+
+def write(folder: Path, *keys: str, last: dict | None = None) -> Path:
+    """A night's campaign."""
+    folder.mkdir(exist_ok=True)
+    file, _ = open_record(folder / "programs_torch_compile.ndjson", SCHEMA, HEADER, None)
+    for line in (*map(finding, keys), last or end()):
+        file.append(line)
+    file.close()
+    return folder
+
+
+def test_each_compiled_mode_has_a_campaign(tmp_path):
+    assert list(campaigns(tmp_path, "torch")) == []
+    write_conformance(tmp_path, "torch", ["passed"])
+    assert list(campaigns(tmp_path, "torch")) == []
+    path = tmp_path / "conformance_torch.ndjson"
+    path.write_text(path.read_text().replace('"modes":{"eager":"all"}', '"modes":{"eager":"all","compile":"spread"}'))
+    (asked,) = campaigns(tmp_path, "torch")
+    assert asked.stage == "programs of torch compile"
+    assert {"--mode=compile", "--source=fixed"} <= set(asked.arguments)
+
+
+def test_what_was_found_before_is_not_new(tmp_path):
+    earlier, tonight = write(tmp_path / "1", "one"), write(tmp_path / "2", "one", "two")
+    new, notes = new_findings(tonight, [earlier], "torch")
+    assert new == ["new: programs of torch compile: failed: v1 = two(v0): v1: 20 bars"]
+    assert not notes
+
+
+def test_the_first_night_has_nothing_to_compare_with(tmp_path):
+    new, notes = new_findings(write(tmp_path / "1", "one"), [tmp_path / "0"], "torch")
+    assert not new
+    assert notes == ["programs of torch compile: 1 findings, and no earlier night to compare with"]
+
+
+def test_a_campaign_that_ended_early_is_told_and_not_compared_with(tmp_path):
+    whole, early = write(tmp_path / "1", "one"), write(tmp_path / "2", last=end(ended="interrupted"))
+    new, notes = new_findings(write(tmp_path / "3", "one"), [whole, early], "torch")
+    assert not new
+    assert not notes
+    _, notes = new_findings(early, [whole], "torch")
+    assert notes == ["programs of torch compile: not all were judged"]
