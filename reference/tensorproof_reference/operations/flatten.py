@@ -97,6 +97,7 @@ OPERATION = Operation(
     samples=samples,
     family="reshaping",
     conventions={"order": ORDERS},
+    axes={"x": "n c ..."},
     documents=("000 §4.1.2",),
     workload=workload,
     work=work,
