@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof.backend import Backend, Function, Native, ValueAndVjp, hookimpl
+from tensorproof.backend import Backend, Forward, Function, Native, ValueAndVjp, hookimpl
 from tensorproof_keras import losses, table  # noqa: F401 - losses registers operations
-from tensorproof_keras.engines import engine, keras
+from tensorproof_keras.engines import engine, keras, make_room
 from tensorproof_keras.functions import LAYOUTS, dtype_of
 from tensorproof_keras.table import operations
 from tensorproof_reference.operation import DTYPES
@@ -69,8 +69,14 @@ class KerasBackend(Backend):
             elif hasattr(item, "block_until_ready"):
                 item.block_until_ready()
 
+    def forward(self, function: Function, mode: str) -> Forward:
+        """The function itself."""
+        make_room()
+        return function
+
     def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
         """The function under the backend's automatic differentiation."""
+        make_room()
 
         def run(primals: Sequence[Native], constants: Sequence[Native], cotangents: Sequence[Native]) -> Any:
             outputs, others, gradients = self.engine.vjp(function, primals, constants, cotangents)

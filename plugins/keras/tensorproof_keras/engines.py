@@ -3,6 +3,7 @@
 ``KERAS_BACKEND`` chooses, as for all users of Keras; the default is TensorFlow.
 """
 
+import itertools
 import os
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -12,7 +13,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 
-__all__ = ["engine", "keras"]
+__all__ = ["engine", "keras", "make_room"]
 
 Arrays = Sequence[Any]
 Pulled = tuple[Arrays, Arrays, Arrays]
@@ -68,14 +69,13 @@ class Torch:
 
 
 class Jax:
-    """JAX without ``jit``, with 64 bits."""
+    """JAX without ``jit``, and without 64 bits, as Keras leaves it."""
 
     def __init__(self) -> None:
         import jax
 
         self.version = jax.__version__
         self._jax = jax
-        jax.config.update("jax_enable_x64", True)
         jax.config.update("jax_default_matmul_precision", "highest")
 
     def device_of(self, value: Any) -> str:
@@ -96,3 +96,14 @@ ENGINES: dict[str, type[Engine]] = {"tensorflow": TensorFlow, "torch": Torch, "j
 def engine() -> Engine:
     """What computes in this process."""
     return ENGINES[keras.backend.backend()]()
+
+
+functions = itertools.count(1)
+
+
+def make_room() -> None:
+    """On JAX, forget compiled programs now and then: each takes maps of memory, of which Linux gives a process 65,530."""
+    if keras.backend.backend() == "jax" and next(functions) % 100 == 0:
+        import jax
+
+        jax.clear_caches()

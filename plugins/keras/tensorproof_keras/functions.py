@@ -239,16 +239,23 @@ def scaled_dot_product_attention(
     scale: float | None = None,
     fully_masked_rows: str = "nan",
 ) -> Native:
-    """``ops.dot_product_attention`` of one head, all leading axes taken together as its batch."""
+    """``ops.dot_product_attention`` of one head, all leading axes taken together as its batch.
+
+    On JAX it takes features and values of one width: the narrower ones are filled up with zeros, which change nothing.
+    """
     if fully_masked_rows != "uniform":
         raise Unsupported("ops.dot_product_attention adds a large negative number where the mask is false")
-    *leading, rows, _ = query.shape
-    columns = key.shape[-2]
+    *leading, rows, features = query.shape
+    columns, results = value.shape[-2:]
     if mask is not None:
         mask = ops.reshape(ops.broadcast_to(mask, [*leading, rows, columns]), [-1, 1, rows, columns])
     flat = [ops.reshape(item, [-1, item.shape[-2], 1, item.shape[-1]]) for item in (query, key, value)]
+    if features != results and keras.backend.backend() == "jax":
+        missing = [max(features, results) - item.shape[-1] for item in flat]
+        flat = [ops.pad(item, [(0, 0), (0, 0), (0, 0), (0, count)]) for item, count in zip(flat, missing, strict=True)]
+        scale = features**-0.5 if scale is None else scale
     y = ops.dot_product_attention(*flat, mask=mask, scale=scale, is_causal=causal)
-    return ops.reshape(y, [*leading, rows, value.shape[-1]])
+    return ops.reshape(y[..., :results], [*leading, rows, results])
 
 
 OUT_OF_RANGE = {
