@@ -82,7 +82,6 @@ def extended_operations() -> Mapping[str, Operation]:
     pages = _operations_of_pages()
     found: dict[str, Operation] = {}
     for package in (primitives, reductions, arrays, activations, attention, windows):
-    for package in (primitives, reductions, arrays, activations, attention):
         for name, module in _modules(package):
             for operation in module.OPERATIONS:
                 if operation.name in found or operation.name in pages:

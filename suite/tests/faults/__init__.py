@@ -80,6 +80,3 @@ EXTENDED = _by_key(
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}
-    grouped_attention.FAULTS,
-)
-"""Those in operations of profile ``extended``, of which the quick set and statements know nothing."""

@@ -25,7 +25,6 @@ FLOORS = [
         "reference.normalizations",
         "reference.attention",
         "reference.windows",
-        "reference.attention",
         *(f"reference.{folder}" for folder in PAGES if folder != "models"),
     ],
     ["reference.networks", "reference.models"],
