@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_shape
-from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
+from tensorproof_reference.operation import DTYPES, EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations._elementwise_samples import FINE_DTYPES, WIDE_DTYPES
 from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.operations._workloads import ordinary as timed_numbers
@@ -192,26 +192,27 @@ def _sinusoidal_samples(stream: Stream) -> Iterator[Sample]:
     for name, shape in CASES.items():
         yield Sample(name=name, inputs=inputs(name, shape), dtypes=FINE_DTYPES if name == "size_large" else SINGLE)
     yield Sample(name="rank_two", inputs=inputs("rank_two", (5, 8)))
-    for name, words in (
-        ("optional_start", {"start": 3}),
-        ("optional_start_far", {"start": 1000}),
-        ("optional_base", {"base": 500.0}),
-        ("optional_base_one", {"base": 1.0}),
-    ):
-        dtypes = SINGLE if name == "optional_start_far" else ("float64", "float32", "bfloat16", "float16")
-        yield Sample(name=name, inputs=inputs(name), keywords=words, dtypes=dtypes)
+    given: dict[str, dict[str, Any]] = {
+        "optional_start": {"start": 3},
+        "optional_start_far": {"start": 1000},
+        "optional_base": {"base": 500.0},
+        "optional_base_one": {"base": 1.0},
+    }
+    for name, keywords in given.items():
+        dtypes = SINGLE if name == "optional_start_far" else DTYPES
+        yield Sample(name=name, inputs=inputs(name), keywords=keywords, dtypes=dtypes)
     for pairs in PAIRS:
         name = f"convention_{pairs}"
         yield Sample(name=name, inputs=inputs(name), keywords={"pairs": pairs}, required=False)
-        both = {"pairs": pairs, "start": 2, "base": 100.0}
+        both: dict[str, Any] = {"pairs": pairs, "start": 2, "base": 100.0}
         yield Sample(name=f"{name}_base_start", inputs=inputs(f"{name}_base_start"), keywords=both, required=False)
     for memory in ("transposed", "sliced"):
         yield Sample(name=f"strided_{memory}", inputs=inputs(f"strided_{memory}"), memory=memory)
     for name, values in SPECIAL.items():
         yield Sample(name=name, inputs={"x": _among(inputs(name)["x"], values)})
-    for word, size, wide in (("hundreds", 300.0, FINE_DTYPES), ("large", 1e30, WIDE_DTYPES)):
+    for word, size, dtypes in (("hundreds", 300.0, FINE_DTYPES), ("large", 1e30, WIDE_DTYPES)):
         name = f"magnitude_{word}"
-        yield Sample(name=name, inputs={"x": size * inputs(name)["x"]}, dtypes=wide)
+        yield Sample(name=name, inputs={"x": size * inputs(name)["x"]}, dtypes=dtypes)
 
 
 SIZES = {"S": (1, 4, 16, 32), "M": (4, 8, 128, 64), "L": (4, 16, 512, 64)}
