@@ -174,7 +174,7 @@ def _rotary_samples(stream: Stream) -> Iterator[Sample]:
         special = inputs(name)
         special["x"] = _among(special["x"], values)
         yield Sample(name=name, inputs=special)
-    for word, size, dtypes in (("hundreds", 300.0, FINE_DTYPES), ("large", 1e30, WIDE_DTYPES)):
+    for word, size, wide in (("hundreds", 300.0, FINE_DTYPES), ("large", 1e30, WIDE_DTYPES)):
         name = f"magnitude_{word}"
         scaled = inputs(name)
         yield Sample(name=name, inputs={**scaled, "x": size * scaled["x"]}, dtypes=dtypes)
@@ -210,9 +210,9 @@ def _sinusoidal_samples(stream: Stream) -> Iterator[Sample]:
         yield Sample(name=f"strided_{memory}", inputs=inputs(f"strided_{memory}"), memory=memory)
     for name, values in SPECIAL.items():
         yield Sample(name=name, inputs={"x": _among(inputs(name)["x"], values)})
-    for word, size, dtypes in (("hundreds", 300.0, FINE_DTYPES), ("large", 1e30, WIDE_DTYPES)):
+    for word, size, wide in (("hundreds", 300.0, FINE_DTYPES), ("large", 1e30, WIDE_DTYPES)):
         name = f"magnitude_{word}"
-        yield Sample(name=name, inputs={"x": size * inputs(name)["x"]}, dtypes=dtypes)
+        yield Sample(name=name, inputs={"x": size * inputs(name)["x"]}, dtypes=wide)
 
 
 SIZES = {"S": (1, 4, 16, 32), "M": (4, 8, 128, 64), "L": (4, 16, 512, 64)}
