@@ -177,7 +177,7 @@ def _rotary_samples(stream: Stream) -> Iterator[Sample]:
     for word, size, wide in (("hundreds", 300.0, FINE_DTYPES), ("large", 1e30, WIDE_DTYPES)):
         name = f"magnitude_{word}"
         scaled = inputs(name)
-        yield Sample(name=name, inputs={**scaled, "x": size * scaled["x"]}, dtypes=dtypes)
+        yield Sample(name=name, inputs={**scaled, "x": size * scaled["x"]}, dtypes=wide)
     far = {"positions": np.array([[8191, 0, 4097], [257, 4096, 8190]]), "x": _normal(stream("bounds_far"), (2, 2, 3, 8))}
     yield Sample(name="bounds_far", inputs={**far, **_tables(8192, 4)}, dtypes=SINGLE)
 
