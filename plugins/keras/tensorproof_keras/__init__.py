@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 
 from tensorproof.backend import Backend, Forward, Function, Native, ValueAndVjp, hookimpl
-from tensorproof_keras import losses, table  # noqa: F401 - losses registers operations
+from tensorproof_keras import functions, losses, recurrent, table  # noqa: F401 - losses registers operations
 from tensorproof_keras.engines import engine, keras, make_room
-from tensorproof_keras.functions import LAYOUTS, dtype_of
+from tensorproof_keras.functions import dtype_of
 from tensorproof_keras.table import operations
 from tensorproof_reference.operation import DTYPES
 
@@ -26,7 +26,7 @@ class KerasBackend(Backend):
     name = "keras"
     operations = operations
     modes = {"eager": "float32"}
-    layouts = LAYOUTS
+    layouts = {**functions.LAYOUTS, **recurrent.LAYOUTS}
     declarations = Path(__file__).with_name("declarations.toml")
 
     def __init__(self) -> None:

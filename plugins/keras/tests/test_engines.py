@@ -9,7 +9,8 @@ keras = pytest.importorskip("keras")
 pytest.importorskip(keras.backend.backend())
 
 from tensorproof_keras import KerasBackend  # noqa: E402 - where there is a Keras only
-from tensorproof_keras.functions import flatten, layer, lstm  # noqa: E402
+from tensorproof_keras.functions import flatten, layer  # noqa: E402
+from tensorproof_keras.recurrent import lstm  # noqa: E402
 
 # Keras on PyTorch copies by numpy.array, which PyTorch's arrays do not know in full.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
