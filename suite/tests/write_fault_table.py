@@ -26,15 +26,15 @@ TABLES = {profile: Path(known_faults.__file__).with_name(name) for profile, name
 
 INTRODUCTION = """# Faults in operations of profile {profile}
 
-The suite is itself tested: {planted} deliberate faults are planted, one at a time, in a small backend that is right otherwise,
-and each has to be noticed. The unbroken backend has to pass every check. Both are tests of the project
-(`suite/tests/conformance/test_faults.py`), and the faults are plain functions in `suite/tests/faults/`. They repeat, in small,
+The suite is itself tested: {planted} deliberate faults are planted, one at a time, in a small backend that is right otherwise.
+Each has to be noticed, and the unbroken backend has to pass every check. Both are tests of the project
+(`suite/tests/conformance/test_faults.py`). The faults are plain functions in `suite/tests/faults/`. They repeat, in small,
 silent bugs of deep-learning frameworks.
 
-*Expected* is the class of samples, the check, the mode or the dtype that ought to notice the fault; these run first. *First* is
-the check, and the sample, that noticed it first; *noticed* is how many checks did, of all that were run on the operation (eagerly
-only, if it is a formula that is wrong in every mode), and in which dtypes. A fault that few checks notice is one that only
-breadth of cases finds: {rare} of the {planted} faults are noticed by fewer than one check in twenty.
+*Expected* is the class of samples, the check, the mode or the dtype that ought to notice the fault. These run first. *First* is
+the check, and the sample, that noticed it first. *Noticed* is how many checks did, of all that were run on the operation, and in
+which dtypes. A formula that is wrong in every mode is run eagerly only. A fault that few checks notice is one that only breadth
+of cases finds: fewer than one check in twenty notices {rare} of these {planted}.
 
 By dtype, {by_dtype}.
 
