@@ -33,9 +33,13 @@ from tensorproof_reference.catalogue import of_profile, specification_version
 
 PAGES = {profile: Path(quick.__file__).with_name(name) for profile, name in quick.FILES.items()}
 NOTICES = {profile: Path(__file__).with_name(f"quick_notices_{profile}.tsv") for profile in PAGES}
-BUDGET = {"torch": 24.0, "tensorflow": 85.0, "jax": 140.0}
-"""Processor seconds by backend, by the quickest of many records, which a run that begins with empty caches exceeds. With these, a
-run on two processors takes at most a minute with PyTorch, and a minute and a half with the others."""
+BUDGETS = {
+    "core": {"torch": 24.0, "tensorflow": 85.0, "jax": 140.0},
+    "extended": {"torch": 24.0, "tensorflow": 30.0, "jax": 20.0},
+}
+"""Processor seconds by profile and backend, by the quickest of many records, which a run that begins with empty caches exceeds.
+With these, a run on two processors takes at most a minute with PyTorch, and a minute and a half with the others. Of ``extended``
+there are fewer records, and what is measured once is taken for the rest of its kind."""
 DEAR = 4.0
 """Seconds from which on, on any backend, a check is too dear to be in for its operation's sake alone."""
 OVERHEAD = 0.004
@@ -122,16 +126,17 @@ def noticed_by(matrix: Matrix, everything: Iterable[Bundle]) -> dict[Bundle, set
 class Choice:
     """The bundles chosen so far, and what is left of each backend's time."""
 
-    def __init__(self, costs: Costs, start: Iterable[Bundle] = ()) -> None:
+    def __init__(self, budget: Mapping[str, float], costs: Costs, start: Iterable[Bundle] = ()) -> None:
+        self.budget = budget
         self.costs = costs
-        self.left = {name: BUDGET[name] for name in costs}
+        self.left = {name: budget[name] for name in costs}
         self.chosen: dict[Bundle, None] = {}
         for bundle in start:
             self.take(bundle)
 
     def price(self, bundle: Bundle) -> float:
         """The greatest share of the time that a bundle takes on a backend; never 0."""
-        return max(table[bundle] / BUDGET[name] for name, table in self.costs.items()) + 1e-6
+        return max(table[bundle] / self.budget[name] for name, table in self.costs.items()) + 1e-6
 
     def fits(self, bundle: Bundle) -> bool:
         """Whether there is time for a bundle on every backend."""
@@ -199,12 +204,14 @@ def plain(everything: Iterable[Bundle]) -> list[Bundle]:
     return list(found.values())
 
 
-def choose(matrix: Matrix, everything: list[Bundle], costs: Costs, compiling: frozenset[str]) -> tuple[Choice, Choice]:
+def choose(
+    budget: Mapping[str, float], matrix: Matrix, everything: list[Bundle], costs: Costs, compiling: frozenset[str]
+) -> tuple[Choice, Choice]:
     """The quick set, learnt from the faults in ``matrix``: for backends that compile every call, and for eager ones."""
     basic = [bundle for bundle in plain(everything) if KNOWN[bundle[0].operation].model is None]
-    every = Choice({name: table for name, table in costs.items() if name in compiling})
+    every = Choice(budget, {name: table for name, table in costs.items() if name in compiling})
     every.fill(matrix, everything, basic)
-    eager = Choice({name: table for name, table in costs.items() if name not in compiling}, every.chosen)
+    eager = Choice(budget, {name: table for name, table in costs.items() if name not in compiling}, every.chosen)
     # What compiling backends get of other modes is all: there are few faults of compilers, and seconds for each.
     first = [bundle for bundle in everything if bundle[0].first or bundle in every.chosen]
     eager.fill(matrix, first, plain(everything))
@@ -217,14 +224,16 @@ def noticed(matrix: Matrix, chosen: Iterable[Bundle]) -> dict[str, frozenset[Che
     return {fault: found & checks for fault, found in matrix.items() if found & checks}
 
 
-def held_out(matrix: Matrix, everything: list[Bundle], costs: Costs, compiling: frozenset[str]) -> list[tuple[float, float]]:
+def held_out(
+    budget: Mapping[str, float], matrix: Matrix, everything: list[Bundle], costs: Costs, compiling: frozenset[str]
+) -> list[tuple[float, float]]:
     """The shares of faults noticed that the set was not learnt from, on compiling and on eager backends, in five draws."""
     shares = []
     for seed in range(5):
         keys = sorted(matrix)
         random.Random(seed).shuffle(keys)
         cut = 7 * len(keys) // 10
-        both = choose({key: matrix[key] for key in keys[:cut]}, everything, costs, compiling)
+        both = choose(budget, {key: matrix[key] for key in keys[:cut]}, everything, costs, compiling)
         others = {key: matrix[key] for key in keys[cut:]}
         compiled, eager = (len(noticed(others, choice.chosen)) / len(others) for choice in both)
         shares.append((compiled, eager))
@@ -265,16 +274,16 @@ def main(profile: str, measured: Path, paths: list[Path]) -> None:
         records[record.header["backend"]].append(record)
     costs = {name: costs_of(group, everything) for name, group in records.items()}
     compiling = frozenset(name for name, group in records.items() if next(iter(group[0].header["modes"])) != "eager")
-    every, eager = choose(matrix, everything, costs, compiling)
+    every, eager = choose(BUDGETS[profile], matrix, everything, costs, compiling)
     found = noticed(matrix, every.chosen), noticed(matrix, eager.chosen)
     PAGES[profile].write_text(text_of(profile, every, eager, (len(found[0]), len(found[1]))), encoding="utf-8")
     NOTICES[profile].write_text(notices_text(profile, *found), encoding="utf-8")
     for word, choice, keys in (("compiling", every, found[0]), ("eager", eager, found[1])):
-        seconds = ", ".join(f"{name} {BUDGET[name] - left:.0f} s" for name, left in choice.left.items())
+        seconds = ", ".join(f"{name} {choice.budget[name] - left:.0f} s" for name, left in choice.left.items())
         twice = sum(len(checks) > 1 for checks in keys.values())
         checks, faults = sum(map(len, choice.chosen)), len(OF_PROFILE[profile])
         print(f"{word}: {checks} checks ({seconds}) notice {len(keys)} of {faults} faults, {twice} of them twice")
-    shares = held_out(matrix, everything, costs, compiling)
+    shares = held_out(BUDGETS[profile], matrix, everything, costs, compiling)
     for word, values in zip(("compiling", "eager"), zip(*shares, strict=True), strict=True):
         print(f"{word}: of faults not chosen from: {statistics.mean(values):.1%}, at least {min(values):.1%}")
 
