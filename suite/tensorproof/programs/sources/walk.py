@@ -14,7 +14,7 @@ def walk_over_pairs(names: tuple[str, ...], seed: int) -> Sequence[str]:
     (Hierholzer's algorithm), with the edges shuffled.
 
     >>> walk_over_pairs(("a", "b"), 0)
-    ['b', 'b', 'a', 'a']
+    ['a', 'a', 'b', 'b']
     """
     places = range(len(names))
     ahead = [Stream(seed)("walk")(str(place)).permutation(len(names)).tolist() for place in places]
