@@ -44,6 +44,11 @@ class Fault:
         """Identifies the fault: operation and name."""
         return f"{self.operation}-{self.name}"
 
+    @property
+    def is_formula(self) -> bool:
+        """Whether it is a formula that is wrong in every mode: as wrong when compiled, so it is checked eagerly only."""
+        return not self.mode and self.optimize is None and self.backend is SmallBackend
+
 
 @dataclass
 class Faults:
@@ -106,14 +111,10 @@ def checks_of(backend: Backend, operation: str, group: str = "") -> tuple[Sessio
 
 
 def results_of(fault: Fault) -> Iterator[Result]:
-    """The results of the checks of the fault's operation, one after the other.
-
-    A formula that is wrong in every mode is as wrong when compiled: it is checked eagerly only.
-    """
+    """The results of the checks of the fault's operation, one after the other; of a formula, the eager ones."""
     session, cases = checks_of(fault.backend(fault), fault.operation, fault.group)
-    formula = not fault.mode and fault.optimize is None and fault.backend is SmallBackend
     for case in cases:
-        if case.mode == "eager" or not formula:
+        if case.mode == "eager" or not fault.is_formula:
             yield run_check(session, case)
 
 

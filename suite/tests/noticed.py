@@ -68,15 +68,11 @@ def all_candidates(profile: str) -> list[Case]:
 
 
 def noticing(fault: Fault) -> list[list[str]]:
-    """The checks that notice a fault, of its operation: mode, sample, dtype and check.
-
-    A formula that is wrong in every mode is as wrong when compiled: it is checked in the first mode only.
-    """
+    """The checks that notice a fault, of its operation: mode, sample, dtype and check; of a formula, those of the first mode."""
     session, cases = checks_of(fault.backend(fault), fault.operation)
-    formula = not fault.mode and fault.optimize is None and fault.backend is SmallBackend
-    chosen = [case for case in candidates(KNOWN[fault.operation], cases) if case.mode == FIRST_MODE or not formula]
+    chosen = [case for case in candidates(KNOWN[fault.operation], cases) if case.mode == FIRST_MODE or not fault.is_formula]
     found = [case for case in chosen if run_check(session, case).status in NOTICED]
-    kept = found if formula else [case for case in found if _notices_alone(fault, case)]
+    kept = [case for case in found if fault.is_formula or _notices_alone(fault, case)]
     return [[case.mode, case.sample, case.dtype, case.check] for case in kept]
 
 
@@ -85,8 +81,6 @@ def _notices_alone(fault: Fault, wanted: Case) -> bool:
 
     A fault that remembers what it saw first may show only after others, which a quick set need not have.
     """
-    if fault.optimize is not None:
-        vars(fault.optimize).clear()
     session, cases = checks_of(fault.backend(fault), fault.operation)
     own = [case for case in cases if (case.mode, case.sample, case.dtype) == (wanted.mode, wanted.sample, wanted.dtype)]
     return {case: run_check(session, case).status for case in own}[wanted] in NOTICED

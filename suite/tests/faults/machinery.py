@@ -267,10 +267,9 @@ def keywords_dropped(nodes):
 
 @FAULTS.compiler("average_pool2d", "compiled")
 def keywords_of_the_first_program_for_all(nodes):
-    seen = keywords_of_the_first_program_for_all.__dict__
     for node in nodes:
         if node.operation == "average_pool2d":
-            node.keywords = seen.setdefault("keywords", node.keywords)
+            node.keywords = vars(node.inputs["x"].backend).setdefault("first_keywords", node.keywords)
     return nodes
 
 

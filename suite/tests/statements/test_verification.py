@@ -82,10 +82,7 @@ def test_an_honest_statement_agrees(here):
         ({"optional": {"passed": 3}}, "optional: the total is"),
         ({"verdict": "conforms"}, "its counts give 'does not conform'"),
         ({"causes": []}, "no cause is named"),
-        (
-            {"faults": {"known": KNOWN, "noticed": KNOWN}},
-            "can be noticed in these dtypes",
-        ),
+        ({"faults": {"known": KNOWN, "noticed": KNOWN}}, "can be noticed in these dtypes"),
         ({"faults": {"known": 1, "noticed": 0}}, "faults: it says"),
     ],
 )

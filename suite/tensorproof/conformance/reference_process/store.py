@@ -21,6 +21,8 @@ LARGEST_ENTRY_BYTES = 96 * 2**20
 UNUSED_DAYS = 14
 """After so many days without use, the file of another specification is deleted."""
 WAIT_SECONDS = 10.0
+MEASURED_BYTES = 2**26
+"""The size is measured again after so much more: listing large entries for each that is added would cost more than adding it."""
 _DIGEST_BYTES = 32
 
 
@@ -39,6 +41,9 @@ class Store:
         self.problem = ""
         """Why nothing is kept, if that is so."""
         self._connection: sqlite3.Connection | None = None
+        self._measured: int | None = None
+        self._added = 0
+        """Bytes that this process has added since."""
         try:
             folder.mkdir(parents=True, exist_ok=True)
             self._large.mkdir(exist_ok=True)
@@ -86,15 +91,21 @@ class Store:
         if self._connection is None or len(data) > LARGEST_ENTRY_BYTES:
             return
         try:
-            size = self.size()
+            size = self._estimate()
             if size + len(data) <= min(LIMIT_BYTES, SHARE_OF_DISK * (size + shutil.disk_usage(self.path.parent).free)):
                 row = (key, hashlib.sha256(data).digest(), data)
                 if len(data) < FILE_BYTES:
                     self._connection.execute("INSERT OR REPLACE INTO parts VALUES (?, ?, ?)", row)
                 else:
                     _write_whole(self._file_of(key), row[1] + data)
+                self._added += len(data)
         except (OSError, sqlite3.Error) as error:
             self._give_up(error)
+
+    def _estimate(self) -> int:
+        if self._measured is None or self._added > MEASURED_BYTES:
+            self._measured, self._added = self.size(), 0
+        return self._measured + self._added
 
     def size(self) -> int:
         """Bytes of the file, of what SQLite has still beside it, and of large entries."""

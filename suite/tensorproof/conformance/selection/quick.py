@@ -53,59 +53,45 @@ class QuickSet:
 
 
 def parsed(text: str) -> QuickSet:
-    """The set that a file's text describes: header lines ``# name value``, lines ``large`` and a name,
-    and rows ``first``, ``eager`` or ``compiled`` and four words.
+    """The set that a file's text describes, or that of several together: header lines ``# name value``, lines ``large`` and a
+    name, and rows ``first``, ``eager`` or ``compiled`` and four words.
 
     Raises:
         ValueError: it is malformed.
     """
-    header: dict[str, str] = {}
+    counts = dict.fromkeys(("faults", "noticed", "noticed_compiled"), 0)
+    versions: list[str] = []
     rows: dict[str, set[Row]] = {"first": set(), "eager": set(), "compiled": set()}
     large: set[str] = set()
     for line in text.splitlines():
-        if line.startswith("# "):
-            name, _, value = line.removeprefix("# ").partition(" ")
-            header[name] = value
+        if line.startswith("# specification "):
+            versions.append(line.removeprefix("# specification "))
+        elif line.startswith("# "):
+            name, number = line.removeprefix("# ").split(" ")
+            counts[name] += int(number)
         elif line.startswith("large\t"):
             large.add(line.split("\t")[1])
         elif line:
             kind, operation, sample, dtype, check = line.split("\t")
             rows[kind].add((operation, sample, dtype, check))
     return QuickSet(
-        int(header["faults"]),
-        int(header["noticed"]),
-        int(header["noticed_compiled"]),
-        header["specification"],
-        frozenset(rows["first"]),
-        frozenset(rows["eager"]),
-        frozenset(rows["compiled"]),
-        frozenset(large),
-    )
-
-
-NOTHING = QuickSet(0, 0, 0, "", *[frozenset()] * 4)
-"""The set for a profile from outside, in whose operations no faults were planted."""
-
-
-def _both(one: QuickSet, other: QuickSet) -> QuickSet:
-    return QuickSet(
-        one.faults + other.faults,
-        one.noticed + other.noticed,
-        one.noticed_compiled + other.noticed_compiled,
-        f"{one.specification} {other.specification}".strip(),
-        one.first | other.first,
-        one.eager | other.eager,
-        one.compiled | other.compiled,
-        one.large | other.large,
+        faults=counts["faults"],
+        noticed=counts["noticed"],
+        noticed_compiled=counts["noticed_compiled"],
+        specification=" ".join(versions),
+        first=frozenset(rows["first"]),
+        eager=frozenset(rows["eager"]),
+        compiled=frozenset(rows["compiled"]),
+        large=frozenset(large),
     )
 
 
 @functools.cache
 def quick_set(profile: str) -> QuickSet:
-    """The set that comes with tensorproof for a profile, or for all of them together."""
+    """The set that comes with tensorproof for a profile, or for all together. One from outside has none: no faults, no rows."""
     folder = files("tensorproof.conformance.selection")
     names = [name for of, name in FILES.items() if profile in (of, EVERY_PROFILE)]
-    return functools.reduce(_both, [parsed((folder / name).read_text(encoding="utf-8")) for name in names], NOTHING)
+    return parsed("".join((folder / name).read_text(encoding="utf-8") for name in names))
 
 
 def quick_cases(cases: Iterable[Case], description: Description, chosen: QuickSet) -> frozenset[Case]:
