@@ -15,7 +15,7 @@ LIMIT_BYTES = 8 * 2**30
 SHARE_OF_DISK = 0.1
 """No more is added to a file that is so large, or to one that would take more than this share of what is free on the disk."""
 FILE_BYTES = 2**18
-"""Entries from this size on are files of their own: SQLite reads and copies them page by page, which takes six times as long."""
+"""Entries from this size on are files of their own: SQLite reads them page by page, which takes three times as long."""
 LARGEST_ENTRY_BYTES = 96 * 2**20
 """The largest is a training step of a model of two million weights, with slots and bars."""
 UNUSED_DAYS = 14
