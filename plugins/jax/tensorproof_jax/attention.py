@@ -6,8 +6,12 @@ from tensorproof.backend import Native, Unsupported
 from tensorproof_jax.framework import jax, jnp
 from tensorproof_jax.table import operations
 
-HEADS = {"query": "b l h e", "key": "b s g e", "value": "b s g v", "y": "b l h v"}
-LAYOUTS = {"grouped_query_attention": HEADS}
+LAYOUTS = {"grouped_query_attention": {"query": "b l h e", "key": "b s g e", "value": "b s g v", "y": "b l h v"}}
+
+
+def _filled(x: Native, width: int) -> Native:
+    """Features or values of heads, (b, l, h, e), filled up with zeros to a width."""
+    return x if x.shape[-1] == width else jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, width - x.shape[-1])))
 
 
 @operations.native
@@ -35,8 +39,7 @@ def scaled_dot_product_attention(
         mask = jnp.broadcast_to(mask, (*leading, rows, columns)).reshape(batch, 1, rows, columns)
 
     def one_head(x: Native) -> Native:
-        x = x.reshape(batch, x.shape[-2], 1, x.shape[-1])
-        return x if x.shape[-1] == width else jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, width - x.shape[-1])))
+        return _filled(x.reshape(batch, x.shape[-2], 1, x.shape[-1]), width)
 
     y = jax.nn.dot_product_attention(
         *(one_head(query), one_head(key), one_head(value)),
@@ -84,12 +87,8 @@ def grouped_query_attention(
         near = _near(query.shape[1], key.shape[1], causal, window)
         mask = near if mask is None else mask & near
         causal, window = False, None
-
-    def wide(x: Native) -> Native:
-        return x if x.shape[-1] == width else jnp.pad(x, ((0, 0), (0, 0), (0, 0), (0, width - x.shape[-1])))
-
     y = jax.nn.dot_product_attention(
-        *(wide(query), wide(key), wide(value)),
+        *(_filled(query, width), _filled(key, width), _filled(value, width)),
         bias=bias if bias is None else jnp.expand_dims(bias, tuple(range(4 - bias.ndim))),
         mask=mask if mask is None else jnp.expand_dims(mask, tuple(range(4 - mask.ndim))),
         scale=features**-0.5 if scale is None and width > features else scale,

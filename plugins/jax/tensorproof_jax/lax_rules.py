@@ -37,10 +37,6 @@ def _integer_power(hand: Hand, x: Value, *, y: int, **_: Any) -> Value:
     return hand.call("square", x=x) if y == 2 else hand.call("power", a=x, b=float(y))
 
 
-def _power(hand: Hand, a: Any, b: Any, **_: Any) -> Value:
-    return hand.call("power", a=a, b=b)
-
-
 def _round(hand: Hand, x: Value, *, rounding_method: Any, **_: Any) -> Value | None:
     return hand.call("round", x=x) if "EVEN" in str(rounding_method) else None
 
@@ -144,10 +140,6 @@ def _stopped(hand: Hand, x: Value, **_: Any) -> Value:
 
 
 RULES: Mapping[str, Rule] = {
-    **{
-        name: _unary(name)
-        for name in ("abs", "sign", "exp", "log", "log1p", "expm1", "sqrt", "rsqrt", "sin", "cos", "erf", "tanh")
-    },
     **{name: _unary(name) for name in ("abs", "sign", "exp", "log", "log1p", "expm1", "sqrt", "rsqrt")},
     **{name: _unary(name) for name in ("sin", "cos", "erf", "tanh", "floor", "square")},
     "neg": _unary("negative"),
@@ -158,7 +150,7 @@ RULES: Mapping[str, Rule] = {
     "sub": _binary("subtract"),
     "mul": _binary("multiply"),
     "div": _binary("divide"),
-    "pow": _power,
+    "pow": _binary("power"),
     "integer_pow": _integer_power,
     "max": _maximum,
     "min": _binary("minimum"),

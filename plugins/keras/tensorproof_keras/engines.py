@@ -98,12 +98,13 @@ def engine() -> Engine:
     return ENGINES[keras.backend.backend()]()
 
 
-functions = itertools.count(1)
+asked = itertools.count(1)
+"""Functions that were asked for."""
 
 
 def make_room() -> None:
     """On JAX, forget compiled programs now and then: each takes maps of memory, of which Linux gives a process 65,530."""
-    if keras.backend.backend() == "jax" and next(functions) % 100 == 0:
+    if keras.backend.backend() == "jax" and next(asked) % 100 == 0:
         import jax
 
         jax.clear_caches()

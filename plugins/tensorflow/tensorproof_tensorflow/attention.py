@@ -4,8 +4,7 @@ from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.table import operations
 
-HEADS = {"query": "b l h e", "key": "b s g e", "value": "b s g v", "y": "b l h v"}
-LAYOUTS = {"grouped_query_attention": HEADS}
+LAYOUTS = {"grouped_query_attention": {"query": "b l h e", "key": "b s g e", "value": "b s g v", "y": "b l h v"}}
 
 
 @operations.library

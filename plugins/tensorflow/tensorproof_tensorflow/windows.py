@@ -117,6 +117,25 @@ def _cropped(y: Native, padding: Padding) -> Native:
     return y[(slice(None), *(slice(low, y.shape[axis + 1] - high) for axis, (low, high) in enumerate(padding)))]
 
 
+def _painted(
+    function: Callable[..., Native],
+    x: Native,
+    weight: Native,
+    bias: Native | None,
+    stride: Numbers,
+    padding: Padding,
+    output_padding: Numbers,
+    dilation: Numbers,
+    groups: int,
+) -> Native:
+    """Transposed convolution by a function that takes no explicit padding: the output is cropped afterwards."""
+    inside = padding if isinstance(padding, str) else "valid"
+    sizes = _painted_sizes(x, weight, stride, inside, output_padding, dilation)
+    shape = [x.shape[0], *sizes, weight.shape[-2] * groups]
+    y = function(x, weight, shape, strides=stride, padding=inside.upper(), dilations=dilation)
+    return _biased(_cropped(y, padding), bias)
+
+
 @operations.native
 def conv1d_transpose(
     x: Native,
@@ -130,11 +149,7 @@ def conv1d_transpose(
     groups: int = 1,
 ) -> Native:
     """``tf.nn.conv1d_transpose``, cropped afterwards where padding is explicit, and ``tf.nn.bias_add``."""
-    inside = padding if isinstance(padding, str) else "valid"
-    sizes = _painted_sizes(x, weight, stride, inside, output_padding, dilation)
-    shape = [x.shape[0], *sizes, weight.shape[1] * groups]
-    y = tf.nn.conv1d_transpose(x, weight, shape, strides=stride[0], padding=inside.upper(), dilations=dilation[0])
-    return _biased(_cropped(y, padding), bias)
+    return _painted(tf.nn.conv1d_transpose, x, weight, bias, stride, padding, output_padding, dilation, groups)
 
 
 @operations.native
@@ -169,11 +184,15 @@ def conv3d_transpose(
     groups: int = 1,
 ) -> Native:
     """``tf.nn.conv3d_transpose``, cropped afterwards where padding is explicit, and ``tf.nn.bias_add``."""
-    inside = padding if isinstance(padding, str) else "valid"
-    sizes = _painted_sizes(x, weight, stride, inside, output_padding, dilation)
-    shape = [x.shape[0], *sizes, weight.shape[3] * groups]
-    y = tf.nn.conv3d_transpose(x, weight, shape, strides=stride, padding=inside.upper(), dilations=dilation)
-    return _biased(_cropped(y, padding), bias)
+    return _painted(tf.nn.conv3d_transpose, x, weight, bias, stride, padding, output_padding, dilation, groups)
+
+
+def _maximum(
+    function: Callable[..., Native], x: Native, window: Numbers, stride: Numbers | None, padding: Padding, ceil_mode: bool
+) -> Native:
+    if ceil_mode:
+        raise Unsupported(f"tf.nn.{function.__name__} has no ceil mode")
+    return function(x, window, window if stride is None else stride, _padding(padding))
 
 
 @operations.native
@@ -181,11 +200,9 @@ def max_pool1d(
     x: Native, *, window: Numbers = (2,), stride: Numbers | None = None, padding: Padding = "valid", ceil_mode: bool = False
 ) -> Native:
     """``tf.nn.max_pool1d``."""
-    if ceil_mode:
-        raise Unsupported("tf.nn.max_pool1d has no ceil mode")
     if not isinstance(padding, str):
         raise Unsupported("tf.nn.max_pool1d takes no explicit padding")
-    return tf.nn.max_pool1d(x, window, window if stride is None else stride, padding.upper())
+    return _maximum(tf.nn.max_pool1d, x, window, stride, padding, ceil_mode)
 
 
 @operations.native
@@ -198,9 +215,7 @@ def max_pool2d(
     ceil_mode: bool = False,
 ) -> Native:
     """``tf.nn.max_pool2d``."""
-    if ceil_mode:
-        raise Unsupported("tf.nn.max_pool2d has no ceil mode")
-    return tf.nn.max_pool2d(x, window, window if stride is None else stride, _padding(padding))
+    return _maximum(tf.nn.max_pool2d, x, window, stride, padding, ceil_mode)
 
 
 @operations.native
@@ -208,11 +223,9 @@ def max_pool3d(
     x: Native, *, window: Numbers = (2, 2, 2), stride: Numbers | None = None, padding: Padding = "valid", ceil_mode: bool = False
 ) -> Native:
     """``tf.nn.max_pool3d``."""
-    if ceil_mode:
-        raise Unsupported("tf.nn.max_pool3d has no ceil mode")
     if not isinstance(padding, str):
         raise Unsupported("tf.nn.max_pool3d takes no explicit padding")
-    return tf.nn.max_pool3d(x, window, window if stride is None else stride, padding.upper())
+    return _maximum(tf.nn.max_pool3d, x, window, stride, padding, ceil_mode)
 
 
 def _average(
