@@ -36,9 +36,26 @@ def require_shape(array: Array, argument: str, shape: tuple[int, ...]) -> None:
     require(tuple(array.shape) == tuple(shape), argument, f"shape {tuple(shape)}", f"shape {tuple(array.shape)}")
 
 
+def require_broadcast(array: Array, argument: str, shape: tuple[int, ...]) -> None:
+    """Raise ``ValueError`` unless the array broadcasts to this shape."""
+    sizes = zip(array.shape[::-1], shape[::-1], strict=False)
+    fits = array.ndim <= len(shape) and all(size in (1, whole) for size, whole in sizes)
+    require(fits, argument, f"a shape that broadcasts to {shape}", f"shape {array.shape}")
+
+
 def require_axis(array: Array, argument: str, axis: int) -> None:
     """Raise ``ValueError`` unless ``axis`` is an axis of the array, counted from either end."""
     require(isinstance(axis, int) and -array.ndim <= axis < array.ndim, argument, f"an axis of {array.ndim}", axis)
+
+
+def require_last_axes(x: Array, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of ``x`` along ``axes``, or raise ``ValueError`` unless these are its last ones and something is along them."""
+    counted = sorted(axis + x.ndim if axis < 0 else axis for axis in axes)
+    trailing = list(range(x.ndim - len(axes), x.ndim))
+    require(0 < len(axes) <= x.ndim and counted == trailing, "axes", f"last axes of the {x.ndim} of x", axes)
+    shape = tuple(x.shape[axis] for axis in trailing)
+    require(0 not in shape, "x", "at least one value along axes", f"shape {x.shape}")
+    return shape
 
 
 def require_numbers(value: Any, argument: str, least: int, count: int) -> tuple[int, ...]:

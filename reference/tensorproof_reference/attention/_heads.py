@@ -4,7 +4,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from tensorproof_reference.arguments import require, require_choice, require_rank, require_shape
+from tensorproof_reference.arguments import require, require_broadcast, require_choice, require_pair, require_rank, require_shape
 from tensorproof_reference.operations.scaled_dot_product_attention import FULLY_MASKED_ROWS, masked_softmax
 from tensorproof_reference.trees import Array
 
@@ -33,15 +33,6 @@ def scores_shape(query: Array, key: Array) -> tuple[int, ...]:
     return (*query.shape[:3], key.shape[2])
 
 
-def require_broadcast(array: Array | None, argument: str, shape: tuple[int, ...]) -> None:
-    """Raise ``ValueError`` unless the array, if there is one, broadcasts to this shape."""
-    if array is None:
-        return
-    sizes = zip(array.shape[::-1], shape[::-1], strict=False)
-    fits = array.ndim <= len(shape) and all(size in (1, whole) for size, whole in sizes)
-    require(fits, argument, f"a shape that broadcasts to {shape}", f"shape {array.shape}")
-
-
 def grouped_product(heads: Array, groups: Array) -> Array:
     """Each head's matrix times that of its group: (B, H, L, X) by (B, G, X, Y); H/G heads after each other share a group."""
     batch, count, rows, inner = heads.shape
@@ -68,9 +59,8 @@ def near_keys(queries: int, keys: int, causal: bool, window: Window, alignment: 
     near = after <= 0 if causal else np.ones(after.shape, dtype=bool)
     if window is None:
         return near
-    fits = len(window) == 2 and all(isinstance(size, int) and size >= 0 for size in window)
-    require(fits, "window", "two integers of at least 0", window)
-    return near & (-window[0] <= after) & (after <= window[1])
+    most_before, most_after = require_pair(window, "window", 0)
+    return near & (-most_before <= after) & (after <= most_after)
 
 
 def allowed_keys(

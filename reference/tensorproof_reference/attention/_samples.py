@@ -108,17 +108,12 @@ HIDDEN = {
 """The keys that no query sees, in heads of the plain sizes."""
 
 
-def attention_samples(stream: Stream, names: tuple[str, ...], **always: Any) -> Iterator[Sample]:
-    """Heads and groups of several numbers and sizes; each option alone, with each other, and with sizes of 1, NaN and long rows.
-
-    Args:
-        stream: where numbers are drawn.
-        names: the options that the operation has.
-        always: keywords of every sample.
-    """
+def attention_samples(stream: Stream) -> Iterator[Sample]:
+    """Heads and groups of several numbers and sizes; each option alone and with each other; sizes of 1, NaN and long rows."""
 
     def sample(name: str, sizes: Sizes = PLAIN, options: tuple[str, ...] = (), deviation: float = 1.0, **others: Any) -> Sample:
-        inputs, keywords = drawn(stream(name), sizes, deviation), dict(always)
+        inputs = drawn(stream(name), sizes, deviation)
+        keywords: dict[str, Any] = {}
         for option in options:
             arrays, words = OPTIONS[option](stream(name), sizes)
             inputs |= arrays
@@ -132,41 +127,40 @@ def attention_samples(stream: Stream, names: tuple[str, ...], **always: Any) -> 
     yield sample("plain_as_many_keys", PLAIN._replace(keys=5))
     yield sample("plain_fewer_keys", PLAIN._replace(queries=7, keys=5))
     yield sample("size_large", Sizes(2, 8, 2, 32, 48, 16, 16))
-    for name in names:
+    for name in OPTIONS:
         yield sample(f"size_large_{name}", Sizes(1, 4, 2, 40, 72, 16, 16), (name,), dtypes=LIGHT)
-    for name in names:
+    for name in OPTIONS:
         yield sample(f"optional_{name}", options=(name,))
-    yield from _units(sample, names)
+    yield from _units(sample)
     for memory in ("transposed", "sliced"):
         yield sample(f"strided_{memory}", memory=memory)
-    yield from _shapes(stream, sample, names)
-    for one, other in combinations(names, 2):
+    yield from _shapes(stream, sample)
+    for one, other in combinations(OPTIONS, 2):
         if {one, other} not in ({"bias", "infinite_bias"}, {"causal", "causal_lower_right"}):
             yield sample(f"mask_{one}_and_{other}", options=(one, other), dtypes=SINGLE)
     for name in ("causal", "causal_lower_right", "window"):
-        if name in names:
-            yield sample(f"mask_{name}_as_many_keys", PLAIN._replace(keys=5), (name,), dtypes=SINGLE)
+        yield sample(f"mask_{name}_as_many_keys", PLAIN._replace(keys=5), (name,), dtypes=SINGLE)
     yield sample("mask_causal_fewer_keys", PLAIN._replace(queries=7, keys=5), ("causal",), dtypes=SINGLE)
-    yield from _numbers(sample, names)
-    yield from _fully_masked(sample, names)
+    yield from _numbers(sample)
+    yield from _fully_masked(sample)
 
     def long(name: str, length: int) -> dict[str, Array]:
         return drawn(stream(name), Sizes(1, 4, 2, 2, length, 4, 4), 0.5)
 
-    yield from long_samples(long, "keys", keywords=always)
+    yield from long_samples(long, "keys")
 
 
 Draw = Callable[..., Sample]
 
 
-def _units(sample: Draw, names: tuple[str, ...]) -> Iterator[Sample]:
+def _units(sample: Draw) -> Iterator[Sample]:
     """One query, one key, one feature, one head and one example, each with every option."""
     yield sample("unit_batch_and_head", Sizes(1, 1, 1))
     yield sample("unit_feature", PLAIN._replace(features=1, results=1), dtypes=FINE)
     yield sample("unit_query", PLAIN._replace(queries=1))
     equal = ("d_query", "d_key")
     yield sample("unit_key", PLAIN._replace(queries=3, keys=1), exact_zero=equal)
-    for name in names:
+    for name in OPTIONS:
         yield sample(f"unit_query_{name}", PLAIN._replace(queries=1), (name,), dtypes=SINGLE)
         yield sample(f"unit_batch_and_head_{name}", Sizes(1, 1, 1), (name,), dtypes=SINGLE)
         if name != "causal_lower_right":  # the first queries would see no key
@@ -175,7 +169,7 @@ def _units(sample: Draw, names: tuple[str, ...]) -> Iterator[Sample]:
     yield sample("empty_batch", PLAIN._replace(batch=0), required=False)
 
 
-def _shapes(stream: Stream, sample: Draw, names: tuple[str, ...]) -> Iterator[Sample]:
+def _shapes(stream: Stream, sample: Draw) -> Iterator[Sample]:
     """Masks and biases of every shape that broadcasts, by rank and by what they are shared among."""
     shapes = {
         "rank_of_{}_two": (5, 7),
@@ -187,8 +181,6 @@ def _shapes(stream: Stream, sample: Draw, names: tuple[str, ...]) -> Iterator[Sa
         "mask_{}_of_queries": (1, 1, 5, 1),
     }
     for argument in ("mask", "bias"):
-        if argument not in names:
-            continue
         for pattern, shape in shapes.items():
             name = pattern.format(argument)
             given = sample(name)
@@ -202,25 +194,24 @@ def _first_key_seen(mask: Array) -> Array:
     return mask
 
 
-def _numbers(sample: Draw, names: tuple[str, ...]) -> Iterator[Sample]:
+def _numbers(sample: Draw) -> Iterator[Sample]:
     """Wide scores, long rows, NaN that is seen, and NaN and infinity that are not."""
     yield sample("magnitude_small", deviation=0.01)
     yield sample("magnitude_spread_10", deviation=2.0, dtypes=FINE)
     yield sample("magnitude_spread_60", deviation=4.5, dtypes=HIGH)
-    for name in names:
+    for name in OPTIONS:
         yield sample(f"magnitude_spread_10_{name}", options=(name,), deviation=2.0, dtypes=SINGLE)
         yield sample(f"long_keys_513_{name}", Sizes(2, 4, 2, 3, 513, 8, 8), (name,), deviation=0.5, dtypes=LIGHT)
     yield sample("long_features", Sizes(1, 4, 2, 3, 5, 513, 4), deviation=0.5)
-    if "bias" in names:
-        large = sample("magnitude_bias_minus_30000", options=("infinite_bias",))
-        large.inputs["bias"][...] = np.where(large.inputs["bias"] == 0, 0.0, -30000.0)
-        yield large
-        large = sample("magnitude_bias_least", options=("infinite_bias",), dtypes=HIGH)
-        large.inputs["bias"][...] = np.where(large.inputs["bias"] == 0, 0.0, np.finfo(np.float32).min)
-        yield large
-        undefined = sample("nan_bias", options=("bias",))
-        undefined.inputs["bias"][0, 4, 2, 3] = np.nan
-        yield undefined
+    large = sample("magnitude_bias_minus_30000", options=("infinite_bias",))
+    large.inputs["bias"][...] = np.where(large.inputs["bias"] == 0, 0.0, -30000.0)
+    yield large
+    large = sample("magnitude_bias_least", options=("infinite_bias",), dtypes=HIGH)
+    large.inputs["bias"][...] = np.where(large.inputs["bias"] == 0, 0.0, np.finfo(np.float32).min)
+    yield large
+    undefined = sample("nan_bias", options=("bias",))
+    undefined.inputs["bias"][0, 4, 2, 3] = np.nan
+    yield undefined
 
     nan_query = sample("nan_query")
     for row in range(4):
@@ -233,26 +224,25 @@ def _numbers(sample: Draw, names: tuple[str, ...]) -> Iterator[Sample]:
     nan_value.inputs["value"][0, 1, 3, 2] = np.nan
     nan_value.inputs["value"][1, 0, 6, 3] = np.nan
     yield nan_value
-    for name in names:
+    for name in OPTIONS:
         # The gradients are left out: NaN times a weight of 0 is NaN in the formula, and frameworks may leave that term out.
         nan_key = sample(f"nan_key_{name}", options=(name,), gradient=False, dtypes=SINGLE)
         nan_key.inputs["key"][0, 1, 3, 2] = np.nan
         yield nan_key
     for name, places in HIDDEN.items():
         for word, number in (("nan", np.nan), ("infinity", np.inf)):
-            if name in names:
-                hidden = sample(f"{word}_key_hidden_by_{name}", options=(name,), gradient=False, dtypes=SINGLE)
-                hidden.inputs["key"][places] = number
-                if name == "mask":
-                    hidden.inputs["mask"][..., 6] = False
-                yield hidden
+            hidden = sample(f"{word}_key_hidden_by_{name}", options=(name,), gradient=False, dtypes=SINGLE)
+            hidden.inputs["key"][places] = number
+            if name == "mask":
+                hidden.inputs["mask"][..., 6] = False
+            yield hidden
     infinite = sample("infinity_value", gradient=False)
     infinite.inputs["value"][0, 1, 3, 2] = np.inf
     infinite.inputs["value"][1, 0, 6, 3] = -np.inf
     yield infinite
 
 
-def _fully_masked(sample: Draw, names: tuple[str, ...]) -> Iterator[Sample]:
+def _fully_masked(sample: Draw) -> Iterator[Sample]:
     """Rows that see no key, for each reason that there is, under each convention."""
     reasons = {
         "mask": PLAIN,
@@ -262,8 +252,6 @@ def _fully_masked(sample: Draw, names: tuple[str, ...]) -> Iterator[Sample]:
         "window": PLAIN._replace(queries=7, keys=3),
     }
     for reason, sizes in reasons.items():
-        if reason not in names:
-            continue
         for convention in ("default", *FULLY_MASKED_ROWS) if reason == "mask" else FULLY_MASKED_ROWS:
             defined = convention in FULLY_MASKED_ROWS[1:]
             found = sample(f"convention_{reason}_{convention}", sizes, (reason,), required=False, gradient=defined, dtypes=LIGHT)

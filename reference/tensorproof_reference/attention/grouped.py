@@ -1,9 +1,8 @@
 """Attention whose heads share keys and values, with masks, biases, windows and lengths: see ``grouped_query_attention``."""
 
-from collections.abc import Iterator
-
 import numpy as np
 
+from tensorproof_reference.arguments import require_broadcast
 from tensorproof_reference.attention._heads import (
     ALIGNMENTS,
     Window,
@@ -11,17 +10,15 @@ from tensorproof_reference.attention._heads import (
     grouped_product,
     grouped_sum,
     near_keys,
-    require_broadcast,
     require_heads,
     scores_shape,
     weights_of,
 )
-from tensorproof_reference.attention._samples import OPTIONS, attention_samples, head_workload
-from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
+from tensorproof_reference.attention._samples import attention_samples, head_workload
+from tensorproof_reference.operation import EXTENDED, Operation, Work
 from tensorproof_reference.operations._workloads import count, products
 from tensorproof_reference.operations.scaled_dot_product_attention import FULLY_MASKED_ROWS, masked_softmax_vjp, scale_of
 from tensorproof_reference.primitives._binary import of_shape
-from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
 AXES = {
@@ -98,7 +95,8 @@ def _weights(
     fully_masked_rows: str,
 ) -> tuple[Array, Array]:
     require_heads(query, key, value)
-    require_broadcast(bias, "bias", scores_shape(query, key))
+    if bias is not None:
+        require_broadcast(bias, "bias", scores_shape(query, key))
     allowed = allowed_keys(query, key, mask, key_lengths, causal, window, alignment)
     scores = grouped_product(query, np.swapaxes(key, -1, -2)) * scale_of(query, scale)
     return weights_of(scores if bias is None else scores + bias, allowed, fully_masked_rows)
@@ -134,10 +132,6 @@ def _vjp(
     }
 
 
-def _samples(stream: Stream) -> Iterator[Sample]:
-    yield from attention_samples(stream, tuple(OPTIONS))
-
-
 def _work(
     query: Array,
     key: Array,
@@ -165,7 +159,7 @@ OPERATIONS = (
     Operation(
         function=grouped_query_attention,
         vjp=_vjp,
-        samples=_samples,
+        samples=attention_samples,
         family="attention",
         profile=EXTENDED,
         differentiable=("query", "key", "value", "bias"),

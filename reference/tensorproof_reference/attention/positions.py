@@ -32,7 +32,7 @@ def rotary_embedding(x: Array, cosines: Array, sines: Array, positions: Array | 
 
     Shapes: ``x`` (B, …, L, E), ``cosines`` and ``sines`` (P, R), ``positions`` (B, L) of integers from 0 to P - 1; the result
     has the shape of ``x``.
-    Special values: NaN in a feature makes it and its partner NaN, and so does ±∞ unless its sine is not 0 (0 · ∞).
+    Special values: NaN in a feature makes it and its partner NaN. ±∞ makes its partner NaN where its sine is 0 (0 · ∞).
     Raises: ``ValueError`` if 2R exceeds E, shapes do not fit, a position is out of range, or the convention is unknown.
     Source: Su et al. (2021), eq. 34; ONNX RotaryEmbedding (opset 23).
     """

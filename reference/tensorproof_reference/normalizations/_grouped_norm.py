@@ -8,6 +8,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_shape
 from tensorproof_reference.operation import DTYPES, Sample, Work, asarray
+from tensorproof_reference.operations._channels import beside_channels, over_channels
 from tensorproof_reference.operations._workloads import IMAGES, count, ordinary
 from tensorproof_reference.sample_kinds import long_samples
 from tensorproof_reference.stream import Stream
@@ -33,27 +34,21 @@ def _together(x: Array, groups: int) -> Array:
 
 def affine(normalized: Array, scale: Array | None, offset: Array | None) -> Array:
     """Each channel scaled and shifted."""
-    scaled = normalized if scale is None else normalized * beside(normalized, scale)
-    return scaled if offset is None else scaled + beside(normalized, offset)
-
-
-def beside(x: Array, channels: Array) -> Array:
-    """An array of channels along the second axis of ``x``."""
-    return channels.reshape(-1, *(1,) * (x.ndim - 2))
+    scaled = normalized if scale is None else normalized * beside_channels(scale, normalized)
+    return scaled if offset is None else scaled + beside_channels(offset, normalized)
 
 
 def pull_back(dy: Array, x: Array, scale: Array | None, offset: Array | None, groups: int, epsilon: float) -> Gradients:
     """The vector-Jacobian product of ``affine`` of ``normalize``."""
     normalized, deviation = normalize(x, groups, epsilon)
-    dnormalized = _together(dy if scale is None else dy * beside(x, scale), groups)
+    dnormalized = _together(dy if scale is None else dy * beside_channels(scale, x), groups)
     together = _together(normalized, groups)
     centred = dnormalized - np.mean(dnormalized, axis=-1, keepdims=True)
     projection = np.mean(dnormalized * together, axis=-1, keepdims=True)
-    others = (0, *range(2, x.ndim))
     return {
         "x": ((centred - together * projection) / deviation).reshape(x.shape),
-        "scale": None if scale is None else np.sum(dy * normalized, axis=others),
-        "offset": None if offset is None else np.sum(dy, axis=others),
+        "scale": None if scale is None else np.sum(dy * normalized, axis=over_channels(x)),
+        "offset": None if offset is None else np.sum(dy, axis=over_channels(x)),
     }
 
 

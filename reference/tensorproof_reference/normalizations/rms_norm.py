@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.arguments import require, require_shape
+from tensorproof_reference.arguments import require, require_last_axes, require_shape
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import PLANES, count, ordinary
 from tensorproof_reference.sample_kinds import long_samples
@@ -25,11 +25,7 @@ def rms_norm(x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-
     negative.
     Source: Zhang & Sennrich (2019), eq. 4; Touvron et al. (2023), section 2.2.
     """
-    counted = sorted(axis + x.ndim if axis < 0 else axis for axis in axes)
-    trailing = list(range(x.ndim - len(axes), x.ndim))
-    require(0 < len(axes) <= x.ndim and counted == trailing, "axes", f"last axes of the {x.ndim} of x", axes)
-    shape = tuple(x.shape[axis] for axis in trailing)
-    require(0 not in shape, "x", "at least one value along axes", f"shape {x.shape}")
+    shape = require_last_axes(x, axes)
     require(epsilon >= 0, "epsilon", "a number that is not negative", epsilon)
     if scale is None:
         return x / _root(x, axes, epsilon)
@@ -134,8 +130,7 @@ def work(x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,),
     sum with ε and its root.
 
     Back, for each number the product with the scale, a product with x̂ and the sum of these, a product, a difference
-    and a quotient;
-    a product and a sum for dγ.
+    and a quotient; a product and a sum for dγ.
     """
     numbers, features = count(x), math.prod(x.shape[axis] for axis in axes)
     examples = numbers // features

@@ -57,16 +57,6 @@ def positions(x: Array) -> Numbers:
     return tuple(x.shape[2:])
 
 
-def beside_channels(values: Array, x: Array) -> Array:
-    """One number for each channel, to be added to an array (N, C, …)."""
-    return np.reshape(values, (-1, *(1,) * (x.ndim - 2)))
-
-
-def over_channels(x: Array) -> Numbers:
-    """All axes but that of the channels."""
-    return (0, *range(2, x.ndim))
-
-
 def require_pairs(padding: Any, axes: int) -> Pairs:
     """Explicit padding as a pair of non-negative integers for each axis, or raise ``ValueError``."""
     valid = isinstance(padding, tuple | list) and len(padding) == axes

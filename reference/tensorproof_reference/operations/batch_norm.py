@@ -8,6 +8,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_shape
 from tensorproof_reference.operation import DTYPES, Operation, Sample, Work, asarray
+from tensorproof_reference.operations._channels import beside_channels, over_channels
 from tensorproof_reference.operations._workloads import IMAGES, count, ordinary
 from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
@@ -69,29 +70,19 @@ def batch_norm(
     return y, new_mean, new_variance
 
 
-def _axes(x: Array) -> tuple[int, ...]:
-    """All axes but that of the channels."""
-    return (0, *range(2, x.ndim))
-
-
-def _along_channels(vector: Array, x: Array) -> Array:
-    """A vector over channels, shaped to broadcast against ``x``."""
-    return vector.reshape((1, x.shape[1], *(1,) * (x.ndim - 2)))
-
-
 def _batch_statistics(x: Array) -> tuple[Array, Array]:
     """The mean and the biased variance of each channel."""
-    mean = np.mean(x, axis=_axes(x))
-    return mean, np.mean(np.square(x - _along_channels(mean, x)), axis=_axes(x))
+    mean = np.mean(x, axis=over_channels(x))
+    return mean, np.mean(np.square(x - beside_channels(mean, x)), axis=over_channels(x))
 
 
 def _normalize(x: Array, mean: Array, variance: Array, epsilon: float) -> Array:
-    return (x - _along_channels(mean, x)) / np.sqrt(_along_channels(variance, x) + epsilon)
+    return (x - beside_channels(mean, x)) / np.sqrt(beside_channels(variance, x) + epsilon)
 
 
 def _affine(x: Array, scale: Array | None, offset: Array | None) -> Array:
-    scaled = x if scale is None else _along_channels(scale, x) * x
-    return scaled if offset is None else scaled + _along_channels(offset, x)
+    scaled = x if scale is None else beside_channels(scale, x) * x
+    return scaled if offset is None else scaled + beside_channels(offset, x)
 
 
 def vjp(
@@ -115,13 +106,13 @@ def vjp(
     normalized = _normalize(x, mean, variance, epsilon)
     dnormalized = _affine(dy, scale, None)
     if training:
-        centred = dnormalized - np.mean(dnormalized, axis=_axes(x), keepdims=True)
-        projection = np.mean(dnormalized * normalized, axis=_axes(x), keepdims=True)
+        centred = dnormalized - np.mean(dnormalized, axis=over_channels(x), keepdims=True)
+        projection = np.mean(dnormalized * normalized, axis=over_channels(x), keepdims=True)
         dnormalized = centred - normalized * projection
     return {
-        "x": dnormalized / np.sqrt(_along_channels(variance, x) + epsilon),
-        "scale": None if scale is None else np.sum(dy * normalized, axis=_axes(x)),
-        "offset": None if offset is None else np.sum(dy, axis=_axes(x)),
+        "x": dnormalized / np.sqrt(beside_channels(variance, x) + epsilon),
+        "scale": None if scale is None else np.sum(dy * normalized, axis=over_channels(x)),
+        "offset": None if offset is None else np.sum(dy, axis=over_channels(x)),
     }
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.arguments import require, require_shape
+from tensorproof_reference.arguments import require, require_last_axes, require_shape
 from tensorproof_reference.operation import DTYPES, Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import PLANES, count, ordinary
 from tensorproof_reference.sample_kinds import long_samples
@@ -41,11 +41,7 @@ def layer_norm(
 
 
 def _check(x: Array, scale: Array | None, offset: Array | None, axes: tuple[int, ...], epsilon: float) -> None:
-    counted = sorted(axis + x.ndim if axis < 0 else axis for axis in axes)
-    trailing = list(range(x.ndim - len(axes), x.ndim))
-    require(0 < len(axes) <= x.ndim and counted == trailing, "axes", f"last axes of the {x.ndim} of x", axes)
-    shape = tuple(x.shape[axis] for axis in trailing)
-    require(0 not in shape, "x", "at least one value along axes", f"shape {x.shape}")
+    shape = require_last_axes(x, axes)
     for name, array in (("scale", scale), ("offset", offset)):
         if array is not None:
             require_shape(array, name, shape)

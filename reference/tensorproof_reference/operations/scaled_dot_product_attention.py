@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.arguments import require, require_choice, require_shape
+from tensorproof_reference.arguments import require, require_broadcast, require_choice, require_shape
 from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations._workloads import ordinary, products
 from tensorproof_reference.sample_kinds import long_samples, with_each
@@ -60,12 +60,8 @@ def _check(query: Array, key: Array, value: Array, mask: Array | None, fully_mas
     require_shape(value, "value", (*key.shape[:-1], value.shape[-1]))
     require_choice(fully_masked_rows, "fully_masked_rows", FULLY_MASKED_ROWS)
     if mask is not None:
-        shape = (*query.shape[:-1], key.shape[-2])
         require(mask.dtype == np.bool_, "mask", "booleans", f"dtype {mask.dtype}")
-        fits = mask.ndim <= len(shape) and all(
-            size in (1, whole) for size, whole in zip(mask.shape[::-1], shape[::-1], strict=False)
-        )
-        require(fits, "mask", f"a shape that broadcasts to {shape}", f"shape {mask.shape}")
+        require_broadcast(mask, "mask", (*query.shape[:-1], key.shape[-2]))
 
 
 def _weights(

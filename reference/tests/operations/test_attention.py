@@ -43,7 +43,6 @@ def by_loops(
     window: tuple[int, int] | None = None,
     alignment: str = "upper_left",
     scale: float | None = None,
-    soft_cap: float | None = None,
 ) -> Any:
     """Attention, one query after the other; each sees the keys that are left in a list."""
     batch, heads, queries, features = query.shape
@@ -57,8 +56,6 @@ def by_loops(
         seen = [s for s in range(keys) if sees(row, s, (queries, keys), causal, window, alignment) and masks[b, h, row, s]]
         seen = [s for s in seen if key_lengths is None or s < key_lengths[b]]
         scores = factor * (key[b, g, seen] @ query[b, h, row])
-        if soft_cap is not None:
-            scores = soft_cap * np.tanh(scores / soft_cap)
         y[b, h, row] = scipy.special.softmax(scores + biases[b, h, row, seen]) @ value[b, g, seen]
     return y
 
