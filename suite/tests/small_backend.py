@@ -112,7 +112,7 @@ def _in_double(function: Callable[..., Any]) -> Callable[..., Any]:
         results = function(*wide[0], **wide[1])
         return trees.replace_leaves(results, lambda path, x: np.asarray(x).astype(came[0]) if is_floating(x) else x)
 
-    computed.__kwdefaults__ = function.__kwdefaults__
+    computed.__kwdefaults__ = getattr(function, "__kwdefaults__", None)  # a partial function has none
     return computed
 
 

@@ -26,7 +26,7 @@ def max_pooling_vjp(
     place = _windows.pooling_geometry(x, axes, window, stride, padding, ceil_mode)
     taps = taps_between(x, place, -np.inf)
     first = _first(((taps == np.max(taps, axis=0)) | np.isnan(taps)) & _inside(x, place))
-    size = tuple(length + sum(sides) for length, sides in zip(_windows.positions(x), _sides(place), strict=True))
+    size = _padded_size(x, place)
     taken = _places(place.kernel, (1,) * axes, size).ravel()[first]
     channels = np.arange(x.shape[0] * x.shape[1]).reshape(x.shape[0], x.shape[1], *(1,) * axes) * math.prod(size)
     dx = np.zeros_like(x, shape=(x.shape[0] * x.shape[1] * math.prod(size),))
@@ -48,6 +48,11 @@ def _places(counts: Numbers, steps: Numbers, size: Numbers) -> Array:
 def _sides(place: Geometry) -> Pairs:
     """Positions to put before and after the input, what the windows hang over included."""
     return tuple((before, after + over) for (before, after), over in zip(place.padding, place.overhang, strict=True))
+
+
+def _padded_size(x: Array, place: Geometry) -> Numbers:
+    """The size of the input with padding and overhang."""
+    return tuple(length + sum(sides) for length, sides in zip(_windows.positions(x), _sides(place), strict=True))
 
 
 def taps_between(x: Array, place: Geometry, value: float) -> Array:
@@ -105,8 +110,7 @@ def average_pooling_vjp(
     """The vector-Jacobian product of ``average_pooling``."""
     place = _average_place(axes, x, window, stride, padding, ceil_mode, count_padding)
     share = dy / _counts(x, place, count_padding)
-    size = tuple(length + sum(sides) for length, sides in zip(_windows.positions(x), _sides(place), strict=True))
-    dx = _windows.sum_adjoint(share, place.kernel, place.stride, size)
+    dx = _windows.sum_adjoint(share, place.kernel, place.stride, _padded_size(x, place))
     return {"x": _windows.crop(dx, place.padding, _windows.positions(x))}
 
 
@@ -134,13 +138,20 @@ def _counts(x: Array, place: Geometry, count_padding: bool) -> Array:
 
 
 def average_pooling_work(
-    axes: int, x: Array, *, window: Numbers, stride: Numbers | None, padding: Padding, ceil_mode: bool
+    axes: int,
+    x: Array,
+    *,
+    window: Numbers,
+    stride: Numbers | None,
+    padding: Padding,
+    ceil_mode: bool,
+    count_padding: bool,
 ) -> Work:
     """Sums, one less for each window than it has positions of the input, and a quotient.
 
     Back, a quotient for each window, and sums where windows overlap.
     """
-    place = _windows.pooling_geometry(shaped(x), axes, window, stride, padding, ceil_mode)
+    place = _average_place(axes, shaped(x), window, stride, padding, ceil_mode, count_padding)
     planes, windows, pixels = x.shape[0] * x.shape[1], math.prod(place.outputs), math.prod(_windows.positions(x))
     taps = _windows.taps_inside(_windows.positions(x), place)
     return Work(flops=planes * taps, backward_flops=planes * (windows + max(taps - pixels, 0)))

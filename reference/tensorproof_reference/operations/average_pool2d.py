@@ -76,7 +76,14 @@ def work(
 
     Back, a quotient for each window, and sums where windows overlap.
     """
-    return average_pooling_work(2, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
+    return average_pooling_work(
+        *(2, x),
+        window=window,
+        stride=stride,
+        padding=padding,
+        ceil_mode=ceil_mode,
+        count_padding=count_padding,
+    )
 
 
 OPERATION = Operation(

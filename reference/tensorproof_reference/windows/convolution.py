@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from tensorproof_reference.operation import EXTENDED, Operation, Work
+from tensorproof_reference.operation import EXTENDED, Operation
 from tensorproof_reference.operations._convolution import (
     convolution,
     convolution_samples,
@@ -12,7 +12,7 @@ from tensorproof_reference.operations._convolution import (
     convolution_workload,
 )
 from tensorproof_reference.operations._windows import Numbers, Padding
-from tensorproof_reference.trees import Array, Gradients
+from tensorproof_reference.trees import Array
 from tensorproof_reference.windows._names import convolved
 
 
@@ -72,43 +72,17 @@ def conv3d(
 
 def _convolution(axes: int, function: Callable[..., Array]) -> Operation:
     """The operation of convolution over so many axes of positions."""
-    one = (1,) * axes
-
-    def vjp(
-        dy: Array,
-        x: Array,
-        weight: Array,
-        bias: Array | None = None,
-        *,
-        stride: Numbers = one,
-        padding: Padding = "valid",
-        dilation: Numbers = one,
-        groups: int = 1,
-    ) -> Gradients:
-        return convolution_vjp(axes, dy, x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
-
-    def work(
-        x: Array,
-        weight: Array,
-        bias: Array | None = None,
-        *,
-        stride: Numbers = one,
-        padding: Padding = "valid",
-        dilation: Numbers = one,
-        groups: int = 1,
-    ) -> Work:
-        return convolution_work(axes, x, weight, bias, stride=stride, padding=padding, dilation=dilation, groups=groups)
-
+    usual = function.__kwdefaults__ or {}
     return Operation(
         function=function,
-        vjp=vjp,
+        vjp=partial(convolution_vjp, axes, **usual),
         samples=partial(convolution_samples, axes),
         family="window",
         profile=EXTENDED,
         differentiable=("x", "weight", "bias"),
         axes=convolved(axes, "o i"),
         workload=partial(convolution_workload, axes),
-        work=work,
+        work=partial(convolution_work, axes, **usual),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from tensorproof_reference.operation import EXTENDED, Operation, Work
+from tensorproof_reference.operation import EXTENDED, Operation
 from tensorproof_reference.operations._pooling import (
     average_pooling,
     average_pooling_vjp,
@@ -15,7 +15,7 @@ from tensorproof_reference.operations._pooling import (
 )
 from tensorproof_reference.operations._pooling_samples import average_pooling_samples, max_pooling_samples
 from tensorproof_reference.operations._windows import Numbers, Padding
-from tensorproof_reference.trees import Array, Gradients
+from tensorproof_reference.trees import Array
 from tensorproof_reference.windows._names import inputs_and_outputs
 
 
@@ -119,85 +119,32 @@ def average_pool3d(
 
 def _maximum(axes: int, function: Callable[..., Array]) -> Operation:
     """The operation of maximum pooling over so many axes of positions."""
-    two = (2,) * axes
-
-    def vjp(
-        dy: Array,
-        x: Array,
-        *,
-        window: Numbers = two,
-        stride: Numbers | None = None,
-        padding: Padding = "valid",
-        ceil_mode: bool = False,
-    ) -> Gradients:
-        return max_pooling_vjp(axes, dy, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
-
-    def work(
-        x: Array,
-        *,
-        window: Numbers = two,
-        stride: Numbers | None = None,
-        padding: Padding = "valid",
-        ceil_mode: bool = False,
-    ) -> Work:
-        return max_pooling_work(axes, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
-
+    usual = function.__kwdefaults__ or {}
     return Operation(
         function=function,
-        vjp=vjp,
+        vjp=partial(max_pooling_vjp, axes, **usual),
         samples=partial(max_pooling_samples, axes),
         family="window",
         profile=EXTENDED,
         axes=inputs_and_outputs(axes),
         workload=partial(pooling_workload, axes),
-        work=work,
+        work=partial(max_pooling_work, axes, **usual),
     )
 
 
 def _average(axes: int, function: Callable[..., Array]) -> Operation:
     """The operation of average pooling over so many axes of positions."""
-    two = (2,) * axes
-
-    def vjp(
-        dy: Array,
-        x: Array,
-        *,
-        window: Numbers = two,
-        stride: Numbers | None = None,
-        padding: Padding = "valid",
-        ceil_mode: bool = False,
-        count_padding: bool = False,
-    ) -> Gradients:
-        return average_pooling_vjp(
-            *(axes, dy, x),
-            window=window,
-            stride=stride,
-            padding=padding,
-            ceil_mode=ceil_mode,
-            count_padding=count_padding,
-        )
-
-    def work(
-        x: Array,
-        *,
-        window: Numbers = two,
-        stride: Numbers | None = None,
-        padding: Padding = "valid",
-        ceil_mode: bool = False,
-        count_padding: bool = False,
-    ) -> Work:
-        return average_pooling_work(axes, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
-
+    usual = function.__kwdefaults__ or {}
     return Operation(
         function=function,
-        vjp=vjp,
+        vjp=partial(average_pooling_vjp, axes, **usual),
         samples=partial(average_pooling_samples, axes),
         family="window",
         profile=EXTENDED,
         axes=inputs_and_outputs(axes),
         conventions={"count_padding": (False, True)},
         workload=partial(pooling_workload, axes),
-        work=work,
+        work=partial(average_pooling_work, axes, **usual),
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 
-from tensorproof_reference.operation import EXTENDED, Operation, Work
+from tensorproof_reference.operation import EXTENDED, Operation
 from tensorproof_reference.operations._transposed_convolution import (
     transposed_convolution,
     transposed_convolution_samples,
@@ -12,7 +12,7 @@ from tensorproof_reference.operations._transposed_convolution import (
     transposed_convolution_workload,
 )
 from tensorproof_reference.operations._windows import Numbers, Padding
-from tensorproof_reference.trees import Array, Gradients
+from tensorproof_reference.trees import Array
 from tensorproof_reference.windows._names import convolved
 
 
@@ -89,59 +89,17 @@ def conv3d_transpose(
 
 def _transposed(axes: int, function: Callable[..., Array]) -> Operation:
     """The operation of transposed convolution over so many axes of positions."""
-    one, none = (1,) * axes, (0,) * axes
-
-    def vjp(
-        dy: Array,
-        x: Array,
-        weight: Array,
-        bias: Array | None = None,
-        *,
-        stride: Numbers = one,
-        padding: Padding = "valid",
-        output_padding: Numbers = none,
-        dilation: Numbers = one,
-        groups: int = 1,
-    ) -> Gradients:
-        return transposed_convolution_vjp(
-            *(axes, dy, x, weight, bias),
-            stride=stride,
-            padding=padding,
-            output_padding=output_padding,
-            dilation=dilation,
-            groups=groups,
-        )
-
-    def work(
-        x: Array,
-        weight: Array,
-        bias: Array | None = None,
-        *,
-        stride: Numbers = one,
-        padding: Padding = "valid",
-        output_padding: Numbers = none,
-        dilation: Numbers = one,
-        groups: int = 1,
-    ) -> Work:
-        return transposed_convolution_work(
-            *(axes, x, weight, bias),
-            stride=stride,
-            padding=padding,
-            output_padding=output_padding,
-            dilation=dilation,
-            groups=groups,
-        )
-
+    usual = function.__kwdefaults__ or {}
     return Operation(
         function=function,
-        vjp=vjp,
+        vjp=partial(transposed_convolution_vjp, axes, **usual),
         samples=partial(transposed_convolution_samples, axes),
         family="window",
         profile=EXTENDED,
         differentiable=("x", "weight", "bias"),
         axes=convolved(axes, "i o"),
         workload=partial(transposed_convolution_workload, axes),
-        work=work,
+        work=partial(transposed_convolution_work, axes, **usual),
     )
 
 
