@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_shape
 from tensorproof_reference.operation import DTYPES, EXTENDED, Operation, Sample, Work
-from tensorproof_reference.operations._elementwise_samples import FINE_DTYPES, WIDE_DTYPES
+from tensorproof_reference.operations._elementwise_samples import FINE_DTYPES, WIDE_DTYPES, among
 from tensorproof_reference.operations._workloads import count
 from tensorproof_reference.operations._workloads import ordinary as timed_numbers
 from tensorproof_reference.primitives._unary import SINGLE
@@ -129,13 +129,6 @@ def _normal(stream: Stream, shape: tuple[int, ...] = PLAIN) -> Array:
     return stream("x").normal(shape)
 
 
-def _among(x: Array, values: tuple[float, ...]) -> Array:
-    """The array with these values in turn at every fifth place."""
-    flat = x.reshape(-1).copy()
-    flat[::5] = np.resize(np.array(values), len(flat[::5]))
-    return flat.reshape(x.shape)
-
-
 def _rotary_samples(stream: Stream) -> Iterator[Sample]:
     """Both pairings of every shape, positions in any order, tables that are longer or narrower."""
 
@@ -172,7 +165,7 @@ def _rotary_samples(stream: Stream) -> Iterator[Sample]:
         yield Sample(name=f"strided_{memory}", inputs=inputs(f"strided_{memory}"), memory=memory)
     for name, values in SPECIAL.items():
         special = inputs(name)
-        special["x"] = _among(special["x"], values)
+        special["x"] = among(special["x"], values, first=0, every=5)
         yield Sample(name=name, inputs=special)
     for word, size, wide in (("hundreds", 300.0, FINE_DTYPES), ("large", 1e30, WIDE_DTYPES)):
         name = f"magnitude_{word}"
@@ -209,7 +202,7 @@ def _sinusoidal_samples(stream: Stream) -> Iterator[Sample]:
     for memory in ("transposed", "sliced"):
         yield Sample(name=f"strided_{memory}", inputs=inputs(f"strided_{memory}"), memory=memory)
     for name, values in SPECIAL.items():
-        yield Sample(name=name, inputs={"x": _among(inputs(name)["x"], values)})
+        yield Sample(name=name, inputs={"x": among(inputs(name)["x"], values, first=0, every=5)})
     for word, size, wide in (("hundreds", 300.0, FINE_DTYPES), ("large", 1e30, WIDE_DTYPES)):
         name = f"magnitude_{word}"
         yield Sample(name=name, inputs={"x": size * inputs(name)["x"]}, dtypes=wide)

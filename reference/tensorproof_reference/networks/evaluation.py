@@ -68,12 +68,9 @@ def parameter_count(model: Model) -> int:
 
 
 @functools.cache
-def _names(function: Callable[..., object]) -> tuple[str, ...]:
+def _arguments(function: Callable[..., object]) -> tuple[str, ...]:
+    """The names of a function's arguments."""
     return tuple(inspect.signature(function).parameters)
-
-
-def _arguments(operation: Operation) -> tuple[str, ...]:
-    return _names(operation.function)
 
 
 def _require_weights(layer: Layer, name: str, given: Tree) -> None:
@@ -115,7 +112,7 @@ def run_layers(
     after: dict[str, Any] = {}
     for name, layer in model.layers.items():
         operation = _SCALED if name in drawn else operation_named(layer.operation)
-        names = _arguments(operation)
+        names = _arguments(operation.function)
         weights = {**parameters.get(name, {}), **state.get(name, {})}
         _require_weights(layer, name, weights)
         inputs = {names[0]: x, **weights}
@@ -140,7 +137,7 @@ def pull_back(model: Model, dy: Array, trace: Trace) -> tuple[Array | None, Tree
         )
         assert operation.vjp is not None
         found = operation.vjp(cotangents[0] if len(cotangents) == 1 else cotangents, **inputs, **keywords)
-        dx = found.get(_arguments(operation)[0])
+        dx = found.get(_arguments(operation.function)[0])
         if layer.parameters:
             gradients[name] = {key: found[key] for key in layer.parameters}
     return dx, {name: gradients[name] for name in model.layers if name in gradients}
@@ -175,7 +172,7 @@ def loss_gradient(model: Model, dloss: Array, y: Array, target: Array) -> Array:
     """The gradient of the loss with respect to the model's output."""
     operation = operation_named(model.loss)
     assert operation.vjp is not None
-    return operation.vjp(dloss, y, target, **model.loss_keywords)[_arguments(operation)[0]]
+    return operation.vjp(dloss, y, target, **model.loss_keywords)[_arguments(operation.function)[0]]
 
 
 def optimizer_slots(model: Model) -> tuple[str, ...]:
@@ -197,7 +194,7 @@ def update(model: Model, parameters: Tree, gradients: Tree, slots: Tree, taken: 
     by_path = dict(trees.leaves(gradients))
     lists = {slot: [leaf for _, leaf in trees.leaves(slots[slot])] for slot in optimizer_slots(model)}
     keywords: dict[str, Any] = dict(model.optimizer_keywords)
-    if "taken" in _arguments(operation):
+    if "taken" in _arguments(operation.function):
         keywords["taken"] = taken
     old = [leaf for _, leaf in trees.leaves(parameters)]
     results = trees.by_name(operation.outputs, operation.function(old, [[by_path[path] for path in paths]], **lists, **keywords))

@@ -1,6 +1,6 @@
 """The samples that every function of one number is judged on: see ``elementwise_samples``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,15 +34,20 @@ def ordinary(stream: Stream, shape: tuple[int, ...] = PLAIN_SHAPE) -> Array:
     return np.where(x < 0, x - 0.0625, x + 0.0625)
 
 
+def among(x: Array, values: Sequence[float], first: int, every: int) -> Array:
+    """The array with ``values`` in turn at positions first, first + every, …, counted in row-major order."""
+    flat = x.reshape(-1).copy()
+    places = np.arange(first, flat.size, every)
+    flat[places] = np.resize(np.array(values), places.size)
+    return flat.reshape(x.shape)
+
+
 def sprinkled(stream: Stream, values: tuple[float, ...], first: int = 1, every: int = 3) -> Array:
     """Ordinary numbers with ``values`` in turn at positions first, first + every, …
 
     ``every`` is odd, so that the 77 positions modulo a vector's width take in every lane of it.
     """
-    x = ordinary(stream).reshape(-1)
-    places = np.arange(first, x.size, every)
-    x[places] = np.resize(np.array(values), places.size)
-    return x.reshape(PLAIN_SHAPE)
+    return among(ordinary(stream), values, first, every)
 
 
 def alternating(low: float, high: float) -> Array:

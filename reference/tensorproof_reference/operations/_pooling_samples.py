@@ -6,8 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import Sample, asarray
-from tensorproof_reference.operations._window_samples import FLAT, WIDE, magnitudes, of_axes, special, with_nan_in_each_lane
+from tensorproof_reference.operation import Sample
+from tensorproof_reference.operations._window_samples import (
+    FLAT,
+    WIDE,
+    distinct_in_each_channel,
+    magnitudes,
+    of_axes,
+    special,
+    with_nan_in_each_lane,
+)
 from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
@@ -139,9 +147,7 @@ def max_pooling_samples(axes: int, stream: Stream) -> Iterator[Sample]:
     of, images = of_axes(axes), shape(axes)
 
     def draw(name: str, shape: tuple[int, ...] = images, step: float = 0.25) -> dict[str, Array]:
-        numbers = stream(name)
-        drawn = [numbers(str(index)).distinct(shape[2:], step) for index in range(shape[0] * shape[1])]
-        return {"x": np.stack(drawn).reshape(shape) if drawn else asarray([]).reshape(shape)}
+        return {"x": distinct_in_each_channel(stream(name), shape, step)}
 
     moving, moving_same = overlapping(axes), {**overlapping(axes), "padding": "same"}
     yield from size_samples(axes, draw)

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import Sample
+from tensorproof_reference.operation import DTYPES, Sample, asarray
+from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
 WIDE = ("float64", "float32", "bfloat16")
@@ -43,9 +44,15 @@ def with_nan_in_each_lane(x: Array, axes: int) -> Array:
     return x
 
 
-def magnitudes(draw: Callable[..., Mapping[str, Array]], *scales: str) -> Iterator[Sample]:
+def distinct_in_each_channel(stream: Stream, shape: tuple[int, ...], step: float) -> Array:
+    """Numbers (N, C, …) that differ within each channel, by exact steps."""
+    drawn = [stream(str(index)).distinct(shape[2:], step) for index in range(shape[0] * shape[1])]
+    return np.stack(drawn).reshape(shape) if drawn else asarray([]).reshape(shape)
+
+
+def magnitudes(draw: Callable[..., Mapping[str, Array]], *scales: str, **keywords: Any) -> Iterator[Sample]:
     """Ordinary numbers times each scale, by the word for it."""
     for word in scales:
         name = f"magnitude_{word}"
         inputs = draw(name, scale=float(word.replace("_minus_", "-")))
-        yield Sample(name=name, inputs=inputs) if word == "256" else Sample(name=name, inputs=inputs, dtypes=WIDE)
+        yield Sample(name=name, inputs=inputs, keywords=keywords, dtypes=DTYPES if word == "256" else WIDE)

@@ -7,7 +7,14 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.operation import DTYPES, EXTENDED, Operation, Sample, Work
-from tensorproof_reference.operations._elementwise_samples import FINE_DTYPES, MAGNITUDES, PLAIN_SHAPE, WIDE_DTYPES, ordinary
+from tensorproof_reference.operations._elementwise_samples import (
+    FINE_DTYPES,
+    MAGNITUDES,
+    PLAIN_SHAPE,
+    WIDE_DTYPES,
+    among,
+    ordinary,
+)
 from tensorproof_reference.operations._workloads import PLANES, count, each
 from tensorproof_reference.primitives._unary import SINGLE, SUBNORMAL, TINY, WIDTHS
 from tensorproof_reference.stream import Stream
@@ -75,13 +82,6 @@ def _results(points: Points) -> Array:
     return np.resize(np.array([result for _, _, result in points]), PLAIN_SHAPE)
 
 
-def _sprinkled(x: Array, values: Sequence[float], first: int, every: int) -> Array:
-    flat = x.reshape(-1).copy()
-    places = np.arange(first, flat.size, every)
-    flat[places] = np.resize(np.array(values), places.size)
-    return flat.reshape(x.shape)
-
-
 def binary_samples(stream: Stream, draw_a: Draw, draw_b: Draw, specials: Specials, magnitudes: Sequence[str]) -> Iterator[Sample]:
     """The samples that every function of two numbers has, within its domain but for special values."""
 
@@ -101,7 +101,7 @@ def binary_samples(stream: Stream, draw_a: Draw, draw_b: Draw, specials: Special
     yield Sample(name="strided_transposed", inputs=drawn("strided_transposed"), memory="transposed")
     yield Sample(name="strided_sliced", inputs=drawn("strided_sliced"), memory="sliced")
     inputs = drawn("nan_each_lane")
-    inputs = {"a": _sprinkled(inputs["a"], (np.nan,), 0, 5), "b": _sprinkled(inputs["b"], (np.nan,), 3, 7)}
+    inputs = {"a": among(inputs["a"], (np.nan,), 0, 5), "b": among(inputs["b"], (np.nan,), 3, 7)}
     yield Sample(name="nan_each_lane", inputs=inputs, gradient=False)
     for name, points in (("nan_pairs", specials.nan), ("infinity_pairs", specials.infinity), ("zero_pairs", specials.zero)):
         yield Sample(
@@ -125,7 +125,7 @@ def binary_samples(stream: Stream, draw_a: Draw, draw_b: Draw, specials: Special
         name = f"magnitude_{word}"
         a, b = drawn(name).values()
         values = [sign * value for value in MAGNITUDES[word] for sign in (-1.0, 1.0)]
-        inputs = {"a": _sprinkled(a, values, 1, 3), "b": _sprinkled(b, values[::-1], 2, 5)}
+        inputs = {"a": among(a, values, 1, 3), "b": among(b, values[::-1], 2, 5)}
         wide = FINE_DTYPES if word == "moderate" else WIDE_DTYPES
         yield Sample(name=name, inputs=inputs, dtypes=wide, gradient=word not in specials.silent)
     for name, tiny, held in (
@@ -133,7 +133,7 @@ def binary_samples(stream: Stream, draw_a: Draw, draw_b: Draw, specials: Special
         ("magnitude_subnormal_single", TINY, ("float32", "bfloat16")),
     ):
         a, b = drawn(name).values()
-        inputs = {"a": _sprinkled(a, tiny, 1, 3), "b": _sprinkled(b, tiny[::-1], 1, 7)}
+        inputs = {"a": among(a, tiny, 1, 3), "b": among(b, tiny[::-1], 1, 7)}
         # Hardware and compilers may flush these, by their documentation.
         yield Sample(name=name, inputs=inputs, dtypes=held, gradient=False, required=False)
 

@@ -8,10 +8,16 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_numbers
-from tensorproof_reference.operation import DTYPES, EXTENDED, Operation, Sample, Work
+from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._pooling import SIZES
-from tensorproof_reference.operations._window_samples import WIDE, special, with_nan_in_each_lane
+from tensorproof_reference.operations._window_samples import (
+    WIDE,
+    distinct_in_each_channel,
+    magnitudes,
+    special,
+    with_nan_in_each_lane,
+)
 from tensorproof_reference.operations._windows import Numbers
 from tensorproof_reference.operations._workloads import count, ordinary
 from tensorproof_reference.sample_kinds import long_samples
@@ -174,9 +180,7 @@ def _normal(stream: Stream) -> Draw:
 
 def _distinct(stream: Stream) -> Draw:
     def draw(name: str, shape: tuple[int, ...] = (2, 3, 7, 6), scale: float = 0.25) -> dict[str, Array]:
-        numbers = stream(name)
-        drawn = [numbers(str(index)).distinct(shape[2:], scale) for index in range(shape[0] * shape[1])]
-        return {"x": np.stack(drawn).reshape(shape) if drawn else np.zeros(shape)}
+        return {"x": distinct_in_each_channel(stream(name), shape, scale)}
 
     return draw
 
@@ -200,11 +204,11 @@ def _common(draw: Draw, sized: bool) -> Iterator[Sample]:
     yield sample("unit_height", 2, 3, 1, 6, output=(1, 4))
     yield sample("unit_everything", 1, 1, 1, 1, output=(1, 1))
     yield sample("empty_batch", 0, 3, 7, 6, output=(3, 4))
-    yield replace(special(draw, "nan_inside", {(0, 1, 3, 2): np.nan, (1, 2, 6, 5): np.nan}), keywords=three)
+    yield special(draw, "nan_inside", {(0, 1, 3, 2): np.nan, (1, 2, 6, 5): np.nan}, **three)
     lanes = {"x": with_nan_in_each_lane(draw("nan_each_lane", (2, 9, 8, 9))["x"], 2)}
     yield Sample(name="nan_each_lane", inputs=lanes, keywords=three)
-    yield replace(special(draw, "infinity_positive", {(0, 1, 3, 2): np.inf, (1, 0, 0, 1): np.inf}), keywords=three)
-    yield replace(special(draw, "infinity_negative", {(0, 1, 3, 2): -np.inf}), keywords=three)
+    yield special(draw, "infinity_positive", {(0, 1, 3, 2): np.inf, (1, 0, 0, 1): np.inf}, **three)
+    yield special(draw, "infinity_negative", {(0, 1, 3, 2): -np.inf}, **three)
 
 
 def _adaptive(draw: Draw) -> Iterator[Sample]:
@@ -227,12 +231,8 @@ def _samples_of_averages(stream: Stream, sized: bool) -> Iterator[Sample]:
         yield from _adaptive(draw)
     else:
         yield from long_samples(lambda name, length: {"x": stream(name).normal((1, 2, length))}, "positions")
-    both = special(draw, "infinity_both_signs", {(0, 1, 2, 2): np.inf, (0, 1, 2, 1): -np.inf})
-    yield replace(both, keywords=keywords)
-    for word, scale in (("256", 256.0), ("1e4", 1e4), ("1e_minus_4", 1e-4)):
-        name = f"magnitude_{word}"
-        dtypes = DTYPES if word == "256" else WIDE
-        yield Sample(name=name, inputs=draw(name, scale=scale), keywords=keywords, dtypes=dtypes)
+    yield special(draw, "infinity_both_signs", {(0, 1, 2, 2): np.inf, (0, 1, 2, 1): -np.inf}, **keywords)
+    yield from magnitudes(draw, "256", "1e4", "1e_minus_4", **keywords)
 
 
 def _samples_of_maxima(stream: Stream, sized: bool) -> Iterator[Sample]:
@@ -241,8 +241,8 @@ def _samples_of_maxima(stream: Stream, sized: bool) -> Iterator[Sample]:
     yield from _common(draw, sized)
     if sized:
         yield from _adaptive(draw)
-    two = special(draw, "nan_two_in_a_window", {(0, 0, 0, 1): np.nan, (0, 0, 1, 0): np.nan})
-    yield replace(two, keywords=keywords, required=False)
+    two = special(draw, "nan_two_in_a_window", {(0, 0, 0, 1): np.nan, (0, 0, 1, 0): np.nan}, **keywords)
+    yield replace(two, required=False)
     yield Sample(name="infinity_all_negative", inputs={"x": np.full((2, 3, 7, 6), -np.inf)}, keywords=keywords, gradient=False)
     yield Sample(name="ties_constant", inputs={"x": np.full((2, 3, 7, 6), 0.5)}, keywords=keywords, required=False)
     yield Sample(
