@@ -1,6 +1,6 @@
 """Faults to plant in the small framework, and the search for a check that notices one."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,9 +50,13 @@ class Fault:
         return not self.mode and self.optimize is None and self.backend is SmallBackend
 
 
+Row = tuple[str, str, str, Callable[..., Any]]
+"""Operation, class, what is wrong, formula."""
+
+
 @dataclass
 class Faults:
-    """A list of faults, filled by decorators whose functions are named after what is wrong."""
+    """A list of faults, filled by decorators whose functions are named after what is wrong, or by rows of a table."""
 
     found: list[Fault] = field(default_factory=list)
 
@@ -71,6 +75,13 @@ class Faults:
     def framework(self, operation: str, group: str, **others: Any) -> Callable[[Any], Any]:
         """The decorated class is a ``SmallBackend`` with the fault; CamelCase becomes words."""
         return self._add(operation, group, "backend", others)
+
+    def rows(self, values: Iterable[Row], gradients: Iterable[Row]) -> None:
+        """The formulas of ``values`` compute their operation's value, those of ``gradients`` its vector-Jacobian product."""
+        for operation, group, name, wrong in values:
+            self.found.append(Fault(name=name, operation=operation, group=group, function=wrong))
+        for operation, group, name, wrong in gradients:
+            self.found.append(Fault(name=name, operation=operation, group=group, vjp=wrong))
 
     def _add(self, operation: str, group: str, part: str, others: dict[str, Any]) -> Callable[[Any], Any]:
         def add(thing: Any) -> Any:

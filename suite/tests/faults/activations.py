@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from faulty import Fault, Faults, reference, right_vjp
+from faulty import Faults, Row, reference, right_vjp
 from scipy.special import expit
 
 from tensorproof_reference.activations.smooth import SELU_ALPHA, SELU_SCALE
 
 FAULTS = Faults()
-Row = tuple[str, str, str, Callable[..., Any]]
 
 
 def halves(x: Any, axis: int) -> tuple[Any, Any]:
@@ -159,7 +158,4 @@ GRADIENTS: Sequence[Row] = (
 )
 """Vector-Jacobian products that are wrong."""
 
-for operation, group, name, wrong in VALUES:
-    FAULTS.found.append(Fault(name=name, operation=operation, group=group, function=wrong))
-for operation, group, name, wrong in GRADIENTS:
-    FAULTS.found.append(Fault(name=name, operation=operation, group=group, vjp=wrong))
+FAULTS.rows(VALUES, GRADIENTS)

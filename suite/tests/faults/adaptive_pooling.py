@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from faulty import Fault, Faults, reference, right_vjp
+from faulty import Faults, Row, reference, right_vjp
 
 FAULTS = Faults()
-Row = tuple[str, str, str, Callable[..., Any]]
 
 
 def apart(name: str) -> Callable[..., Any]:
@@ -106,7 +105,4 @@ GRADIENTS: Sequence[Row] = (
 )
 """Vector-Jacobian products that are wrong."""
 
-for operation, group, name, wrong in VALUES:
-    FAULTS.found.append(Fault(name=name, operation=operation, group=group, function=wrong))
-for operation, group, name, wrong in GRADIENTS:
-    FAULTS.found.append(Fault(name=name, operation=operation, group=group, vjp=wrong))
+FAULTS.rows(VALUES, GRADIENTS)

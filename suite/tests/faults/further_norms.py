@@ -4,15 +4,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from faulty import Fault, Faults, reference, right_vjp
+from faulty import Faults, Row, reference, right_vjp
+
+from tensorproof_reference.operations._channels import beside_channels
 
 FAULTS = Faults()
-Row = tuple[str, str, str, Callable[..., Any]]
 
 
-def beside(x: Any, channels: Any) -> Any:
-    """An array of channels along the second axis, or 1."""
-    return 1.0 if channels is None else channels.reshape(-1, *(1,) * (x.ndim - 2))
+def affine(normalized: Any, scale: Any, offset: Any) -> Any:
+    """Each channel scaled and shifted, where it is."""
+    scaled = normalized * (1.0 if scale is None else beside_channels(scale, normalized))
+    return scaled + (0.0 if offset is None else beside_channels(offset, normalized))
 
 
 def epsilon_outside(x: Any, scale: Any = None, *, axes: Any = (-1,), epsilon: float = 1e-6) -> Any:
@@ -36,7 +38,7 @@ def interleaved(x: Any, scale: Any = None, offset: Any = None, *, groups: int = 
     order = np.arange(x.shape[1]).reshape(-1, groups).T.reshape(-1)
     back = np.argsort(order)
     y = reference("group_norm", x[:, order], None, None, groups=groups, epsilon=epsilon)[:, back]
-    return y * beside(x, scale) + (0.0 if offset is None else beside(x, offset))
+    return affine(y, scale, offset)
 
 
 def one_group(x: Any, scale: Any = None, offset: Any = None, *, groups: int = 1, epsilon: float = 1e-5) -> Any:
@@ -49,7 +51,7 @@ def unbiased(x: Any, scale: Any = None, offset: Any = None, *, groups: int = 1, 
     together = x.reshape(x.shape[0], groups, int(np.prod(x.shape[1:])) // groups)
     mean, variance = together.mean(-1, keepdims=True), together.var(-1, keepdims=True, ddof=1)
     y = ((together - mean) / np.sqrt(variance + epsilon)).reshape(x.shape)
-    return y * beside(x, scale) + (0.0 if offset is None else beside(x, offset))
+    return affine(y, scale, offset)
 
 
 def in_one_pass(x: Any, scale: Any = None, offset: Any = None, *, groups: int = 1, epsilon: float = 1e-5) -> Any:
@@ -58,14 +60,14 @@ def in_one_pass(x: Any, scale: Any = None, offset: Any = None, *, groups: int = 
     mean = together.mean(-1, keepdims=True)
     variance = np.maximum(np.square(together).mean(-1, keepdims=True) - np.square(mean), 0.0)
     y = ((together - mean) / np.sqrt(variance + epsilon)).reshape(x.shape)
-    return y * beside(x, scale) + (0.0 if offset is None else beside(x, offset))
+    return affine(y, scale, offset)
 
 
 def over_the_batch(x: Any, scale: Any = None, offset: Any = None, *, epsilon: float = 1e-5) -> Any:
     """As batch norm: examples share their statistics."""
     axes = (0, *range(2, x.ndim))
     y = (x - x.mean(axes, keepdims=True)) / np.sqrt(x.var(axes, keepdims=True) + epsilon)
-    return y * beside(x, scale) + (0.0 if offset is None else beside(x, offset))
+    return affine(y, scale, offset)
 
 
 def first_scale_for_all(x: Any, scale: Any = None, offset: Any = None, *, epsilon: float = 1e-5) -> Any:
@@ -125,7 +127,4 @@ GRADIENTS: Sequence[Row] = (
 )
 """Vector-Jacobian products that are wrong."""
 
-for operation, group, name, wrong in VALUES:
-    FAULTS.found.append(Fault(name=name, operation=operation, group=group, function=wrong))
-for operation, group, name, wrong in GRADIENTS:
-    FAULTS.found.append(Fault(name=name, operation=operation, group=group, vjp=wrong))
+FAULTS.rows(VALUES, GRADIENTS)

@@ -4,13 +4,12 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from faulty import Fault, Faults, reference, right_vjp
+from faulty import Faults, Row, reference, right_vjp
 
 from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._pooling import taps_between
 
 FAULTS = Faults()
-Row = tuple[str, str, str, Callable[..., Any]]
 RANKS = (1, 3)
 
 
@@ -185,7 +184,4 @@ def gradients(rank: int) -> Iterator[Row]:
 
 
 for axes in RANKS:
-    for operation, group, name, wrong in values(axes):
-        FAULTS.found.append(Fault(name=name, operation=operation, group=group, function=wrong))
-    for operation, group, name, wrong in gradients(axes):
-        FAULTS.found.append(Fault(name=name, operation=operation, group=group, vjp=wrong))
+    FAULTS.rows(values(axes), gradients(axes))

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from faulty import Fault, Faults, reference, right_vjp
+from faulty import Faults, Row, reference, right_vjp
 
 FAULTS = Faults()
-Row = tuple[str, str, str, Callable[..., Any]]
 GROUPED = "grouped_query_attention"
 
 
@@ -230,7 +229,4 @@ POSITION_GRADIENTS: Sequence[Row] = (
 )
 """Vector-Jacobian products that are wrong."""
 
-for operation, group, name, wrong in (*VALUES, *POSITIONS):
-    FAULTS.found.append(Fault(name=name, operation=operation, group=group, function=wrong))
-for operation, group, name, wrong in (*GRADIENTS, *POSITION_GRADIENTS):
-    FAULTS.found.append(Fault(name=name, operation=operation, group=group, vjp=wrong))
+FAULTS.rows((*VALUES, *POSITIONS), (*GRADIENTS, *POSITION_GRADIENTS))

@@ -4,10 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from faulty import Fault, Faults, reference, right_vjp
+from faulty import Faults, Row, reference, right_vjp
 
 FAULTS = Faults()
-Row = tuple[str, str, str, Callable[..., Any]]
 
 
 def other(name: str, **changes: Callable[..., Any]) -> Callable[..., Any]:
@@ -213,7 +212,4 @@ GRADIENTS: Sequence[Row] = (
 )
 """Vector-Jacobian products that are wrong."""
 
-for operation, group, name, wrong in VALUES:
-    FAULTS.found.append(Fault(name=name, operation=operation, group=group, function=wrong))
-for operation, group, name, wrong in GRADIENTS:
-    FAULTS.found.append(Fault(name=f"gradient_{name}", operation=operation, group=group, vjp=wrong))
+FAULTS.rows(VALUES, [(operation, group, f"gradient_{name}", wrong) for operation, group, name, wrong in GRADIENTS])

@@ -4,12 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from faulty import Fault, Faults, reference, right_vjp
+from faulty import Fault, Faults, Row, reference, right_vjp
 from scipy import special
 from small_backend import working_dtype
 
 FAULTS = Faults()
-Row = tuple[str, str, str, Callable[..., Any]]
 
 
 def half(x: Any) -> Any:
@@ -178,10 +177,7 @@ def float16_flushed(name: str) -> Callable[..., Any]:
     return function
 
 
-for operation, group, name, wrong in VALUES:
-    FAULTS.found.append(Fault(name=name, operation=operation, group=group, function=wrong))
-for operation, group, name, wrong in GRADIENTS:
-    FAULTS.found.append(Fault(name=name, operation=operation, group=group, vjp=wrong))
+FAULTS.rows(VALUES, GRADIENTS)
 for operation in ("exp", "erf", "multiply"):
     flushed = Fault(
         name="small_results_flushed_in_float16", operation=operation, group="float16", function=float16_flushed(operation)
