@@ -54,6 +54,7 @@ def pull_back(dy: Array, x: Array, scale: Array | None, offset: Array | None, gr
 
 def check(x: Array, scale: Array | None, offset: Array | None, epsilon: float) -> None:
     """Raise ``ValueError`` if an array does not fit, or ε is negative."""
+    require(x.ndim >= 2, "x", "an array with at least 2 axes", f"shape {x.shape}")
     require(0 not in x.shape[1:], "x", "at least one value in each example", f"shape {x.shape}")
     for name, array in (("scale", scale), ("offset", offset)):
         if array is not None:

@@ -72,6 +72,7 @@ def test_the_gradient_of_rms_norm_is_that_of_sixty_digits():
         (lambda: group_norm(IMAGES, groups=4), "groups: expected a divisor of the 6 channels, got 4"),
         (lambda: group_norm(IMAGES, np.ones(5)), r"scale: expected shape \(6,\)"),
         (lambda: group_norm(IMAGES, epsilon=-1.0), "epsilon: expected a number that is not negative"),
+        (lambda: group_norm(np.ones(3)), "x: expected an array with at least 2 axes"),
         (lambda: instance_norm(np.ones((2, 3))), "x: expected at least 3 axes"),
         (lambda: instance_norm(np.ones((2, 3, 0))), "x: expected at least one value in each example"),
         (lambda: rms_norm(IMAGES, axes=(1,)), "axes: expected last axes of the 4 of x"),
