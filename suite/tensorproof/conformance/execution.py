@@ -70,8 +70,12 @@ def laid_out(
     return layouts.in_memory(array, memory), str(array.dtype)
 
 
-def from_backend(backend: Backend, operation: Operation, path: str, value: Native, shape: tuple[int, ...]) -> Answer:
-    """A backend's array as NumPy, in the reference's layout; ``shape`` is the expected one there."""
+def answer_of(backend: Backend, value: Native, arranged: Callable[[NDArray[Any]], NDArray[Any]] | None = None) -> Answer:
+    """A backend's array as NumPy; ``arranged`` brings it into the reference's layout, where the backend has another.
+
+    Raises:
+        PluginError: the plugin gives no array of numbers, or no names.
+    """
     array = np.asarray(backend.to_numpy(value))
     dtype, device = backend.dtype_of(value), backend.device_of(value)
     if array.dtype.kind in "OSUMm":
@@ -79,16 +83,21 @@ def from_backend(backend: Backend, operation: Operation, path: str, value: Nativ
     for name, answer in (("dtype_of", dtype), ("device_of", device)):
         if not isinstance(answer, str) and (answer is not None or name == "dtype_of"):
             raise PluginError(f"{name}: expected a text, got {type(answer).__name__}")
-    array = layouts.from_native(array, *lies(backend, operation, path), shape)
+    array = array if arranged is None else arranged(array)
     # A copy in any case: what the framework gives may lie in memory that it uses again.
     return Answer(array.astype(np.float64) if is_floating(array) else array.copy(), dtype, device)
+
+
+def from_backend(backend: Backend, operation: Operation, path: str, value: Native, shape: tuple[int, ...]) -> Answer:
+    """A backend's array as NumPy, in the reference's layout; ``shape`` is the expected one there."""
+    return answer_of(backend, value, lambda array: layouts.from_native(array, *lies(backend, operation, path), shape))
 
 
 Natives = tuple[Sequence[Native], Sequence[Native], Sequence[Native | None]]
 """What a call gave: outputs, other outputs, and gradients, of which there are none of the value alone."""
 
 
-def _unpacked(method: str, results: Any, count: int) -> Sequence[Any]:
+def unpacked(method: str, results: Any, count: int) -> Sequence[Any]:
     """What the function that a backend's method made has returned, if it has as many parts as it must.
 
     Raises:
@@ -196,11 +205,11 @@ class Run:
             if cotangents is None:
                 if self._forward is None:
                     self._forward = self.backend.forward(self.function, self.mode)
-                results = (*_unpacked("forward", self._forward(*arguments), 2), ())
+                results = (*unpacked("forward", self._forward(*arguments), 2), ())
             else:
                 if self._value_and_vjp is None:
                     self._value_and_vjp = self.backend.value_and_vjp(self.function, self.mode)
-                results = (*_unpacked("value_and_vjp", self._value_and_vjp(*arguments, cotangents), 3),)
+                results = (*unpacked("value_and_vjp", self._value_and_vjp(*arguments, cotangents), 3),)
             self.backend.wait(results, self.device)
         self.compiled.update({name: count - before.get(name, 0) for name, count in self._counters().items()})
         self.clock.runs[self] = None

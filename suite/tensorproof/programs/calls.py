@@ -6,10 +6,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Function, Native, Unsupported, numpy_dtype
 from tensorproof.conformance.compiled import fallback_text
-from tensorproof.conformance.execution import Answer
+from tensorproof.conformance.execution import Answer, answer_of, unpacked
 from tensorproof.conformance.expectation import Expected, is_floating
 from tensorproof.conformance.verdict import FAILED, LARGEST_Z, LEAST_ELEMENTS_FOR_RMS, PASSED, Judgement, judge
 from tensorproof.programs.evaluation import Expectations, constants_of, name_of, primals_of
@@ -34,7 +35,7 @@ class Calls:
     def forward(self) -> list[list[Judgement]]:
         """The verdicts on the outputs of the value alone, by program."""
         forward = self.backend.forward(self.function, self.mode)
-        outputs, _ = self._counted(lambda: forward(*self._inputs()))
+        outputs, _ = unpacked("forward", self._counted(lambda: forward(*self._inputs())), 2)
         return self._judged_outputs(outputs, "")
 
     def gradient(self) -> list[list[Judgement]]:
@@ -42,19 +43,18 @@ class Calls:
         try:
             run = self.backend.value_and_vjp(self.function, self.mode)
             cotangents = tuple(
-                self.backend.from_numpy(item.astype(numpy_dtype(program.dtype)), program.dtype, self.device)
-                for program, expected in self.parts
-                for item in expected.cotangents
+                self._made(item, program.dtype) for program, expected in self.parts for item in expected.cotangents
             )
-            outputs, _, gradients = self._counted(lambda: run(*self._inputs(), cotangents))
+            results = self._counted(lambda: run(*self._inputs(), cotangents))
         except Unsupported:
             return [[] for _ in self.parts]
+        outputs, _, gradients = unpacked("value_and_vjp", results, 3)
         found = self._judged_outputs(outputs, " with gradients")
         left = iter(gradients)
         for judged, (program, expected) in zip(found, self.parts, strict=True):
             for number in primals_of(program):
                 gradient = next(left)
-                answer = None if gradient is None else self._answer(gradient)
+                answer = None if gradient is None else answer_of(self.backend, gradient)
                 name = name_of(number)
                 judged.append(_judged(f"d_{name}", answer, expected.gradients[name], program, expected))
         return found
@@ -76,18 +76,14 @@ class Calls:
         """Fresh arrays of the framework: primals and constants."""
         primals = [program.inputs[number] for program, _ in self.parts for number in primals_of(program)]
         constants = [program.inputs[number] for program, _ in self.parts for number in constants_of(program)]
-        return tuple(map(self._made, primals)), tuple(map(self._made, constants))
+        return self._all_made(primals), self._all_made(constants)
 
-    def _made(self, item: Input) -> Native:
-        array = item.array
-        given = array.astype(numpy_dtype(item.dtype)) if is_floating(array) else array
-        return self.backend.from_numpy(given, item.dtype, self.device)
+    def _all_made(self, inputs: Sequence[Input]) -> tuple[Native, ...]:
+        return tuple(self._made(item.array, item.dtype) for item in inputs)
 
-    def _answer(self, value: Native) -> Answer:
-        array = np.asarray(self.backend.to_numpy(value))
-        # A copy in any case: what the framework gives may lie in memory that it uses again.
-        kept = array.astype(np.float64) if is_floating(array) else array.copy()
-        return Answer(kept, self.backend.dtype_of(value), self.backend.device_of(value))
+    def _made(self, array: NDArray[Any], dtype: str) -> Native:
+        given = array.astype(numpy_dtype(dtype)) if is_floating(array) else array
+        return self.backend.from_numpy(given, dtype, self.device)
 
     def _judged_outputs(self, outputs: Any, how: str) -> list[list[Judgement]]:
         count = sum(len(expected.outputs) for _, expected in self.parts)
@@ -96,7 +92,7 @@ class Calls:
         left = iter(outputs)
         return [
             [
-                _judged(f"{name}{how}", self._answer(next(left)), item, program, expected)
+                _judged(f"{name}{how}", answer_of(self.backend, next(left)), item, program, expected)
                 for name, item in expected.outputs.items()
             ]
             for program, expected in self.parts
