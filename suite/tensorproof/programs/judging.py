@@ -2,22 +2,26 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tensorproof.backend import Backend, Unsupported
+from tensorproof.backend import Backend, Function, Unsupported
 from tensorproof.conformance.execution import is_out_of_memory
 from tensorproof.conformance.findings import SAFE_DISTANCE
 from tensorproof.conformance.selection.cases import Declared
+from tensorproof.conformance.selection.plan import SampleNames
 from tensorproof.conformance.verdict import (
     FAILED,
     NOT_MEANINGFUL,
     PASSED,
     Judgement,
 )
-from tensorproof.contract.declarations import Declaration, Situation, matches
-from tensorproof.errors import sentence
+from tensorproof.contract.backends import specification
+from tensorproof.contract.declarations import Declaration, DeclarationError, Situation, matches, read_declarations
+from tensorproof.contract.description import Description, describe, on_declared_device
+from tensorproof.errors import UsageError, sentence
 from tensorproof.programs.building import alone, packed, with_values
 from tensorproof.programs.calls import Calls, run
 from tensorproof.programs.evaluation import (
@@ -153,17 +157,28 @@ class Subject:
         return replace(found, status=KNOWN, message=f"declared: {text} [{found.message}]", reason="")
 
     def _verdict(self, program: Program, mode: str) -> Verdict:
-        expected = self.expected(program, mode)
         try:
             function = ProgramFunction(self.backend, program, self.conventions)
-            calls = Calls(self.backend, self.device, mode, function, [(program, expected)])
-            judgements = run(calls, not program.is_special)[0]
         except Unsupported as error:
             return Verdict(UNSUPPORTED, str(error))
-        except Exception as error:
+        return self.verdict_on(function, program, mode)
+
+    def verdict_on(self, function: Function, program: Program, mode: str, with_gradients: bool = True) -> Verdict:
+        """Run a function that should compute a program, forward and with its gradient, and judge what comes out.
+
+        Raises:
+            MalformedProgram: it is no program of the specification.
+        """
+        expected = self.expected(program, mode)
+        try:
+            calls = Calls(self.backend, self.device, mode, function, [(program, expected)])
+            judgements = run(calls, with_gradients and not program.is_special)[0]
+        except Unsupported as error:
+            return Verdict(UNSUPPORTED, str(error))
+        except Exception as error:  # whatever a framework, or a user's function, raises
             status = OUT_OF_MEMORY if is_out_of_memory(error) else ERROR
             return Verdict(status, sentence(error)[:2000], type(error).__name__)
-        return self.summed(program, mode, expected, judgements, calls)
+        return self._summed(program, mode, expected, judgements, calls)
 
     def verdicts(self, programs: Sequence[Program], mode: str) -> list[Verdict | None]:
         """The verdicts on programs that are compiled as one; ``None`` for each that must be asked alone, for all is not well.
@@ -181,11 +196,11 @@ class Subject:
         return [
             None
             if calls.fallback or any(item.outcome == FAILED for item in judgements)
-            else self.summed(program, mode, expected, judgements, calls)
+            else self._summed(program, mode, expected, judgements, calls)
             for (program, expected), judgements in zip(parts, found, strict=True)
         ]
 
-    def summed(self, program: Program, mode: str, expected: Expectations, judgements: list[Judgement], calls: Calls) -> Verdict:
+    def _summed(self, program: Program, mode: str, expected: Expectations, judgements: list[Judgement], calls: Calls) -> Verdict:
         """The verdict that the judgements on a program's values come to."""
         records = tuple(item.to_record() for item in judgements)
         compiled = dict(calls.compiled)
@@ -215,6 +230,22 @@ class Subject:
             text = f"a branch of the reference lies {closest:.1f} bars away [{found.message}]"
             return replace(found, status=NEAR, message=text, reason="")
         return found
+
+
+def subject_of(backend: Backend, device: str | None) -> tuple[Subject, Description]:
+    """A backend as programs are judged on it, with its declarations; and what it says of itself.
+
+    Raises:
+        UsageError: there is no such device, or its file of declarations is malformed.
+    """
+    description, operations = describe(backend, device), specification()
+    path = description.declarations
+    try:
+        known = read_declarations(Path(path), operations, description.modes, SampleNames(operations, 0)) if path else []
+    except DeclarationError as error:
+        raise UsageError(str(error)) from error
+    description = on_declared_device(description, known)
+    return Subject(backend, description.device, operations, Declared(known, description, operations, 0)), description
 
 
 def _has_rules(program: Program) -> bool:

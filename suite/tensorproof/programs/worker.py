@@ -6,19 +6,13 @@ It reads requests from its standard input, a JSON object a line, and answers on 
 import importlib
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from tensorproof.backend import Unsupported
 from tensorproof.conformance.dump.folding import NotPlain
-from tensorproof.conformance.selection.cases import Declared
-from tensorproof.conformance.selection.plan import SampleNames
-from tensorproof.contract.backends import load, specification
-from tensorproof.contract.declarations import DeclarationError, read_declarations
-from tensorproof.contract.description import describe, on_declared_device
-from tensorproof.errors import UsageError
+from tensorproof.contract.backends import load
 from tensorproof.programs.function import taking_numbers
-from tensorproof.programs.judging import Subject, Verdict
+from tensorproof.programs.judging import Subject, Verdict, subject_of
 from tensorproof.programs.program import MalformedProgram, from_plain
 from tensorproof.programs.script import script_of
 from tensorproof.serving import serve
@@ -38,14 +32,7 @@ class Worker:
         for module in modules:
             importlib.import_module(module)
         loaded = load(backend)
-        description, operations = describe(loaded, device), specification()
-        try:
-            path = description.declarations
-            known = read_declarations(Path(path), operations, description.modes, SampleNames(operations, 0)) if path else []
-        except DeclarationError as error:
-            raise UsageError(str(error)) from error
-        description = on_declared_device(description, known)
-        self.subject = Subject(loaded, description.device, operations, Declared(known, description, operations, 0))
+        self.subject, description = subject_of(loaded, device)
         available = [name for name in description.sources if not loaded.declared_layout(name)]
         conventions = {name: dict(values) for name, values in self.subject.conventions.items()}
         numbers = taking_numbers(loaded, description.device, description.dtypes)

@@ -158,6 +158,54 @@ def test_what_is_not_known_is_listed_and_the_rest_is_judged_up_to_it():
     assert "reduce_sum(" in wrong.modes["compiled"].wrong
 
 
+class Lazy(Traceable):
+    """A compiler that compiles nothing, and says so."""
+
+    def prepared(self, function, mode):
+        return function
+
+
+def test_a_compiler_that_compiles_nothing_fell_back_and_is_no_pass():
+    found = tensorproof.judge(lambda x: x_plus_itself(backend, x), *arrays((3,)), backend=(backend := Lazy()))
+    assert {mode: item.status for mode, item in found.modes.items()} == {"eager": "passed", "compiled": "fell_back"}
+    assert not found.right
+    assert "compiled: FELL BACK: ran eagerly in mode compiled: nothing was compiled" in found.text
+
+
+def x_plus_itself(backend, x):
+    """Twice an array."""
+    return backend.operations.implementations["add"].function(x, x)
+
+
+def test_where_nothing_is_judged_nothing_is_right():
+    found = tensorproof.judge(lambda x: x * 2.0, *arrays((3,)), backend=backend_with())
+    assert not found.modes
+    assert not found.right
+    assert "nothing is judged" in found.text
+
+
+def test_memory_that_runs_out_is_told_from_an_error():
+    def out_of_memory(function):
+        def compiled(*arguments):
+            raise MemoryError("no more")
+
+        return compiled
+
+    backend = backend_with()
+    found = tensorproof.judge(
+        lambda x: x_plus_itself(backend, x), *arrays((3,)), backend=backend, modes=["eager"], compilers={"mine": out_of_memory}
+    )
+    assert found.modes["mine"].status == "out_of_memory"
+    assert not found.right
+
+
+def test_of_an_argument_that_is_not_finite_no_gradients_are_judged_and_that_is_said():
+    backend = backend_with()
+    found = tensorproof.judge(lambda x: x_plus_itself(backend, x), np.array([np.inf, 1.0], np.float32), backend=backend)
+    assert found.right, found.text
+    assert "gradients are not judged, for an argument is not finite" in found.text
+
+
 def test_a_compiler_of_the_users_own_is_a_mode():
     backend = backend_with()
     cos = backend.operations.implementations["cos"].function

@@ -12,15 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Native, Unsupported, numpy_dtype
-from tensorproof.conformance.selection.cases import Declared
-from tensorproof.conformance.selection.plan import SampleNames
-from tensorproof.contract.backends import load, specification
-from tensorproof.contract.declarations import DeclarationError, read_declarations
-from tensorproof.contract.description import describe, on_declared_device
+from tensorproof.contract.backends import load
 from tensorproof.errors import UsageError, shown
 from tensorproof.operation_table import did_you_mean
 from tensorproof.programs.functions.judgement import Compiler, FunctionVerdict, judge_function
-from tensorproof.programs.judging import Subject
+from tensorproof.programs.judging import subject_of
 from tensorproof.programs.program import BOOLEAN, INTEGER
 from tensorproof_reference.operation import DTYPES
 from tensorproof_reference.rounding import round_to
@@ -43,7 +39,8 @@ def judge(
         UsageError: there is no such backend, mode or device, the plugin traces no functions, or the inputs differ in dtype.
     """
     loaded = load(backend) if isinstance(backend, str) else backend
-    subject, known = _subject(loaded, device)
+    subject, description = subject_of(loaded, device)
+    known = description.modes
     asked = tuple(known if modes is None else modes)
     for mode in asked:
         if mode not in known:
@@ -55,19 +52,6 @@ def judge(
         return judge_function(subject, function, arguments, asked, compilers or {})
     except Unsupported as error:
         raise UsageError(str(error)) from error
-
-
-def _subject(backend: Backend, device: str | None) -> tuple[Subject, tuple[str, ...]]:
-    """The backend as it is judged, with its declarations, and its modes."""
-    description, operations = describe(backend, device), specification()
-    path = description.declarations
-    try:
-        known = read_declarations(Path(path), operations, description.modes, SampleNames(operations, 0)) if path else []
-    except DeclarationError as error:
-        raise UsageError(str(error)) from error
-    description = on_declared_device(description, known)
-    subject = Subject(backend, description.device, operations, Declared(known, description, operations, 0))
-    return subject, tuple(description.modes)
 
 
 def _native(backend: Backend, value: Any, device: str) -> Native:

@@ -6,12 +6,10 @@ from typing import Any, TypeAlias
 
 from tensorproof.backend import Native, Traced, flat_results
 from tensorproof.conformance.verdict import FAILED
-from tensorproof.errors import sentence
-from tensorproof.programs.calls import Calls, run
-from tensorproof.programs.evaluation import Expectations, name_of
-from tensorproof.programs.functions.traced_program import TracedProgram, known_numbers, program_of, unknown_names
-from tensorproof.programs.judging import ERROR, FELL_BACK, Subject, Verdict
-from tensorproof.programs.program import Program
+from tensorproof.programs.evaluation import name_of
+from tensorproof.programs.functions.traced_program import TracedProgram, known_numbers, numbers_of, program_of, unknown_names
+from tensorproof.programs.judging import ERROR, FELL_BACK, UNSUPPORTED, Subject, Verdict
+from tensorproof.programs.records import BAD
 from tensorproof_reference.operation import DTYPES
 
 AS_GIVEN = "as given"
@@ -30,7 +28,8 @@ class ModeVerdict:
     """What is found of a function in one mode."""
 
     status: str
-    """As of programs: ``passed``, ``failed``, ``near_a_branch``, ``not_meaningful``, ``error``, ``out_of_memory``."""
+    """As of programs: ``passed``, ``failed``, ``near_a_branch``, ``not_meaningful``, ``fell_back``, ``unsupported``, ``error``,
+    ``out_of_memory``."""
     message: str = ""
     wrong: str = ""
     """The first value that is wrong, in words."""
@@ -39,8 +38,8 @@ class ModeVerdict:
 
     @property
     def is_wrong(self) -> bool:
-        """Whether it is a defect."""
-        return self.status == FAILED or self.status == ERROR
+        """Whether it is a finding, as of programs, or nothing ran: what fell back to eager is no pass of a compiler."""
+        return self.status in (*BAD, UNSUPPORTED)
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,8 @@ class FunctionVerdict:
 
     @property
     def right(self) -> bool:
-        """Whether nothing is wrong in any mode. What is not known is not judged."""
-        return not any(item.is_wrong for item in self.modes.values())
+        """Whether something is judged, and nothing is wrong in any mode. What is not known is not judged."""
+        return bool(self.modes) and not any(item.is_wrong for item in self.modes.values())
 
     @property
     def text(self) -> str:
@@ -77,7 +76,7 @@ class FunctionVerdict:
         return "\n".join(lines)
 
 
-_WORDS = {"passed": "right", FAILED: "WRONG", ERROR: "ERROR", "not_meaningful": "not proven"}
+_WORDS = {"passed": "right", FAILED: "WRONG", FELL_BACK: "FELL BACK", ERROR: "ERROR", "not_meaningful": "not proven"}
 
 
 class Called:
@@ -116,25 +115,21 @@ class FunctionJudge:
         self.given = function
         self.traced = traced
         self.floating = [subject.backend.dtype_of(item) in DTYPES for item in arguments]
-        known = known_numbers(traced.transcript)
-        entries = traced.transcript.entries
-        self.known = self._visible(traced)
-        calls = {number for number in known if entries[number].kind == "call"}
-        self.places = [
-            place for place, number in enumerate(traced.results) if number in calls and self._is_floating(traced, number)
-        ]
-        self.with_gradients = bool(self.places) and all(number in known for number in traced.results)
+        self.known = known_numbers(traced.transcript)
+        self.visible = self._judged_of(traced, self.known, traced.visible)
+        """The values that are judged where they are returned."""
+        judged = self._judged_of(traced, self.known, traced.results)
+        self.places = [place for place, number in enumerate(traced.results) if number in judged]
+        self.outputs = [traced.results[place] for place in self.places] or self._frontier()
+        """The numbers of what is judged in each mode."""
+        self.program = program_of(traced, subject.backend, self.outputs, 0) if self.outputs else None
+        self.with_gradients = bool(self.places) and self.known.issuperset(traced.results)
 
-    def _is_floating(self, traced: Traced, number: int) -> bool:
-        """Whether a value is one that has gradients: of an operation whose result is floating."""
-        operation = self.subject.specification.get(traced.transcript.entries[number].operation)
-        return operation is not None and bool(operation.cotangents)
-
-    def _visible(self, traced: Traced) -> list[int]:
-        """The floating values that are known, and that the framework can return."""
-        known = known_numbers(traced.transcript)
-        calls = [number for number in traced.visible if number in known and traced.transcript.entries[number].kind == "call"]
-        return [number for number in calls if self._is_floating(traced, number)]
+    def _judged_of(self, traced: Traced, known: frozenset[int], numbers: Sequence[int]) -> list[int]:
+        """Those that are judged: what known calls of operations give whose result is floating."""
+        entries, specification = traced.transcript.entries, self.subject.specification
+        calls = [number for number in numbers if number in known and entries[number].kind == "call"]
+        return [number for number in calls if (found := specification.get(entries[number].operation)) and found.cotangents]
 
     def verdict(self, modes: Mapping[str, Compiler | None]) -> dict[str, ModeVerdict]:
         """The verdict in each mode: one of the backend's, or one of a compiler of the user's.
@@ -142,32 +137,31 @@ class FunctionJudge:
         Raises:
             MalformedProgram: the plugin wrote down what is no program.
         """
+        if self.program is None:
+            return {}
         found = {}
         for mode, compiler in modes.items():
             if self.places:
-                outputs = [self.traced.results[place] for place in self.places]
                 function = self.given if mode == AS_GIVEN else compiler(self.function) if compiler else self.function
                 called = Called(function, self.floating, self.places)
-                found[mode] = self._in_mode(mode, compiler, outputs, called)
-            elif self._frontier():
-                outputs = self._frontier()
-                found[mode] = self._in_mode(mode, compiler, outputs, self._returning(self.traced, outputs, compiler))
+            else:
+                called = self._returning(self.traced, self.outputs, compiler)
+            found[mode] = self._in_mode(mode, compiler, self.program, called)
         return found
 
     def _frontier(self) -> list[int]:
-        """The known values that nothing known takes: what is judged where no result is known."""
+        """The values that are judged and that no other of them takes: what is judged where no result is known."""
         entries = self.traced.transcript.entries
-        taken = {item for number in self.known for operand in entries[number].operands.values() for item in _flat(operand)}
-        return [number for number in self.known if number not in taken]
+        taken = {item for number in self.visible for item in numbers_of(entries[number])}
+        return [number for number in self.visible if number not in taken]
 
     def _returning(self, traced: Traced, numbers: Sequence[int], compiler: Compiler | None) -> Called:
         function = traced.with_results(numbers)
         return Called(compiler(function) if compiler else function, self.floating, None)
 
-    def _in_mode(self, mode: str, compiler: Compiler | None, outputs: Sequence[int], called: Called) -> ModeVerdict:
+    def _in_mode(self, mode: str, compiler: Compiler | None, traced: TracedProgram, called: Called) -> ModeVerdict:
         name = mode if mode in self.subject.backend.modes and compiler is None else "eager"
-        traced = program_of(self.traced, self.subject.backend, outputs, 0)
-        verdict = self._judged(name, traced.program, called, self.with_gradients)
+        verdict = self.subject.verdict_on(called, traced.program, name, self.with_gradients)
         distances = [item["largest_z"] for item in verdict.judgements if isinstance(item["largest_z"], float)]
         largest = max(distances, default=None)
         wrong = ""
@@ -175,27 +169,16 @@ class FunctionJudge:
             views = [item for item in (self.traced.as_compiled, self.traced) if item is not None]
             found = (self._first_wrong(item, name, compiler, verdict.reason) for item in views)
             wrong = next((text for text in found if text), ONLY_TOGETHER) if mode != AS_GIVEN or compiler else NOWHERE
-        status = "passed" if verdict.status == FELL_BACK else verdict.status
-        return ModeVerdict(status, _renamed(verdict, traced, self.places), wrong, largest)
-
-    def _judged(self, mode: str, program: Program, called: Called, with_gradients: bool) -> Verdict:
-        subject = self.subject
-        expected: Expectations = subject.expected(program, mode)
-        try:
-            calls = Calls(subject.backend, subject.device, mode, called, [(program, expected)])
-            judgements = run(calls, with_gradients and not program.is_special)[0]
-        except Exception as error:  # whatever a framework or the user's function raises
-            return Verdict(ERROR, sentence(error)[:2000], type(error).__name__)
-        return subject.summed(program, mode, expected, judgements, calls)
+        return ModeVerdict(verdict.status, _renamed(verdict, traced, self.places), wrong, largest)
 
     def _first_wrong(self, view: Traced, mode: str, compiler: Compiler | None, reason: str) -> str:
         """The first value that is wrong where each is returned; of gradients, the first value that has a wrong one; or ``""``."""
-        numbers = self._visible(view)
+        numbers = self.visible if view is self.traced else self._judged_of(view, known_numbers(view.transcript), view.visible)
         if not numbers:
             return ""
         traced = program_of(view, self.subject.backend, numbers, 0)
         if not reason.startswith("gradient"):
-            verdict = self._judged(mode, traced.program, self._returning(view, numbers, compiler), False)
+            verdict = self.subject.verdict_on(self._returning(view, numbers, compiler), traced.program, mode, False)
             if verdict.status == ERROR:
                 return f"{NOWHERE}: {verdict.message}"
             names = {item["label"].split()[0] for item in verdict.judgements if item["outcome"] == FAILED}
@@ -203,7 +186,7 @@ class FunctionJudge:
             return next((_described(view, number, traced) for number in wrong), "")
         for number in numbers[:MOST_GRADIENTS]:
             alone = program_of(view, self.subject.backend, [number], 0)
-            verdict = self._judged(mode, alone.program, self._returning(view, [number], compiler), True)
+            verdict = self.subject.verdict_on(self._returning(view, [number], compiler), alone.program, mode)
             if verdict.status == FAILED:
                 return f"the gradient of {_described(view, number, traced)}"
         return ""
@@ -214,10 +197,6 @@ def _described(view: Traced, number: int, traced: TracedProgram) -> str:
     given = [_operand_text(operand, traced) for operand in entry.operands.values()]
     given += [f"{name}={value!r}" for name, value in entry.keywords.items()]
     return f"{name_of(traced.numbers[number])} = {entry.operation}({', '.join(given)}), which is {entry.name}"
-
-
-def _flat(operand: Any) -> tuple[int, ...]:
-    return operand if isinstance(operand, tuple) else (operand,)
 
 
 def _operand_text(operand: Any, traced: TracedProgram) -> str:
@@ -254,11 +233,10 @@ def judge_function(
     if traced.plain is not None:
         asked[AS_GIVEN] = traced.recompiled
     entries = traced.transcript.entries
-    known = known_numbers(traced.transcript)
     return FunctionVerdict(
         name=getattr(function, "__name__", type(function).__name__),
         modes=judge.verdict(asked),
-        calls=tuple(entries[number].operation for number in sorted(known) if entries[number].kind == "call"),
+        calls=tuple(entries[number].operation for number in sorted(judge.known) if entries[number].kind == "call"),
         unknown=unknown_names(traced.transcript),
         notes=_notes(judge),
         versions=subject.backend.versions(),
@@ -271,7 +249,9 @@ def _notes(judge: FunctionJudge) -> tuple[str, ...]:
     if left and judge.places:
         notes.append(f"results that are not judged: {', '.join(left)}")
     if not judge.places:
-        notes.append("no result is judged; what is known is judged up to what is not" if judge.known else "nothing is judged")
+        notes.append("no result is judged; what is known is judged up to what is not" if judge.visible else "nothing is judged")
     if judge.places and not judge.with_gradients:
         notes.append("gradients are not judged, for not all is known")
+    elif judge.program is not None and judge.program.program.is_special:
+        notes.append("gradients are not judged, for an argument is not finite")
     return tuple(notes)

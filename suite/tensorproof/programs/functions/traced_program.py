@@ -45,10 +45,6 @@ class TracedProgram:
     numbers: dict[int, int]
     """By number in the transcript, that in the program."""
 
-    def entry_number(self, number: int) -> int:
-        """The number in the transcript of a value of the program."""
-        return next(old for old, new in self.numbers.items() if new == number)
-
 
 def program_of(traced: Traced, backend: Backend, outputs: Sequence[int], seed: int) -> TracedProgram:
     """The program that gives some values of a traced function.
