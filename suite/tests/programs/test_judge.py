@@ -228,6 +228,8 @@ def test_a_plugin_that_traces_nothing_says_so():
 def test_what_is_no_call_is_a_usage_error():
     with pytest.raises(UsageError, match="did you mean compiled"):
         tensorproof.judge(lambda x: x, *arrays((2,)), backend=backend_with(), modes=["compile"])
+    with pytest.raises(UsageError, match="got complex128"):
+        tensorproof.judge(lambda x: x, np.ones(2, complex), backend=backend_with())
     with pytest.raises(UsageError, match="expected the arrays"):
         tensorproof.judge(lambda x: x, backend=backend_with())
 
@@ -236,7 +238,7 @@ def test_inputs_of_the_command_are_shapes():
     assert drawn("3,4", 0, 0).shape == (3, 4)
     assert drawn("float64[2]", 0, 0).dtype == np.float64
     assert set(drawn("int64[50]<3", 0, 0)) == {0, 1, 2}
-    for text in ("x", "int64[3]", "complex64[2]"):
+    for text in ("x", "int64[3]", "int64[3]<0", "float32[3]<4", "float32[3", "3]", "complex64[2]"):
         with pytest.raises(UsageError, match="--input"):
             drawn(text, 0, 0)
 

@@ -22,7 +22,7 @@ from tensorproof_reference.operation import DTYPES
 from tensorproof_reference.rounding import round_to
 from tensorproof_reference.stream import Stream
 
-SHAPE = re.compile(r"(?:(?P<dtype>[a-z]+\d*)\[)?(?P<shape>[\d, ]*)\]?(?:<(?P<below>\d+))?")
+SHAPE = re.compile(r"(?P<shape>[\d, ]*)|(?P<dtype>[a-z]+\d*)\[(?P<sized>[\d, ]*)\](?:<(?P<below>[1-9]\d*))?")
 
 
 def judge(
@@ -55,13 +55,19 @@ def judge(
 
 
 def _native(backend: Backend, value: Any, device: str) -> Native:
-    """A fresh array of the framework, of what is one already or of NumPy's."""
+    """A fresh array of the framework, of what is one already or of NumPy's.
+
+    Raises:
+        UsageError: it holds no numbers that programs have.
+    """
     if isinstance(value, np.ndarray | np.generic | bool | int | float | list | tuple):
         array = np.asarray(value)
         dtype = array.dtype.name if array.dtype.kind == "f" else BOOLEAN if array.dtype.kind == "b" else INTEGER
     else:
         array, dtype = np.asarray(backend.to_numpy(value)), backend.dtype_of(value)
         dtype = dtype if dtype in (*DTYPES, BOOLEAN) else INTEGER
+    if dtype == INTEGER and array.dtype.kind not in "iu":
+        raise UsageError(f"inputs: expected floating, integer or boolean arrays, got {array.dtype.name}")
     given = numpy_dtype(dtype) if dtype in DTYPES else np.dtype(dtype)
     return backend.from_numpy(np.array(array, given), dtype, device)
 
@@ -80,10 +86,10 @@ def drawn(text: str, place: int, seed: int) -> NDArray[Any]:
     if (
         found is None
         or dtype not in ("float64", "float32", "float16", INTEGER, BOOLEAN)
-        or (dtype == INTEGER and not found["below"])
+        or (dtype == INTEGER) != bool(found["below"])
     ):
         raise UsageError(f"--input: expected a shape as 3,4 or float64[3,4], or integers below 10 as int64[5]<10, got {text!r}")
-    shape = tuple(int(item) for item in found["shape"].replace(" ", "").split(",") if item)
+    shape = tuple(int(item) for item in (found["shape"] or found["sized"] or "").replace(" ", "").split(",") if item)
     stream = Stream(seed)("judge")(str(place))
     if dtype == INTEGER:
         return stream.integers(shape, 0, int(found["below"]))
