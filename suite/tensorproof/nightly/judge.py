@@ -10,7 +10,7 @@ from tensorproof.errors import UsageError
 from tensorproof.nightly.accepted import Accepted, begun_anew, idle_entries
 from tensorproof.nightly.gates import RECENT, Gated, gate
 from tensorproof.nightly.history import NIGHTS, Measured, nights, read_history, timing_records
-from tensorproof.nightly.programs import new_findings
+from tensorproof.nightly.programs import told_of_programs
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.records import Record, read_record
@@ -90,8 +90,8 @@ def judge(history: Path, night: Path, backends: Sequence[str], accepted: Sequenc
     ended = _timings(night, judgement)
     for backend in judgement.backends:
         _conformance(backend, night, earlier, judgement)
-        found, notes = new_findings(night, earlier, backend.name)
-        judgement.alarms += [Alarm("new failure", backend.name, text) for text in found]
+        found, notes = told_of_programs(night, earlier, backend.name)
+        judgement.alarms += [Alarm(kind, backend.name, text) for kind, text in found]
         judgement.notes += notes
         backend.measured = sum(
             status == "measured" and series.backend == backend.name

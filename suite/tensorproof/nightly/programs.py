@@ -34,33 +34,49 @@ def campaigns(night: Path, backend: str) -> Iterator[Asked]:
             yield Asked(f"programs of {backend} {mode}", record, arguments)
 
 
-def new_findings(night: Path, earlier: Sequence[Path], backend: str) -> tuple[list[str], list[str]]:
-    """What tonight's campaigns of a backend found that the last one before did not, and notes on what cannot be told.
+def told_of_programs(night: Path, earlier: Sequence[Path], backend: str) -> tuple[list[tuple[str, str]], list[str]]:
+    """What tonight's campaigns of a backend give reason to alarm about, each with the kind of alarm; and notes.
 
-    A backend's first campaign has no new findings: they are counted in a note.
+    A finding is new if the last whole campaign did not have it. A backend's first campaign has no new findings: they are counted
+    in a note. A campaign that is not whole is an alarm, and so is one that an earlier night has and this one has not.
     """
-    new: list[str] = []
+    alarms: list[tuple[str, str]] = []
     notes: list[str] = []
-    for path in sorted(night.glob(f"programs_{backend}_*.ndjson")):
+    tonight = _records_of(night, backend)
+    before = next((paths for folder in reversed(earlier) if (paths := _records_of(folder, backend))), [])
+    gone = {path.name for path in before} - {path.name for path in tonight}
+    alarms += [("missing", f"{name.removesuffix('.ndjson')}: there is no record") for name in sorted(gone)]
+    for path in tonight:
         try:
             record = read_campaign(path)
         except UsageError as error:
-            notes.append(str(error))
+            alarms.append(("missing", str(error)))
+            continue
+        if record.header["backend"] != backend:  # one whose name begins with this one's
             continue
         name = f"programs of {backend} {record.header['mode']}"
-        if record.end is None or "ended" in record.end:
-            notes.append(f"{name}: not all were judged")
-        before = _last_before(earlier, path.name)
+        if not _is_whole(record):
+            alarms.append(("incomplete", f"{name}: {len(record.programs)} programs were judged, not all"))
         found = {item["key"]: item for item in record.findings if item["status"] in BAD}
-        if before is None:
-            notes += [f"{name}: {len(found)} findings, and no earlier night to compare with"] if found else []
+        last = _last_before(earlier, path.name)
+        if last is None:
+            notes += [f"{name}: findings, with no earlier night to compare with: {len(found)}"] if found else []
             continue
-        known = {item["key"] for item in before.findings}
-        unknown = [item for key, item in found.items() if key not in known]
-        texts = [f"new: {name}: {item['status']}: {item['text']}: {item['message']}" for item in unknown]
-        new += texts[:SHOWN]
-        new += [f"{name}: {len(texts) - SHOWN} more new findings"] if len(texts) > SHOWN else []
-    return new, notes
+        known = {item["key"] for item in last.findings}
+        texts = [
+            f"new: {name}: {item['status']}: {item['text']}: {item['message']}" for key, item in found.items() if key not in known
+        ]
+        texts[SHOWN:] = [f"{name}: {len(texts) - SHOWN} more new findings"] if len(texts) > SHOWN else []
+        alarms += [("new failure", text) for text in texts]
+    return alarms, notes
+
+
+def _records_of(night: Path, backend: str) -> list[Path]:
+    return sorted(night.glob(f"programs_{backend}_*.ndjson"))
+
+
+def _is_whole(record: CampaignRecord) -> bool:
+    return record.end is not None and "ended" not in record.end
 
 
 def _last_before(earlier: Sequence[Path], name: str) -> CampaignRecord | None:
@@ -70,6 +86,6 @@ def _last_before(earlier: Sequence[Path], name: str) -> CampaignRecord | None:
                 record = read_campaign(folder / name)
             except UsageError:
                 continue
-            if record.end is not None and "ended" not in record.end:
+            if _is_whole(record):
                 return record
     return None

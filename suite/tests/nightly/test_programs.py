@@ -5,7 +5,7 @@ from pathlib import Path
 import made_lines
 from nightly_records import write_conformance
 
-from tensorproof.nightly.programs import campaigns, new_findings
+from tensorproof.nightly.programs import campaigns, told_of_programs
 from tensorproof.programs.records import FORMAT, SCHEMA
 from tensorproof.runs.recording import open_record
 
@@ -54,10 +54,10 @@ def end(**more: str) -> dict:
     return {"kind": "end", "finished": made_lines.MOMENT, "counts": {}, "coverage": {}, "seconds": seconds, **more}
 
 
-def write(folder: Path, *keys: str, last: dict | None = None) -> Path:
+def write(folder: Path, *keys: str, last: dict | None = None, backend: str = "torch") -> Path:
     """A night's campaign."""
     folder.mkdir(exist_ok=True)
-    file, _ = open_record(folder / "programs_torch_compile.ndjson", SCHEMA, HEADER, None)
+    file, _ = open_record(folder / f"programs_{backend}_compile.ndjson", SCHEMA, HEADER | {"backend": backend}, None)
     for line in (*map(finding, keys), last or end()):
         file.append(line)
     file.close()
@@ -77,21 +77,41 @@ def test_each_compiled_mode_has_a_campaign(tmp_path):
 
 def test_what_was_found_before_is_not_new(tmp_path):
     earlier, tonight = write(tmp_path / "1", "one"), write(tmp_path / "2", "one", "two")
-    new, notes = new_findings(tonight, [earlier], "torch")
-    assert new == ["new: programs of torch compile: failed: v1 = two(v0): v1: 20 bars"]
+    alarms, notes = told_of_programs(tonight, [earlier], "torch")
+    assert alarms == [("new failure", "new: programs of torch compile: failed: v1 = two(v0): v1: 20 bars")]
     assert not notes
+
+
+def test_of_many_new_findings_ten_are_shown_and_the_others_counted(tmp_path):
+    earlier, tonight = write(tmp_path / "1"), write(tmp_path / "2", *map(str, range(13)))
+    alarms, _ = told_of_programs(tonight, [earlier], "torch")
+    assert [kind for kind, _ in alarms] == ["new failure"] * 11
+    assert alarms[-1][1] == "programs of torch compile: 3 more new findings"
 
 
 def test_the_first_night_has_nothing_to_compare_with(tmp_path):
-    new, notes = new_findings(write(tmp_path / "1", "one"), [tmp_path / "0"], "torch")
-    assert not new
-    assert notes == ["programs of torch compile: 1 findings, and no earlier night to compare with"]
+    alarms, notes = told_of_programs(write(tmp_path / "1", "one"), [tmp_path / "0"], "torch")
+    assert not alarms
+    assert notes == ["programs of torch compile: findings, with no earlier night to compare with: 1"]
 
 
-def test_a_campaign_that_ended_early_is_told_and_not_compared_with(tmp_path):
+def test_a_campaign_that_ended_early_is_incomplete_and_not_compared_with(tmp_path):
     whole, early = write(tmp_path / "1", "one"), write(tmp_path / "2", last=end(ended="interrupted"))
-    new, notes = new_findings(write(tmp_path / "3", "one"), [whole, early], "torch")
-    assert not new
-    assert not notes
-    _, notes = new_findings(early, [whole], "torch")
-    assert notes == ["programs of torch compile: not all were judged"]
+    assert told_of_programs(write(tmp_path / "3", "one"), [whole, early], "torch") == ([], [])
+    alarms, _ = told_of_programs(early, [whole], "torch")
+    assert alarms == [("incomplete", "programs of torch compile: 0 programs were judged, not all")]
+
+
+def test_a_campaign_that_an_earlier_night_had_is_missing(tmp_path):
+    (tmp_path / "2").mkdir()
+    alarms, _ = told_of_programs(tmp_path / "2", [write(tmp_path / "1")], "torch")
+    assert alarms == [("missing", "programs_torch_compile: there is no record")]
+    (tmp_path / "2" / "programs_torch_compile.ndjson").write_text("no record\n")
+    ((kind, _),), _ = told_of_programs(tmp_path / "2", [tmp_path / "1"], "torch")
+    assert kind == "missing"
+
+
+def test_a_backend_has_no_findings_of_one_whose_name_begins_with_its_name(tmp_path):
+    night = write(tmp_path / "1", "one", backend="torch_xpu")
+    assert told_of_programs(night, [], "torch") == ([], [])
+    assert told_of_programs(night, [], "torch_xpu")[1]
