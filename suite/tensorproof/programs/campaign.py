@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from tensorproof.errors import printable
 from tensorproof.lines.writing import LineFile
-from tensorproof.programs.building import Material
+from tensorproof.programs.building import Material, packed
 from tensorproof.programs.judging import Verdict
 from tensorproof.programs.program import MalformedProgram, Program
 from tensorproof.programs.records import BAD, CampaignRecord
@@ -34,6 +34,9 @@ WIDTH = 79
 MOST_TOGETHER = 4
 """Programs that are compiled as one: a compiler takes most of a second for the smallest."""
 MOST_NODES_TOGETHER = 60
+QUIET = ("passed", "not_meaningful")
+TOGETHER_BAD = ("failed", "error", "crashed")
+"""The statuses of programs as one that are findings where each alone is quiet; more memory and time they may well take."""
 
 Numbered: TypeAlias = tuple[int, str, Program]
 """A program with its number and label."""
@@ -168,14 +171,27 @@ class Campaign:
         start = time.monotonic()
         together = self.crew.verdicts([program for _, _, program in batch], self.mode) if len(batch) > 1 else [None]
         share = (time.monotonic() - start) / len(batch)
+        asked_alone = []
         for numbered, verdict in zip(batch, together, strict=True):
             start = time.monotonic()
             found = verdict or self.crew.verdict(numbered[2], self.mode)
+            asked_alone += [] if verdict else [found.status in QUIET]
             self._write_down(numbered, found, share + time.monotonic() - start)
+        # Where all are asked alone, one that is not quiet may have spoilt the others.
+        unexplained = all(asked_alone) if len(asked_alone) == len(batch) else any(asked_alone)
+        if len(batch) > 1 and asked_alone and unexplained:
+            self._judge_as_one(batch)
+
+    def _judge_as_one(self, batch: Sequence[Numbered]) -> None:
+        """Judge programs as one program, where something was wrong with them together and nothing with each alone."""
+        whole = packed([program for _, _, program in batch])
+        verdict = self.crew.verdict(whole, self.mode)
+        if verdict.status in TOGETHER_BAD:
+            self.file.append(self._finding([number for number, _, _ in batch], whole, verdict))
 
     def _write_down(self, numbered: Numbered, verdict: Verdict, seconds: float) -> None:
         number, label, program = numbered
-        finding = self._finding(number, program, verdict) if verdict.status in BAD else None
+        finding = self._finding([number], program, verdict) if verdict.status in BAD else None
         line = {
             "kind": "program",
             "number": number,
@@ -194,13 +210,13 @@ class Campaign:
         self.file.append(line)
         self.record.programs.append(line)
 
-    def _finding(self, number: int, program: Program, verdict: Verdict) -> dict[str, Any]:
+    def _finding(self, numbers: Sequence[int], program: Program, verdict: Verdict) -> dict[str, Any]:
         """The finding that a failure is: a new one, or one that was found before."""
         smallest, verdict, culprit = self._shrunk(program, verdict)
         key = f"{smallest.form} {verdict.status} {verdict.reason}"
         known = next((item for item in self.record.findings if item["key"] == key), None)
         if known is not None:
-            known["programs"] = [*known["programs"], number]
+            known["programs"] = [*known["programs"], *numbers]
             return known
         eager = "" if self.mode == "eager" else self.crew.verdict(smallest, "eager").status
         answer = self._script(smallest, verdict)
@@ -216,7 +232,7 @@ class Campaign:
             "eager": eager,
             "script": answer.get("script", ""),
             "no_script": answer.get("why", ""),
-            "programs": [number],
+            "programs": list(numbers),
         }
         self.record.findings.append(found)
         self._tell(found)

@@ -190,6 +190,38 @@ def test_where_programs_are_compiled_as_one_only_those_that_fail_are_findings(pl
     assert {line["status"] for line in lines} == {"failed", "passed"}
 
 
+TOGETHER = """
+
+class Fake(NumpyBackend):
+    name = "fake"
+    operations = operations
+    modes = {"eager": "all", "compiled": "all"}
+
+    def forward(self, function, mode):
+        if mode == "compiled" and len(function.primal_paths) > 9:
+            return lambda primals, constants: tuple([1.5 * item for item in part] for part in function(primals, constants))
+        return function
+
+@hookimpl
+def tensorproof_backend():
+    return Fake()
+"""
+
+
+def test_what_is_wrong_only_where_programs_are_compiled_as_one_is_a_finding(plugin, tensorproof, tmp_path):
+    folder = plugin("fake", RIGHT + TOGETHER, PREAMBLE)
+    record = tmp_path / "campaign.ndjson"
+    options = ("--mode=compiled", "--source=random", "--programs=3", f"--record={record}")
+    done = tensorproof("fuzz", "fake", *options, path=folder)
+    assert done.code == 1, done.text
+    lines = read_campaign(record)
+    assert {line["status"] for line in lines.programs} == {"passed"}
+    (finding,) = lines.findings
+    assert finding["status"] == "failed"
+    assert finding["programs"] == [0, 1, 2]
+    assert finding["eager"] == "passed"
+
+
 class Talkative:
     """A worker whose script is longer than a record takes."""
 
