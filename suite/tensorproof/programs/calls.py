@@ -31,6 +31,7 @@ class Calls:
         self.parts = parts
         self.compiled: Counter[str] = Counter()
         self.fallback = ""
+        """How it was not computed as asked, in words."""
 
     def forward(self) -> list[list[Judgement]]:
         """The verdicts on the outputs of the value alone, by program."""
@@ -54,7 +55,7 @@ class Calls:
         for judged, (program, expected) in zip(found, self.parts, strict=True):
             for number in primals_of(program):
                 gradient = next(left)
-                answer = None if gradient is None else answer_of(self.backend, gradient)
+                answer = None if gradient is None else self._answer(gradient)
                 name = name_of(number)
                 judged.append(_judged(f"d_{name}", answer, expected.gradients[name], program, expected))
         return found
@@ -69,8 +70,15 @@ class Calls:
         count = {name: int(number - before.get(name, 0)) for name, number in after.items()}
         self.compiled.update(count)
         if "compiled" in count:
-            self.fallback = self.fallback or fallback_text(count, known=False)
+            text = fallback_text(count, known=False)
+            self.fallback = self.fallback or (text and f"ran eagerly in mode {self.mode}: {text}")
         return results
+
+    def _answer(self, value: Native) -> Answer:
+        answer = answer_of(self.backend, value)
+        if answer.device not in (None, "", self.device):
+            self.fallback = f"computed on {answer.device}, not on {self.device}"
+        return answer
 
     def _inputs(self) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
         """Fresh arrays of the framework: primals and constants."""
@@ -92,7 +100,7 @@ class Calls:
         left = iter(outputs)
         return [
             [
-                _judged(f"{name}{how}", answer_of(self.backend, next(left)), item, program, expected)
+                _judged(f"{name}{how}", self._answer(next(left)), item, program, expected)
                 for name, item in expected.outputs.items()
             ]
             for program, expected in self.parts

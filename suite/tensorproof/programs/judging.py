@@ -211,7 +211,7 @@ class Subject:
             found = Verdict(FAILED, worst.line, f"{kind} {worst.reason}", records, compiled)
             return found if worst.reason in ("shape", "dtype") else self._unless_near(program, mode, expected, found)
         if calls.fallback:
-            return Verdict(FELL_BACK, f"ran eagerly in mode {mode}: {calls.fallback}", "fell back", records, compiled)
+            return Verdict(FELL_BACK, calls.fallback, "fell back", records, compiled)
         vague = [item for item in judgements if item.outcome == NOT_MEANINGFUL]
         if 2 * len(vague) >= len(judgements):
             return Verdict(NOT_MEANINGFUL, vague[0].line, "", records, compiled)

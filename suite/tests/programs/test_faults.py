@@ -105,6 +105,18 @@ def test_a_compiler_that_leaves_a_program_eager_has_fallen_back():
     assert "nothing was compiled" in verdict.message
 
 
+class Elsewhere(SmallBackend):
+    """A framework that computes on another device than asked."""
+
+    def device_of(self, value: object) -> str:
+        return "host"
+
+
+def test_what_another_device_computed_has_fallen_back():
+    verdict = Subject(Elsewhere(), "cpu", KNOWN).verdict(random_program(material(), 0), "eager")
+    assert (verdict.status, verdict.message) == ("fell_back", "computed on host, not on cpu")
+
+
 def test_a_wrong_gradient_is_told_from_a_wrong_value():
     wrong = Fault(
         name="doubled",
