@@ -267,3 +267,7 @@ def global_average_pool(x: Native) -> Native:
 def global_max_pool(x: Native) -> Native:
     """``jnp.max`` over the axes of positions."""
     return jnp.max(x, axis=_over_positions(x), keepdims=True)
+
+
+for name in ("adaptive_average_pool", "adaptive_max_pool"):
+    operations.unsupported(name, "neither JAX nor Flax has adaptive pooling")

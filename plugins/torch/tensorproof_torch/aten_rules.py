@@ -91,6 +91,8 @@ def spread(operation: str) -> Rule:
 
     def rule(hand: Hand, x: Value, dim: Any = None, *, correction: float | None = 1, keepdim: bool = False) -> Any:
         degrees = 1 if correction is None else int(correction)
+        if degrees != (1 if correction is None else correction):
+            return None
         return hand.call(operation, {"axis": _axes(x, dim), "keepdims": bool(keepdim), "correction": degrees}, x=x)
 
     return rule

@@ -100,6 +100,11 @@ def test_what_is_not_known_is_listed_and_the_rest_is_judged():
     assert "results that are not judged: 0" in found.text
 
 
+def test_a_variance_with_a_part_of_a_degree_is_not_known():
+    found = tensorproof.judge(lambda x: (x.exp().var(0, correction=1.5), x.sin()), *given((3, 4)), modes=["eager"])
+    assert found.unknown == ("aten.var.correction",)
+
+
 def test_a_function_that_asks_whether_it_is_compiled_is_held_to_what_it_does_uncompiled():
     def function(x):
         return x.exp() * (1.001 if torch.compiler.is_compiling() else 1.0)
