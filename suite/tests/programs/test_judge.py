@@ -251,6 +251,10 @@ def test_the_command_judges_a_function_of_a_module(tensorproof, tmp_path):
     done = tensorproof("judge", "mine:g", "--input=2,3", "--backend=numpy")
     assert done.code == 4
     assert "mine has no function 'g'" in done.text
+    (tmp_path / "broken.py").write_text("def f(x:\n")
+    done = tensorproof("judge", "broken:f", "--input=2,3", "--backend=numpy")
+    assert done.code == 4
+    assert "broken: cannot be imported: SyntaxError" in done.text
 
 
 def test_values_are_of_the_framework_or_of_numpy():

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Native, Unsupported, numpy_dtype
 from tensorproof.contract.backends import load
-from tensorproof.errors import UsageError, shown
+from tensorproof.errors import UsageError, sentence, shown
 from tensorproof.operation_table import did_you_mean
 from tensorproof.programs.functions.judgement import Compiler, FunctionVerdict, judge_function
 from tensorproof.programs.judging import subject_of
@@ -139,8 +139,8 @@ def _imported(text: str) -> tuple[Any, Any]:
     sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(name)
-    except ImportError as error:
-        raise UsageError(f"{name}: cannot be imported: {error}") from error
+    except Exception as error:  # the module is the user's, and may raise anything
+        raise UsageError(f"{name}: cannot be imported: {sentence(error)}") from error
     finally:
         sys.path.remove(str(Path.cwd()))
     return module, _named(module, function)
