@@ -290,13 +290,17 @@ class Declared:
             for item in self._declarations
             if item.kind in ("unsupported", "known_failure") and _on_this_device(item, self._description)
         ]
+        spoken: set[int] = set()
+        by_operation: dict[str, list[Declaration]] = {}
         for case in cases:
-            if not waiting:
-                break
-            if any(_names(item, case.operation) for item in waiting):
+            if case.operation not in by_operation:
+                by_operation[case.operation] = [item for item in waiting if _names(item, case.operation)]
+            asked = by_operation[case.operation]
+            if asked:
                 situation = self.situation(case)
-                waiting = [item for item in waiting if not matches(item, situation)]
-        return waiting
+                spoken.update(id(item) for item in asked if matches(item, situation))
+                by_operation[case.operation] = [item for item in asked if id(item) not in spoken]
+        return [item for item in waiting if id(item) not in spoken]
 
 
 def _on_this_device(declaration: Declaration, description: Description) -> bool:

@@ -38,7 +38,7 @@ class QuickSet:
     compiled: frozenset[Row]
     large: frozenset[str]
 
-    @property
+    @functools.cached_property
     def operations(self) -> frozenset[str]:
         """The operations that were considered."""
         return frozenset(row[0] for row in self.first | self.eager) | self.large
