@@ -33,6 +33,7 @@ EXTENDED_KINDS = {
     "arrays": "Shapes, places and order",
     "activations": "Activations",
     "windows": "Convolution and pooling",
+    "images": "Images",
     "normalizations": "Normalizations",
     "attention": "Attention",
     "losses": "Losses",

@@ -11,6 +11,7 @@ from tensorproof_reference import (
     arrays,
     attention,
     data,
+    images,
     initializers,
     losses,
     normalizations,
@@ -81,7 +82,7 @@ def extended_operations() -> Mapping[str, Operation]:
     """
     pages = _operations_of_pages()
     found: dict[str, Operation] = {}
-    for package in (primitives, reductions, arrays, activations, attention, windows):
+    for package in (primitives, reductions, arrays, activations, attention, windows, images):
         for name, module in _modules(package):
             for operation in module.OPERATIONS:
                 if operation.name in found or operation.name in pages:

@@ -83,6 +83,10 @@ REQUIRED = {
     "clipping": ("plain", "size", "rank", "unit", "zero", "nan", "infinity", "magnitude", "bounds"),
     "schedule": ("plain", "size", "bounds", "optional"),
     "image": ("plain", "size", "unit", "empty", "strided", "nan", "geometry", "convention"),
+    "resampling": (
+        *("plain", "size", "unit", "empty", "strided", "nan", "infinity", "magnitude"),
+        *("geometry", "convention"),
+    ),
     "sequence": ("plain", "size", "unit", "empty", "bounds", "convention"),
     "metric": ("plain", "size", "width", "unit", "ties", "bounds"),
     "initializer": ("statistics",),

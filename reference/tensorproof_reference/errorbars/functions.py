@@ -17,6 +17,8 @@ from tensorproof_reference.errorbars.rules import (
     Floats,
     bar_of,
     contraction,
+    finish,
+    rss,
     running_product_of,
     running_sum_of,
     sum_of,
@@ -206,6 +208,16 @@ def _full_like(prototype: Barred, a: Any, fill_value: Any, dtype: Any = None, *,
     return prototype.like(np.full(shape, value_of(fill_value)), bar)
 
 
+def _linspace(prototype: Barred, start: Any, stop: Any, num: int, *, dtype: Any = None) -> Any:
+    """Places: a step that is rounded once, times a count, and the start, all in the precision of partial sums."""
+    precision, first, last = prototype.precision, value_of(start), value_of(stop)
+    value = np.linspace(first, last, num)
+    step = np.abs(last - first) / max(num - 1, 1) * (num > 1)
+    moved = np.sqrt(2.0) * (np.abs(value - first) + step)
+    carried = [bar_of(start), bar_of(stop), precision.ua * moved, precision.ua * value]
+    return prototype.like(*finish(precision, value, rss(carried)))
+
+
 def _broadcast_arrays(prototype: Barred, *arrays: Any) -> Any:
     values = np.broadcast_arrays(*[value_of(a) for a in arrays])
     bars = np.broadcast_arrays(*[bar_of(a) for a in arrays])
@@ -259,6 +271,7 @@ FUNCTIONS: Mapping[Rule, Rule] = MappingProxyType(
         np.empty_like: _filled(0.0),
         np.ones_like: _filled(1.0),
         np.full_like: _full_like,
+        np.linspace: _linspace,
         np.broadcast_arrays: _broadcast_arrays,
         np.put_along_axis: _put_along_axis,
         np.copyto: _copyto,

@@ -18,6 +18,7 @@ GROUPS = {
     "arrays": "Shapes, places and order",
     "activations": "Activations",
     "windows": "Convolution and pooling",
+    "images": "Images",
     "normalizations": "Normalizations",
     "attention": "Attention",
     "models": "Models, training and fitting",
