@@ -31,6 +31,7 @@ from tensorproof_tensorflow import (
     elementwise,
     fitting,
     further_losses,
+    images,
     indexing,
     initializers,
     lookup,
@@ -58,6 +59,7 @@ __all__ = [
     "data",
     "elementwise",
     "further_losses",
+    "images",
     "indexing",
     "lookup",
     "losses",
@@ -91,6 +93,7 @@ class TensorFlowBackend(Backend):
     layouts = {
         **attention.LAYOUTS,
         **data.LAYOUTS,
+        **images.LAYOUTS,
         **initializers.LAYOUTS,
         **windows.LAYOUTS,
         **normalization.LAYOUTS,
