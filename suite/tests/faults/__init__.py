@@ -32,6 +32,7 @@ from faults import (
     products,
     recurrent,
     reductions,
+    resizing,
     training,
 )
 
@@ -77,6 +78,7 @@ EXTENDED = _by_key(
     further_windows.FAULTS,
     adaptive_pooling.FAULTS,
     grouped_attention.FAULTS,
+    resizing.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}
