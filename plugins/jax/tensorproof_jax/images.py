@@ -46,3 +46,7 @@ def resize(
         raise Unsupported("jax.image.scale_and_translate has no scale for an axis of one pixel with aligned corners")
     scale = jnp.array([(after - 1) / (before - 1) for before, after in zip(x.shape[2:], size, strict=True)])
     return jax.image.scale_and_translate(x, shape, (2, 3), scale, 0.5 * (1 - scale), method, antialias=False)
+
+
+for name in ("pixel_shuffle", "pixel_unshuffle"):
+    operations.unsupported(name, "neither JAX nor Flax moves channels into blocks of pixels")

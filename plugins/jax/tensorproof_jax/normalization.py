@@ -85,3 +85,6 @@ def instance_norm(x: Native, scale: Native | None = None, offset: Native | None 
     """``flax.linen.InstanceNorm``."""
     layer = linen.InstanceNorm(epsilon=epsilon, use_bias=offset is not None, use_scale=scale is not None)
     return layer.apply({"params": _given(scale, offset)}, x)
+
+
+operations.unsupported("local_response_normalization", "neither JAX nor Flax normalizes by neighbouring channels")

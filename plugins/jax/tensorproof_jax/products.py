@@ -1,5 +1,7 @@
 """Matrix products, dense layers, and regressions."""
 
+from typing import Any
+
 from tensorproof.backend import Native
 from tensorproof_jax.framework import jax, jnp, linen
 from tensorproof_jax.table import operations
@@ -19,6 +21,12 @@ def dense(x: Native, weight: Native, bias: Native | None = None, *, activation: 
     parameters = {"kernel": weight} if bias is None else {"kernel": weight, "bias": bias}
     layer = linen.Dense(weight.shape[1], use_bias=bias is not None)
     return ACTIVATIONS[activation](layer.apply({"params": parameters}, x))
+
+
+@operations.native
+def einsum(arrays: Any, *, equation: str) -> Native:
+    """``jnp.einsum``."""
+    return jnp.einsum(equation, *arrays)
 
 
 @operations.composed

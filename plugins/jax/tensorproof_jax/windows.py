@@ -271,3 +271,7 @@ def global_max_pool(x: Native) -> Native:
 
 for name in ("adaptive_average_pool", "adaptive_max_pool"):
     operations.unsupported(name, "neither JAX nor Flax has adaptive pooling")
+
+
+for name in ("l2_pool1d", "l2_pool2d", "l2_pool3d"):
+    operations.unsupported(name, "neither JAX nor Flax has pooling by the root of the sum of squares")

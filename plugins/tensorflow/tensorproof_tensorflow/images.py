@@ -4,7 +4,11 @@ from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import tf
 from tensorproof_tensorflow.table import operations
 
-LAYOUTS = {"resize": {"x": "n h w c", "y": "n h w c"}}
+LAYOUTS = {
+    "resize": {"x": "n h w c", "y": "n h w c"},
+    "pixel_shuffle": {"x": "... h w c", "y": "... h w c"},
+    "pixel_unshuffle": {"x": "... h w c", "y": "... h w c"},
+}
 ROUNDED = {"half_pixel": "round_prefer_ceil", "align_corners": "round_prefer_ceil", "asymmetric": "floor"}
 """How the nearest pixel is found, by coordinates."""
 
@@ -43,3 +47,26 @@ def resize(
     else:
         y = tf.compat.v1.image.resize(x, size, method=interpolation, align_corners=coordinates == "align_corners")
     return tf.cast(y, x.dtype)
+
+
+@operations.native
+def pixel_shuffle(x: Native, *, factor: int, order: str = "CRD") -> Native:
+    """``tf.nn.depth_to_space``."""
+    _require_blocks(x, factor, order)
+    return tf.nn.depth_to_space(x, factor)
+
+
+@operations.native
+def pixel_unshuffle(x: Native, *, factor: int, order: str = "CRD") -> Native:
+    """``tf.nn.space_to_depth``."""
+    _require_blocks(x, factor, order)
+    return tf.nn.space_to_depth(x, factor)
+
+
+def _require_blocks(x: Native, factor: int, order: str) -> None:
+    if order != "DCR":
+        raise Unsupported("tf.nn.depth_to_space and space_to_depth have all channels for each place of a block")
+    if len(x.shape) != 4:
+        raise Unsupported("tf.nn.depth_to_space and space_to_depth take four axes")
+    if factor == 1:
+        raise Unsupported("tf.nn.depth_to_space and space_to_depth take blocks of 2 or more")

@@ -2,10 +2,10 @@
 
 from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow import layers
-from tensorproof_tensorflow.framework import keras
+from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.table import operations
 
-LAYOUTS = {"batch_norm": {"x": "n ... c", "y": "n ... c"}}
+LAYOUTS = {name: {"x": "n ... c", "y": "n ... c"} for name in ("batch_norm", "local_response_normalization")}
 
 
 @operations.library
@@ -92,3 +92,17 @@ def group_norm(
 def instance_norm(x: Native, scale: Native | None = None, offset: Native | None = None, *, epsilon: float = 1e-5) -> Native:
     """``keras.layers.GroupNormalization`` with a group for each channel."""
     return group_norm(x, scale, offset, groups=-1, epsilon=epsilon)
+
+
+@operations.native
+def local_response_normalization(
+    x: Native, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0, even_window: str = "one_more_before"
+) -> Native:
+    """``tf.nn.local_response_normalization``, whose alpha is for each channel of the window."""
+    if size % 2 == 0:
+        raise Unsupported("the window of tf.nn.local_response_normalization reaches as far before as after")
+    if len(x.shape) != 4:
+        raise Unsupported("tf.nn.local_response_normalization takes four axes")
+    if x.dtype == tf.float64:
+        raise Unsupported("tf.nn.local_response_normalization takes no float64")
+    return tf.nn.local_response_normalization(x, depth_radius=size // 2, bias=bias, alpha=alpha / size, beta=beta)

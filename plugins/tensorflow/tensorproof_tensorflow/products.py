@@ -1,5 +1,7 @@
 """Matrix products, dense layers, and regressions."""
 
+from typing import Any
+
 from tensorproof.backend import Native
 from tensorproof_tensorflow import layers
 from tensorproof_tensorflow.framework import tf
@@ -17,6 +19,12 @@ def dense(x: Native, weight: Native, bias: Native | None = None, *, activation: 
     """``keras.layers.Dense``."""
     weights = [weight] if bias is None else [weight, bias]
     return layers.call("Dense", x, weights, units=weight.shape[1], activation=activation, use_bias=bias is not None)[0]
+
+
+@operations.native
+def einsum(arrays: Any, *, equation: str) -> Native:
+    """``tf.einsum``."""
+    return tf.einsum(equation, *arrays)
 
 
 @operations.composed

@@ -327,3 +327,7 @@ def flatten(x: Native, *, order: str = "channels_first") -> Native:
     """``keras.layers.Flatten``; told that channels come first, Keras moves them last before it flattens."""
     data_format = "channels_last" if order == "channels_first" else "channels_first"
     return keras.layers.Flatten(data_format=data_format, dtype=x.dtype.name)(x)
+
+
+for name in ("l2_pool1d", "l2_pool2d", "l2_pool3d"):
+    operations.unsupported(name, "TensorFlow has no pooling by the root of the sum of squares")

@@ -37,3 +37,19 @@ def resize(
     if interpolation == "bicubic" and (cubic_coefficient, exclude_outside) != ((-0.5, True) if antialias else (-0.75, False)):
         raise Unsupported("F.interpolate has the coefficient -0.75 and pixels beyond the edge, with antialias -0.5 and none")
     return F.interpolate(x, size, mode=interpolation, align_corners=coordinates == "align_corners", antialias=antialias)
+
+
+@operations.native
+def pixel_shuffle(x: Native, *, factor: int, order: str = "CRD") -> Native:
+    """``F.pixel_shuffle``."""
+    if order != "CRD":
+        raise Unsupported("F.pixel_shuffle has a block for each channel")
+    return F.pixel_shuffle(x, factor)
+
+
+@operations.native
+def pixel_unshuffle(x: Native, *, factor: int, order: str = "CRD") -> Native:
+    """``F.pixel_unshuffle``."""
+    if order != "CRD":
+        raise Unsupported("F.pixel_unshuffle has a block for each channel")
+    return F.pixel_unshuffle(x, factor)

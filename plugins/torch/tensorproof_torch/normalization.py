@@ -69,3 +69,13 @@ def group_norm(
 def instance_norm(x: Native, scale: Native | None = None, offset: Native | None = None, *, epsilon: float = 1e-5) -> Native:
     """``F.instance_norm``."""
     return F.instance_norm(x, weight=scale, bias=offset, eps=epsilon)
+
+
+@operations.native
+def local_response_normalization(
+    x: Native, *, size: int, alpha: float = 1e-4, beta: float = 0.75, bias: float = 1.0, even_window: str = "one_more_before"
+) -> Native:
+    """``F.local_response_norm``."""
+    if size % 2 == 0 and even_window != "one_more_before":
+        raise Unsupported("an even window of F.local_response_norm reaches one channel further before than after")
+    return F.local_response_norm(x, size, alpha, beta, bias)

@@ -1,5 +1,7 @@
 """Matrix products, dense layers, regressions and attention."""
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 
@@ -21,6 +23,12 @@ def matmul(a: Native, b: Native) -> Native:
 def dense(x: Native, weight: Native, bias: Native | None = None, *, activation: str = "linear") -> Native:
     """``F.linear``, followed by the activation."""
     return ACTIVATIONS[activation](F.linear(x, weight, bias))
+
+
+@operations.native
+def einsum(arrays: Any, *, equation: str) -> Native:
+    """``torch.einsum``."""
+    return torch.einsum(equation, *arrays)
 
 
 @operations.composed

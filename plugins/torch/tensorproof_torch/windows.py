@@ -257,6 +257,41 @@ def average_pool3d(
     return _average(F.avg_pool3d, x, window, stride, padding, ceil_mode, count_padding)
 
 
+def _root_of_squares(
+    function: Callable[..., Native], x: Native, window: Numbers, stride: Numbers | None, padding: Padding, ceil_mode: bool
+) -> Native:
+    """Pooling by ``function`` with the exponent 2."""
+    if padding != "valid":
+        raise Unsupported("F.lp_pool1d, 2d and 3d take no padding")
+    # One number for the only axis of a sequence: what they take there, unlike other pooling.
+    sizes = (window[0], stride and stride[0]) if len(window) == 1 else (window, stride)
+    return function(x, 2.0, *sizes, ceil_mode=ceil_mode)
+
+
+@operations.native
+def l2_pool1d(
+    x: Native, *, window: Numbers = (2,), stride: Numbers | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Native:
+    """``F.lp_pool1d``."""
+    return _root_of_squares(F.lp_pool1d, x, window, stride, padding, ceil_mode)
+
+
+@operations.native
+def l2_pool2d(
+    x: Native, *, window: Pair = (2, 2), stride: Pair | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Native:
+    """``F.lp_pool2d``."""
+    return _root_of_squares(F.lp_pool2d, x, window, stride, padding, ceil_mode)
+
+
+@operations.native
+def l2_pool3d(
+    x: Native, *, window: Numbers = (2, 2, 2), stride: Numbers | None = None, padding: Padding = "valid", ceil_mode: bool = False
+) -> Native:
+    """``F.lp_pool3d``."""
+    return _root_of_squares(F.lp_pool3d, x, window, stride, padding, ceil_mode)
+
+
 def _require_floor(ceil_mode: bool) -> None:
     if ceil_mode:
         raise Unsupported("which windows may overhang depends on the padding, which PyTorch takes as one number per axis")
