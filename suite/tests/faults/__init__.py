@@ -10,6 +10,7 @@ from faults import (
     attention,
     axis,
     beyond,
+    contractions,
     convolution,
     crossings,
     data,
@@ -79,6 +80,7 @@ EXTENDED = _by_key(
     adaptive_pooling.FAULTS,
     grouped_attention.FAULTS,
     resizing.FAULTS,
+    contractions.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}
