@@ -50,3 +50,5 @@ def resize(
 
 for name in ("pixel_shuffle", "pixel_unshuffle"):
     operations.unsupported(name, "neither JAX nor Flax moves channels into blocks of pixels")
+operations.unsupported("affine_grid", "neither JAX nor Flax makes grids of affine transformations")
+operations.unsupported("grid_sample", "jax.scipy.ndimage.map_coordinates takes places in pixels, of one array without channels")

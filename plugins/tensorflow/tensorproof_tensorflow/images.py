@@ -70,3 +70,7 @@ def _require_blocks(x: Native, factor: int, order: str) -> None:
         raise Unsupported("tf.nn.depth_to_space and space_to_depth take four axes")
     if factor == 1:
         raise Unsupported("tf.nn.depth_to_space and space_to_depth take blocks of 2 or more")
+
+
+for name in ("affine_grid", "grid_sample"):
+    operations.unsupported(name, "TensorFlow transforms images by eight numbers, and does not look at them where a grid says")

@@ -53,3 +53,17 @@ def pixel_unshuffle(x: Native, *, factor: int, order: str = "CRD") -> Native:
     if order != "CRD":
         raise Unsupported("F.pixel_unshuffle has a block for each channel")
     return F.pixel_unshuffle(x, factor)
+
+
+@operations.native
+def affine_grid(theta: Native, *, size: tuple[int, int], align_corners: bool = False) -> Native:
+    """``F.affine_grid``."""
+    return F.affine_grid(theta, [theta.shape[0], 1, *size], align_corners=align_corners)
+
+
+@operations.native
+def grid_sample(
+    x: Native, grid: Native, *, interpolation: str = "bilinear", padding: str = "zeros", align_corners: bool = False
+) -> Native:
+    """``F.grid_sample``."""
+    return F.grid_sample(x, grid, mode=interpolation, padding_mode=padding, align_corners=align_corners)
