@@ -34,6 +34,7 @@ from faults import (
     recurrent,
     reductions,
     resizing,
+    sampling,
     training,
 )
 
@@ -81,6 +82,7 @@ EXTENDED = _by_key(
     grouped_attention.FAULTS,
     resizing.FAULTS,
     contractions.FAULTS,
+    sampling.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}
