@@ -42,6 +42,15 @@ FORMATS: Mapping[str, Format] = MappingProxyType(
 )
 
 
+STORED: Mapping[str, Format] = MappingProxyType(
+    {
+        "float8_e4m3fn": Format("float8_e4m3fn", 4, 448.0, 2.0**-6, 2.0**-9),
+        "float8_e5m2": _format("float8_e5m2", 3, 15),
+    }
+)
+"""Formats that numbers are stored in, and nothing is computed in. The first has no infinity: what is beyond its range is NaN."""
+
+
 def format_of(dtype: str) -> Format:
     """The format of that name.
 
@@ -58,7 +67,10 @@ def spacing(array: Any, dtype: str) -> NDArray[np.float64]:
 
     At a power of two it is the distance to the next larger number.
     """
-    chosen = format_of(dtype)
+    return _spacing(array, format_of(dtype))
+
+
+def _spacing(array: Any, chosen: Format) -> NDArray[np.float64]:
     _, exponent = np.frexp(np.asarray(array, np.float64))
     least = np.frexp(chosen.smallest_normal)[1]
     return np.asarray(np.ldexp(1.0, np.maximum(exponent, least) - chosen.bits), np.float64)
@@ -76,11 +88,38 @@ def round_to(array: Any, dtype: str) -> NDArray[np.float64]:
     exact = np.asarray(array, np.float64)
     if dtype == "float64":
         return exact.copy()
+    return _rounded(exact, chosen)
+
+
+def _rounded(exact: NDArray[np.float64], chosen: Format) -> NDArray[np.float64]:
     with np.errstate(all="ignore"):
-        quantum = spacing(exact, dtype)
+        quantum = _spacing(exact, chosen)
         rounded = np.rint(exact / quantum) * quantum
         rounded = np.where(np.abs(rounded) > chosen.fmax, np.copysign(np.inf, exact), rounded)
     return np.asarray(np.where(np.isfinite(exact), rounded, exact), np.float64)
+
+
+def cast_through(array: Any, dtype: str, saturate: bool = False) -> NDArray[np.float64]:
+    """Each float64 number as any dtype holds it: a float, an integer (rounded towards 0) or ``bool``, as a float64 array.
+
+    Numbers beyond the range of a float become infinite; of ``float8_e4m3fn`` NaN, or its largest number with ``saturate``.
+    Integers are those of numbers in their range.
+
+    >>> cast_through([2.7, -2.7, 465.0], "float8_e4m3fn").tolist(), cast_through([2.7, -2.7, 0.0], "int8").tolist()
+    ([2.75, -2.75, nan], [2.0, -2.0, 0.0])
+    """
+    exact = np.asarray(array, np.float64)
+    if dtype == "bool":
+        return np.asarray(exact != 0, np.float64)
+    if dtype.lstrip("u").startswith("int"):
+        return np.asarray(np.trunc(exact) + 0.0, np.float64)  # an integer has no -0
+    if dtype not in STORED:
+        return round_to(exact, dtype)
+    chosen = STORED[dtype]
+    rounded = _rounded(exact, chosen)
+    if dtype != "float8_e4m3fn":
+        return rounded
+    return np.where(np.isinf(rounded), np.copysign(chosen.fmax, exact) if saturate else np.nan, rounded)
 
 
 def ulp_distance(y: Any, r: Any, dtype: str) -> NDArray[np.float64]:

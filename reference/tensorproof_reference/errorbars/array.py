@@ -21,6 +21,7 @@ from tensorproof_reference.errorbars.branches import Closest, closest_branch
 from tensorproof_reference.errorbars.functions import FUNCTIONS
 from tensorproof_reference.errorbars.rules import Barred, Floats, Precision, bar_of, precision_of, scatter_add, value_of
 from tensorproof_reference.errorbars.ufuncs import UFUNCS
+from tensorproof_reference.rounding import cast_through
 
 __all__ = ["Closest", "ErrorBars", "Precision", "closest_branch", "precision_of", "values_and_bars", "with_bars"]
 
@@ -140,6 +141,10 @@ class ErrorBars(Barred, NDArrayOperatorsMixin):
         if not np.issubdtype(dtype, np.floating):
             self._refuse(f"conversion to {np.dtype(dtype)}")
         return self.copy() if copy else self
+
+    def cast_through(self, dtype: str, saturate: bool) -> Self:
+        """Each number as another dtype holds it. What had no error has none: bars do not see that one rounds another way."""
+        return self.like(cast_through(self.value, dtype, saturate), self.bar.copy())
 
     def copy(self) -> Self:
         """A copy that shares no memory."""
