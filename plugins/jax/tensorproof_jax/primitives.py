@@ -1,6 +1,6 @@
 """Functions of one number and of two, choices and comparisons (profile ``extended``)."""
 
-from tensorproof.backend import Native
+from tensorproof.backend import Native, Unsupported
 from tensorproof_jax.framework import jax, jnp
 from tensorproof_jax.table import operations
 
@@ -185,3 +185,11 @@ def greater(a: Native, b: Native) -> Native:
 def greater_equal(a: Native, b: Native) -> Native:
     """``jnp.greater_equal``."""
     return jnp.greater_equal(a, b)
+
+
+@operations.native
+def cast_through(x: Native, *, dtype: str = "float16", saturate: bool = False) -> Native:
+    """``jax.Array.astype``, there and back."""
+    if dtype == "float8_e4m3fn" and saturate:
+        raise Unsupported("JAX casts what is beyond the range of float8_e4m3fn to NaN")
+    return x.astype(dtype).astype(x.dtype)

@@ -1,6 +1,6 @@
 """Functions of one number and of two, choices and comparisons (profile ``extended``)."""
 
-from tensorproof.backend import Native
+from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import tf
 from tensorproof_tensorflow.table import operations
 
@@ -185,3 +185,11 @@ def greater(a: Native, b: Native) -> Native:
 def greater_equal(a: Native, b: Native) -> Native:
     """``tf.math.greater_equal``."""
     return tf.math.greater_equal(a, b)
+
+
+@operations.native
+def cast_through(x: Native, *, dtype: str = "float16", saturate: bool = False) -> Native:
+    """``tf.cast``, there and back."""
+    if dtype == "float8_e4m3fn" and saturate:
+        raise Unsupported("tf.cast makes what is beyond the range of float8_e4m3fn NaN")
+    return tf.cast(tf.cast(x, dtype), x.dtype)

@@ -2,7 +2,7 @@
 
 import torch
 
-from tensorproof.backend import Native
+from tensorproof.backend import Native, Unsupported
 from tensorproof_torch.table import operations
 
 # Functions of their own, and no table of the framework's: ``--dump`` writes the source of each into its script.
@@ -186,3 +186,11 @@ def greater(a: Native, b: Native) -> Native:
 def greater_equal(a: Native, b: Native) -> Native:
     """``torch.ge``."""
     return torch.ge(a, b)
+
+
+@operations.native
+def cast_through(x: Native, *, dtype: str = "float16", saturate: bool = False) -> Native:
+    """``torch.Tensor.to``, there and back."""
+    if dtype == "float8_e4m3fn" and not saturate:
+        raise Unsupported("PyTorch casts what is beyond the range of float8_e4m3fn to its largest number")
+    return x.to(getattr(torch, dtype)).to(x.dtype)
