@@ -10,6 +10,7 @@ from faults import (
     attention,
     axis,
     beyond,
+    casts,
     contractions,
     convolution,
     crossings,
@@ -83,6 +84,7 @@ EXTENDED = _by_key(
     resizing.FAULTS,
     contractions.FAULTS,
     sampling.FAULTS,
+    casts.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}
