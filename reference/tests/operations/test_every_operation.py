@@ -29,8 +29,9 @@ AT_AN_EDGE = (
 """Samples so near a tie, a clip or the end of the domain that a finite step crosses it."""
 
 
-STRAIGHT = ("cast_through",)
-"""Functions of steps whose gradient goes straight through, as if there were none: ``test_casts`` has it."""
+STRAIGHT = ("cast_through", "fake_quantize")
+"""Functions of steps whose gradient goes straight through, as if there were none: ``test_casts`` and
+``test_quantization`` have it."""
 
 
 def samples_of(name: str) -> list[Sample]:
