@@ -193,3 +193,6 @@ def cast_through(x: Native, *, dtype: str = "float16", saturate: bool = False) -
     if dtype == "float8_e4m3fn" and saturate:
         raise Unsupported("JAX casts what is beyond the range of float8_e4m3fn to NaN")
     return x.astype(dtype).astype(x.dtype)
+
+
+operations.unsupported("fake_quantize", "neither JAX nor Flax has fake quantization")

@@ -193,3 +193,14 @@ def cast_through(x: Native, *, dtype: str = "float16", saturate: bool = False) -
     if dtype == "float8_e4m3fn" and saturate:
         raise Unsupported("tf.cast makes what is beyond the range of float8_e4m3fn NaN")
     return tf.cast(tf.cast(x, dtype), x.dtype)
+
+
+@operations.native
+def fake_quantize(x: Native, *, scale: float = 0.125, zero_point: int = 0, lowest: int = -128, highest: int = 127) -> Native:
+    """``tf.quantization.fake_quant_with_min_max_args``, which takes the ends of the range and the number of bits."""
+    if x.dtype != tf.float32:
+        raise Unsupported("tf.quantization.fake_quant_with_min_max_args takes float32 only")
+    steps = highest - lowest + 1
+    bits = steps.bit_length() if steps % 2 else steps.bit_length() - 1
+    ends = ((lowest - zero_point) * scale, (highest - zero_point) * scale)
+    return tf.quantization.fake_quant_with_min_max_args(x, *ends, num_bits=bits, narrow_range=steps % 2 == 1)

@@ -194,3 +194,9 @@ def cast_through(x: Native, *, dtype: str = "float16", saturate: bool = False) -
     if dtype == "float8_e4m3fn" and not saturate:
         raise Unsupported("PyTorch casts what is beyond the range of float8_e4m3fn to its largest number")
     return x.to(getattr(torch, dtype)).to(x.dtype)
+
+
+@operations.native
+def fake_quantize(x: Native, *, scale: float = 0.125, zero_point: int = 0, lowest: int = -128, highest: int = 127) -> Native:
+    """``torch.fake_quantize_per_tensor_affine``."""
+    return torch.fake_quantize_per_tensor_affine(x, scale, zero_point, lowest, highest)
