@@ -32,6 +32,7 @@ from faults import (
     pooling,
     primitives,
     products,
+    quantization,
     recurrent,
     reductions,
     resizing,
@@ -85,6 +86,7 @@ EXTENDED = _by_key(
     contractions.FAULTS,
     sampling.FAULTS,
     casts.FAULTS,
+    quantization.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}
