@@ -80,6 +80,7 @@ REQUIRED = {
     "penalty": ("plain", "size", "rank", "empty", "strided", "nan", "infinity", "magnitude", "zero"),
     "reshaping": ("plain", "size", "rank", "unit", "empty", "strided", "nan", "infinity", "zero", "convention"),
     "optimizer": ("plain", "size", "rank", "unit", "state", "zero", "epsilon", "long", "optional", "convention"),
+    "matrix_optimizer": ("plain", "size", "unit", "state", "zero", "epsilon", "long", "optional", "convention"),
     "clipping": ("plain", "size", "rank", "unit", "zero", "nan", "infinity", "magnitude", "bounds"),
     "schedule": ("plain", "size", "bounds", "optional"),
     "image": ("plain", "size", "unit", "empty", "strided", "nan", "geometry", "convention"),

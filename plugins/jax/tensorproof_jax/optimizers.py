@@ -21,6 +21,11 @@ SPECIFIC = {
     "adagrad": "adagrad",
     "adadelta": "adadelta",
     "nadam": "nadam",
+    "adamax": "adamax",
+    "radam": "radam",
+    "lion": "lion",
+    "lamb": "lamb",
+    "rprop": "rprop",
 }
 WORDS = {"b1": "beta1", "b2": "beta2", "eps": "epsilon", "decay": "rho", "initial_accumulator_value": "initial_accumulator"}
 
@@ -40,7 +45,7 @@ def optimizer_defaults() -> dict[str, dict[str, Any]]:
 OPTIMIZER_DEFAULTS = optimizer_defaults()
 
 
-def _steps(
+def optimizer_steps(
     transformation: Callable[[float], Any],
     parameters: Natives,
     gradients: Sequence[Sequence[Native | None]],
@@ -65,7 +70,7 @@ def _steps(
     state = optimizer.init(moved)
     given = {name: [arrays[index] for index in trained] for name, arrays in slots.items() if arrays is not None}
     if given:
-        state = optax.tree_utils.tree_set(state, **given)
+        state = optax.tree_utils.tree_set(state, _has_parameters, **given)
     if taken is not None:
         state = optax.tree_utils.tree_set(state, count=jax.numpy.asarray(taken, jax.numpy.int32))
     for of_step in gradients:
@@ -75,6 +80,11 @@ def _steps(
     for place, index in enumerate(trained):
         results[index] = moved[place]
     return (results, *(_slot(state, name, arrays, parameters, trained) for name, arrays in slots.items()))
+
+
+def _has_parameters(path: Any, value: Any) -> bool:
+    """Whether a field of the state is of parameters: of two optimizers for some each, one may have none."""
+    return bool(jax.tree.leaves(value))
 
 
 def _slot(state: Any, name: str, given: Natives | None, parameters: Natives, trained: Sequence[int]) -> list[Native]:
@@ -92,7 +102,7 @@ def gradient_descent(
     parameters: Natives, gradients: Sequence[Sequence[Native | None]], *, learning_rate: Rate = 0.01
 ) -> list[Native]:
     """``optax.sgd``."""
-    return _steps(optax.sgd, parameters, gradients, {}, learning_rate)[0]
+    return optimizer_steps(optax.sgd, parameters, gradients, {}, learning_rate)[0]
 
 
 @operations.library
@@ -108,7 +118,7 @@ def sgd(
     def transformation(rate: float) -> Any:
         return optax.chain(optax.add_decayed_weights(weight_decay), optax.sgd(rate))
 
-    return _steps(transformation, parameters, gradients, {}, learning_rate)[0]
+    return optimizer_steps(transformation, parameters, gradients, {}, learning_rate)[0]
 
 
 @operations.library
@@ -144,7 +154,7 @@ def momentum(
         parts.insert(1 if accumulated == "gradients" else 2, decoupled_decay)
         return optax.chain(*parts)
 
-    moved, traces = _steps(transformation, parameters, gradients, {"trace": velocity}, learning_rate)
+    moved, traces = optimizer_steps(transformation, parameters, gradients, {"trace": velocity}, learning_rate)
     # A trace that decays by 0 keeps the last gradient, of which the next step takes nothing.
     return moved, traces if coefficient else [jax.numpy.zeros_like(trace) for trace in traces]
 
@@ -181,7 +191,7 @@ def rmsprop(
         slots["mu"] = mean_gradient
     if momentum:
         slots["trace"] = velocity
-    moved, squares, *rest = _steps(transformation, parameters, gradients, slots, learning_rate)
+    moved, squares, *rest = optimizer_steps(transformation, parameters, gradients, slots, learning_rate)
     return moved, squares, rest[0] if centered else [], rest[-1] if momentum else []
 
 
@@ -217,7 +227,7 @@ def _adam(
     slots = dict(zip(("mu", "nu", "nu_max"), states, strict=True))
     if not amsgrad:
         del slots["nu_max"]
-    moved, *moments = _steps(transformation, parameters, gradients, slots, learning_rate, taken)
+    moved, *moments = optimizer_steps(transformation, parameters, gradients, slots, learning_rate, taken)
     return (moved, *moments) if amsgrad else (moved, *moments, [])
 
 
@@ -295,7 +305,7 @@ def adagrad(
         optimizer = optax.adagrad(rate, initial_accumulator, epsilon)
         return optax.chain(optax.add_decayed_weights(weight_decay), optimizer) if weight_decay else optimizer
 
-    return _steps(transformation, parameters, gradients, {"sum_of_squares": sum_of_squares}, learning_rate)
+    return optimizer_steps(transformation, parameters, gradients, {"sum_of_squares": sum_of_squares}, learning_rate)
 
 
 @operations.library
@@ -320,7 +330,7 @@ def adadelta(
         return optax.adadelta(rate, rho, epsilon, weight_decay)
 
     slots = {"e_g": mean_square, "e_x": mean_square_update}
-    return _steps(transformation, parameters, gradients, slots, learning_rate)
+    return optimizer_steps(transformation, parameters, gradients, slots, learning_rate)
 
 
 @operations.library
@@ -349,4 +359,4 @@ def nadam(
         return optax.chain(optax.add_decayed_weights(weight_decay), optimizer) if weight_decay else optimizer
 
     slots = {"mu": first_moment, "nu": second_moment}
-    return _steps(transformation, parameters, gradients, slots, learning_rate, taken)
+    return optimizer_steps(transformation, parameters, gradients, slots, learning_rate, taken)

@@ -22,6 +22,11 @@ SPECIFIC = {
     "adagrad": "Adagrad",
     "adadelta": "Adadelta",
     "nadam": "Nadam",
+    "adamax": "Adamax",
+    "lion": "Lion",
+    "lamb": "Lamb",
+    "adafactor": "Adafactor",
+    "muon": "Muon",
 }
 WORDS = {"beta_1": "beta1", "beta_2": "beta2", "initial_accumulator_value": "initial_accumulator"}
 MEANT = ("learning_rate", "momentum", "rho", "epsilon", "beta_1", "beta_2", "initial_accumulator_value", "weight_decay")
@@ -59,7 +64,7 @@ def _built(kind: str, shapes: tuple[tuple[int, ...], ...], dtype: str, options: 
         keras.config.set_floatx(before)
 
 
-def _steps(
+def optimizer_steps(
     kind: str,
     parameters: Natives,
     gradients: Sequence[Sequence[Native | None]],
@@ -100,7 +105,7 @@ def gradient_descent(
     parameters: Natives, gradients: Sequence[Sequence[Native | None]], *, learning_rate: Rate = 0.01
 ) -> list[Native]:
     """``keras.optimizers.SGD``."""
-    return _steps("SGD", parameters, gradients, {}, learning_rate)[0]
+    return optimizer_steps("SGD", parameters, gradients, {}, learning_rate)[0]
 
 
 @operations.library
@@ -112,7 +117,7 @@ def sgd(
     weight_decay: float = 0.0,
 ) -> list[Native]:
     """``keras.optimizers.SGD`` with weight decay, which is decoupled: without momentum this is the same."""
-    return _steps("SGD", parameters, gradients, {}, learning_rate, weight_decay=weight_decay or None)[0]
+    return optimizer_steps("SGD", parameters, gradients, {}, learning_rate, weight_decay=weight_decay or None)[0]
 
 
 @operations.library
@@ -139,9 +144,9 @@ def momentum(
         raise Unsupported("weight decay of Keras's optimizers is decoupled from the gradient")
     options: dict[str, Any] = {"momentum": coefficient, "nesterov": nesterov, "weight_decay": weight_decay or None}
     if not coefficient:  # Keras makes no velocities then
-        (moved,) = _steps("SGD", parameters, gradients, {}, learning_rate, **options)
+        (moved,) = optimizer_steps("SGD", parameters, gradients, {}, learning_rate, **options)
         return moved, [tf.zeros_like(parameter) for parameter in parameters]
-    return _steps("SGD", parameters, gradients, {"momentums": velocity}, learning_rate, **options)
+    return optimizer_steps("SGD", parameters, gradients, {"momentums": velocity}, learning_rate, **options)
 
 
 @operations.library
@@ -174,7 +179,7 @@ def rmsprop(
     if momentum:
         slots["_momentums"] = None if velocity is None else [-array for array in velocity]
     options: dict[str, Any] = {"rho": rho, "epsilon": epsilon, "centered": centered, "momentum": momentum}
-    moved, squares, *rest = _steps("RMSprop", parameters, gradients, slots, learning_rate, **options)
+    moved, squares, *rest = optimizer_steps("RMSprop", parameters, gradients, slots, learning_rate, **options)
     velocities = [-array for array in rest[-1]] if momentum else []
     return moved, squares, rest[0] if centered else [], velocities
 
@@ -201,7 +206,7 @@ def _adam(
     slots = dict(zip(("_momentums", "_velocities", "_velocity_hats"), states, strict=True))
     if not options["amsgrad"]:
         del slots["_velocity_hats"]
-    moved, *moments = _steps(kind, parameters, gradients, slots, learning_rate, taken, **options)
+    moved, *moments = optimizer_steps(kind, parameters, gradients, slots, learning_rate, taken, **options)
     return (moved, *moments) if options["amsgrad"] else (moved, *moments, [])
 
 
@@ -285,7 +290,7 @@ def adagrad(
     if weight_decay:
         raise Unsupported("weight decay of Keras's optimizers is decoupled from the gradient")
     options: dict[str, Any] = {"initial_accumulator_value": initial_accumulator, "epsilon": epsilon}
-    return _steps("Adagrad", parameters, gradients, {"_accumulators": sum_of_squares}, learning_rate, **options)
+    return optimizer_steps("Adagrad", parameters, gradients, {"_accumulators": sum_of_squares}, learning_rate, **options)
 
 
 @operations.library
@@ -306,7 +311,7 @@ def adadelta(
         raise Unsupported("weight decay of Keras's optimizers is decoupled from the gradient")
     slots = {"_accumulated_grads": mean_square, "_accumulated_delta_vars": mean_square_update}
     options: dict[str, Any] = {"rho": rho, "epsilon": epsilon, "weight_decay": weight_decay or None}
-    return _steps("Adadelta", parameters, gradients, slots, learning_rate, **options)
+    return optimizer_steps("Adadelta", parameters, gradients, slots, learning_rate, **options)
 
 
 @operations.library
@@ -339,4 +344,4 @@ def nadam(
     slots = {"_momentums": first_moment, "_velocities": second_moment}
     options: dict[str, Any] = {"beta_1": beta1, "beta_2": beta2, "epsilon": epsilon}
     others = {"_u_product": product}
-    return _steps("Nadam", parameters, gradients, slots, learning_rate, taken, others, **options)
+    return optimizer_steps("Nadam", parameters, gradients, slots, learning_rate, taken, others, **options)

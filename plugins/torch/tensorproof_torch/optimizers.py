@@ -24,6 +24,11 @@ SPECIFIC = {
     "adagrad": torch.optim.Adagrad,
     "adadelta": torch.optim.Adadelta,
     "nadam": torch.optim.NAdam,
+    "adamax": torch.optim.Adamax,
+    "radam": torch.optim.RAdam,
+    "rprop": torch.optim.Rprop,
+    "adafactor": torch.optim.Adafactor,
+    "muon": torch.optim.Muon,
 }
 WORDS = {
     "lr": "learning_rate",
@@ -100,7 +105,7 @@ def _optimizer(
     return optimizer, leaves, living.step
 
 
-def _steps(
+def optimizer_steps(
     kind: Callable[..., torch.optim.Optimizer],
     parameters: Natives,
     gradients: Sequence[Sequence[Native | None]],
@@ -136,7 +141,8 @@ def _steps(
     return ([leaf.detach() for leaf in leaves], *states)
 
 
-def _counted(taken: int) -> Callable[[], Mapping[str, Native]]:
+def step_counter(taken: int) -> Callable[[], Mapping[str, Native]]:
+    """State of an optimizer that has taken so many steps."""
     return lambda: {"step": torch.tensor(float(taken))}
 
 
@@ -151,7 +157,7 @@ def gradient_descent(
     parameters: Natives, gradients: Sequence[Sequence[Native | None]], *, learning_rate: Rate = 0.01
 ) -> list[Native]:
     """``torch.optim.SGD``."""
-    return _steps(torch.optim.SGD, parameters, gradients, {}, learning_rate)[0]
+    return optimizer_steps(torch.optim.SGD, parameters, gradients, {}, learning_rate)[0]
 
 
 @operations.native
@@ -163,7 +169,7 @@ def sgd(
     weight_decay: float = 0.0,
 ) -> list[Native]:
     """``torch.optim.SGD`` with weight decay."""
-    return _steps(torch.optim.SGD, parameters, gradients, {}, learning_rate, weight_decay=weight_decay)[0]
+    return optimizer_steps(torch.optim.SGD, parameters, gradients, {}, learning_rate, weight_decay=weight_decay)[0]
 
 
 @operations.native
@@ -195,7 +201,7 @@ def momentum(
         "weight_decay": weight_decay,
     }
     kept = velocity if coefficient else None
-    return _steps(torch.optim.SGD, parameters, gradients, {"momentum_buffer": kept}, learning_rate, **options)
+    return optimizer_steps(torch.optim.SGD, parameters, gradients, {"momentum_buffer": kept}, learning_rate, **options)
 
 
 @operations.native
@@ -222,8 +228,8 @@ def rmsprop(
         raise Unsupported("torch.optim.RMSprop accumulates gradients")
     slots = {"square_avg": mean_square, "grad_avg": mean_gradient, "momentum_buffer": velocity}
     options = {"alpha": rho, "eps": epsilon, "centered": centered, "momentum": momentum, "weight_decay": weight_decay}
-    moved, squares, means, velocities = _steps(
-        torch.optim.RMSprop, parameters, gradients, slots, learning_rate, _counted(1), **options
+    moved, squares, means, velocities = optimizer_steps(
+        torch.optim.RMSprop, parameters, gradients, slots, learning_rate, step_counter(1), **options
     )
     return moved, squares, means if centered else [], velocities if momentum else []
 
@@ -249,7 +255,7 @@ def _adam(
     slots = dict(zip(("exp_avg", "exp_avg_sq", "max_exp_avg_sq"), states, strict=True))
     if not options["amsgrad"]:
         del slots["max_exp_avg_sq"]
-    moved, *moments = _steps(kind, parameters, gradients, slots, learning_rate, _counted(taken), **options)
+    moved, *moments = optimizer_steps(kind, parameters, gradients, slots, learning_rate, step_counter(taken), **options)
     return (moved, *moments) if options["amsgrad"] else (moved, *moments, [])
 
 
@@ -324,7 +330,7 @@ def adagrad(
         raise Unsupported("torch.optim.Adagrad adds epsilon to the root")
     options = {"initial_accumulator_value": initial_accumulator, "eps": epsilon, "weight_decay": weight_decay}
     slots = {"sum": sum_of_squares}
-    return _steps(torch.optim.Adagrad, parameters, gradients, slots, learning_rate, _counted(1), **options)
+    return optimizer_steps(torch.optim.Adagrad, parameters, gradients, slots, learning_rate, step_counter(1), **options)
 
 
 @operations.native
@@ -345,7 +351,7 @@ def adadelta(
         raise Unsupported("torch.optim.Adadelta adds weight decay to the gradient")
     slots = {"square_avg": mean_square, "acc_delta": mean_square_update}
     options = {"rho": rho, "eps": epsilon, "weight_decay": weight_decay}
-    return _steps(torch.optim.Adadelta, parameters, gradients, slots, learning_rate, _counted(1), **options)
+    return optimizer_steps(torch.optim.Adadelta, parameters, gradients, slots, learning_rate, step_counter(1), **options)
 
 
 @operations.native
@@ -378,4 +384,4 @@ def nadam(
         return {"step": torch.tensor(float(taken)), "mu_product": torch.tensor(product)}
 
     slots = {"exp_avg": first_moment, "exp_avg_sq": second_moment}
-    return _steps(torch.optim.NAdam, parameters, gradients, slots, learning_rate, others, **options)
+    return optimizer_steps(torch.optim.NAdam, parameters, gradients, slots, learning_rate, others, **options)

@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
 from tensorproof_reference.operation import Sample
-from tensorproof_reference.optimizers._samples import at_ends, optimizer_samples
+from tensorproof_reference.optimizers._samples import at_ends, counted_both_ways, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     COUNTS,
     Arrays,
@@ -121,12 +121,7 @@ def adam_samples(stream: Stream) -> Iterator[Sample]:
         variants[f"convention_maximum_{kind}"] = {"maximum": kind, "amsgrad": True}
         variants[f"convention_maximum_{kind}_given"] = {"maximum": kind, "amsgrad": True}
     states = {"first_moment": "-", "second_moment": "+", "maximum_second_moment": "+"}
-    for sample in optimizer_samples(stream, variants=variants, states=states, counted=True):
-        yield sample
-        if sample.name == "optional_gradient_in_some_steps":
-            for counted in COUNTS:
-                keywords = {**sample.keywords, "counted": counted}
-                yield Sample(name=f"convention_counted_{counted}", inputs=sample.inputs, keywords=keywords)
+    yield from counted_both_ways(optimizer_samples(stream, variants=variants, states=states, counted=True))
     # The learning that is slowest to start: without correction the first steps would be three times too long.
     uncorrected = {"learning_rate": 0.125, "bias_correction": False, "amsgrad": True}
     start = next(sample for sample in optimizer_samples(stream("uncorrected"), variants={}) if sample.name == "plain_fast")

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.operation import DTYPES, Sample, asarray
+from tensorproof_reference.optimizers._steps import COUNTS
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
@@ -144,3 +145,13 @@ def optimizer_samples(
         taken = {"taken": 5} if with_state and counted else {}
         varied = case(name, states=with_state, more={**taken, **chosen})
         yield replace(varied, dtypes=fine) if name.startswith("bounds_") else varied
+
+
+def counted_both_ways(samples: Iterator[Sample]) -> Iterator[Sample]:
+    """The samples, and after the one that lacks gradients in some steps the same with each way of counting."""
+    for sample in samples:
+        yield sample
+        if sample.name == "optional_gradient_in_some_steps":
+            for counted in COUNTS:
+                keywords = {**sample.keywords, "counted": counted}
+                yield Sample(name=f"convention_counted_{counted}", inputs=sample.inputs, keywords=keywords)

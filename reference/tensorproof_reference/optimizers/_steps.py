@@ -95,3 +95,10 @@ def coupled(parameter: Array, gradient: Array, weight_decay: float) -> Array:
 def shrunk(parameter: Array, rate: float, weight_decay: float) -> Array:
     """The parameter after decoupled weight decay."""
     return parameter - (rate * weight_decay) * parameter if weight_decay else parameter
+
+
+def decayed(parameter: Array, gradient: Array, rate: float, weight_decay: float, decay: str) -> tuple[Array, Array]:
+    """The parameter and the gradient after weight decay, which is ``coupled`` to the gradient or ``decoupled`` from it."""
+    if decay == "coupled":
+        return parameter, coupled(parameter, gradient, weight_decay)
+    return shrunk(parameter, rate, weight_decay), gradient

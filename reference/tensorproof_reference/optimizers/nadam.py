@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import at_ends, optimizer_samples
+from tensorproof_reference.optimizers._samples import at_ends, counted_both_ways, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     COUNTS,
     Arrays,
@@ -112,12 +112,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
         variants[f"convention_schedule_{schedule}"] = {"schedule": schedule}
         variants[f"convention_schedule_{schedule}_given"] = {"schedule": schedule}
     states = {"first_moment": "-", "second_moment": "+"}
-    for sample in optimizer_samples(stream, variants=variants, states=states, counted=True):
-        yield sample
-        if sample.name == "optional_gradient_in_some_steps":
-            for counted in COUNTS:
-                keywords = {**sample.keywords, "counted": counted}
-                yield Sample(name=f"convention_counted_{counted}", inputs=sample.inputs, keywords=keywords)
+    yield from counted_both_ways(optimizer_samples(stream, variants=variants, states=states, counted=True))
 
 
 def workload(stream: Stream, size: str) -> Sample:
