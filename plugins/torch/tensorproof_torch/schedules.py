@@ -13,6 +13,7 @@ Natives = Sequence[Native]
 GRAPH_BREAKS = (
     *("clip_by_value", "clip_by_norm", "clip_by_global_norm"),
     *("constant_schedule", "step_schedule", "exponential_schedule", "cosine_schedule", "warmup_schedule"),
+    *("polynomial_schedule", "cosine_restarts_schedule"),
 )
 """Schedulers are objects with state, which Dynamo does not trace as one graph; clipping changes gradients in place."""
 
@@ -58,7 +59,7 @@ def clip_by_global_norm(gradients: Natives, *, limit: float, epsilon: float = 0.
     return [leaf.grad for leaf in leaves]
 
 
-def _rates(scheduler: Callable[..., Any], learning_rate: Native, step: Native, **options: Any) -> Native:
+def rates_of(scheduler: Callable[..., Any], learning_rate: Native, step: Native, **options: Any) -> Native:
     """The learning rates that a scheduler sets at the steps asked for, which it reaches one after the other.
 
     It computes in Python's floats, each rate from the one before; they are converted to the dtype.
@@ -77,7 +78,7 @@ def _rates(scheduler: Callable[..., Any], learning_rate: Native, step: Native, *
 @operations.native
 def constant_schedule(learning_rate: Native, step: Native) -> Native:
     """``ConstantLR`` with a factor of 1."""
-    return _rates(torch.optim.lr_scheduler.ConstantLR, learning_rate, step, factor=1.0)
+    return rates_of(torch.optim.lr_scheduler.ConstantLR, learning_rate, step, factor=1.0)
 
 
 @operations.native
@@ -93,7 +94,7 @@ def step_schedule(
     if at_boundary != "new":
         raise Unsupported("MultiStepLR changes the rate at the milestone")
     scheduler = torch.optim.lr_scheduler.MultiStepLR
-    return _rates(scheduler, learning_rate, step, milestones=list(boundaries), gamma=factor)
+    return rates_of(scheduler, learning_rate, step, milestones=list(boundaries), gamma=factor)
 
 
 @operations.native
@@ -102,10 +103,10 @@ def exponential_schedule(
 ) -> Native:
     """``StepLR`` as a staircase, ``ExponentialLR`` for every step, and the formula in ``LambdaLR`` for several steps."""
     if staircase:
-        return _rates(torch.optim.lr_scheduler.StepLR, learning_rate, step, step_size=every, gamma=rate)
+        return rates_of(torch.optim.lr_scheduler.StepLR, learning_rate, step, step_size=every, gamma=rate)
     if every == 1:
-        return _rates(torch.optim.lr_scheduler.ExponentialLR, learning_rate, step, gamma=rate)
-    return _rates(torch.optim.lr_scheduler.LambdaLR, learning_rate, step, lr_lambda=lambda number: rate ** (number / every))
+        return rates_of(torch.optim.lr_scheduler.ExponentialLR, learning_rate, step, gamma=rate)
+    return rates_of(torch.optim.lr_scheduler.LambdaLR, learning_rate, step, lr_lambda=lambda number: rate ** (number / every))
 
 
 @operations.native
@@ -114,12 +115,12 @@ def cosine_schedule(learning_rate: Native, step: Native, *, steps: int = 16, fin
     if beyond != "periodic":
         raise Unsupported("CosineAnnealingLR rises again after T_max")
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR
-    return _rates(scheduler, learning_rate, step, T_max=steps, eta_min=final * float(learning_rate))
+    return rates_of(scheduler, learning_rate, step, T_max=steps, eta_min=final * float(learning_rate))
 
 
 @operations.native
 def warmup_schedule(learning_rate: Native, step: Native, *, steps: int = 8, start: float = 0.0) -> Native:
     """``LinearLR``, which starts above zero; from zero, the formula in ``LambdaLR``."""
     if start == 0.0:
-        return _rates(torch.optim.lr_scheduler.LambdaLR, learning_rate, step, lr_lambda=lambda number: min(number / steps, 1.0))
-    return _rates(torch.optim.lr_scheduler.LinearLR, learning_rate, step, start_factor=start, total_iters=steps)
+        return rates_of(torch.optim.lr_scheduler.LambdaLR, learning_rate, step, lr_lambda=lambda number: min(number / steps, 1.0))
+    return rates_of(torch.optim.lr_scheduler.LinearLR, learning_rate, step, start_factor=start, total_iters=steps)

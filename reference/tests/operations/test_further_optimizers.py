@@ -8,9 +8,12 @@ from tensorproof_reference.operation import Operation
 from tensorproof_reference.optimizers.adafactor import adafactor, factored_axes
 from tensorproof_reference.optimizers.adam import adam
 from tensorproof_reference.optimizers.adamax import adamax
+from tensorproof_reference.optimizers.cosine_restarts_schedule import cosine_restarts_schedule
+from tensorproof_reference.optimizers.cosine_schedule import cosine_schedule
 from tensorproof_reference.optimizers.lamb import lamb
 from tensorproof_reference.optimizers.lion import lion
 from tensorproof_reference.optimizers.muon import muon, orthogonalized
+from tensorproof_reference.optimizers.polynomial_schedule import polynomial_schedule
 from tensorproof_reference.optimizers.radam import radam, rectification
 from tensorproof_reference.optimizers.rprop import rprop
 from tensorproof_reference.registry import extended_operations
@@ -221,3 +224,38 @@ def test_no_sum_in_lions_samples_is_near_zero():
                     size = beta1 * np.abs(moments[index]) + (1.0 - beta1) * np.abs(gradient)
                     assert np.all(np.abs(total) >= 0.04 * size), sample.name
                     moments[index] = beta2 * moments[index] + (1.0 - beta2) * gradient
+
+
+def test_schedules_by_hand():
+    rate, steps = np.array(0.5), np.arange(6.0)
+    np.testing.assert_allclose(polynomial_schedule(rate, steps, steps=4), [0.5, 0.375, 0.25, 0.125, 0.0, 0.0])
+    squared = polynomial_schedule(rate, steps, steps=4, power=2.0, final=0.5)
+    np.testing.assert_allclose(squared, 0.25 + 0.25 * np.array([1.0, 9 / 16, 1 / 4, 1 / 16, 0.0, 0.0]))
+    restarted = cosine_restarts_schedule(rate, steps, steps=2, peak=0.5)
+    np.testing.assert_allclose(restarted, [0.5, 0.25, 0.25, 0.125, 0.125, 0.0625])
+
+
+def test_each_cycle_is_a_cosine_schedule():
+    rate, start, length = np.array(0.5), 0, 2
+    for number in range(5):
+        inside = np.arange(float(length))
+        expected = cosine_schedule(rate, inside, steps=length) * 0.75**number
+        found = cosine_restarts_schedule(rate, inside + start, steps=2, growth=3, peak=0.75)
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
+        start, length = start + length, 3 * length
+
+
+@pytest.mark.parametrize(
+    ("function", "argument", "keywords"),
+    [
+        (polynomial_schedule, "steps", {"steps": 0}),
+        (polynomial_schedule, "power", {"power": 0.0}),
+        (polynomial_schedule, "final", {"final": 2.0}),
+        (cosine_restarts_schedule, "growth", {"growth": 1.5}),
+        (cosine_restarts_schedule, "peak", {"peak": 0.0}),
+        (cosine_restarts_schedule, "step", {"step": np.array([-1.0])}),
+    ],
+)
+def test_errors_of_schedules_name_the_argument(function, argument, keywords):
+    with pytest.raises(ValueError, match=f"^{argument}: expected"):
+        function(**{"learning_rate": np.array(0.5), "step": np.arange(3.0), **keywords})

@@ -9,6 +9,7 @@ from faults.optimizers import (
     first_gradient_in_every_step,
     gradient_of_zero_for_none,
     last_step_left_out,
+    off_by,
     other,
     state_forgotten,
     without_groups,
@@ -126,3 +127,25 @@ planted(
     lambda right, scale="rows", **arguments: right(scale={"rows": "columns", "columns": "rows"}.get(scale, scale), **arguments),
 )
 with_keywords("muon", "optional", "nesterov_always", nesterov=True)
+
+for schedule in ("polynomial_schedule", "cosine_restarts_schedule"):
+    planted(schedule, "plain", "one_step_late", off_by(-1.0))
+    planted(schedule, "plain", "one_step_early", off_by(1.0))
+    with_keywords(schedule, "optional", "final_fraction_ignored", final=0.0)
+with_keywords("polynomial_schedule", "optional", "power_ignored", power=1.0)
+with_keywords("cosine_restarts_schedule", "optional", "cycles_of_one_length", growth=1)
+with_keywords("cosine_restarts_schedule", "optional", "peaks_of_one_height", peak=1.0)
+
+
+@FAULTS.value("cosine_restarts_schedule", "bounds")
+def restart_one_step_late(learning_rate, step, **keywords):
+    """At each restart the rate is still that of the end."""
+    right = reference("cosine_restarts_schedule", learning_rate, step, **keywords)
+    before = reference("cosine_restarts_schedule", learning_rate, np.maximum(step - 1.0, 0.0).astype(step.dtype), **keywords)
+    return np.where((step > 0) & (right > before), before, right).astype(step.dtype)
+
+
+@FAULTS.value("polynomial_schedule", "bounds")
+def falls_below_the_end(learning_rate, step, *, steps=16, power=1.0, final=0.0):
+    right = reference("polynomial_schedule", learning_rate, step, steps=steps, power=power, final=final)
+    return np.where(step > steps, right - learning_rate / 8, right).astype(step.dtype)
