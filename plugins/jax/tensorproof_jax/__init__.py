@@ -28,6 +28,7 @@ from tensorproof.instructions import of_xla, xla_flags
 from tensorproof_jax import (
     activations,
     attention,
+    attention_layers,
     data,
     elementwise,
     further_losses,
@@ -60,6 +61,7 @@ from tensorproof_reference.model import Model
 __all__ = [
     "activations",
     "attention",
+    "attention_layers",
     "data",
     "elementwise",
     "further_losses",

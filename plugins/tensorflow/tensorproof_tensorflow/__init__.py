@@ -27,6 +27,7 @@ from tensorproof_reference.model import Model
 from tensorproof_tensorflow import (
     activations,
     attention,
+    attention_layers,
     data,
     elementwise,
     fitting,
@@ -58,6 +59,7 @@ from tensorproof_tensorflow.traced import TRACED, counted
 __all__ = [
     "activations",
     "attention",
+    "attention_layers",
     "data",
     "elementwise",
     "further_losses",

@@ -29,6 +29,7 @@ from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_torch import (
     activations,
     attention,
+    attention_layers,
     data,
     elementwise,
     further_losses,
@@ -60,6 +61,7 @@ from tensorproof_torch.unfinished import delete_unfinished
 __all__ = [
     "activations",
     "attention",
+    "attention_layers",
     "data",
     "elementwise",
     "further_losses",
@@ -134,7 +136,7 @@ class TorchBackend(Backend):
     name = "torch"
     operations = operations
     modes = {"eager": "all", "compile": "spread"}
-    layouts = {**products.LAYOUTS, **recurrent.LAYOUTS}
+    layouts = {**attention_layers.LAYOUTS, **products.LAYOUTS, **recurrent.LAYOUTS}
     declarations = Path(__file__).with_name("declarations.toml")
 
     def __init__(self) -> None:

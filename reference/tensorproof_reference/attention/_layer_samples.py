@@ -1,7 +1,6 @@
-"""The samples of the layer of heads with projections: see ``layer_samples``."""
+"""The samples of the layer of heads with projections: of its output, and of its output with the weights."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,11 +9,11 @@ from tensorproof_reference.operation import Sample
 from tensorproof_reference.operations._workloads import ordinary, weights
 from tensorproof_reference.operations.scaled_dot_product_attention import FULLY_MASKED_ROWS
 from tensorproof_reference.primitives._unary import SINGLE
-from tensorproof_reference.sample_kinds import long_samples
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
 HIGH = ("float64", "float32")
+CAUSAL = {"causal": True}
 
 
 class Sizes(NamedTuple):
@@ -34,7 +33,7 @@ class Sizes(NamedTuple):
 PLAIN = Sizes()
 
 
-def _drawn(stream: Stream, sizes: Sizes, biases: bool = True, deviation: float = 1.0) -> dict[str, Any]:
+def drawn(stream: Stream, sizes: Sizes, biases: bool = True, deviation: float = 1.0) -> dict[str, Any]:
     """Normal inputs, and weights that keep their order of magnitude."""
     of_keys, of_values = sizes.of_keys or sizes.features, sizes.of_values or sizes.features
     outputs, heads, whole = sizes.outputs or sizes.features, (sizes.heads, sizes.head), sizes.heads * sizes.head
@@ -62,13 +61,6 @@ def _drawn(stream: Stream, sizes: Sizes, biases: bool = True, deviation: float =
     return arrays
 
 
-def _some(stream: Stream, shape: tuple[int, ...]) -> Array:
-    """Two thirds true, and true for the first key."""
-    mask = stream("mask").integers(shape, 0, 3) > 0
-    mask[..., 0] = True
-    return mask
-
-
 SAME_FOR_ALL_KEYS = ("d_key_bias",)
 """Zero in exact arithmetic: a bias of keys adds the same to all scores of a query."""
 BEFORE_ONE_KEY = tuple(f"d_{name}{part}" for name in ("query", "key") for part in ("", "_weight", "_bias"))
@@ -76,83 +68,99 @@ BEFORE_ONE_KEY = tuple(f"d_{name}{part}" for name in ("query", "key") for part i
 
 
 def layer_samples(stream: Stream) -> Iterator[Sample]:
-    """Widths, biases or none, masks of each shape, causal or not, sizes of one, NaN that is seen or hidden, long rows."""
+    """Widths, biases or none, masks of each shape, causal or not, sizes of one, NaN that is seen or hidden, long rows.
 
-    def sample(
-        name: str, sizes: Sizes = PLAIN, biases: bool = True, deviation: float = 1.0, mask: Any = None, **others: Any
-    ) -> Sample:
-        inputs = _drawn(stream(name), sizes, biases, deviation)
-        if mask is not None:
-            inputs["mask"] = _some(stream(name), mask)
-        zero = SAME_FOR_ALL_KEYS if biases else ()
-        return Sample(name=name, inputs=inputs, **{"exact_zero": zero, **others})
+    What masks and scores do is checked in ``grouped_query_attention``; here are the ways in which a layer passes them on.
+    """
 
-    causal = {"causal": True}
+    def sample(name: str, sizes: Sizes = PLAIN, **others: Any) -> Sample:
+        return _layer(stream, name, sizes, **others)
+
     yield sample("plain_layer")
-    yield sample("plain_as_many_keys", PLAIN._replace(keys=5))
+    yield sample("size_large", Sizes(2, 24, 40, 4, 16, 64), keywords=CAUSAL, dtypes=SINGLE)
     yield sample("optional_no_biases", biases=False)
-    yield sample("size_large", Sizes(2, 24, 40, 4, 16, 64))
-    yield sample("size_large_causal", Sizes(2, 24, 40, 4, 16, 64), keywords=causal, dtypes=SINGLE)
     yield sample("optional_widths_of_inputs", PLAIN._replace(of_keys=10, of_values=8))
-    yield sample("optional_wider_heads", PLAIN._replace(head=6))
-    yield sample("optional_more_outputs", PLAIN._replace(outputs=14))
-    yield sample("optional_causal", keywords=causal)
-    one = sample("unit_key", PLAIN._replace(queries=3, keys=1), exact_zero=BEFORE_ONE_KEY)
-    yield one
-    yield replace(one, name="unit_key_causal", keywords=causal, dtypes=SINGLE)
-    for name, sizes in {
-        "unit_query": PLAIN._replace(queries=1),
-        "unit_batch": PLAIN._replace(batch=1),
-        "unit_head": PLAIN._replace(heads=1, head=12),
-        "unit_feature_of_heads": PLAIN._replace(heads=12, head=1),
-    }.items():
-        yield sample(name, sizes, dtypes=SINGLE)
-        yield sample(f"{name}_causal", sizes, keywords=causal, dtypes=SINGLE)
-        yield sample(f"{name}_mask", sizes, mask=(sizes.batch, 1, sizes.queries, 7), dtypes=SINGLE)
+    yield sample("optional_wider_heads", PLAIN._replace(head=6), dtypes=HIGH)
+    yield sample("optional_more_outputs", PLAIN._replace(outputs=14), dtypes=SINGLE)
+    yield sample("optional_causal", keywords=CAUSAL)
+    yield sample("unit_key", PLAIN._replace(queries=3, keys=1), exact_zero=BEFORE_ONE_KEY, dtypes=SINGLE)
+    yield sample("unit_query", PLAIN._replace(queries=1), keywords=CAUSAL, dtypes=SINGLE)
+    yield sample("unit_batch_and_head", PLAIN._replace(batch=1, heads=1, head=12), mask=(1, 1, 5, 7), dtypes=SINGLE)
+    yield sample("unit_feature_of_heads", PLAIN._replace(heads=12, head=1), dtypes=SINGLE)
     for memory in ("transposed", "sliced"):
-        yield sample(f"strided_{memory}", memory=memory)
+        yield sample(f"strided_{memory}", memory=memory, dtypes=SINGLE)
     for name, shape in {
         "rank_of_mask_two": (5, 7),
         "rank_of_mask_three": (3, 5, 7),
         "mask_whole": (2, 3, 5, 7),
         "mask_of_each_example": (2, 1, 5, 7),
-        "mask_of_each_head": (1, 3, 5, 7),
         "mask_of_keys": (2, 1, 1, 7),
     }.items():
-        yield sample(name, mask=shape)
-        yield sample(f"{name}_causal", mask=shape, keywords=causal, dtypes=SINGLE)
-    yield sample("mask_without_biases", biases=False, mask=(2, 1, 5, 7), dtypes=SINGLE)
-    yield sample("magnitude_small", deviation=0.01)
+        yield sample(name, mask=shape, dtypes=SINGLE)
+    yield sample("mask_of_keys_causal", mask=(2, 1, 1, 7), keywords=CAUSAL)
+    yield sample("mask_without_biases", biases=False, mask=(2, 1, 5, 7), keywords=CAUSAL, dtypes=SINGLE)
     yield sample("magnitude_spread", deviation=4.0, dtypes=HIGH)
-    yield sample("magnitude_spread_causal", deviation=4.0, keywords=causal, dtypes=HIGH)
-    yield sample("long_keys_513", PLAIN._replace(keys=513), deviation=0.5)
-    yield sample("long_features", Sizes(1, 3, 5, 1, 513, 513), deviation=0.5, dtypes=HIGH)
+    yield sample("long_features", Sizes(1, 3, 5, 1, 513, 513), deviation=0.5, dtypes=SINGLE)
+    yield from _without_keys(stream)
+    for name in ("query", "key", "value"):
+        undefined = sample(f"nan_{name}", exact_zero=(), dtypes=SINGLE)
+        undefined.inputs[name][0, 3, 2] = np.nan
+        yield undefined
+    hidden = sample("nan_key_causal", keywords=CAUSAL, gradient=False, dtypes=SINGLE)
+    hidden.inputs["key"][:, 6] = np.nan
+    yield hidden
 
-    def long(name: str, length: int) -> dict[str, Any]:
-        return _drawn(stream(name), Sizes(1, 2, length, 2, 2, 4), biases=False, deviation=0.5)
 
-    yield from long_samples(long, "keys")
+def weights_samples(stream: Stream) -> Iterator[Sample]:
+    """What the weights show beside the output: masks, causal or not, widths, sizes of one, NaN, long rows."""
+
+    def sample(name: str, sizes: Sizes = PLAIN, **others: Any) -> Sample:
+        return _layer(stream, name, sizes, **others)
+
+    yield sample("plain_layer")
+    yield sample("size_large", Sizes(2, 24, 40, 4, 16, 64), keywords=CAUSAL, dtypes=SINGLE)
+    yield sample("optional_no_biases", biases=False, keywords=CAUSAL, dtypes=SINGLE)
+    yield sample("unit_query", PLAIN._replace(queries=1), dtypes=SINGLE)
+    yield sample("strided_transposed", memory="transposed", dtypes=SINGLE)
+    yield sample("rank_of_mask_two", mask=(5, 7), dtypes=SINGLE)
+    yield sample("mask_whole_causal", mask=(2, 3, 5, 7), keywords=CAUSAL)
+    yield sample("magnitude_spread", deviation=4.0, dtypes=HIGH)
+    yield sample("long_keys", PLAIN._replace(keys=513), deviation=0.5, dtypes=SINGLE)
+    yield from _without_keys(stream)
+    undefined = sample("nan_query", exact_zero=(), dtypes=SINGLE)
+    undefined.inputs["query"][0, 3, 2] = np.nan
+    yield undefined
+
+
+def _layer(
+    stream: Stream,
+    name: str,
+    sizes: Sizes,
+    *,
+    biases: bool = True,
+    deviation: float = 1.0,
+    mask: tuple[int, ...] | None = None,
+    **others: Any,
+) -> Sample:
+    """The layer's arguments; a mask is two thirds true, and true for the first key."""
+    inputs = drawn(stream(name), sizes, biases, deviation)
+    if mask is not None:
+        inputs["mask"] = stream(name)("mask").integers(mask, 0, 3) > 0
+        inputs["mask"][..., 0] = True
+    zero = SAME_FOR_ALL_KEYS if biases else ()
+    return Sample(name=name, inputs=inputs, **{"exact_zero": zero, **others})
+
+
+def _without_keys(stream: Stream) -> Iterator[Sample]:
+    """Queries that see no key, under each convention."""
     for convention in ("default", *FULLY_MASKED_ROWS):
         defined = convention in FULLY_MASKED_ROWS[1:]
-        hidden = sample(f"convention_{convention}", mask=(2, 1, 5, 7), required=False, gradient=defined)
+        name = f"convention_{convention}"
+        words = {} if convention == "default" else {"fully_masked_rows": convention}
+        given: dict[str, Any] = {"mask": (2, 1, 5, 7), "keywords": words, "required": False, "gradient": defined}
+        hidden = _layer(stream, name, PLAIN, dtypes=SINGLE, **given)
         hidden.inputs["mask"][0, :, 1] = False
         hidden.inputs["mask"][1, :, 4] = False
-        words = {} if convention == "default" else {"fully_masked_rows": convention}
-        yield replace(hidden, keywords=words)
-    yield from _undefined(sample)
-
-
-def _undefined(sample: Any) -> Iterator[Sample]:
-    """NaN in each input, and in keys that no query sees."""
-    for name in ("query", "key", "value"):
-        undefined = sample(f"nan_{name}")
-        undefined.inputs[name][0, 3, 2] = np.nan
-        yield replace(undefined, exact_zero=())
-    for name, given in (("nan_key_masked", {"mask": (2, 1, 5, 7)}), ("nan_key_causal", {"keywords": {"causal": True}})):
-        hidden = sample(name, gradient=False, dtypes=SINGLE, **given)
-        hidden.inputs["key"][:, 6] = np.nan
-        if "mask" in given:
-            hidden.inputs["mask"][..., 6] = False
         yield hidden
 
 
@@ -163,4 +171,4 @@ def layer_workload(stream: Stream, size: str) -> Sample:
     """Self-attention with biases and without a mask."""
     sizes = WORKLOADS[size]
     x = {name: ordinary(stream(name), (sizes.batch, sizes.queries, sizes.features)) for name in ("query", "key", "value")}
-    return Sample(name=size, inputs={**_drawn(stream, sizes), **x})
+    return Sample(name=size, inputs={**drawn(stream, sizes), **x})

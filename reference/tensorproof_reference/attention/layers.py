@@ -1,7 +1,7 @@
 """The layer of heads with projections before and after: multi_head_attention, and multi_head_attention_weights."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,12 +15,13 @@ from tensorproof_reference.attention._heads import (
     require_heads,
     weights_of,
 )
-from tensorproof_reference.attention._layer_samples import layer_samples, layer_workload
-from tensorproof_reference.operation import EXTENDED, Operation, Work
+from tensorproof_reference.attention._layer_samples import layer_samples, layer_workload, weights_samples
+from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations._workloads import added_bias, count, products
 from tensorproof_reference.operations.dense import dense
 from tensorproof_reference.operations.dense import vjp as dense_vjp
 from tensorproof_reference.operations.scaled_dot_product_attention import FULLY_MASKED_ROWS, masked_softmax_vjp, scale_of
+from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
 PROJECTED = ("query", "key", "value")
@@ -217,11 +218,16 @@ AXES = {
 WEIGHTS = tuple(f"{name}_{kind}" for kind in ("weight", "bias") for name in (*PROJECTED, "output"))
 
 
-def _layer(function: Callable[..., Any], vjp: Callable[..., Gradients], outputs: tuple[str, ...]) -> Operation:
+def _layer(
+    function: Callable[..., Any],
+    vjp: Callable[..., Gradients],
+    samples: Callable[[Stream], Iterator[Sample]],
+    outputs: tuple[str, ...],
+) -> Operation:
     return Operation(
         function=function,
         vjp=vjp,
-        samples=layer_samples,
+        samples=samples,
         family="attention",
         profile=EXTENDED,
         differentiable=(*PROJECTED, *WEIGHTS),
@@ -246,6 +252,6 @@ def _signed(function: Callable[..., Any]) -> Callable[..., Work]:
 
 
 OPERATIONS = (
-    _layer(multi_head_attention, _vjp, ("y",)),
-    _layer(multi_head_attention_weights, _vjp_of_both, ("y", "weights")),
+    _layer(multi_head_attention, _vjp, layer_samples, ("y",)),
+    _layer(multi_head_attention_weights, _vjp_of_both, weights_samples, ("y", "weights")),
 )

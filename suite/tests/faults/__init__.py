@@ -8,6 +8,7 @@ from faults import (
     activations,
     adaptive_pooling,
     attention,
+    attention_layers,
     axis,
     beyond,
     casts,
@@ -89,6 +90,7 @@ EXTENDED = _by_key(
     sampling.FAULTS,
     casts.FAULTS,
     quantization.FAULTS,
+    attention_layers.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}
