@@ -72,6 +72,8 @@ REQUIRED = {
     "recurrent": (*("plain", "size", "recurrent", "state", "unit", "strided", "nan", "magnitude", "optional", "convention"),),
     "gates": ("plain", "size", "unit", "nan", "magnitude", "optional"),
     "attention": (*("plain", "size", "rank", "unit", "strided", "mask", "nan", "magnitude", "long", "optional", "convention"),),
+    "cache": ("plain", "size", "unit", "state", "bounds", "strided", "nan", "magnitude", "long", "optional"),
+    "block": ("plain", "size", "unit", "strided", "nan", "magnitude", "optional"),
     "positional": (
         *("plain", "size", "rank", "unit", "empty", "strided", "nan", "infinity", "magnitude", "zero"),
         *("optional", "convention"),

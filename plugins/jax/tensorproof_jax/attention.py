@@ -6,7 +6,17 @@ from tensorproof.backend import Native, Unsupported
 from tensorproof_jax.framework import jax, jnp
 from tensorproof_jax.table import operations
 
-LAYOUTS = {"grouped_query_attention": {"query": "b l h e", "key": "b s g e", "value": "b s g v", "y": "b l h v"}}
+LAYOUTS = {
+    "grouped_query_attention": {"query": "b l h e", "key": "b s g e", "value": "b s g v", "y": "b l h v"},
+    "cached_attention": {
+        "query": "b n h e",
+        "key": "b n g e",
+        "value": "b n g v",
+        "y": "b n h v",
+        **dict.fromkeys(("key_cache", "keys"), "b s g e"),
+        **dict.fromkeys(("value_cache", "values"), "b s g v"),
+    },
+}
 
 
 def _filled(x: Native, width: int) -> Native:
@@ -72,6 +82,7 @@ def grouped_query_attention(
     window: tuple[int, int] | None = None,
     alignment: str = "upper_left",
     scale: float | None = None,
+    soft_cap: float | None = None,
     fully_masked_rows: str = "nan",
 ) -> Native:
     """``jax.nn.dot_product_attention``, which has all of this but ``alignment="lower_right"``: that is made a mask.
@@ -79,6 +90,8 @@ def grouped_query_attention(
     Features and values of two widths are filled up with zeros. ``fully_masked_rows="nan"`` is accepted, since it is the default,
     for masks without such rows.
     """
+    if soft_cap is not None:
+        raise Unsupported("jax.nn.dot_product_attention has no soft cap")
     if fully_masked_rows == "zero":
         raise Unsupported("JAX masks with a large negative number, so a fully masked row gives the mean of all values")
     features, results = query.shape[-1], value.shape[-1]
@@ -97,3 +110,25 @@ def grouped_query_attention(
         local_window_size=window,
     )
     return y[..., :results]
+
+
+@operations.native
+def cached_attention(
+    query: Native,
+    key: Native,
+    value: Native,
+    key_cache: Native,
+    value_cache: Native,
+    lengths: Native,
+    *,
+    scale: float | None = None,
+) -> tuple[Native, Native, Native]:
+    """``jax.lax.dynamic_update_slice`` into the cache of each example, and ``jax.nn.dot_product_attention`` of what counts."""
+
+    def updated(cache: Native, rows: Native, length: Native) -> Native:
+        return jax.lax.dynamic_update_slice_in_dim(cache, rows, length, axis=0)
+
+    keys, values = (jax.vmap(updated)(*arrays, lengths) for arrays in ((key_cache, key), (value_cache, value)))
+    places = lengths[:, None] + jnp.arange(query.shape[1])
+    mask = jnp.arange(keys.shape[1]) <= places[:, None, :, None]
+    return jax.nn.dot_product_attention(query, keys, values, mask=mask, scale=scale), keys, values

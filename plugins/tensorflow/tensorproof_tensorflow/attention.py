@@ -4,7 +4,17 @@ from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.table import operations
 
-LAYOUTS = {"grouped_query_attention": {"query": "b l h e", "key": "b s g e", "value": "b s g v", "y": "b l h v"}}
+LAYOUTS = {
+    "grouped_query_attention": {"query": "b l h e", "key": "b s g e", "value": "b s g v", "y": "b l h v"},
+    "cached_attention": {
+        "query": "b n h e",
+        "key": "b n g e",
+        "value": "b n g v",
+        "y": "b n h v",
+        **dict.fromkeys(("key_cache", "keys"), "b s g e"),
+        **dict.fromkeys(("value_cache", "values"), "b s g v"),
+    },
+}
 
 
 @operations.library
@@ -51,9 +61,12 @@ def grouped_query_attention(
     window: tuple[int, int] | None = None,
     alignment: str = "upper_left",
     scale: float | None = None,
+    soft_cap: float | None = None,
     fully_masked_rows: str = "nan",
 ) -> Native:
     """``keras.ops.dot_product_attention``, to which windows, lengths (``tf.sequence_mask``) and the other corner are a mask."""
+    if soft_cap is not None:
+        raise Unsupported("keras.ops.dot_product_attention ignores attn_logits_soft_cap on TensorFlow")
     if fully_masked_rows != "uniform":
         raise Unsupported("Keras masks with a large negative number, so a fully masked row gives the mean of all values")
     queries, keys = query.shape[1], key.shape[1]
@@ -67,3 +80,24 @@ def grouped_query_attention(
         masks[0] = masks[0] & other
     whole = masks[0] if masks else None
     return keras.ops.dot_product_attention(query, key, value, bias=bias, mask=whole, scale=scale, is_causal=causal)
+
+
+@operations.library
+def cached_attention(
+    query: Native,
+    key: Native,
+    value: Native,
+    key_cache: Native,
+    value_cache: Native,
+    lengths: Native,
+    *,
+    scale: float | None = None,
+) -> tuple[Native, Native, Native]:
+    """``tf.tensor_scatter_nd_update`` of the caches, and ``keras.ops.dot_product_attention`` of what counts."""
+    batch, new = query.shape[:2]
+    places = tf.cast(lengths, tf.int32)[:, None] + tf.range(new)
+    examples = tf.broadcast_to(tf.range(batch)[:, None], [batch, new])
+    rows = tf.stack([examples, places], axis=-1)
+    keys, values = (tf.tensor_scatter_nd_update(*arrays) for arrays in ((key_cache, rows, key), (value_cache, rows, value)))
+    mask = tf.range(keys.shape[1]) <= places[:, None, :, None]
+    return keras.ops.dot_product_attention(query, keys, values, mask=mask, scale=scale), keys, values

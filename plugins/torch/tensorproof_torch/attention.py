@@ -31,6 +31,7 @@ def grouped_query_attention(
     window: tuple[int, int] | None = None,
     alignment: str = "upper_left",
     scale: float | None = None,
+    soft_cap: float | None = None,
     fully_masked_rows: str = "nan",
 ) -> Native:
     """``F.scaled_dot_product_attention`` with ``enable_gqa``.
@@ -38,6 +39,8 @@ def grouped_query_attention(
     It takes ``is_causal``, or one mask: whatever else there is, is made one. Its mask may be ``causal_lower_right``.
     ``fully_masked_rows="nan"`` is accepted, since it is the default, for masks without such rows.
     """
+    if soft_cap is not None:
+        raise Unsupported("F.scaled_dot_product_attention has no soft cap, and flex_attention has no gradient on CPU")
     if fully_masked_rows == "uniform":
         raise Unsupported("a fully masked row has no weights")
     grouped = query.shape[1] != key.shape[1]
@@ -58,3 +61,25 @@ def grouped_query_attention(
     if bias is not None:
         whole = bias if whole is None else torch.where(whole, bias, -torch.inf)
     return F.scaled_dot_product_attention(query, key, value, attn_mask=whole, **given)
+
+
+@operations.native
+def cached_attention(
+    query: Native,
+    key: Native,
+    value: Native,
+    key_cache: Native,
+    value_cache: Native,
+    lengths: Native,
+    *,
+    scale: float | None = None,
+) -> tuple[Native, Native, Native]:
+    """``torch.scatter`` into the caches, and ``F.scaled_dot_product_attention`` with a mask of the rows that count."""
+    new, slots = query.shape[2], key_cache.shape[2]
+    places = lengths[:, None] + torch.arange(new, device=query.device)
+    keys = torch.scatter(key_cache, 2, places[:, None, :, None].expand(key.shape), key)
+    values = torch.scatter(value_cache, 2, places[:, None, :, None].expand(value.shape), value)
+    mask = torch.arange(slots, device=query.device) <= places[:, None, :, None]
+    grouped = query.shape[1] != key.shape[1]
+    y = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=scale, enable_gqa=grouped)
+    return y, keys, values

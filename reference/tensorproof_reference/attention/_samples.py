@@ -142,6 +142,7 @@ def attention_samples(stream: Stream) -> Iterator[Sample]:
         yield sample(f"mask_{name}_as_many_keys", PLAIN._replace(keys=5), (name,), dtypes=SINGLE)
     yield sample("mask_causal_fewer_keys", PLAIN._replace(queries=7, keys=5), ("causal",), dtypes=SINGLE)
     yield from _numbers(sample)
+    yield from _capped(sample)
     yield from _fully_masked(sample)
 
     def long(name: str, length: int) -> dict[str, Array]:
@@ -240,6 +241,24 @@ def _numbers(sample: Draw) -> Iterator[Sample]:
     infinite.inputs["value"][0, 1, 3, 2] = np.inf
     infinite.inputs["value"][1, 0, 6, 3] = -np.inf
     yield infinite
+
+
+def _capped(sample: Draw) -> Iterator[Sample]:
+    """A soft cap alone, where it bends the scores little and much, and with every option."""
+
+    def capped(name: str, soft_cap: float = 1.5, *arguments: Any, **others: Any) -> Sample:
+        found = sample(name, *arguments, **others)
+        return replace(found, keywords={**found.keywords, "soft_cap": soft_cap})
+
+    yield capped("optional_soft_cap")
+    yield capped("optional_soft_cap_far", 50.0, dtypes=SINGLE)
+    yield capped("size_large_soft_cap", 1.5, Sizes(1, 4, 2, 40, 72, 16, 16), dtypes=LIGHT)
+    yield capped("magnitude_soft_cap", 20.0, deviation=4.5, dtypes=HIGH)
+    for name in OPTIONS:
+        yield capped(f"mask_soft_cap_and_{name}", 1.5, PLAIN, (name,), dtypes=SINGLE)
+    undefined = capped("nan_key_soft_cap", dtypes=SINGLE)
+    undefined.inputs["key"][0, 1, 6, 2] = np.nan
+    yield undefined
 
 
 def _fully_masked(sample: Draw) -> Iterator[Sample]:

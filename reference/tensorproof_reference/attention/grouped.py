@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tensorproof_reference.arguments import require_broadcast
+from tensorproof_reference.arguments import require, require_broadcast
 from tensorproof_reference.attention._heads import (
     ALIGNMENTS,
     Window,
@@ -44,6 +44,7 @@ def grouped_query_attention(
     window: Window = None,
     alignment: str = "upper_left",
     scale: float | None = None,
+    soft_cap: float | None = None,
     fully_masked_rows: str = "nan",
 ) -> Array:
     r"""Attention whose heads share keys and values in groups: head h of H has those of group :math:`\lfloor hG/H \rfloor` of G,
@@ -51,6 +52,8 @@ def grouped_query_attention(
     .. math:: y_h = \mathrm{softmax}(s\, Q_h K_g^\top + B_h)\, V_g,
 
     with :math:`s = 1/\sqrt{E}` unless ``scale`` is given. One group is multi-query attention, H groups are plain attention.
+
+    With ``soft_cap`` c the scaled scores are kept within ±c: S becomes :math:`c \tanh(S/c)`, before the bias is added.
 
     ``bias`` B is added to the scores. A key counts for a query where all allow it:
 
@@ -74,10 +77,14 @@ def grouped_query_attention(
     ``bias`` broadcast to (B, H, L, S); ``key_lengths`` (B), of integers from 0 to S.
     Special values: NaN in a key makes every row NaN that may see it, also where a bias of -∞ is added; in a value that feature
     of every row (0 · NaN).
-    Raises: ``ValueError`` if shapes do not fit, G does not divide H, there are no keys or features, or a keyword is unknown.
-    Source: Ainslie et al. (2023), section 2; Vaswani et al. (2017), eq. 1; Beltagy, Peters & Cohan (2020), section 3.1 (window).
+    Raises: ``ValueError`` if shapes do not fit, G does not divide H, there are no keys or features, ``soft_cap`` is not above
+    0, or a keyword is unknown.
+    Source: Ainslie et al. (2023), section 2; Vaswani et al. (2017), eq. 1; Beltagy, Peters & Cohan (2020), section 3.1 (window);
+    Gemma Team (2024), section 2 (soft cap).
     """
-    weights, _ = _weights(query, key, value, mask, bias, key_lengths, causal, window, alignment, scale, fully_masked_rows)
+    weights, _, _ = _weights(
+        query, key, value, mask, bias, key_lengths, causal, window, alignment, scale, soft_cap, fully_masked_rows
+    )
     return grouped_product(weights, value)
 
 
@@ -92,14 +99,21 @@ def _weights(
     window: Window,
     alignment: str,
     scale: float | None,
+    soft_cap: float | None,
     fully_masked_rows: str,
-) -> tuple[Array, Array]:
+) -> tuple[Array, Array, Array | None]:
+    """The weights, through which scores gradients pass, and the tanh of the soft cap, if there is one."""
     require_heads(query, key, value)
     if bias is not None:
         require_broadcast(bias, "bias", scores_shape(query, key))
     allowed = allowed_keys(query, key, mask, key_lengths, causal, window, alignment)
     scores = grouped_product(query, np.swapaxes(key, -1, -2)) * scale_of(query, scale)
-    return weights_of(scores if bias is None else scores + bias, allowed, fully_masked_rows)
+    squashed = None
+    if soft_cap is not None:
+        require(soft_cap > 0, "soft_cap", "a number above 0", soft_cap)
+        squashed = np.tanh(scores / soft_cap)
+        scores = squashed * soft_cap
+    return *weights_of(scores if bias is None else scores + bias, allowed, fully_masked_rows), squashed
 
 
 def _vjp(
@@ -115,15 +129,19 @@ def _vjp(
     window: Window = None,
     alignment: str = "upper_left",
     scale: float | None = None,
+    soft_cap: float | None = None,
     fully_masked_rows: str = "nan",
 ) -> Gradients:
     r"""As without groups; gradients of keys and values are sums over the heads of their group, that of the bias is
-    :math:`dS`, summed where the bias was broadcast.
+    :math:`dS`, summed where the bias was broadcast. A soft cap multiplies :math:`dS` by :math:`1 - \tanh^2(S/c)` for the others.
     """
-    weights, passing = _weights(query, key, value, mask, bias, key_lengths, causal, window, alignment, scale, fully_masked_rows)
+    weights, passing, squashed = _weights(
+        query, key, value, mask, bias, key_lengths, causal, window, alignment, scale, soft_cap, fully_masked_rows
+    )
     groups = key.shape[1]
     dscores = masked_softmax_vjp(grouped_product(dy, np.swapaxes(value, -1, -2)), weights, passing)
-    scaled = dscores * scale_of(query, scale)
+    uncapped = dscores if squashed is None else dscores * (1.0 - np.square(squashed))
+    scaled = uncapped * scale_of(query, scale)
     return {
         "query": grouped_product(scaled, key),
         "key": grouped_sum(scaled, query, groups),
@@ -144,14 +162,19 @@ def _work(
     window: Window = None,
     alignment: str = "upper_left",
     scale: float | None = None,
+    soft_cap: float | None = None,
     fully_masked_rows: str = "nan",
 ) -> Work:
-    """That of plain attention with as many heads, over pairs that position allows; and the bias added, and summed back."""
+    """That of plain attention with as many heads, over pairs that position allows; the bias added, and summed back; and for the
+    soft cap a quotient, a tanh and a product, and back a square, a difference and a product.
+    """
     batch, heads, queries, features = query.shape
     seen = int(np.count_nonzero(near_keys(queries, key.shape[2], causal, window, alignment)))
     pairs, rows = batch * heads * seen, batch * heads * queries
     softmax = Work(flops=5 * pairs - 2 * rows, transcendentals=pairs, backward_flops=5 * pairs - rows)
     work = products(pairs * features) + softmax + products(pairs * value.shape[3])
+    if soft_cap is not None:
+        work = work + Work(flops=2 * pairs, transcendentals=pairs, backward_flops=3 * pairs)
     return work if bias is None else work + Work(flops=pairs, backward_flops=max(pairs - count(bias), 0))
 
 

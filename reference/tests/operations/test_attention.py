@@ -43,6 +43,7 @@ def by_loops(
     window: tuple[int, int] | None = None,
     alignment: str = "upper_left",
     scale: float | None = None,
+    soft_cap: float | None = None,
 ) -> Any:
     """Attention, one query after the other; each sees the keys that are left in a list."""
     batch, heads, queries, features = query.shape
@@ -56,6 +57,7 @@ def by_loops(
         seen = [s for s in range(keys) if sees(row, s, (queries, keys), causal, window, alignment) and masks[b, h, row, s]]
         seen = [s for s in seen if key_lengths is None or s < key_lengths[b]]
         scores = factor * (key[b, g, seen] @ query[b, h, row])
+        scores = scores if soft_cap is None else np.array([soft_cap * math.tanh(score / soft_cap) for score in scores])
         y[b, h, row] = scipy.special.softmax(scores + biases[b, h, row, seen]) @ value[b, g, seen]
     return y
 
@@ -77,6 +79,13 @@ def test_grouped_query_attention_by_loops(sizes: Sizes, option: str, other: str)
     arrays, keywords = given(sizes, option, other)
     found = grouped_query_attention(**arrays, **keywords)
     np.testing.assert_allclose(found, by_loops(**arrays, **keywords), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_a_soft_cap_bends_scores_before_the_bias(option: str) -> None:
+    arrays, keywords = given(SIZES, option)
+    found = grouped_query_attention(**arrays, **keywords, soft_cap=1.5)
+    np.testing.assert_allclose(found, by_loops(**arrays, **keywords, soft_cap=1.5), rtol=1e-12, atol=1e-13)
 
 
 def test_as_many_groups_as_heads_are_plain_attention() -> None:
@@ -125,6 +134,7 @@ def test_queries_without_keys(reason: str) -> None:
         ({"key_lengths": np.array([1, 8])}, "key_lengths: expected numbers from 0 to 7"),
         ({"window": (1,)}, "window: expected two integers of at least 0"),
         ({"window": (-1, 2)}, "window: expected two integers of at least 0"),
+        ({"soft_cap": 0.0}, "soft_cap: expected a number above 0"),
         ({"alignment": "left"}, "alignment: expected one of"),
         ({"fully_masked_rows": "skip"}, "fully_masked_rows: expected one of"),
     ],

@@ -13,6 +13,7 @@ from faults import (
     beyond,
     casts,
     contractions,
+    cached_attention,
     convolution,
     crossings,
     data,
@@ -91,6 +92,7 @@ EXTENDED = _by_key(
     casts.FAULTS,
     quantization.FAULTS,
     attention_layers.FAULTS,
+    cached_attention.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}

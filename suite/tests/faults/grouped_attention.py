@@ -106,6 +106,8 @@ VALUES: Sequence[Row] = (
     (GROUPED, "mask", "scale_ignored_beside_a_window", changed(unless("window", "scale"))),
     (GROUPED, "convention", "infinite_bias_taken_for_a_large_number", changed(large_for_infinite)),
     (GROUPED, "nan", "nan_in_a_bias_taken_for_zero", changed(lambda given: {"bias": _numbers(given["bias"])})),
+    (GROUPED, "optional", "soft_cap_ignored", changed(lambda given: {"soft_cap": None})),
+    (GROUPED, "mask", "soft_cap_ignored_where_causal", changed(unless("causal", "soft_cap"))),
     (GROUPED, "unit", "bias_ignored_for_one_query", changed(lambda given: {} if given["query"].shape[2] > 1 else {"bias": None})),
 )
 """Functions that are wrong."""
@@ -155,7 +157,13 @@ def _bias_of_the_first_example(right: dict[str, Any], given: dict[str, Any]) -> 
     return {"bias": first if first.shape == given["bias"].shape else right["bias"]}
 
 
+def _uncapped(dy: Any, query: Any, key: Any, value: Any, *others: Any, soft_cap: Any = None, **keywords: Any) -> Any:
+    """Gradients as if there were no soft cap."""
+    return right_vjp(GROUPED, dy, query, key, value, *others, **keywords)
+
+
 GRADIENTS: Sequence[Row] = (
+    (GROUPED, "optional", "gradient_without_the_soft_cap", _uncapped),
     (GROUPED, "plain", "key_gradient_of_the_last_head_of_a_group", pulled(_of_the_last_head)),
     (GROUPED, "plain", "value_gradient_averaged_over_a_group", pulled(_mean_over_heads)),
     (GROUPED, "optional", "bias_gradient_scaled", pulled(_scaled_bias_gradient)),
