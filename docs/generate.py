@@ -36,6 +36,7 @@ EXTENDED_KINDS = {
     "images": "Images",
     "normalizations": "Normalizations",
     "attention": "Attention",
+    "blocks": "Blocks of transformers",
     "losses": "Losses",
 }
 """Headings of the index by the folder that an operation is in, of each profile."""

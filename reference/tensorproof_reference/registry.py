@@ -10,6 +10,7 @@ from tensorproof_reference import (
     activations,
     arrays,
     attention,
+    blocks,
     data,
     images,
     initializers,
@@ -83,6 +84,7 @@ def extended_operations() -> Mapping[str, Operation]:
     pages = _operations_of_pages()
     found: dict[str, Operation] = {}
     for package in (primitives, reductions, arrays, activations, attention, windows, images):
+    for package in (primitives, reductions, arrays, activations, attention, windows, blocks):
         for name, module in _modules(package):
             for operation in module.OPERATIONS:
                 if operation.name in found or operation.name in pages:

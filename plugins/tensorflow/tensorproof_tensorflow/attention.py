@@ -66,7 +66,7 @@ def grouped_query_attention(
 ) -> Native:
     """``keras.ops.dot_product_attention``, to which windows, lengths (``tf.sequence_mask``) and the other corner are a mask."""
     if soft_cap is not None:
-        raise Unsupported("keras.ops.dot_product_attention ignores attn_logits_soft_cap on TensorFlow")
+        raise Unsupported("keras.ops.dot_product_attention takes attn_logits_soft_cap for JAX on TPUs only")
     if fully_masked_rows != "uniform":
         raise Unsupported("Keras masks with a large negative number, so a fully masked row gives the mean of all values")
     queries, keys = query.shape[1], key.shape[1]

@@ -30,6 +30,7 @@ from tensorproof_torch import (
     activations,
     attention,
     attention_layers,
+    blocks,
     data,
     elementwise,
     further_losses,
@@ -62,6 +63,7 @@ __all__ = [
     "activations",
     "attention",
     "attention_layers",
+    "blocks",
     "data",
     "elementwise",
     "further_losses",
@@ -83,6 +85,7 @@ __all__ = [
 DTYPES = ("float64", "float32", "bfloat16", "float16")
 GRAPH_BREAKS = (
     "",
+    *blocks.GRAPH_BREAKS,
     *initializers.GRAPH_BREAKS,
     *schedules.GRAPH_BREAKS,
     "dropout",
@@ -136,7 +139,7 @@ class TorchBackend(Backend):
     name = "torch"
     operations = operations
     modes = {"eager": "all", "compile": "spread"}
-    layouts = {**attention_layers.LAYOUTS, **products.LAYOUTS, **recurrent.LAYOUTS}
+    layouts = {**attention_layers.LAYOUTS, **blocks.LAYOUTS, **products.LAYOUTS, **recurrent.LAYOUTS}
     declarations = Path(__file__).with_name("declarations.toml")
 
     def __init__(self) -> None:

@@ -41,6 +41,7 @@ from faults import (
     resizing,
     sampling,
     training,
+    transformer_blocks,
 )
 
 
@@ -93,6 +94,7 @@ EXTENDED = _by_key(
     quantization.FAULTS,
     attention_layers.FAULTS,
     cached_attention.FAULTS,
+    transformer_blocks.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}

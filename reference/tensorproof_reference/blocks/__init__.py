@@ -1,0 +1,1 @@
+"""Blocks of transformers, each a table of steps that are operations."""
