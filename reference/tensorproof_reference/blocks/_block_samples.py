@@ -1,6 +1,7 @@
 """The samples of blocks of transformers: sizes, single positions and heads, NaN, magnitudes, other epsilons, a mask of keys."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -148,12 +149,14 @@ def _samples(stream: Stream, inputs: Draw, plain: Sizes, zero: tuple[str, ...], 
 def encoder_samples(stream: Stream) -> Iterator[Sample]:
     """Those of every block, and masks of keys."""
     inputs = _inputs(_with_open_units)
-    yield from _samples(stream, inputs, PLAIN, KEY_BIAS, SCORES_AND_BIASES)
-    for name, hidden in (("mask_of_keys", np.nan), ("mask_hides_nan", np.nan)):
+    for sample in _samples(stream, inputs, PLAIN, KEY_BIAS, SCORES_AND_BIASES):
+        # The gradient at NaN is left out: what relu makes of it is a matter of taste.
+        yield replace(sample, gradient=False) if sample.name == "nan_position" else sample
+    for name in ("mask_of_keys", "mask_hides_nan"):
         masked = inputs(stream(name), PLAIN)
         masked["mask"] = np.arange(6) < np.array([[6], [4]])
         if name == "mask_hides_nan":
-            masked["x"][1, 5, 2] = hidden
+            masked["x"][1, 5, 2] = np.nan
         gradient = name == "mask_of_keys"
         yield Sample(name=name, inputs=masked, gradient=gradient, exact_zero=KEY_BIAS, dtypes=SINGLE)
 
