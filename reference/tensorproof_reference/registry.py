@@ -83,8 +83,7 @@ def extended_operations() -> Mapping[str, Operation]:
     """
     pages = _operations_of_pages()
     found: dict[str, Operation] = {}
-    for package in (primitives, reductions, arrays, activations, attention, windows, images):
-    for package in (primitives, reductions, arrays, activations, attention, windows, blocks):
+    for package in (primitives, reductions, arrays, activations, attention, windows, images, blocks):
         for name, module in _modules(package):
             for operation in module.OPERATIONS:
                 if operation.name in found or operation.name in pages:

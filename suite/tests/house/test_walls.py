@@ -24,6 +24,7 @@ FLOORS = [
         "reference.arrays",
         "reference.normalizations",
         "reference.attention",
+        "reference.images",
         "reference.blocks",
         "reference.windows",
         *(f"reference.{folder}" for folder in PAGES if folder != "models"),
