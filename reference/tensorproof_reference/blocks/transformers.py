@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from tensorproof_reference.arguments import require, require_rank, require_shape
-from tensorproof_reference.attention.layers import AXES
 from tensorproof_reference.blocks._block_samples import (
     block_workload,
     causal_samples,
@@ -34,28 +33,20 @@ LLAMA_PARAMETERS = (
     *("query_weight", "key_weight", "value_weight", "output_weight"),
     *("attention_scale", "network_scale", "gate_weight", "up_weight", "down_weight"),
 )
-BLOCK_AXES = {
-    **{name: AXES[name] for name in ATTENTION},
-    **dict.fromkeys(NORMS, "e"),
-    "x": "b l e",
-    "y": "b l e",
+AXES = {
+    **dict.fromkeys(("x", "y"), "b l e"),
+    **dict.fromkeys(("query_weight", "key_weight", "value_weight"), "e h d"),
+    **dict.fromkeys(("query_bias", "key_bias", "value_bias"), "h d"),
     "output_weight": "h d e",
-    "query_weight": "e h d",
-    "key_weight": "e h d",
-    "value_weight": "e h d",
-    "query_bias": "h d",
-    "key_bias": "h d",
-    "value_bias": "h d",
-    "output_bias": "e",
-    "gate_weight": "e f",
-    "up_weight": "e f",
-    "down_weight": "f e",
+    **dict.fromkeys(("output_bias", *NORMS), "e"),
+    **dict.fromkeys(("gate_weight", "up_weight"), "e f"),
     "up_bias": "f",
+    "down_weight": "f e",
     "down_bias": "e",
     "mask": "b l",
-    "cosines": "p r",
-    "sines": "p r",
+    **dict.fromkeys(("cosines", "sines"), "p r"),
 }
+"""The axes of each array that a block may have."""
 
 
 def _norm(result: str, x: str, name: str, epsilon: float) -> Step:
@@ -303,8 +294,10 @@ def _block(
     samples: Callable[[Stream], Iterator[Sample]],
     workload: Callable[[Stream, str], Sample],
     work: Callable[..., Work],
+    arrays: Sequence[str],
     documents: tuple[str, ...] = (),
 ) -> Operation:
+    """The record of a block; ``arrays`` are its parameters and what else it is given."""
     return Operation(
         function=function,
         vjp=vjp,
@@ -312,7 +305,7 @@ def _block(
         family="block",
         profile=EXTENDED,
         differentiable=("x", "parameters"),
-        axes=BLOCK_AXES,
+        axes={name: AXES[name] for name in ("x", *arrays, "y")},
         documents=documents,
         workload=workload,
         work=work,
@@ -320,8 +313,8 @@ def _block(
 
 
 OPERATIONS = (
-    _block(encoder_block, _encoder_vjp, encoder_samples, encoder_workload, _encoder_work, ("000 [5]",)),
-    _block(gpt2_block, _gpt2_vjp, causal_samples, block_workload, _gpt2_work),
-    _block(vision_transformer_block, _vision_vjp, vision_samples, block_workload, _vision_work),
-    _block(llama_block, _llama_vjp, llama_samples, llama_workload, _llama_work),
+    _block(encoder_block, _encoder_vjp, encoder_samples, encoder_workload, _encoder_work, (*PARAMETERS, "mask"), ("000 [5]",)),
+    _block(gpt2_block, _gpt2_vjp, causal_samples, block_workload, _gpt2_work, PARAMETERS),
+    _block(vision_transformer_block, _vision_vjp, vision_samples, block_workload, _vision_work, PARAMETERS),
+    _block(llama_block, _llama_vjp, llama_samples, llama_workload, _llama_work, (*LLAMA_PARAMETERS, "cosines", "sines")),
 )
