@@ -332,13 +332,14 @@ def test_in_a_browser_no_request_leaves_the_folder_and_nothing_is_wider_than_a_t
     context.close()
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("place", ["index.html", "operations/softmax.html", "nights/2026-11-21T030000Z.html"])
-def test_axe_finds_nothing_serious(browser, records, tmp_path, place):
+def test_axe_finds_nothing_serious(browser, records, tmp_path, place, scheme):
     axe = pytest.importorskip(
         "axe_playwright_python.sync_playwright", reason="no axe is installed: pip install axe-playwright-python"
     )
     write_site(records, tmp_path, nights=[Night("2026-11-21T030000Z", "1 regression", [("regression", "torch", "slower")])])
-    context = browser.new_context()
+    context = browser.new_context(color_scheme=scheme)
     page = context.new_page()
     page.goto((tmp_path / place).as_uri())
     found = axe.Axe().run(page).response["violations"]
