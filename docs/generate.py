@@ -38,6 +38,7 @@ EXTENDED_KINDS = {
     "attention": "Attention",
     "blocks": "Blocks of transformers",
     "losses": "Losses",
+    "optimizers": "Optimizers and schedules",
 }
 """Headings of the index by the folder that an operation is in, of each profile."""
 
