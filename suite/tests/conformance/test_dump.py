@@ -242,6 +242,10 @@ def test_every_operation_of_numpy_is_written_out_without_this_project():
         vjp = operation.vjp if operation.profile == CORE else None
         for function in filter(None, (implementation.function, vjp)):
             source = Source(("tensorproof_numpy",), passed=True)
+            if operation.family == "block":  # a table of steps names operations by their modules: a script calls it where it is
+                with pytest.raises(NotPlain, match=r"takes the module tensorproof_reference\.\S+ as a value"):
+                    source.function(function, {}, ())
+                continue
             definition = ast.unparse(source.function(function, {}, ()))
             imports, definitions = source.needed(definition)
             text = "\n".join([*imports, *definitions, definition])

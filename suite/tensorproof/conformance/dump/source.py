@@ -104,6 +104,8 @@ class _Renamed(ast.NodeTransformer):
         self.require = require
 
     def visit_Name(self, node: ast.Name) -> ast.AST:
+        if node.id in self.modules:
+            raise NotPlain(f"the code takes the module {self.modules[node.id]} as a value")
         return ast.Name(self.names.get(node.id, node.id), node.ctx)
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
