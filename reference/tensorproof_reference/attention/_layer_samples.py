@@ -123,7 +123,7 @@ def weights_samples(stream: Stream) -> Iterator[Sample]:
     yield sample("unit_query", PLAIN._replace(queries=1), dtypes=SINGLE)
     yield sample("strided_transposed", memory="transposed", dtypes=SINGLE)
     yield sample("rank_of_mask_two", mask=(5, 7), dtypes=SINGLE)
-    yield sample("mask_whole_causal", mask=(2, 3, 5, 7), keywords=CAUSAL)
+    yield sample("mask_whole_causal", mask=(2, 3, 5, 7), keywords=CAUSAL, dtypes=(*HIGH, "float16"))
     yield sample("magnitude_spread", deviation=4.0, dtypes=HIGH)
     yield sample("long_keys", PLAIN._replace(keys=513), deviation=0.5, dtypes=SINGLE)
     yield from _without_keys(stream)

@@ -12,7 +12,8 @@ from tensorproof_reference.primitives._unary import SINGLE
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
-HIGH = ("float64", "float32")
+FINE = ("float64", "float32", "float16")
+"""Where gradients of a block mean something: in bfloat16, through a dozen roundings, ten bars are as large as the values."""
 
 
 class Sizes(NamedTuple):
@@ -121,13 +122,21 @@ SCORES = tuple(f"d_parameters.{name}" for name in ("query_weight", "key_weight")
 SCORES_AND_BIASES = (*SCORES, "d_parameters.query_bias", "d_parameters.key_bias")
 
 
-def _samples(stream: Stream, inputs: Draw, plain: Sizes, zero: tuple[str, ...], zero_of_one: tuple[str, ...]) -> Iterator[Sample]:
-    """What every block is checked on."""
+def _samples(
+    stream: Stream,
+    inputs: Draw,
+    plain: Sizes,
+    zero: tuple[str, ...],
+    zero_of_one: tuple[str, ...],
+    magnitudes: tuple[float, float] = (0.01, 30.0),
+) -> Iterator[Sample]:
+    """What every block is checked on; ``magnitudes`` are those of x, small and large."""
 
     def sample(name: str, sizes: Sizes = plain, **others: Any) -> Sample:
         return Sample(name=name, inputs=inputs(stream(name), sizes), **{"exact_zero": zero, **others})
 
-    yield sample("plain_block")
+    yield sample("plain_block", dtypes=FINE)
+    yield sample("plain_value", dtypes=("bfloat16",), gradient=False)
     yield sample("size_large", Sizes(2, 33, 8, 8, 128, plain.groups), dtypes=SINGLE)
     yield sample("unit_position", plain._replace(length=1), dtypes=SINGLE, exact_zero=zero_of_one)
     yield sample("unit_batch", plain._replace(batch=1, length=9), dtypes=SINGLE)
@@ -135,7 +144,7 @@ def _samples(stream: Stream, inputs: Draw, plain: Sizes, zero: tuple[str, ...], 
     for memory in ("transposed", "sliced"):
         yield sample(f"strided_{memory}", memory=memory, dtypes=SINGLE)
     yield sample("optional_epsilon", keywords={"epsilon": 0.1}, dtypes=SINGLE)
-    for word, size in (("small", 0.01), ("large", 30.0)):
+    for word, size in zip(("small", "large"), magnitudes, strict=True):
         scaled = sample(f"magnitude_{word}", dtypes=SINGLE)
         values: Any = scaled.inputs
         values["x"] *= size
@@ -147,9 +156,9 @@ def _samples(stream: Stream, inputs: Draw, plain: Sizes, zero: tuple[str, ...], 
 
 
 def encoder_samples(stream: Stream) -> Iterator[Sample]:
-    """Those of every block, and masks of keys."""
+    """Those of every block, and masks of keys. No normalization comes before the scores, so x keeps nearer to one."""
     inputs = _inputs(_with_open_units)
-    for sample in _samples(stream, inputs, PLAIN, KEY_BIAS, SCORES_AND_BIASES):
+    for sample in _samples(stream, inputs, PLAIN, KEY_BIAS, SCORES_AND_BIASES, (0.1, 3.0)):
         # The gradient at NaN is left out: what relu makes of it is a matter of taste.
         yield replace(sample, gradient=False) if sample.name == "nan_position" else sample
     for name in ("mask_of_keys", "mask_hides_nan"):
