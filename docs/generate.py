@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from tensorproof_reference.catalogue import all_models
+from tensorproof_reference.manual.groups import GROUPS, group_of
 from tensorproof_reference.manual.markup import first_sentence
 from tensorproof_reference.manual.model_page import model_page
 from tensorproof_reference.manual.page import page
@@ -19,28 +20,6 @@ from tensorproof_reference.registry import basic_operations, extended_operations
 DOCUMENTS = Path(__file__).parent
 FOLDER = DOCUMENTS / "operations"
 README = DOCUMENTS.parent / "README.md"
-
-KINDS = {
-    "operations": "Operations",
-    "losses": "Losses",
-    "optimizers": "Optimizers, schedules and clipping",
-    "data": "Data preparation and accuracy",
-    "initializers": "Initialisers and random operations",
-}
-EXTENDED_KINDS = {
-    "primitives": "Functions of one and two numbers",
-    "reductions": "Reductions",
-    "arrays": "Shapes, places and order",
-    "activations": "Activations",
-    "windows": "Convolution and pooling",
-    "images": "Images",
-    "normalizations": "Normalizations",
-    "attention": "Attention",
-    "blocks": "Blocks of transformers",
-    "losses": "Losses",
-    "optimizers": "Optimizers and schedules",
-}
-"""Headings of the index by the folder that an operation is in, of each profile."""
 
 INTRODUCTION = """\
 # Operations and models
@@ -88,26 +67,24 @@ pooling, recurrent layers and gates. Four examples, from linear regression to a 
 """
 
 
-def _entries(operations: Mapping[str, Operation], folder: str) -> list[str]:
-    """A line for each operation of a folder of the specification."""
-    return [
-        f"- [{name}]({name}.md): {first_sentence(inspect.getdoc(operation.function) or '')}"
-        for name, operation in operations.items()
-        if operation.function.__module__.split(".")[1] == folder
-    ]
+def _groups(operations: Mapping[str, Operation], mark: str) -> list[str]:
+    """A heading for each group that has some of the operations, and a line for each of these."""
+    lines = []
+    for group, heading in GROUPS.items():
+        entries = [
+            f"- [{name}]({name}.md): {first_sentence(inspect.getdoc(operation.function) or '')}"
+            for name, operation in operations.items()
+            if group_of(operation) == group
+        ]
+        lines += [f"{mark} {heading}", "", *entries, ""] if entries else []
+    return lines
 
 
 def index() -> str:
-    """The list of all operations by kind, of the models, and of the texts that pages cite, in Markdown."""
-    lines = [INTRODUCTION]
-    for folder, heading in KINDS.items():
-        lines += [f"## {heading}", ""]
-        lines += [*_entries(basic_operations(), folder), ""]
-    extended = []
-    for folder, heading in EXTENDED_KINDS.items():
-        extended += [f"### {heading}", "", *_entries(extended_operations(), folder), ""]
+    """The list of all operations by group, of the models, and of the texts that pages cite, in Markdown."""
     models = [f"- [{name}]({name}.md): {first_sentence(inspect.cleandoc(model.text))}" for name, model in all_models().items()]
-    return "\n".join([*lines, "## Models", "", *models, "", EXTENDED, *extended, SOURCE_TEXTS])
+    core, extended = _groups(basic_operations(), "##"), _groups(extended_operations(), "###")
+    return "\n".join([INTRODUCTION, *core, "## Models", "", *models, "", EXTENDED, *extended, SOURCE_TEXTS])
 
 
 def counts() -> dict[str, int]:

@@ -6,24 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from tensorproof_reference.catalogue import known_operations
+from tensorproof_reference.manual import groups as manual
 
-GROUPS = {
-    "operations": "Operations",
-    "losses": "Losses",
-    "optimizers": "Optimizers, schedules and clipping",
-    "data": "Data preparation and metrics",
-    "initializers": "Initialisers and random operations",
-    "primitives": "Primitives",
-    "reductions": "Reductions",
-    "arrays": "Shapes, places and order",
-    "activations": "Activations",
-    "windows": "Convolution and pooling",
-    "images": "Images",
-    "normalizations": "Normalizations",
-    "attention": "Attention",
-    "models": "Models, training and fitting",
-    "other": "Not in this version's specification",
-}
+GROUPS = {**manual.GROUPS, manual.OTHER: "Not in this version's specification"}
 """The groups of the matrix, in its order."""
 
 _ROLE = re.compile(r":(math|func|class|mod|attr):`([^`]*)`")
@@ -46,11 +31,9 @@ def described(names: Iterable[str]) -> list[Described]:
     for name in set(names):
         operation = known.get(name)
         if operation is None:
-            found.append(Described(name, "other", ""))
-            continue
-        folder = operation.function.__module__.split(".")[1]
-        group = "models" if folder == "networks" else folder if folder in GROUPS else "other"
-        found.append(Described(name, group, plain(operation.function.__doc__ or "")))
+            found.append(Described(name, manual.OTHER, ""))
+        else:
+            found.append(Described(name, manual.group_of(operation), plain(operation.function.__doc__ or "")))
     order = list(GROUPS)
     return sorted(found, key=lambda item: (order.index(item.group), item.name))
 
