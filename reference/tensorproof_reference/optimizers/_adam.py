@@ -19,7 +19,7 @@ from tensorproof_reference.optimizers._steps import (
     require_positive,
     run,
     shrunk,
-    slot,
+    slots,
 )
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
@@ -80,10 +80,12 @@ def adam_steps(
             step = first * (correction2**0.5 / correction1) / (np.sqrt(scale) + epsilon)
         return parameter - rate * step, first, second, largest
 
-    given = {"first_moment": first_moment, "second_moment": second_moment, "maximum_second_moment": maximum_second_moment}
-    states = [slot(parameters, name, values) for name, values in given.items()]
-    how: dict[str, Any] = {"learning_rate": learning_rate, "taken": taken, "counted": counted}
-    moved, first, second, largest = run(update, parameters, gradients, states, **how)
+    states = slots(
+        parameters, first_moment=first_moment, second_moment=second_moment, maximum_second_moment=maximum_second_moment
+    )
+    moved, first, second, largest = run(
+        update, parameters, gradients, states, learning_rate=learning_rate, taken=taken, counted=counted
+    )
     return moved, first, second, largest if amsgrad else []
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,15 @@ Shapes = tuple[tuple[int, ...], ...]
 SHAPES: Shapes = ((4, 5), (5,))
 WIDE_DTYPES = ("float64", "float32")
 """The dtypes in which an epsilon of 1e-8, and what is added to a moment in one step, are not lost."""
+DECAY: Mapping[str, Any] = MappingProxyType({"weight_decay": 0.125})
+DECAYING: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "optional_weight_decay": DECAY,
+        "optional_weight_decay_given": DECAY,
+        "optional_weight_decay_second_group": {"learning_rate": (0.125, 0.5), **DECAY},
+    }
+)
+"""Variants of optimizers with weight decay: without state, with state, and with a rate for each parameter."""
 
 
 def _state(stream: Stream, name: str, shapes: Shapes, sign: str) -> list[Array]:
@@ -57,6 +67,15 @@ def at_ends(ends: Mapping[str, Mapping[str, Any]], options: Mapping[str, Mapping
         found[f"bounds_{end}"] = dict(value)
         found |= {f"bounds_{end}_{option}": {**value, **more} for option, more in options.items()}
     return found
+
+
+def also_given(variants: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Each variant, and the same with state.
+
+    >>> list(also_given({"convention_one": {"one": True}, "convention_two": {"two": True}}))
+    ['convention_one', 'convention_one_given', 'convention_two', 'convention_two_given']
+    """
+    return {each: keywords for name, keywords in variants.items() for each in (name, f"{name}_given")}
 
 
 def optimizer_samples(

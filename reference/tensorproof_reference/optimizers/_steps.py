@@ -36,6 +36,11 @@ def slot(parameters: Arrays, name: str, given: Arrays | None, initial: float = 0
     return list(given)
 
 
+def slots(parameters: Arrays, **given: Arrays | None) -> list[list[Array]]:
+    """Each list of state by its argument's name: as given, or zero."""
+    return [slot(parameters, name, arrays) for name, arrays in given.items()]
+
+
 def run(
     update: Update,
     parameters: Arrays,

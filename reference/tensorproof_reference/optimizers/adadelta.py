@@ -1,25 +1,24 @@
 """Adadelta: see ``adadelta``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import at_ends, optimizer_samples
+from tensorproof_reference.optimizers._samples import DECAY, DECAYING, at_ends, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     DECAYS,
     Arrays,
     Gradients,
     Rate,
-    coupled,
+    decayed,
     require_fraction,
     require_not_negative,
     require_positive,
     run,
-    shrunk,
-    slot,
+    slots,
 )
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
@@ -61,35 +60,28 @@ def adadelta(
     def update(
         parameter: Array, square: Array, updates: Array, gradient: Array, rate: float, count: int
     ) -> tuple[Array, Array, Array]:
-        if decay == "coupled":
-            gradient = coupled(parameter, gradient, weight_decay)
-        else:
-            parameter = shrunk(parameter, rate, weight_decay)
+        parameter, gradient = decayed(parameter, gradient, rate, weight_decay, decay)
         square = rho * square + (1.0 - rho) * np.square(gradient)
         step = np.sqrt(updates + epsilon) / np.sqrt(square + epsilon) * gradient
         updates = rho * updates + (1.0 - rho) * np.square(step)
         return parameter - rate * step, square, updates
 
-    given = {"mean_square": mean_square, "mean_square_update": mean_square_update}
-    states = [slot(parameters, name, values) for name, values in given.items()]
+    states = slots(parameters, mean_square=mean_square, mean_square_update=mean_square_update)
     moved, squares, updates = run(update, parameters, gradients, states, learning_rate=learning_rate)
     return moved, squares, updates
 
 
 def samples(stream: Stream) -> Iterator[Sample]:
     """The samples of every optimizer, weight decay of both kinds, and other constants."""
-    decay = {"weight_decay": 0.125}
-    variants: dict[str, dict[str, Any]] = {
-        "optional_weight_decay": decay,
-        "optional_weight_decay_given": decay,
-        "optional_weight_decay_second_group": {"learning_rate": (0.125, 0.5), **decay},
+    variants: dict[str, Mapping[str, Any]] = {
+        **DECAYING,
         "optional_rho_half": {"rho": 0.5},
         "epsilon_large": {"epsilon": 0.25},
         "epsilon_large_given": {"epsilon": 0.25},
     }
-    variants |= at_ends({"rho_zero": {"rho": 0.0}, "rate_zero": {"learning_rate": 0.0}}, {"weight_decay": decay})
-    variants |= {f"convention_decay_{kind}": {"decay": kind, **decay} for kind in DECAYS}
-    variants |= {f"convention_decay_{kind}_given": {"decay": kind, **decay} for kind in DECAYS}
+    variants |= at_ends({"rho_zero": {"rho": 0.0}, "rate_zero": {"learning_rate": 0.0}}, {"weight_decay": DECAY})
+    variants |= {f"convention_decay_{kind}": {"decay": kind, **DECAY} for kind in DECAYS}
+    variants |= {f"convention_decay_{kind}_given": {"decay": kind, **DECAY} for kind in DECAYS}
     states = {"mean_square": "+", "mean_square_update": "+"}
     # The squares of the first updates are below the normal numbers of float16.
     dtypes = ("float64", "float32", "bfloat16")

@@ -1,6 +1,6 @@
 """Adafactor: see ``adafactor``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice, require_shape
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import counted_both_ways, optimizer_samples
+from tensorproof_reference.optimizers._samples import also_given, counted_both_ways, optimizer_samples
 from tensorproof_reference.optimizers._steps import COUNTS, Arrays, Gradients, Rate, require_positive, run
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
@@ -131,8 +131,7 @@ def adafactor(
         return parameter - min(rate, 1.0 / float(count) ** 0.5) * (size * step), state
 
     starts = _starts(parameters, (row_moment, column_moment, second_moment), factored)
-    how: dict[str, Any] = {"learning_rate": learning_rate, "taken": taken, "counted": counted}
-    moved, states = run(update, parameters, gradients, [starts], **how)
+    moved, states = run(update, parameters, gradients, [starts], learning_rate=learning_rate, taken=taken, counted=counted)
     matrices, others = [s for s in states if len(s) == 2], [s[0] for s in states if len(s) == 1]
     return moved, [row for row, _ in matrices], [column for _, column in matrices], others
 
@@ -153,7 +152,7 @@ def _kept_apart(sample: Sample) -> Sample:
 
 def samples(stream: Stream) -> Iterator[Sample]:
     """The samples of every optimizer, thresholds, and where epsilon and the axes differ."""
-    variants: dict[str, dict[str, Any]] = {
+    variants: dict[str, Mapping[str, Any]] = {
         "optional_exponent": {"exponent": 0.5},
         "optional_exponent_given": {"exponent": 0.5},
         "optional_threshold": {"threshold": 2.0},
@@ -164,9 +163,9 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "bounds_rate_zero": {"learning_rate": 0.0},
         "bounds_rate_above_what_is_allowed": {"learning_rate": 2.0},
     }
-    for placement in PLACEMENTS:
-        variants[f"convention_epsilon_{placement}"] = {"epsilon_placement": placement, "epsilon": 0.25}
-        variants[f"convention_epsilon_{placement}_given"] = {"epsilon_placement": placement, "epsilon": 0.25}
+    variants |= also_given(
+        {f"convention_epsilon_{placement}": {"epsilon_placement": placement, "epsilon": 0.25} for placement in PLACEMENTS}
+    )
     drawn = optimizer_samples(stream, variants=variants, states={"moments": "+"}, counted=True)
     for sample in counted_both_ways(_kept_apart(sample) for sample in drawn):
         yield sample

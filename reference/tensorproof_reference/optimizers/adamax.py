@@ -1,13 +1,13 @@
 """AdaMax: see ``adamax``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import at_ends, counted_both_ways, optimizer_samples
+from tensorproof_reference.optimizers._samples import DECAY, DECAYING, also_given, at_ends, counted_both_ways, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     COUNTS,
     DECAYS,
@@ -19,7 +19,7 @@ from tensorproof_reference.optimizers._steps import (
     require_not_negative,
     require_positive,
     run,
-    slot,
+    slots,
 )
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
@@ -81,20 +81,15 @@ def adamax(
         step = (first / (1.0 - beta1**count)) / (norm + of_norm if of_norm else norm)
         return parameter - rate * step, first, norm
 
-    given = {"first_moment": first_moment, "infinity_norm": infinity_norm}
-    states = [slot(parameters, name, values) for name, values in given.items()]
-    how: dict[str, Any] = {"learning_rate": learning_rate, "taken": taken, "counted": counted}
-    moved, first, norms = run(update, parameters, gradients, states, **how)
+    states = slots(parameters, first_moment=first_moment, infinity_norm=infinity_norm)
+    moved, first, norms = run(update, parameters, gradients, states, learning_rate=learning_rate, taken=taken, counted=counted)
     return moved, first, norms
 
 
 def samples(stream: Stream) -> Iterator[Sample]:
     """The samples of every optimizer, weight decay, and where epsilon is added."""
-    decay = {"weight_decay": 0.125}
-    variants: dict[str, dict[str, Any]] = {
-        "optional_weight_decay": decay,
-        "optional_weight_decay_given": decay,
-        "optional_weight_decay_second_group": {"learning_rate": (0.125, 0.5), **decay},
+    variants: dict[str, Mapping[str, Any]] = {
+        **DECAYING,
         "optional_coefficients": {"beta1": 0.5, "beta2": 0.75},
         # The norm of the steps before decays below the gradient's size in some elements, and not in others.
         "optional_fast_decay_given": {"beta1": 0.5, "beta2": 0.5},
@@ -102,13 +97,11 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "epsilon_large_given": {"epsilon": 0.25},
     }
     ends = {"beta1_zero": {"beta1": 0.0}, "beta2_zero": {"beta2": 0.0}, "rate_zero": {"learning_rate": 0.0}}
-    variants |= at_ends(ends, {"weight_decay": decay})
-    for placement in PLACEMENTS:
-        variants[f"convention_epsilon_{placement}"] = {"epsilon_placement": placement, "epsilon": 0.25}
-        variants[f"convention_epsilon_{placement}_given"] = {"epsilon_placement": placement, "epsilon": 0.25}
-    for kind in DECAYS:
-        variants[f"convention_decay_{kind}"] = {"decay": kind, **decay}
-        variants[f"convention_decay_{kind}_given"] = {"decay": kind, **decay}
+    variants |= at_ends(ends, {"weight_decay": DECAY})
+    variants |= also_given(
+        {f"convention_epsilon_{placement}": {"epsilon_placement": placement, "epsilon": 0.25} for placement in PLACEMENTS}
+    )
+    variants |= also_given({f"convention_decay_{kind}": {"decay": kind, **DECAY} for kind in DECAYS})
     yield from counted_both_ways(optimizer_samples(stream, variants=variants, states=STATES, counted=True))
 
 

@@ -1,6 +1,6 @@
 """LAMB: see ``lamb``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import at_ends, counted_both_ways, optimizer_samples
+from tensorproof_reference.optimizers._samples import DECAY, DECAYING, at_ends, counted_both_ways, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     COUNTS,
     Arrays,
@@ -19,7 +19,7 @@ from tensorproof_reference.optimizers._steps import (
     require_positive,
     run,
     shrunk,
-    slot,
+    slots,
 )
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
@@ -79,29 +79,24 @@ def lamb(
         ratio = np.where(nothing, ones, size / np.where(nothing, ones, length))
         return parameter - rate * (ratio * step), first, second
 
-    given = {"first_moment": first_moment, "second_moment": second_moment}
-    states = [slot(parameters, name, values) for name, values in given.items()]
-    how: dict[str, Any] = {"learning_rate": learning_rate, "taken": taken, "counted": counted}
-    moved, first, second = run(update, parameters, gradients, states, **how)
+    states = slots(parameters, first_moment=first_moment, second_moment=second_moment)
+    moved, first, second = run(update, parameters, gradients, states, learning_rate=learning_rate, taken=taken, counted=counted)
     return moved, first, second
 
 
 def samples(stream: Stream) -> Iterator[Sample]:
     """The samples of every optimizer, and both places of weight decay."""
-    decay = {"weight_decay": 0.125}
-    variants: dict[str, dict[str, Any]] = {
-        "optional_weight_decay": decay,
-        "optional_weight_decay_given": decay,
-        "optional_weight_decay_second_group": {"learning_rate": (0.125, 0.5), **decay},
+    variants: dict[str, Mapping[str, Any]] = {
+        **DECAYING,
         "optional_coefficients": {"beta1": 0.5, "beta2": 0.75},
         "epsilon_large": {"epsilon": 0.25},
         "epsilon_large_given": {"epsilon": 0.25},
     }
     ends = {"betas_zero": {"beta1": 0.0, "beta2": 0.0}, "rate_zero": {"learning_rate": 0.0}}
-    variants |= at_ends(ends, {"weight_decay": decay})
+    variants |= at_ends(ends, {"weight_decay": DECAY})
     for kind in DECAYS:
-        variants[f"convention_decay_{kind}"] = {"decay": kind, **decay}
-        variants[f"convention_decay_{kind}_given"] = {"decay": kind, **decay}
+        variants[f"convention_decay_{kind}"] = {"decay": kind, **DECAY}
+        variants[f"convention_decay_{kind}_given"] = {"decay": kind, **DECAY}
         variants[f"convention_decay_{kind}_large"] = {"decay": kind, "weight_decay": 1.0, "learning_rate": 0.5}
     for sample in counted_both_ways(optimizer_samples(stream, variants=variants, states=STATES, counted=True)):
         if sample.name == "unit_axes":

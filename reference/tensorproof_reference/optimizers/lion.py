@@ -1,13 +1,13 @@
 """Lion: see ``lion``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work, asarray
-from tensorproof_reference.optimizers._samples import at_ends, optimizer_samples
+from tensorproof_reference.optimizers._samples import DECAY, DECAYING, at_ends, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     Arrays,
     Gradients,
@@ -84,16 +84,13 @@ def _decided(sample: Sample) -> Sample:
 
 def samples(stream: Stream) -> Iterator[Sample]:
     """The samples of every optimizer, weight decay, and moments that outweigh the gradient or do not."""
-    decay = {"weight_decay": 0.125}
-    variants: dict[str, dict[str, Any]] = {
-        "optional_weight_decay": decay,
-        "optional_weight_decay_given": decay,
-        "optional_weight_decay_second_group": {"learning_rate": (0.125, 0.5), **decay},
+    variants: dict[str, Mapping[str, Any]] = {
+        **DECAYING,
         "optional_coefficients": {"beta1": 0.5, "beta2": 0.75},
         "convention_decay_is_scaled_by_the_rate": {"weight_decay": 0.5, "learning_rate": 0.5},
     }
     ends = {"beta1_zero": {"beta1": 0.0}, "beta2_zero": {"beta2": 0.0}, "rate_zero": {"learning_rate": 0.0}}
-    variants |= at_ends(ends, {"weight_decay": decay})
+    variants |= at_ends(ends, {"weight_decay": DECAY})
     for sample in optimizer_samples(stream, variants=variants, states={"first_moment": "-"}, epsilon=False):
         yield _decided(sample)
     # 0.9 m + 0.1 g is ±0.125 or ±0.325: the sign is that of the moment for small gradients, of the gradient for large ones.

@@ -13,11 +13,10 @@ from tensorproof_reference.optimizers._steps import (
     Arrays,
     Gradients,
     Rate,
-    coupled,
+    decayed,
     require_fraction,
     require_not_negative,
     run,
-    shrunk,
     slot,
 )
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
@@ -74,10 +73,7 @@ def momentum(
     require_choice(first_step, "first_step", FIRST_STEPS)
 
     def update(parameter: Array, before: Array | None, gradient: Array, rate: float, count: int) -> tuple[Array, Array]:
-        if decay == "coupled":
-            gradient = coupled(parameter, gradient, weight_decay)
-        else:
-            parameter = shrunk(parameter, rate, weight_decay)
+        parameter, gradient = decayed(parameter, gradient, rate, weight_decay, decay)
         step = gradient if accumulated == "gradients" else -rate * gradient
         if before is None and first_step == "undampened":
             after = step

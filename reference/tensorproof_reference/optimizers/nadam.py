@@ -1,14 +1,14 @@
 """NAdam: see ``nadam``."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import at_ends, counted_both_ways, optimizer_samples
+from tensorproof_reference.optimizers._samples import DECAY, DECAYING, also_given, at_ends, counted_both_ways, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     COUNTS,
     Arrays,
@@ -19,7 +19,7 @@ from tensorproof_reference.optimizers._steps import (
     require_not_negative,
     require_positive,
     run,
-    slot,
+    slots,
 )
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
@@ -87,30 +87,23 @@ def nadam(
         step = ahead / (np.sqrt(second / (1.0 - beta2**count)) + epsilon)
         return parameter - rate * step, first, second
 
-    given = {"first_moment": first_moment, "second_moment": second_moment}
-    states = [slot(parameters, name, values) for name, values in given.items()]
-    how: dict[str, Any] = {"learning_rate": learning_rate, "taken": taken, "counted": counted}
-    moved, first, second = run(update, parameters, gradients, states, **how)
+    states = slots(parameters, first_moment=first_moment, second_moment=second_moment)
+    moved, first, second = run(update, parameters, gradients, states, learning_rate=learning_rate, taken=taken, counted=counted)
     return moved, first, second
 
 
 def samples(stream: Stream) -> Iterator[Sample]:
     """The samples of every optimizer, both schedules of the momentum, and weight decay."""
-    decay = {"weight_decay": 0.125}
-    variants: dict[str, dict[str, Any]] = {
-        "optional_weight_decay": decay,
-        "optional_weight_decay_given": decay,
-        "optional_weight_decay_second_group": {"learning_rate": (0.125, 0.5), **decay},
+    variants: dict[str, Mapping[str, Any]] = {
+        **DECAYING,
         "optional_coefficients": {"beta1": 0.5, "beta2": 0.75},
         "optional_momentum_decay_one": {"momentum_decay": 1.0},
         "epsilon_large": {"epsilon": 0.25},
         "epsilon_large_given": {"epsilon": 0.25},
     }
     ends = {"betas_zero": {"beta1": 0.0, "beta2": 0.0}, "rate_zero": {"learning_rate": 0.0}}
-    variants |= at_ends(ends, {"weight_decay": decay})
-    for schedule in SCHEDULES:
-        variants[f"convention_schedule_{schedule}"] = {"schedule": schedule}
-        variants[f"convention_schedule_{schedule}_given"] = {"schedule": schedule}
+    variants |= at_ends(ends, {"weight_decay": DECAY})
+    variants |= also_given({f"convention_schedule_{schedule}": {"schedule": schedule} for schedule in SCHEDULES})
     states = {"first_moment": "-", "second_moment": "+"}
     yield from counted_both_ways(optimizer_samples(stream, variants=variants, states=states, counted=True))
 

@@ -1,7 +1,7 @@
 """RAdam: see ``radam``."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,7 @@ import numpy as np
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.optimizers._adam import PLACEMENTS
-from tensorproof_reference.optimizers._samples import at_ends, counted_both_ways, optimizer_samples
+from tensorproof_reference.optimizers._samples import DECAY, DECAYING, also_given, at_ends, counted_both_ways, optimizer_samples
 from tensorproof_reference.optimizers._steps import (
     COUNTS,
     DECAYS,
@@ -21,7 +21,7 @@ from tensorproof_reference.optimizers._steps import (
     require_not_negative,
     require_positive,
     run,
-    slot,
+    slots,
 )
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
@@ -105,20 +105,15 @@ def radam(
             step = (rectified * correction2**0.5) * step / (np.sqrt(second) + epsilon)
         return parameter - rate * step, first, second
 
-    given = {"first_moment": first_moment, "second_moment": second_moment}
-    states = [slot(parameters, name, values) for name, values in given.items()]
-    how: dict[str, Any] = {"learning_rate": learning_rate, "taken": taken, "counted": counted}
-    moved, first, second = run(update, parameters, gradients, states, **how)
+    states = slots(parameters, first_moment=first_moment, second_moment=second_moment)
+    moved, first, second = run(update, parameters, gradients, states, learning_rate=learning_rate, taken=taken, counted=counted)
     return moved, first, second
 
 
 def samples(stream: Stream) -> Iterator[Sample]:
     """The samples of every optimizer, before and after the rectification sets in, weight decay, and where epsilon is added."""
-    decay = {"weight_decay": 0.125}
-    variants: dict[str, dict[str, Any]] = {
-        "optional_weight_decay": decay,
-        "optional_weight_decay_given": decay,
-        "optional_weight_decay_second_group": {"learning_rate": (0.125, 0.5), **decay},
+    variants: dict[str, Mapping[str, Any]] = {
+        **DECAYING,
         "optional_coefficients": {"beta1": 0.5, "beta2": 0.75},
         "optional_coefficients_given": {"beta1": 0.5, "beta2": 0.9, "taken": 12},
         "epsilon_large": {"epsilon": 0.25},
@@ -127,16 +122,14 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "state_rectified_from_the_second_step_given": {"taken": 4, "threshold": 5.0},
     }
     ends = {"betas_zero": {"beta1": 0.0, "beta2": 0.0}, "rate_zero": {"learning_rate": 0.0}}
-    variants |= at_ends(ends, {"weight_decay": decay})
+    variants |= at_ends(ends, {"weight_decay": DECAY})
     for placement in PLACEMENTS:
         convention = {"epsilon_placement": placement, "epsilon": 0.25}
         variants[f"convention_epsilon_{placement}_given"] = convention
-        variants[f"convention_epsilon_{placement}_weight_decay_given"] = {**convention, **decay}
+        variants[f"convention_epsilon_{placement}_weight_decay_given"] = {**convention, **DECAY}
     for threshold, word in zip(THRESHOLDS, ("five", "four"), strict=True):
         variants[f"convention_threshold_{word}_given"] = {"threshold": threshold, "taken": 3}
-    for kind in DECAYS:
-        variants[f"convention_decay_{kind}"] = {"decay": kind, **decay}
-        variants[f"convention_decay_{kind}_given"] = {"decay": kind, **decay}
+    variants |= also_given({f"convention_decay_{kind}": {"decay": kind, **DECAY} for kind in DECAYS})
     yield from counted_both_ways(optimizer_samples(stream, variants=variants, states=STATES, counted=True))
 
 

@@ -17,7 +17,7 @@ from tensorproof_reference.optimizers._steps import (
     require_not_negative,
     require_positive,
     run,
-    slot,
+    slots,
 )
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.optimizers.momentum import VELOCITIES
@@ -87,8 +87,7 @@ def rmsprop(
         after = momentum * before - rate * step
         return parameter + after, square, mean, after
 
-    given = {"mean_square": mean_square, "mean_gradient": mean_gradient, "velocity": velocity}
-    states = [slot(parameters, name, values) for name, values in given.items()]
+    states = slots(parameters, mean_square=mean_square, mean_gradient=mean_gradient, velocity=velocity)
     moved, squares, means, velocities = run(update, parameters, gradients, states, learning_rate=learning_rate)
     return moved, squares, means if centered else [], velocities if momentum else []
 

@@ -1,13 +1,13 @@
 """Rprop: see ``rprop``."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
-from tensorproof_reference.optimizers._samples import optimizer_samples
+from tensorproof_reference.optimizers._samples import also_given, optimizer_samples
 from tensorproof_reference.optimizers._steps import Arrays, Gradients, Rate, rates_of, run, slot
 from tensorproof_reference.optimizers._workloads import optimizer_workload, steps_work
 from tensorproof_reference.stream import Stream
@@ -79,7 +79,7 @@ def rprop(
 
 def samples(stream: Stream) -> Iterator[Sample]:
     """The samples of every optimizer, limits, and both things that may be remembered."""
-    variants: dict[str, dict[str, Any]] = {
+    variants: dict[str, Mapping[str, Any]] = {
         "optional_factors": {"shrinking": 0.25, "growing": 1.5},
         "optional_factors_given": {"shrinking": 0.25, "growing": 1.5},
         "optional_largest": {"largest": 0.14},
@@ -89,9 +89,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "bounds_rate_at_both_limits": {"smallest": 0.125, "largest": 0.125},
         "bounds_shrinks_to_the_smallest_at_once": {"shrinking": 2.0**-20, "smallest": 2.0**-10},
     }
-    for kind in KEPT:
-        variants[f"convention_kept_{kind}"] = {"kept": kind}
-        variants[f"convention_kept_{kind}_given"] = {"kept": kind}
+    variants |= also_given({f"convention_kept_{kind}": {"kept": kind} for kind in KEPT})
     for sample in optimizer_samples(stream, variants=variants, states=STATES, epsilon=False):
         if sample.keywords.get("learning_rate") != 0.0:
             yield sample
