@@ -177,7 +177,8 @@ def _along(grid: Array, size: int, padding: str, align_corners: bool) -> tuple[A
         place, signs = _reflected(place, size, align_corners, BOUND)
         slope = slope * signs
     if padding != "zeros":
-        slope = np.where((floor(place, BOUND) >= 0) & (floor(place, BOUND) < size - 1), slope, 0.0)
+        pixel = floor(place, BOUND)
+        slope = np.where((pixel >= 0) & (pixel < size - 1), slope, 0.0)
         place = np.clip(place, 0.0, float(size - 1))
     return place, slope
 

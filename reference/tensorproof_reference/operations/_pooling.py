@@ -26,7 +26,7 @@ def max_pooling_vjp(
     place = _windows.pooling_geometry(x, axes, window, stride, padding, ceil_mode)
     taps = taps_between(x, place, -np.inf)
     first = _first(((taps == np.max(taps, axis=0)) | np.isnan(taps)) & _inside(x, place))
-    size = _padded_size(x, place)
+    size = padded_size(x, place)
     taken = _places(place.kernel, (1,) * axes, size).ravel()[first]
     channels = np.arange(x.shape[0] * x.shape[1]).reshape(x.shape[0], x.shape[1], *(1,) * axes) * math.prod(size)
     dx = np.zeros_like(x, shape=(x.shape[0] * x.shape[1] * math.prod(size),))
@@ -50,7 +50,7 @@ def _sides(place: Geometry) -> Pairs:
     return tuple((before, after + over) for (before, after), over in zip(place.padding, place.overhang, strict=True))
 
 
-def _padded_size(x: Array, place: Geometry) -> Numbers:
+def padded_size(x: Array, place: Geometry) -> Numbers:
     """The size of the input with padding and overhang."""
     return tuple(length + sum(sides) for length, sides in zip(_windows.positions(x), _sides(place), strict=True))
 
@@ -110,7 +110,7 @@ def average_pooling_vjp(
     """The vector-Jacobian product of ``average_pooling``."""
     place = _average_place(axes, x, window, stride, padding, ceil_mode, count_padding)
     share = dy / _counts(x, place, count_padding)
-    dx = _windows.sum_adjoint(share, place.kernel, place.stride, _padded_size(x, place))
+    dx = _windows.sum_adjoint(share, place.kernel, place.stride, padded_size(x, place))
     return {"x": _windows.crop(dx, place.padding, _windows.positions(x))}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations import _windows
-from tensorproof_reference.operations._pooling import pooling_workload, taps_between
+from tensorproof_reference.operations._pooling import padded_size, pooling_workload, taps_between
 from tensorproof_reference.operations._pooling_samples import (
     geometry_samples,
     overhang_samples,
@@ -19,7 +19,7 @@ from tensorproof_reference.operations._pooling_samples import (
     unit_samples,
 )
 from tensorproof_reference.operations._window_samples import magnitudes, of_axes, special
-from tensorproof_reference.operations._windows import Numbers, Padding
+from tensorproof_reference.operations._windows import Geometry, Numbers, Padding
 from tensorproof_reference.operations._workloads import shaped
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
@@ -81,7 +81,10 @@ def l2_pool3d(
 
 
 def _pooled(axes: int, x: Array, window: Numbers, stride: Numbers | None, padding: Padding, ceil_mode: bool) -> Array:
-    place = _windows.pooling_geometry(x, axes, window, stride, padding, ceil_mode)
+    return _roots(x, _windows.pooling_geometry(x, axes, window, stride, padding, ceil_mode))
+
+
+def _roots(x: Array, place: Geometry) -> Array:
     return np.sqrt(np.sum(np.square(taps_between(x, place, 0.0)), axis=0))
 
 
@@ -97,10 +100,7 @@ def _vjp(
 ) -> Gradients:
     r""":math:`dx` at a position is :math:`x \sum dy / y` over the windows that hold it."""
     place = _windows.pooling_geometry(x, axes, window, stride, padding, ceil_mode)
-    y = np.sqrt(np.sum(np.square(taps_between(x, place, 0.0)), axis=0))
-    sides = tuple((low, high + over) for (low, high), over in zip(place.padding, place.overhang, strict=True))
-    padded = tuple(length + sum(pair) for length, pair in zip(_windows.positions(x), sides, strict=True))
-    share = _windows.sum_adjoint(dy / y, place.kernel, place.stride, padded)
+    share = _windows.sum_adjoint(dy / _roots(x, place), place.kernel, place.stride, padded_size(x, place))
     return {"x": x * _windows.crop(share, place.padding, _windows.positions(x))}
 
 
