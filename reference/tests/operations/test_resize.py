@@ -148,5 +148,8 @@ def test_places_are_as_exact_as_partial_sums() -> None:
 def test_arguments_that_do_not_fit_are_told(keywords: Any, expected: str) -> None:
     with pytest.raises(ValueError, match=expected):
         resize(np.ones((1, 2, 3, 4)), **keywords)
+
+
+def test_an_image_without_pixels_is_told() -> None:
     with pytest.raises(ValueError, match="x: expected no empty axis"):
         resize(np.ones((1, 2, 0, 4)), size=(1, 1))
