@@ -5,8 +5,8 @@ from typing import TypeAlias
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_broadcast, require_choice, require_pair, require_rank, require_shape
-from tensorproof_reference.operations.scaled_dot_product_attention import FULLY_MASKED_ROWS, masked_softmax
-from tensorproof_reference.trees import Array
+from tensorproof_reference.operations.scaled_dot_product_attention import FULLY_MASKED_ROWS, masked_softmax, scale_of
+from tensorproof_reference.trees import Array, Gradients
 
 ALIGNMENTS = ("upper_left", "lower_right")
 """The corner of the scores where the diagonal begins: query l is at key l, or the last query at the last key."""
@@ -45,6 +45,21 @@ def grouped_sum(left: Array, right: Array, groups: int) -> Array:
     batch, count, rows, _ = left.shape
     shape = (batch, groups, count // groups * rows)
     return np.matmul(np.swapaxes(left.reshape(*shape, left.shape[3]), -1, -2), right.reshape(*shape, right.shape[3]))
+
+
+def scores_of(query: Array, key: Array, scale: float | None) -> Array:
+    """The scaled score of each key for each query: (B, H, L, E) and (B, G, S, E) give (B, H, L, S)."""
+    return grouped_product(query, np.swapaxes(key, -1, -2)) * scale_of(query, scale)
+
+
+def heads_vjp(dy: Array, dscores: Array, weights: Array, query: Array, key: Array, scale: float | None) -> Gradients:
+    """The gradients of queries, keys and values by those of the results and of scaled scores; summed over each group."""
+    scaled, groups = dscores * scale_of(query, scale), key.shape[1]
+    return {
+        "query": grouped_product(scaled, key),
+        "key": grouped_sum(scaled, query, groups),
+        "value": grouped_sum(weights, dy, groups),
+    }
 
 
 def near_keys(queries: int, keys: int, causal: bool, window: Window, alignment: str) -> Array:

@@ -4,10 +4,9 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_shape
 from tensorproof_reference.attention._cache_samples import cache_samples, cache_workload
-from tensorproof_reference.attention._heads import grouped_product, grouped_sum, require_heads, weights_of
+from tensorproof_reference.attention._heads import grouped_product, heads_vjp, require_heads, scores_of, weights_of
 from tensorproof_reference.operation import EXTENDED, Operation, Work
-from tensorproof_reference.operations._workloads import products
-from tensorproof_reference.operations.scaled_dot_product_attention import masked_softmax_vjp, scale_of
+from tensorproof_reference.operations.scaled_dot_product_attention import attention_work, masked_softmax_vjp
 from tensorproof_reference.trees import Array, Gradients
 
 AXES = {
@@ -76,8 +75,7 @@ def _parts(
     values = np.where(written, np.take_along_axis(value, places, axis=2), value_cache)
     used_keys, used_values = np.where(counts, keys, 0.0), np.where(counts, values, 0.0)
     allowed = (after[:, None, :] <= np.arange(new)[:, None])[:, None]
-    scores = grouped_product(query, np.swapaxes(used_keys, -1, -2)) * scale_of(query, scale)
-    return (keys, values, used_keys, used_values, *weights_of(scores, allowed, "nan"))
+    return (keys, values, used_keys, used_values, *weights_of(scores_of(query, used_keys, scale), allowed, "nan"))
 
 
 def _vjp(
@@ -96,18 +94,15 @@ def _vjp(
     """
     dy, dkeys, dvalues = cotangents
     _, _, used_keys, used_values, weights, passing = _parts(query, key, value, key_cache, value_cache, lengths, scale)
-    groups, new = key.shape[1], query.shape[2]
+    new = query.shape[2]
     dscores = masked_softmax_vjp(grouped_product(dy, np.swapaxes(used_values, -1, -2)), weights, passing)
-    scaled = dscores * scale_of(query, scale)
+    through = heads_vjp(dy, dscores, weights, query, used_keys, scale)
     after = (np.arange(key_cache.shape[2]) - lengths[:, None])[:, None, :, None]
     written = (after >= 0) & (after < new)
     places = (lengths[:, None] + np.arange(new))[:, None, :, None]
-    found = {"query": grouped_product(scaled, used_keys)}
-    for name, given, through in (
-        ("key", dkeys, grouped_sum(scaled, query, groups)),
-        ("value", dvalues, grouped_sum(weights, dy, groups)),
-    ):
-        whole = given + np.where(after < new, through, 0.0)
+    found = {"query": through["query"]}
+    for name, given in (("key", dkeys), ("value", dvalues)):
+        whole = given + np.where(after < new, through[name], 0.0)
         found[name] = np.take_along_axis(whole, places, axis=2)
         found[f"{name}_cache"] = np.where(written, 0.0, whole)
     return found
@@ -129,9 +124,8 @@ def _work(
     batch, heads, new, features = query.shape
     slots, results = value_cache.shape[2:]
     pairs, rows = batch * heads * new * slots, batch * heads * new
-    softmax = Work(flops=5 * pairs - 2 * rows, transcendentals=pairs, backward_flops=5 * pairs - rows)
     sums = Work(flops=0, backward_flops=batch * key.shape[1] * slots * (features + results))
-    return products(pairs * features) + softmax + products(pairs * results) + sums
+    return attention_work(pairs, rows, features, results) + sums
 
 
 OPERATIONS = (

@@ -8,16 +8,17 @@ from tensorproof_reference.attention._heads import (
     Window,
     allowed_keys,
     grouped_product,
-    grouped_sum,
+    heads_vjp,
     near_keys,
     require_heads,
+    scores_of,
     scores_shape,
     weights_of,
 )
 from tensorproof_reference.attention._samples import attention_samples, head_workload
 from tensorproof_reference.operation import EXTENDED, Operation, Work
-from tensorproof_reference.operations._workloads import count, products
-from tensorproof_reference.operations.scaled_dot_product_attention import FULLY_MASKED_ROWS, masked_softmax_vjp, scale_of
+from tensorproof_reference.operations._workloads import count
+from tensorproof_reference.operations.scaled_dot_product_attention import FULLY_MASKED_ROWS, attention_work, masked_softmax_vjp
 from tensorproof_reference.primitives._binary import of_shape
 from tensorproof_reference.trees import Array, Gradients
 
@@ -107,7 +108,7 @@ def _weights(
     if bias is not None:
         require_broadcast(bias, "bias", scores_shape(query, key))
     allowed = allowed_keys(query, key, mask, key_lengths, causal, window, alignment)
-    scores = grouped_product(query, np.swapaxes(key, -1, -2)) * scale_of(query, scale)
+    scores = scores_of(query, key, scale)
     squashed = None
     if soft_cap is not None:
         require(soft_cap > 0, "soft_cap", "a number above 0", soft_cap)
@@ -138,16 +139,10 @@ def _vjp(
     weights, passing, squashed = _weights(
         query, key, value, mask, bias, key_lengths, causal, window, alignment, scale, soft_cap, fully_masked_rows
     )
-    groups = key.shape[1]
     dscores = masked_softmax_vjp(grouped_product(dy, np.swapaxes(value, -1, -2)), weights, passing)
     uncapped = dscores if squashed is None else dscores * (1.0 - np.square(squashed))
-    scaled = uncapped * scale_of(query, scale)
-    return {
-        "query": grouped_product(scaled, key),
-        "key": grouped_sum(scaled, query, groups),
-        "value": grouped_sum(weights, dy, groups),
-        "bias": None if bias is None else of_shape(dscores, bias.shape),
-    }
+    dbias = None if bias is None else of_shape(dscores, bias.shape)
+    return {**heads_vjp(dy, uncapped, weights, query, key, scale), "bias": dbias}
 
 
 def _work(
@@ -171,8 +166,7 @@ def _work(
     batch, heads, queries, features = query.shape
     seen = int(np.count_nonzero(near_keys(queries, key.shape[2], causal, window, alignment)))
     pairs, rows = batch * heads * seen, batch * heads * queries
-    softmax = Work(flops=5 * pairs - 2 * rows, transcendentals=pairs, backward_flops=5 * pairs - rows)
-    work = products(pairs * features) + softmax + products(pairs * value.shape[3])
+    work = attention_work(pairs, rows, features, value.shape[3])
     if soft_cap is not None:
         work = work + Work(flops=2 * pairs, transcendentals=pairs, backward_flops=3 * pairs)
     return work if bias is None else work + Work(flops=pairs, backward_flops=max(pairs - count(bias), 0))

@@ -10,9 +10,10 @@ from tensorproof_reference.arguments import require, require_rank, require_shape
 from tensorproof_reference.attention._heads import (
     allowed_keys,
     grouped_product,
-    grouped_sum,
+    heads_vjp,
     near_keys,
     require_heads,
+    scores_of,
     weights_of,
 )
 from tensorproof_reference.attention._layer_samples import layer_samples, layer_workload, weights_samples
@@ -20,7 +21,7 @@ from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations._workloads import added_bias, count, products
 from tensorproof_reference.operations.dense import dense
 from tensorproof_reference.operations.dense import vjp as dense_vjp
-from tensorproof_reference.operations.scaled_dot_product_attention import FULLY_MASKED_ROWS, masked_softmax_vjp, scale_of
+from tensorproof_reference.operations.scaled_dot_product_attention import FULLY_MASKED_ROWS, attention_work, masked_softmax_vjp
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -107,8 +108,7 @@ class _Parts:
         require_heads(query, key, value)
         require_shape(given["output_weight"], "output_weight", (value.shape[1], value.shape[3], given["output_weight"].shape[2]))
         allowed = allowed_keys(query, key, given["mask"], None, given["causal"], None, "upper_left")
-        scores = grouped_product(query, np.swapaxes(key, -1, -2)) * scale_of(query, None)
-        self.weights, self.passing = weights_of(scores, allowed, given["fully_masked_rows"])
+        self.weights, self.passing = weights_of(scores_of(query, key, None), allowed, given["fully_masked_rows"])
         self.together = _together(grouped_product(self.weights, value))
 
     def _flat(self, name: str) -> tuple[Array, Array, Array | None]:
@@ -134,12 +134,7 @@ class _Parts:
         query, key, value = (self.heads[name] for name in PROJECTED)
         through = grouped_product(dheads, np.swapaxes(value, -1, -2))
         dscores = masked_softmax_vjp(through if dweights is None else through + dweights, self.weights, self.passing)
-        scaled, groups = dscores * scale_of(query, None), query.shape[1]
-        gradients = {
-            "query": grouped_product(scaled, key),
-            "key": grouped_sum(scaled, query, groups),
-            "value": grouped_sum(self.weights, dheads, groups),
-        }
+        gradients = heads_vjp(dheads, dscores, self.weights, query, key, None)
         found = {
             "output_weight": after["weight"].reshape(self.given["output_weight"].shape),
             "output_bias": after["bias"],
@@ -182,19 +177,35 @@ def _vjp_of_both(cotangents: tuple[Array, Array], *arguments: Any, **keywords: A
     return _Parts(_arguments(multi_head_attention, *arguments, **keywords)).pulled(dy, dweights)
 
 
-def _work(*arguments: Any, **keywords: Any) -> Work:
+def _work(
+    query: Array,
+    key: Array,
+    value: Array,
+    query_weight: Array,
+    key_weight: Array,
+    value_weight: Array,
+    output_weight: Array,
+    query_bias: Array | None = None,
+    key_bias: Array | None = None,
+    value_bias: Array | None = None,
+    output_bias: Array | None = None,
+    mask: Array | None = None,
+    *,
+    causal: bool = False,
+    fully_masked_rows: str = "nan",
+) -> Work:
     """Four dense layers, and attention of the heads over the pairs that position allows."""
-    given = _arguments(multi_head_attention, *arguments, **keywords)
-    batch, queries, _ = given["query"].shape
-    keys = given["key"].shape[1]
-    _, heads, features = given["query_weight"].shape
-    seen = batch * heads * int(np.count_nonzero(near_keys(queries, keys, given["causal"], None, "upper_left")))
-    rows, results = batch * heads * queries, given["value_weight"].shape[2]
-    softmax = Work(flops=5 * seen - 2 * rows, transcendentals=seen, backward_flops=5 * seen - rows)
-    total = products(seen * features) + softmax + products(seen * results)
-    for name, length in (("query", queries), ("key", keys), ("value", keys), ("output", queries)):
-        weight, bias = given[f"{name}_weight"], given[f"{name}_bias"]
-        outputs = batch * length * (weight.shape[2] if name == "output" else weight.shape[1] * weight.shape[2])
+    (batch, queries, _), keys = query.shape, key.shape[1]
+    _, heads, features = query_weight.shape
+    seen = batch * heads * int(np.count_nonzero(near_keys(queries, keys, causal, None, "upper_left")))
+    total = attention_work(seen, batch * heads * queries, features, value_weight.shape[2])
+    for weight, bias, length, results in (
+        (query_weight, query_bias, queries, heads * features),
+        (key_weight, key_bias, keys, heads * features),
+        (value_weight, value_bias, keys, heads * value_weight.shape[2]),
+        (output_weight, output_bias, queries, output_weight.shape[2]),
+    ):
+        outputs = batch * length * results
         total = total + products(batch * length * count(weight)) + added_bias(outputs, bias)
     return total
 
@@ -236,19 +247,8 @@ def _layer(
         axes=AXES,
         conventions={"fully_masked_rows": FULLY_MASKED_ROWS},
         workload=layer_workload,
-        work=_signed(function),
+        work=_work,
     )
-
-
-def _signed(function: Callable[..., Any]) -> Callable[..., Work]:
-    """The work, in a function with the operation's own arguments."""
-
-    def work(*arguments: Any, **keywords: Any) -> Work:
-        return _work(*arguments, **keywords)
-
-    signed: Any = work
-    signed.__signature__ = inspect.signature(function)
-    return work
 
 
 OPERATIONS = (

@@ -273,6 +273,16 @@ def workload(stream: Stream, size: str) -> Sample:
     return Sample(name=size, inputs={name: ordinary(stream(name), SIZES[size]) for name in ("query", "key", "value")})
 
 
+def attention_work(pairs: int, rows: int, features: int, results: int) -> Work:
+    """Two products of matrices, over ``pairs`` of a query and a key that it may see, and between them the scale and a softmax of
+    each of so many ``rows``: maximum, difference, exponential, sum and quotient.
+
+    Back, four products, and between them that of softmax and the scale.
+    """
+    softmax = Work(flops=5 * pairs - 2 * rows, transcendentals=pairs, backward_flops=5 * pairs - rows)
+    return products(pairs * features) + softmax + products(pairs * results)
+
+
 def work(
     query: Array,
     key: Array,
@@ -283,18 +293,13 @@ def work(
     scale: float | None = None,
     fully_masked_rows: str = "nan",
 ) -> Work:
-    """Two products of matrices, over pairs of a query and a key that it may see (a ``mask`` is taken to allow all), and between
-    them the scale and a softmax: maximum, difference, exponential, sum and quotient.
-
-    Back, four products, and between them that of softmax and the scale.
-    """
+    """That of ``attention_work``; a ``mask`` is taken to allow all."""
     *leading, queries, features = query.shape
     keys, results = key.shape[-2], value.shape[-1]
     stack = math.prod(leading)
     seen = sum(min(row + 1, keys) for row in range(queries)) if causal else queries * keys
     pairs, rows = stack * seen, stack * queries
-    softmax = Work(flops=5 * pairs - 2 * rows, transcendentals=pairs, backward_flops=5 * pairs - rows)
-    return products(pairs * features) + softmax + products(pairs * results)
+    return attention_work(pairs, rows, features, results)
 
 
 OPERATION = Operation(
