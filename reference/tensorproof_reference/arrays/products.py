@@ -25,7 +25,7 @@ def einsum(arrays: Sequence[Array], *, equation: str) -> Array:
     result is in no array or twice, if letters do not fit the axes, or lengths differ.
     Source: the texts of ``numpy.einsum`` and ONNX Einsum (opset 12), without ellipses.
     """
-    parts, result = _letters(arrays, equation)
+    parts, result, _ = _letters(arrays, equation)
     return _product(parts, arrays, result)
 
 
@@ -40,8 +40,8 @@ def _product(parts: Sequence[str], arrays: Sequence[Array], result: str) -> Arra
     return np.einsum(f"{','.join((named, *later))}->{result}", product, *others, optimize=True)
 
 
-def _letters(arrays: Sequence[Array], equation: str) -> tuple[list[str], str]:
-    """The letters of each array and those of the result."""
+def _letters(arrays: Sequence[Array], equation: str) -> tuple[list[str], str, dict[str, int]]:
+    """The letters of each array and those of the result, and the length of the axes of each letter."""
     given, arrow, result = equation.replace(" ", "").partition("->")
     parts = given.split(",")
     plain = all(part.isalpha() or not part for part in (*parts, result))
@@ -56,12 +56,12 @@ def _letters(arrays: Sequence[Array], equation: str) -> tuple[list[str], str]:
         for letter, length in zip(part, array.shape, strict=True):
             same = sizes.setdefault(letter, length) == length
             require(same, "arrays", f"axes {letter} of one length", [item.shape for item in arrays])
-    return parts, result
+    return parts, result, sizes
 
 
 def _vjp(dy: Array, arrays: Sequence[Array], *, equation: str) -> Gradients:
     """Each array's gradient is the sum of products of all the others and the cotangent, on the diagonal where letters repeat."""
-    parts, result = _letters(arrays, equation)
+    parts, result, sizes = _letters(arrays, equation)
     found = []
     for place, (part, array) in enumerate(zip(parts, arrays, strict=True)):
         others = [other for index, other in enumerate(arrays) if index != place]
@@ -69,18 +69,17 @@ def _vjp(dy: Array, arrays: Sequence[Array], *, equation: str) -> Gradients:
         own = "".join(dict.fromkeys(part))
         known = "".join(letter for letter in own if letter in result or any(letter in other for other in named))
         gradient = _product([result, *named], [dy, *others], known)
-        found.append(_spread(gradient, known, own, part, array))
+        found.append(_spread(gradient, known, own, part, array, sizes))
     return {"arrays": found}
 
 
-def _spread(gradient: Array, known: str, own: str, part: str, array: Array) -> Array:
+def _spread(gradient: Array, known: str, own: str, part: str, array: Array, sizes: Mapping[str, int]) -> Array:
     """The gradient repeated along axes that were summed over alone, and laid on the diagonal of axes of one letter."""
-    lengths = dict(zip(part, array.shape, strict=True))
-    whole = gradient.reshape([lengths[letter] if letter in known else 1 for letter in own])
-    whole = np.broadcast_to(whole, [lengths[letter] for letter in own])
+    whole = gradient.reshape([sizes[letter] if letter in known else 1 for letter in own])
+    whole = np.broadcast_to(whole, [sizes[letter] for letter in own])
     if own == part:
         return whole.copy()
-    places = np.ix_(*(np.arange(lengths[letter]) for letter in own))
+    places = np.ix_(*(np.arange(sizes[letter]) for letter in own))
     laid = np.zeros_like(array)
     laid[tuple(places[own.index(letter)] for letter in part)] = whole
     return laid
@@ -179,10 +178,7 @@ def _work(arrays: Sequence[Array], *, equation: str) -> Work:
 
     Back the same for each array; a sum of one array alone is only repeated.
     """
-    parts, result = _letters(arrays, equation)
-    sizes: dict[str, int] = {}
-    for part, array in zip(parts, arrays, strict=True):
-        sizes |= zip(part, array.shape, strict=True)
+    _, result, sizes = _letters(arrays, equation)
     terms, results = math.prod(sizes.values()), math.prod(sizes[letter] for letter in result)
     flops = terms * (len(arrays) - 1) + max(terms - results, 0)
     return Work(flops=flops, backward_flops=len(arrays) * flops if len(arrays) > 1 else 0)
