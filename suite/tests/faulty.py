@@ -1,5 +1,6 @@
 """Faults to plant in the small framework, and the search for a check that notices one."""
 
+import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,6 +53,8 @@ class Fault:
 
 Row = tuple[str, str, str, Callable[..., Any]]
 """Operation, class, what is wrong, formula."""
+Change = Callable[[dict[str, Any]], dict[str, Any]]
+"""Of the arguments by name, those that are others, by name."""
 
 
 @dataclass
@@ -83,6 +86,19 @@ class Faults:
         for operation, group, name, wrong in gradients:
             self.found.append(Fault(name=name, operation=operation, group=group, vjp=wrong))
 
+    def planted(self, operation: str, group: str, name: str, change: Callable[..., Any]) -> None:
+        """``change(right, **arguments)`` computes the operation's value, where ``right`` is the right operation."""
+        right = functools.partial(reference, operation)
+
+        def wrong(**arguments: Any) -> Any:
+            return change(right, **arguments)
+
+        self.rows([(operation, group, name, wrong)], [])
+
+    def with_keywords(self, operation: str, group: str, name: str, **keywords: Any) -> None:
+        """The operation with keywords that the caller's cannot change."""
+        self.planted(operation, group, name, lambda right, **arguments: right(**{**arguments, **keywords}))
+
     def _add(self, operation: str, group: str, part: str, others: dict[str, Any]) -> Callable[[Any], Any]:
         def add(thing: Any) -> Any:
             camel = isinstance(thing, type)
@@ -96,6 +112,11 @@ class Faults:
 def reference(operation: str, *arguments: Any, **keywords: Any) -> Any:
     """The right value of an operation."""
     return OPERATIONS[operation].function(*arguments, **keywords)
+
+
+def changed(operation: str, change: Change) -> Callable[..., Any]:
+    """The operation with some of its arguments changed before."""
+    return lambda **given: reference(operation, **{**given, **change(given)})
 
 
 def right_vjp(operation: str, *arguments: Any, **keywords: Any) -> Any:

@@ -4,16 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from faulty import Faults, Row, reference, right_vjp
+from faulty import Change, Faults, Row, changed, reference, right_vjp
 
 FAULTS = Faults()
 LAYER, WEIGHTS = "multi_head_attention", "multi_head_attention_weights"
-Change = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-def changed(operation: str, change: Change) -> Callable[..., Any]:
-    """The operation with some of its arguments changed before."""
-    return lambda **given: reference(operation, **{**given, **change(given)})
 
 
 def _times(given: dict[str, Any], factor: float, *names: str) -> dict[str, Any]:
@@ -75,7 +69,7 @@ VALUES: Sequence[Row] = (
 """Functions that are wrong."""
 
 
-def pulled(operation: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[..., Any]:
+def pulled(operation: str, change: Change) -> Callable[..., Any]:
     """Gradients of which some are changed."""
 
     def vjp(cotangents: Any, **given: Any) -> Any:

@@ -4,15 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from faulty import Faults, Row, reference, right_vjp
+from faulty import Faults, Row, changed, reference, right_vjp
 
 FAULTS = Faults()
 CACHED = "cached_attention"
-
-
-def changed(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[..., Any]:
-    """The step with some of its arguments changed before."""
-    return lambda **given: reference(CACHED, **{**given, **change(given)})
 
 
 def _place(given: dict[str, Any], by: int) -> dict[str, Any]:
@@ -53,12 +48,12 @@ def _first_of_a_chunk(**given: Any) -> Any:
 
 
 VALUES: Sequence[Row] = (
-    (CACHED, "plain", "written_one_place_early", changed(lambda given: _place(given, -1))),
+    (CACHED, "plain", "written_one_place_early", changed(CACHED, lambda given: _place(given, -1))),
     (
         CACHED,
         "plain",
         "length_of_the_first_example_for_all",
-        changed(lambda given: {"lengths": np.full_like(given["lengths"], given["lengths"][0])}),
+        changed(CACHED, lambda given: {"lengths": np.full_like(given["lengths"], given["lengths"][0])}),
     ),
     (CACHED, "plain", "own_position_not_seen", _attends_with(lambda given: np.maximum(given["lengths"] - 1, 0))),
     (CACHED, "plain", "all_rows_seen", _attends_with(lambda given: np.full_like(given["lengths"], given["key_cache"].shape[2]))),

@@ -42,8 +42,8 @@ def sum_becomes_mean(arrays: Any, *, equation: str) -> Any:
     return y.astype(arrays[0].dtype)
 
 
-def in_turns(arrays: Any, *, equation: str) -> Any:
-    """Of three arrays the last one is taken for 1 where it is a vector of the same axis."""
+def third_without_sign(arrays: Any, *, equation: str) -> Any:
+    """Of three arrays the last one's absolute values."""
     if len(arrays) < 3:
         return reference("einsum", arrays, equation=equation)
     return reference("einsum", [*arrays[:-1], np.abs(arrays[-1])], equation=equation)
@@ -75,7 +75,7 @@ def gradient_of_sum_missing(dy: Any, arrays: Any, *, equation: str) -> Any:
 
 
 def times_window(name: str) -> Callable[..., Any]:
-    """The mean times the size of the window, where the mean is over fewer at the end."""
+    """A quarter too large in ceil mode, as a mean over fewer at the end is, times the size of the window."""
 
     def wrong(x: Any, *, window: Any = None, ceil_mode: bool = False, **keywords: Any) -> Any:
         given = {} if window is None else {"window": window}
@@ -160,7 +160,7 @@ VALUES: Sequence[Row] = (
     ("einsum", "axis", "first_row_for_diagonal", diagonal_ignored),
     ("einsum", "axis", "result_in_order_of_letters", result_in_order_of_letters),
     ("einsum", "axis", "mean_for_sum", sum_becomes_mean),
-    ("einsum", "axis", "third_array_without_sign", in_turns),
+    ("einsum", "axis", "third_array_without_sign", third_without_sign),
     *((f"l2_pool{axes}d", "overhang", "mean_times_window", times_window(f"l2_pool{axes}d")) for axes in (1, 2, 3)),
     *((f"l2_pool{axes}d", "plain", "root_of_mean_square", root_of_mean(f"l2_pool{axes}d", axes)) for axes in (1, 2, 3)),
     ("local_response_normalization", "plain", "alpha_for_each_channel", sum_of_squares),

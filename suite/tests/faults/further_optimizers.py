@@ -1,7 +1,5 @@
 """Faults in the optimizers of profile ``extended``: state, counts, limits, norms, scales and where epsilon and decay go."""
 
-import functools
-
 import numpy as np
 from faulty import Faults, reference
 
@@ -28,40 +26,24 @@ SLOTS = {
 COUNTED = ("adamax", "radam", "lamb", "adafactor")
 
 
-def planted(operation, group, name, change):
-    """Plant ``change(right, **arguments)``, where ``right`` is the right operation."""
-    right = functools.partial(reference, operation)
-
-    def wrong(**arguments):
-        return change(right, **arguments)
-
-    wrong.__name__ = name
-    FAULTS.value(operation, group)(wrong)
-
-
-def with_keywords(operation, group, name, **keywords):
-    """Plant keywords that the caller's cannot change."""
-    planted(operation, group, name, lambda right, **arguments: right(**{**arguments, **keywords}))
-
-
 for stepping, slots in SLOTS.items():
-    planted(stepping, "plain", "last_step_left_out", last_step_left_out)
-    planted(stepping, "plain", "first_gradient_in_every_step", first_gradient_in_every_step)
-    planted(stepping, "optional", "learning_rate_of_the_first_group_for_all", without_groups)
-    planted(stepping, "optional", "absent_gradient_taken_for_zero", gradient_of_zero_for_none)
+    FAULTS.planted(stepping, "plain", "last_step_left_out", last_step_left_out)
+    FAULTS.planted(stepping, "plain", "first_gradient_in_every_step", first_gradient_in_every_step)
+    FAULTS.planted(stepping, "optional", "learning_rate_of_the_first_group_for_all", without_groups)
+    FAULTS.planted(stepping, "optional", "absent_gradient_taken_for_zero", gradient_of_zero_for_none)
     for slot in slots:
-        planted(stepping, "state", f"{slot}_forgotten", state_forgotten(slot))
+        FAULTS.planted(stepping, "state", f"{slot}_forgotten", state_forgotten(slot))
 
 for counting in COUNTED:
-    with_keywords(counting, "state", "steps_taken_before_forgotten", taken=0)
-    planted(counting, "convention", "all_steps_counted_for_each_parameter", other(counting, "counted"))
+    FAULTS.with_keywords(counting, "state", "steps_taken_before_forgotten", taken=0)
+    FAULTS.planted(counting, "convention", "all_steps_counted_for_each_parameter", other(counting, "counted"))
 
 for placed in ("adamax", "radam", "adafactor"):
-    planted(placed, "epsilon", "epsilon_in_the_other_place", other(placed, "epsilon_placement"))
+    FAULTS.planted(placed, "epsilon", "epsilon_in_the_other_place", other(placed, "epsilon_placement"))
 for decaying in ("adamax", "radam", "lamb"):
-    planted(decaying, "convention", "weight_decay_in_the_other_place", other(decaying, "decay"))
+    FAULTS.planted(decaying, "convention", "weight_decay_in_the_other_place", other(decaying, "decay"))
 for decaying in ("adamax", "radam", "lion", "lamb", "muon"):
-    with_keywords(decaying, "optional", "weight_decay_ignored", weight_decay=0.0)
+    FAULTS.with_keywords(decaying, "optional", "weight_decay_ignored", weight_decay=0.0)
 
 
 @FAULTS.value("adamax", "state")
@@ -80,7 +62,7 @@ def never_rectified(parameters, gradients, first_moment=None, second_moment=None
     )[:3]
 
 
-planted("radam", "convention", "threshold_of_the_other_kind", other("radam", "threshold"))
+FAULTS.planted("radam", "convention", "threshold_of_the_other_kind", other("radam", "threshold"))
 
 
 @FAULTS.value("lion", "state")
@@ -114,27 +96,27 @@ def steps_after_a_change_of_sign(parameters, gradients, previous=None, step_size
     return shifted, before, sizes
 
 
-with_keywords("rprop", "plain", "step_sizes_do_not_grow", growing=1.0 + 2.0**-52)
-planted("rprop", "convention", "remembers_the_other_thing", other("rprop", "kept"))
-planted("adafactor", "convention", "other_axes_factored", other("adafactor", "factored"))
-with_keywords("adafactor", "plain", "update_not_clipped", threshold=1e30)
-with_keywords("adafactor", "state", "decay_constant", exponent=2.0**-40)
-with_keywords("muon", "plain", "one_iteration_too_few", iterations=1)
-planted(
+FAULTS.with_keywords("rprop", "plain", "step_sizes_do_not_grow", growing=1.0 + 2.0**-52)
+FAULTS.planted("rprop", "convention", "remembers_the_other_thing", other("rprop", "kept"))
+FAULTS.planted("adafactor", "convention", "other_axes_factored", other("adafactor", "factored"))
+FAULTS.with_keywords("adafactor", "plain", "update_not_clipped", threshold=1e30)
+FAULTS.with_keywords("adafactor", "state", "decay_constant", exponent=2.0**-40)
+FAULTS.with_keywords("muon", "plain", "one_iteration_too_few", iterations=1)
+FAULTS.planted(
     "muon",
     "convention",
     "scale_of_the_transposed_matrix",
     lambda right, scale="rows", **arguments: right(scale={"rows": "columns", "columns": "rows"}.get(scale, scale), **arguments),
 )
-with_keywords("muon", "optional", "nesterov_always", nesterov=True)
+FAULTS.with_keywords("muon", "optional", "nesterov_always", nesterov=True)
 
 for schedule in ("polynomial_schedule", "cosine_restarts_schedule"):
-    planted(schedule, "plain", "one_step_late", off_by(-1.0))
-    planted(schedule, "plain", "one_step_early", off_by(1.0))
-    with_keywords(schedule, "optional", "final_fraction_ignored", final=0.0)
-with_keywords("polynomial_schedule", "optional", "power_ignored", power=1.0)
-with_keywords("cosine_restarts_schedule", "optional", "cycles_of_one_length", growth=1)
-with_keywords("cosine_restarts_schedule", "optional", "peaks_of_one_height", peak=1.0)
+    FAULTS.planted(schedule, "plain", "one_step_late", off_by(-1.0))
+    FAULTS.planted(schedule, "plain", "one_step_early", off_by(1.0))
+    FAULTS.with_keywords(schedule, "optional", "final_fraction_ignored", final=0.0)
+FAULTS.with_keywords("polynomial_schedule", "optional", "power_ignored", power=1.0)
+FAULTS.with_keywords("cosine_restarts_schedule", "optional", "cycles_of_one_length", growth=1)
+FAULTS.with_keywords("cosine_restarts_schedule", "optional", "peaks_of_one_height", peak=1.0)
 
 
 @FAULTS.value("cosine_restarts_schedule", "bounds")

@@ -1,29 +1,11 @@
 """Faults in optimizers, clipping and schedules: state, corrections, decay, groups, absent gradients, norms, steps."""
 
-import functools
-
 import numpy as np
 from faulty import Faults, reference
 from small_backend import OPERATIONS
 
 FAULTS = Faults()
 STEPPING = ("gradient_descent", "sgd", "momentum", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "nadam")
-
-
-def planted(operation, group, name, change):
-    """Plant ``change(right, **arguments)``, where ``right`` is the right operation."""
-    right = functools.partial(reference, operation)
-
-    def wrong(**arguments):
-        return change(right, **arguments)
-
-    wrong.__name__ = name
-    FAULTS.value(operation, group)(wrong)
-
-
-def with_keywords(operation, group, name, **keywords):
-    """Plant keywords that the caller's cannot change."""
-    planted(operation, group, name, lambda right, **arguments: right(**{**arguments, **keywords}))
 
 
 def other(operation, keyword, **fixed):
@@ -87,16 +69,16 @@ def parameters_modified(right, *, parameters, **arguments):
 
 
 for stepping in STEPPING:
-    planted(stepping, "optional", "learning_rate_of_the_first_group_for_all", without_groups)
-    planted(stepping, "optional", "parameter_without_gradient_moved", moved_without_gradient)
-    planted(stepping, "plain", "last_step_left_out", last_step_left_out)
-    planted(stepping, "plain", "first_gradient_in_every_step", first_gradient_in_every_step)
-    planted(stepping, "plain", "gradients_averaged_over_steps", mean_over_steps)
-    planted(stepping, "purity", "gradient_modified_in_place", gradient_modified)
-    planted(stepping, "purity", "parameters_modified_in_place", parameters_modified)
+    FAULTS.planted(stepping, "optional", "learning_rate_of_the_first_group_for_all", without_groups)
+    FAULTS.planted(stepping, "optional", "parameter_without_gradient_moved", moved_without_gradient)
+    FAULTS.planted(stepping, "plain", "last_step_left_out", last_step_left_out)
+    FAULTS.planted(stepping, "plain", "first_gradient_in_every_step", first_gradient_in_every_step)
+    FAULTS.planted(stepping, "plain", "gradients_averaged_over_steps", mean_over_steps)
+    FAULTS.planted(stepping, "purity", "gradient_modified_in_place", gradient_modified)
+    FAULTS.planted(stepping, "purity", "parameters_modified_in_place", parameters_modified)
 
 for stateful in ("momentum", "rmsprop", "adam", "adamw", "adadelta", "nadam"):
-    planted(stateful, "optional", "absent_gradient_taken_for_zero", gradient_of_zero_for_none)
+    FAULTS.planted(stateful, "optional", "absent_gradient_taken_for_zero", gradient_of_zero_for_none)
 
 
 def state_forgotten(*slots):
@@ -129,40 +111,42 @@ SLOTS = {
     "nadam": ("first_moment", "second_moment"),
 }
 for stateful, slots in SLOTS.items():
-    planted(stateful, "state", "state_shared_between_parameters", state_of_the_first_parameter_for_all(*slots))
+    FAULTS.planted(stateful, "state", "state_shared_between_parameters", state_of_the_first_parameter_for_all(*slots))
     for slot in slots:
-        planted(stateful, "state", f"{slot}_forgotten", state_forgotten(slot))
+        FAULTS.planted(stateful, "state", f"{slot}_forgotten", state_forgotten(slot))
 
 for counted in ("adam", "adamw", "nadam"):
-    with_keywords(counted, "state", "steps_taken_before_forgotten", taken=0)
-    planted(
+    FAULTS.with_keywords(counted, "state", "steps_taken_before_forgotten", taken=0)
+    FAULTS.planted(
         counted,
         "plain",
         "step_counted_from_zero",
         lambda right, taken=0, **arguments: right(taken=max(taken - 1, 0), **arguments),
     )
-    planted(counted, "plain", "step_counted_from_two", lambda right, taken=0, **arguments: right(taken=taken + 1, **arguments))
-    planted(counted, "convention", "all_steps_counted_for_each_parameter", other(counted, "counted"))
+    FAULTS.planted(
+        counted, "plain", "step_counted_from_two", lambda right, taken=0, **arguments: right(taken=taken + 1, **arguments)
+    )
+    FAULTS.planted(counted, "convention", "all_steps_counted_for_each_parameter", other(counted, "counted"))
 
 for adaptive in ("adam", "adamw"):
-    with_keywords(adaptive, "plain", "no_bias_correction", bias_correction=False)
-    planted(
+    FAULTS.with_keywords(adaptive, "plain", "no_bias_correction", bias_correction=False)
+    FAULTS.planted(
         adaptive, "epsilon", "epsilon_on_the_other_side_of_the_correction", other(adaptive, "epsilon_placement", maximum="raw")
     )
-    planted(adaptive, "convention", "maximum_on_the_other_side_of_the_correction", other(adaptive, "maximum"))
-    planted(
+    FAULTS.planted(adaptive, "convention", "maximum_on_the_other_side_of_the_correction", other(adaptive, "maximum"))
+    FAULTS.planted(
         adaptive,
         "optional",
         "amsgrad_ignored",
         lambda right, amsgrad=False, maximum_second_moment=None, **arguments: _without_amsgrad(right, amsgrad, arguments),
     )
-    planted(
+    FAULTS.planted(
         adaptive,
         "plain",
         "coefficients_of_the_moments_exchanged",
         lambda right, beta1=0.9, beta2=0.999, **arguments: right(beta1=beta2, beta2=beta1, **arguments),
     )
-    planted(
+    FAULTS.planted(
         adaptive,
         "plain",
         "coefficient_taken_for_its_complement",
@@ -175,13 +159,13 @@ def _without_amsgrad(right, amsgrad, arguments):
     return moved, first, second, list(second) if amsgrad else []
 
 
-planted(
+FAULTS.planted(
     "adam",
     "optional",
     "weight_decay_decoupled",
     lambda right, **arguments: reference("adamw", **{"weight_decay": 0.0, **arguments}),
 )
-planted(
+FAULTS.planted(
     "adamw", "plain", "weight_decay_coupled", lambda right, **arguments: reference("adam", **{"weight_decay": 0.01, **arguments})
 )
 
@@ -196,17 +180,17 @@ def decay_not_scaled(right, *, parameters, gradients, learning_rate=0.001, weigh
     return right(parameters=parameters, gradients=gradients, **options)
 
 
-planted("adamw", "plain", "weight_decay_not_scaled_by_the_learning_rate", decay_not_scaled)
+FAULTS.planted("adamw", "plain", "weight_decay_not_scaled_by_the_learning_rate", decay_not_scaled)
 for decaying in ("sgd", "momentum", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "nadam"):
-    with_keywords(decaying, "optional", "weight_decay_ignored", weight_decay=0.0)
+    FAULTS.with_keywords(decaying, "optional", "weight_decay_ignored", weight_decay=0.0)
 for decaying in ("momentum", "adadelta"):
-    planted(decaying, "convention", "weight_decay_coupled_for_decoupled", other(decaying, "decay"))
+    FAULTS.planted(decaying, "convention", "weight_decay_coupled_for_decoupled", other(decaying, "decay"))
 
-with_keywords("momentum", "optional", "dampening_ignored", dampening=0.0)
-with_keywords("momentum", "optional", "nesterov_ignored", nesterov=False)
-with_keywords("momentum", "plain", "no_momentum", coefficient=0.0)
-planted("momentum", "convention", "first_gradient_dampened", other("momentum", "first_step"))
-planted("momentum", "convention", "velocity_of_updates_for_gradients", other("momentum", "accumulated"))
+FAULTS.with_keywords("momentum", "optional", "dampening_ignored", dampening=0.0)
+FAULTS.with_keywords("momentum", "optional", "nesterov_ignored", nesterov=False)
+FAULTS.with_keywords("momentum", "plain", "no_momentum", coefficient=0.0)
+FAULTS.planted("momentum", "convention", "first_gradient_dampened", other("momentum", "first_step"))
+FAULTS.planted("momentum", "convention", "velocity_of_updates_for_gradients", other("momentum", "accumulated"))
 
 
 @FAULTS.value("momentum", "optional")
@@ -219,10 +203,10 @@ def nesterov_looks_two_steps_ahead(parameters, gradients, velocity=None, *, lear
 
 
 for rooted in ("rmsprop", "adagrad"):
-    planted(rooted, "epsilon", "epsilon_on_the_other_side_of_the_root", other(rooted, "epsilon_placement"))
-with_keywords("rmsprop", "epsilon", "epsilon_of_another_size", epsilon=1e-3)
-with_keywords("rmsprop", "optional", "rho_ignored", rho=0.9)
-planted("rmsprop", "convention", "velocity_of_updates_for_gradients", other("rmsprop", "accumulated"))
+    FAULTS.planted(rooted, "epsilon", "epsilon_on_the_other_side_of_the_root", other(rooted, "epsilon_placement"))
+FAULTS.with_keywords("rmsprop", "epsilon", "epsilon_of_another_size", epsilon=1e-3)
+FAULTS.with_keywords("rmsprop", "optional", "rho_ignored", rho=0.9)
+FAULTS.planted("rmsprop", "convention", "velocity_of_updates_for_gradients", other("rmsprop", "accumulated"))
 
 
 @FAULTS.value("rmsprop", "optional")
@@ -239,7 +223,7 @@ def sum_for_the_mean_of_squares(parameters, gradients, mean_square=None, *states
     return moved, *reference("rmsprop", parameters, gradients, mean_square, *states, rho=rho, **keywords)[1:]
 
 
-with_keywords("adagrad", "optional", "initial_accumulator_ignored", initial_accumulator=0.0)
+FAULTS.with_keywords("adagrad", "optional", "initial_accumulator_ignored", initial_accumulator=0.0)
 
 
 @FAULTS.value("adagrad", "plain")
@@ -248,10 +232,10 @@ def mean_for_the_sum_of_squares(parameters, gradients, sum_of_squares=None, **ke
     return moved, [total / max(len(gradients), 1) for total in totals]
 
 
-with_keywords("adadelta", "epsilon", "epsilon_ignored", epsilon=1e-12)
-with_keywords("adadelta", "optional", "learning_rate_ignored", learning_rate=1.0)
-planted("nadam", "convention", "momentum_constant_for_rising", other("nadam", "schedule"))
-with_keywords("nadam", "plain", "momentum_rises_at_once", momentum_decay=1.0)
+FAULTS.with_keywords("adadelta", "epsilon", "epsilon_ignored", epsilon=1e-12)
+FAULTS.with_keywords("adadelta", "optional", "learning_rate_ignored", learning_rate=1.0)
+FAULTS.planted("nadam", "convention", "momentum_constant_for_rising", other("nadam", "schedule"))
+FAULTS.with_keywords("nadam", "plain", "momentum_rises_at_once", momentum_decay=1.0)
 
 
 @FAULTS.value("nadam", "plain")
@@ -309,9 +293,9 @@ def norm_of(kind, exponent):
 
 for clipping, kind in (("clip_by_norm", "each"), ("clip_by_global_norm", "global")):
     wrong = "each" if kind == "global" else "global"
-    planted(clipping, "plain", "norm_over_the_wrong_gradients", norm_of(wrong, 2.0))
-    planted(clipping, "plain", "sum_of_sizes_for_the_norm", norm_of(kind, 1.0))
-    planted(
+    FAULTS.planted(clipping, "plain", "norm_over_the_wrong_gradients", norm_of(wrong, 2.0))
+    FAULTS.planted(clipping, "plain", "sum_of_sizes_for_the_norm", norm_of(kind, 1.0))
+    FAULTS.planted(
         clipping,
         "plain",
         "always_scaled_to_the_limit",
@@ -319,7 +303,7 @@ for clipping, kind in (("clip_by_norm", "each"), ("clip_by_global_norm", "global
             (g * (limit / np.sqrt(np.sum(np.square(g))))).astype(g.dtype) for g in gradients
         ],
     )
-    planted(
+    FAULTS.planted(
         clipping,
         "plain",
         "root_mean_square_for_the_norm",
@@ -327,7 +311,7 @@ for clipping, kind in (("clip_by_norm", "each"), ("clip_by_global_norm", "global
             gradients=gradients, limit=limit * float(np.sqrt(max(g.size for g in gradients))), epsilon=epsilon
         ),
     )
-    planted(clipping, "convention", "guard_added_or_left_out", other(clipping, "epsilon"))
+    FAULTS.planted(clipping, "convention", "guard_added_or_left_out", other(clipping, "epsilon"))
 
 
 def off_by(number):
@@ -335,32 +319,34 @@ def off_by(number):
 
 
 for schedule in ("step_schedule", "exponential_schedule", "cosine_schedule", "warmup_schedule"):
-    planted(schedule, "plain", "one_step_late", off_by(-1.0))
-    planted(schedule, "plain", "one_step_early", off_by(1.0))
-    planted(
+    FAULTS.planted(schedule, "plain", "one_step_late", off_by(-1.0))
+    FAULTS.planted(schedule, "plain", "one_step_early", off_by(1.0))
+    FAULTS.planted(
         schedule,
         "plain",
         "learning_rate_ignored",
         lambda right, *, learning_rate, **arguments: right(learning_rate=np.ones_like(learning_rate), **arguments),
     )
 
-planted("constant_schedule", "plain", "falls_with_the_step", lambda right, *, learning_rate, step: learning_rate / (1.0 + step))
-planted("step_schedule", "convention", "boundary_on_the_other_side", other("step_schedule", "at_boundary"))
-planted(
+FAULTS.planted(
+    "constant_schedule", "plain", "falls_with_the_step", lambda right, *, learning_rate, step: learning_rate / (1.0 + step)
+)
+FAULTS.planted("step_schedule", "convention", "boundary_on_the_other_side", other("step_schedule", "at_boundary"))
+FAULTS.planted(
     "step_schedule",
     "bounds",
     "one_boundary_only",
     lambda right, boundaries=(8, 16), **arguments: right(boundaries=boundaries[:1], **arguments),
 )
-with_keywords("step_schedule", "optional", "factor_ignored", factor=0.1)
-with_keywords("exponential_schedule", "optional", "staircase_ignored", staircase=False)
-with_keywords("exponential_schedule", "optional", "rate_for_every_step", every=1)
-with_keywords("cosine_schedule", "optional", "final_fraction_ignored", final=0.0)
-planted("cosine_schedule", "bounds", "rises_again_or_stays", other("cosine_schedule", "beyond"))
-planted(
+FAULTS.with_keywords("step_schedule", "optional", "factor_ignored", factor=0.1)
+FAULTS.with_keywords("exponential_schedule", "optional", "staircase_ignored", staircase=False)
+FAULTS.with_keywords("exponential_schedule", "optional", "rate_for_every_step", every=1)
+FAULTS.with_keywords("cosine_schedule", "optional", "final_fraction_ignored", final=0.0)
+FAULTS.planted("cosine_schedule", "bounds", "rises_again_or_stays", other("cosine_schedule", "beyond"))
+FAULTS.planted(
     "cosine_schedule", "plain", "twice_as_fast", lambda right, steps=16, **arguments: right(steps=max(steps // 2, 1), **arguments)
 )
-with_keywords("warmup_schedule", "optional", "start_ignored", start=0.0)
+FAULTS.with_keywords("warmup_schedule", "optional", "start_ignored", start=0.0)
 
 
 @FAULTS.value("warmup_schedule", "bounds")

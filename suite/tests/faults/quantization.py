@@ -53,8 +53,8 @@ def beyond_too(dy: Any, x: Any, **keywords: Any) -> Any:
     return {"x": dy.copy()}
 
 
-def not_at_the_ends(dy: Any, x: Any, **keywords: Any) -> Any:
-    """No gradient at the ends themselves."""
+def not_at_the_highest(dy: Any, x: Any, **keywords: Any) -> Any:
+    """No gradient where the result is the highest of all."""
     found = right_vjp("fake_quantize", dy, x, **keywords)["x"]
     y = reference("fake_quantize", x, **keywords)
     return {"x": np.where(y == (y.max() if y.size else 0), 0.0, found).astype(x.dtype)}
@@ -63,7 +63,7 @@ def not_at_the_ends(dy: Any, x: Any, **keywords: Any) -> Any:
 GRADIENTS: Sequence[Row] = (
     ("fake_quantize", "plain", "gradient_of_steps", of_steps),
     ("fake_quantize", "plain", "gradient_beyond_the_ends", beyond_too),
-    ("fake_quantize", "bounds", "no_gradient_at_the_highest", not_at_the_ends),
+    ("fake_quantize", "bounds", "no_gradient_at_the_highest", not_at_the_highest),
 )
 """Vector-Jacobian products that are wrong."""
 

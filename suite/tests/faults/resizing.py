@@ -91,7 +91,7 @@ def of_asymmetric(dy: Any, x: Any, **keywords: Any) -> Any:
     return right_vjp("resize", dy, x, **{**keywords, **changed})
 
 
-def last_one_wins(dy: Any, x: Any, *, size: Any, **keywords: Any) -> Any:
+def mean_of_those_taken(dy: Any, x: Any, *, size: Any, **keywords: Any) -> Any:
     """Where the nearest pixel is taken more than once, the gradient is that of the mean."""
     right = right_vjp("resize", dy, x, size=size, **keywords)["x"]
     if keywords.get("interpolation") != "nearest":
@@ -103,7 +103,7 @@ def last_one_wins(dy: Any, x: Any, *, size: Any, **keywords: Any) -> Any:
 GRADIENTS: Sequence[Row] = (
     ("resize", "plain", "gradient_resized_back", forwards),
     ("resize", "plain", "gradient_of_asymmetric_coordinates", of_asymmetric),
-    ("resize", "geometry", "gradient_of_nearest_is_a_mean", last_one_wins),
+    ("resize", "geometry", "gradient_of_nearest_is_a_mean", mean_of_those_taken),
 )
 """Vector-Jacobian products that are wrong."""
 

@@ -4,16 +4,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from faulty import Faults, Row, reference, right_vjp
+from faulty import Change, Faults, Row, changed, reference, right_vjp
 
 FAULTS = Faults()
 ENCODER, GPT2, VISION, LLAMA = "encoder_block", "gpt2_block", "vision_transformer_block", "llama_block"
-Change = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-def changed(operation: str, change: Change) -> Callable[..., Any]:
-    """The block with some of its arguments changed before."""
-    return lambda **given: reference(operation, **{**given, **change(given)})
 
 
 def parameters(**functions: Callable[[Any], Any]) -> Change:
