@@ -10,6 +10,8 @@ from tensorproof_torch.optimizers import Natives, Rate, optimizer_steps, require
 from tensorproof_torch.table import operations
 
 GradientsOfSteps = Sequence[Sequence[Native | None]]
+SCALES = {"rows": "original", "size": "match_rms_adamw"}
+"""What ``torch.optim.Muon`` calls the scales of its step."""
 
 
 @operations.native
@@ -141,10 +143,13 @@ def adafactor(
     options: dict[str, Any] = {"beta2_decay": -exponent, "eps": (epsilon, smallest_size), "d": threshold}
     moved, *found = optimizer_steps(kind, parameters, gradients, slots, learning_rate, step_counter(taken), **options)
     rows, columns, moments = (
-        [array if array.shape == shape else array.new_zeros(shape) for array, shape in zip(arrays, of_slot, strict=True) if shape]
-        if name != "variance"
-        else [array for array, shape in zip(arrays, of_slot, strict=True) if shape is not None]
-        for arrays, (name, of_slot) in zip(found, shapes.items(), strict=True)
+        # A parameter without a gradient has no state, for which there are zeros of the parameter's own shape.
+        [
+            array if array.shape == shape else array.new_zeros(shape)
+            for array, shape in zip(arrays, of_slot, strict=True)
+            if shape is not None
+        ]
+        for arrays, of_slot in zip(found, shapes.values(), strict=True)
     )
     return moved, [row.squeeze(-1) for row in rows], [column.squeeze(-2) for column in columns], moments
 
@@ -156,9 +161,6 @@ def _spread(given: Natives | None, shapes: Sequence[tuple[int, ...] | None], par
     arrays = iter(given)
     pairs = zip(shapes, parameters, strict=True)
     return [torch.zeros_like(parameter) if shape is None else next(arrays).reshape(shape) for shape, parameter in pairs]
-
-
-SCALES = {"rows": "original", "size": "match_rms_adamw"}
 
 
 @operations.native
