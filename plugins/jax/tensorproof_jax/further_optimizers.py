@@ -5,20 +5,10 @@ from typing import Any
 
 from tensorproof.backend import Native, Unsupported
 from tensorproof_jax.framework import jax, optax
-from tensorproof_jax.optimizers import Natives, Rate, optimizer_steps
+from tensorproof_jax.optimizers import Natives, Rate, after_decay, before_decay, optimizer_steps
 from tensorproof_jax.table import operations
 
 GradientsOfSteps = Sequence[Sequence[Native | None]]
-
-
-def with_decay(optimizer: Any, scaling: Any, rate: float, weight_decay: float, decay: str) -> Any:
-    """The optimizer, with weight decay added to the gradient before it, or to what its scaling gives."""
-    if not weight_decay:
-        return optimizer
-    added = optax.add_decayed_weights(weight_decay)
-    if decay == "coupled":
-        return optax.chain(added, optimizer)
-    return optax.chain(scaling, added, optax.scale_by_learning_rate(rate))
 
 
 @operations.library
@@ -46,7 +36,7 @@ def adamax(
     def transformation(rate: float) -> Any:
         if decay == "decoupled":
             return optax.adamaxw(rate, **numbers, weight_decay=weight_decay)
-        return with_decay(optax.adamax(rate, **numbers), None, rate, weight_decay, decay)
+        return after_decay(optax.adamax(rate, **numbers), weight_decay)
 
     slots = {"mu": first_moment, "nu": infinity_norm}
     return optimizer_steps(transformation, parameters, gradients, slots, learning_rate, taken)
@@ -76,7 +66,9 @@ def radam(
     numbers = {"b1": beta1, "b2": beta2, "eps": epsilon, "threshold": threshold}
 
     def transformation(rate: float) -> Any:
-        return with_decay(optax.radam(rate, **numbers), optax.scale_by_radam(**numbers), rate, weight_decay, decay)
+        if weight_decay and decay == "decoupled":
+            return before_decay(optax.scale_by_radam(**numbers), rate, weight_decay)
+        return after_decay(optax.radam(rate, **numbers), weight_decay)
 
     slots = {"mu": first_moment, "nu": second_moment}
     return optimizer_steps(transformation, parameters, gradients, slots, learning_rate, taken)

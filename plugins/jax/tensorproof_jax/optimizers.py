@@ -82,6 +82,16 @@ def optimizer_steps(
     return (results, *(_slot(state, name, arrays, parameters, trained) for name, arrays in slots.items()))
 
 
+def after_decay(optimizer: Any, weight_decay: float) -> Any:
+    """The optimizer, with weight decay added to the gradient before it."""
+    return optax.chain(optax.add_decayed_weights(weight_decay), optimizer) if weight_decay else optimizer
+
+
+def before_decay(scaling: Any, rate: float, weight_decay: float) -> Any:
+    """The optimizer of a scaling, with weight decay added to what the scaling gives."""
+    return optax.chain(scaling, optax.add_decayed_weights(weight_decay), optax.scale_by_learning_rate(rate))
+
+
 def _has_parameters(path: Any, value: Any) -> bool:
     """Whether a field of the state is of parameters: of two optimizers for some each, one may have none."""
     return bool(jax.tree.leaves(value))
@@ -184,7 +194,7 @@ def rmsprop(
         if momentum and accumulated == "gradients":
             scaling = optax.scale_by_stddev if centered else optax.scale_by_rms
             optimizer = optax.chain(scaling(**options), optax.trace(momentum), optax.scale_by_learning_rate(rate))
-        return optax.chain(optax.add_decayed_weights(weight_decay), optimizer) if weight_decay else optimizer
+        return after_decay(optimizer, weight_decay)
 
     slots = {"nu": mean_square}
     if centered:
@@ -217,12 +227,11 @@ def _adam(
 
     def transformation(rate: float) -> Any:
         if decoupled and amsgrad:
-            scaling = optax.scale_by_amsgrad(**numbers, **corrections)
-            return optax.chain(scaling, optax.add_decayed_weights(weight_decay), optax.scale_by_learning_rate(rate))
+            return before_decay(optax.scale_by_amsgrad(**numbers, **corrections), rate, weight_decay)
         if decoupled:
             return optax.adamw(rate, **numbers, weight_decay=weight_decay)
         optimizer = optax.amsgrad(rate, **numbers, **corrections) if amsgrad else optax.adam(rate, **numbers)
-        return optax.chain(optax.add_decayed_weights(weight_decay), optimizer) if weight_decay else optimizer
+        return after_decay(optimizer, weight_decay)
 
     slots = dict(zip(("mu", "nu", "nu_max"), states, strict=True))
     if not amsgrad:
@@ -302,8 +311,7 @@ def adagrad(
         raise Unsupported("optax.adagrad adds epsilon under the root")
 
     def transformation(rate: float) -> Any:
-        optimizer = optax.adagrad(rate, initial_accumulator, epsilon)
-        return optax.chain(optax.add_decayed_weights(weight_decay), optimizer) if weight_decay else optimizer
+        return after_decay(optax.adagrad(rate, initial_accumulator, epsilon), weight_decay)
 
     return optimizer_steps(transformation, parameters, gradients, {"sum_of_squares": sum_of_squares}, learning_rate)
 
@@ -325,8 +333,7 @@ def adadelta(
 
     def transformation(rate: float) -> Any:
         if weight_decay and decay == "decoupled":
-            scaling = optax.scale_by_adadelta(rho, epsilon)
-            return optax.chain(scaling, optax.add_decayed_weights(weight_decay), optax.scale_by_learning_rate(rate))
+            return before_decay(optax.scale_by_adadelta(rho, epsilon), rate, weight_decay)
         return optax.adadelta(rate, rho, epsilon, weight_decay)
 
     slots = {"e_g": mean_square, "e_x": mean_square_update}
@@ -355,8 +362,7 @@ def nadam(
         raise Unsupported("optax.nadam has a constant momentum")
 
     def transformation(rate: float) -> Any:
-        optimizer = optax.nadam(rate, beta1, beta2, epsilon)
-        return optax.chain(optax.add_decayed_weights(weight_decay), optimizer) if weight_decay else optimizer
+        return after_decay(optax.nadam(rate, beta1, beta2, epsilon), weight_decay)
 
     slots = {"mu": first_moment, "nu": second_moment}
     return optimizer_steps(transformation, parameters, gradients, slots, learning_rate, taken)
