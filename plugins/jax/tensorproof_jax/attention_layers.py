@@ -9,7 +9,7 @@ from tensorproof_jax.table import operations
 UNIFORM = "Flax masks with a large negative number, so a fully masked row gives the mean of all values"
 
 
-def parameters_of(weights: tuple[Native, ...], biases: tuple[Native | None, ...]) -> dict[str, Any]:
+def _parameters(weights: tuple[Native, ...], biases: tuple[Native | None, ...]) -> dict[str, Any]:
     """The parameters of the layer as Flax names them."""
     return {
         name: {"kernel": weight} if bias is None else {"kernel": weight, "bias": bias}
@@ -17,13 +17,13 @@ def parameters_of(weights: tuple[Native, ...], biases: tuple[Native | None, ...]
     }
 
 
-def _layer(
+def attend(
     arrays: tuple[Native, Native, Native],
-    weights: tuple[Native, Native, Native, Native],
+    weights: tuple[Native, ...],
     biases: tuple[Native | None, ...],
     mask: Native | None,
     causal: bool,
-    need_weights: bool,
+    need_weights: bool = False,
 ) -> Any:
     """``flax.linen.MultiHeadDotProductAttention``, whose masks have the axes of scores."""
     heads, width = weights[0].shape[1:]
@@ -37,7 +37,7 @@ def _layer(
     layer = linen.MultiHeadDotProductAttention(
         heads, qkv_features=heads * width, out_features=weights[3].shape[2], use_bias=biases[0] is not None
     )
-    variables = {"params": parameters_of(weights, biases)}
+    variables = {"params": _parameters(weights, biases)}
     if not need_weights:
         return layer.apply(variables, *arrays, mask=mask)
     y, state = layer.apply(variables, *arrays, mask=mask, sow_weights=True, mutable=["intermediates"])
@@ -70,7 +70,7 @@ def multi_head_attention(
         raise Unsupported(UNIFORM)
     weights = (query_weight, key_weight, value_weight, output_weight)
     biases = (query_bias, key_bias, value_bias, output_bias)
-    return _layer((query, key, value), weights, biases, mask, causal, need_weights=False)
+    return attend((query, key, value), weights, biases, mask, causal)
 
 
 @operations.library
@@ -96,5 +96,5 @@ def multi_head_attention_weights(
         raise Unsupported(UNIFORM)
     weights = (query_weight, key_weight, value_weight, output_weight)
     biases = (query_bias, key_bias, value_bias, output_bias)
-    y, attended = _layer((query, key, value), weights, biases, mask, causal, need_weights=True)
+    y, attended = attend((query, key, value), weights, biases, mask, causal, need_weights=True)
     return y, attended

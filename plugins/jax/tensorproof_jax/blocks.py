@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tensorproof.backend import Native
-from tensorproof_jax.attention_layers import parameters_of
+from tensorproof_jax.attention_layers import attend
 from tensorproof_jax.elementwise import gelu, relu, silu
 from tensorproof_jax.framework import jax, jnp, linen
 from tensorproof_jax.normalization import layer_norm, rms_norm
@@ -15,13 +15,12 @@ from tensorproof_jax.table import operations
 Parameters = Mapping[str, Native]
 
 
-def _attend(x: Native, parameters: Parameters, mask: Native | None) -> Native:
+def _attend(x: Native, parameters: Parameters, mask: Native | None = None, causal: bool = False) -> Native:
     """``flax.linen.MultiHeadDotProductAttention`` of positions to each other."""
     weights, biases = (
         tuple(parameters[f"{name}_{kind}"] for name in ("query", "key", "value", "output")) for kind in ("weight", "bias")
     )
-    layer = linen.MultiHeadDotProductAttention(weights[0].shape[1])
-    return layer.apply({"params": parameters_of(weights, biases)}, x, mask=mask)
+    return attend((x, x, x), weights, biases, mask, causal)
 
 
 def _norm(x: Native, parameters: Parameters, name: str, epsilon: float) -> Native:
@@ -33,8 +32,8 @@ def _network(x: Native, parameters: Parameters, activation: Any, **keywords: Any
     return dense(wide, parameters["down_weight"], parameters["down_bias"])
 
 
-def _norm_before(x: Native, parameters: Parameters, mask: Native | None, approximation: str, epsilon: float) -> Native:
-    middle = x + _attend(_norm(x, parameters, "attention", epsilon), parameters, mask)
+def _norm_before(x: Native, parameters: Parameters, causal: bool, approximation: str, epsilon: float) -> Native:
+    middle = x + _attend(_norm(x, parameters, "attention", epsilon), parameters, causal=causal)
     second = _norm(middle, parameters, "network", epsilon)
     return middle + _network(second, parameters, gelu, approximation=approximation)
 
@@ -49,15 +48,14 @@ def encoder_block(x: Native, parameters: Parameters, mask: Native | None = None,
 
 @operations.composed
 def gpt2_block(x: Native, parameters: Parameters, *, epsilon: float = 1e-5) -> Native:
-    """Flax's attention with ``make_causal_mask``, ``LayerNorm`` and ``Dense``."""
-    mask = linen.make_causal_mask(jnp.ones(x.shape[:2]), dtype=bool)
-    return _norm_before(x, parameters, mask, "tanh", epsilon)
+    """Flax's attention with a causal mask, ``LayerNorm`` and ``Dense``."""
+    return _norm_before(x, parameters, True, "tanh", epsilon)
 
 
 @operations.composed
 def vision_transformer_block(x: Native, parameters: Parameters, *, epsilon: float = 1e-6) -> Native:
     """Flax's attention, ``LayerNorm`` and ``Dense``."""
-    return _norm_before(x, parameters, None, "none", epsilon)
+    return _norm_before(x, parameters, False, "none", epsilon)
 
 
 @operations.composed
