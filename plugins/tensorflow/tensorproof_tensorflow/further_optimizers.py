@@ -5,22 +5,10 @@ from typing import Any
 
 from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import tf
-from tensorproof_tensorflow.optimizers import Natives, Rate, optimizer_steps
+from tensorproof_tensorflow.optimizers import Natives, Rate, optimizer_steps, require_decoupled, require_steps
 from tensorproof_tensorflow.table import operations
 
 GradientsOfSteps = Sequence[Sequence[Native | None]]
-
-
-def require_steps(counted: str) -> None:
-    """Keras counts the steps of the optimizer."""
-    if counted != "steps":
-        raise Unsupported("Keras's optimizers count their steps")
-
-
-def require_decoupled(weight_decay: float, decay: str) -> None:
-    """Keras decays the variables before the step."""
-    if weight_decay and decay != "decoupled":
-        raise Unsupported("weight decay of Keras's optimizers is decoupled from the gradient")
 
 
 @operations.library

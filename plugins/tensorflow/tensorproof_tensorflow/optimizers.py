@@ -100,6 +100,18 @@ def optimizer_steps(
     return ([tf.identity(variable.value) for variable in variables], *results)
 
 
+def require_steps(counted: str) -> None:
+    """Keras counts the steps of the optimizer."""
+    if counted != "steps":
+        raise Unsupported("Keras's optimizers count their steps")
+
+
+def require_decoupled(weight_decay: float, decay: str) -> None:
+    """Keras decays the variables before the step."""
+    if weight_decay and decay != "decoupled":
+        raise Unsupported("weight decay of Keras's optimizers is decoupled from the gradient")
+
+
 @operations.library
 def gradient_descent(
     parameters: Natives, gradients: Sequence[Sequence[Native | None]], *, learning_rate: Rate = 0.01
@@ -140,8 +152,7 @@ def momentum(
         raise Unsupported("keras.optimizers.SGD has no dampening")
     if accumulated != "updates":
         raise Unsupported("keras.optimizers.SGD accumulates updates")
-    if weight_decay and decay != "decoupled":
-        raise Unsupported("weight decay of Keras's optimizers is decoupled from the gradient")
+    require_decoupled(weight_decay, decay)
     options: dict[str, Any] = {"momentum": coefficient, "nesterov": nesterov, "weight_decay": weight_decay or None}
     if not coefficient:  # Keras makes no velocities then
         (moved,) = optimizer_steps("SGD", parameters, gradients, {}, learning_rate, **options)
@@ -171,8 +182,7 @@ def rmsprop(
         raise Unsupported("keras.optimizers.RMSprop adds epsilon under the root")
     if momentum and accumulated != "updates":
         raise Unsupported("keras.optimizers.RMSprop accumulates updates")
-    if weight_decay:
-        raise Unsupported("weight decay of Keras's optimizers is decoupled from the gradient")
+    require_decoupled(weight_decay, "coupled")
     slots: dict[str, Natives | None] = {"_velocities": mean_square}
     if centered:
         slots["_average_gradients"] = mean_gradient
@@ -201,8 +211,7 @@ def _adam(
         raise Unsupported(f"keras.optimizers.{kind} corrects the bias always")
     if maximum != "raw":
         raise Unsupported(f"keras.optimizers.{kind} takes the maximum before the correction")
-    if counted != "steps":
-        raise Unsupported("Keras's optimizers count their steps")
+    require_steps(counted)
     slots = dict(zip(("_momentums", "_velocities", "_velocity_hats"), states, strict=True))
     if not options["amsgrad"]:
         del slots["_velocity_hats"]
@@ -231,8 +240,7 @@ def adam(
     counted: str = "updates",
 ) -> tuple[list[Native], ...]:
     """``keras.optimizers.Adam``."""
-    if weight_decay:
-        raise Unsupported("weight decay of Keras's optimizers is decoupled from the gradient")
+    require_decoupled(weight_decay, "coupled")
     conventions = (epsilon_placement, bias_correction, maximum, counted)
     states = (first_moment, second_moment, maximum_second_moment)
     options: dict[str, Any] = {"beta_1": beta1, "beta_2": beta2, "epsilon": epsilon, "amsgrad": amsgrad}
@@ -287,8 +295,7 @@ def adagrad(
     """``keras.optimizers.Adagrad``."""
     if epsilon_placement != "inside":
         raise Unsupported("keras.optimizers.Adagrad adds epsilon under the root")
-    if weight_decay:
-        raise Unsupported("weight decay of Keras's optimizers is decoupled from the gradient")
+    require_decoupled(weight_decay, "coupled")
     options: dict[str, Any] = {"initial_accumulator_value": initial_accumulator, "epsilon": epsilon}
     return optimizer_steps("Adagrad", parameters, gradients, {"_accumulators": sum_of_squares}, learning_rate, **options)
 
@@ -307,8 +314,7 @@ def adadelta(
     decay: str = "coupled",
 ) -> tuple[list[Native], ...]:
     """``keras.optimizers.Adadelta``."""
-    if weight_decay and decay != "decoupled":
-        raise Unsupported("weight decay of Keras's optimizers is decoupled from the gradient")
+    require_decoupled(weight_decay, decay)
     slots = {"_accumulated_grads": mean_square, "_accumulated_delta_vars": mean_square_update}
     options: dict[str, Any] = {"rho": rho, "epsilon": epsilon, "weight_decay": weight_decay or None}
     return optimizer_steps("Adadelta", parameters, gradients, slots, learning_rate, **options)
@@ -334,10 +340,8 @@ def nadam(
     """``keras.optimizers.Nadam``, whose momentum decays as it does whatever ``momentum_decay`` says."""
     if schedule != "warming":
         raise Unsupported("keras.optimizers.Nadam has a momentum that rises")
-    if weight_decay:
-        raise Unsupported("weight decay of Keras's optimizers is decoupled from the gradient")
-    if counted != "steps":
-        raise Unsupported("Keras's optimizers count their steps")
+    require_decoupled(weight_decay, "coupled")
+    require_steps(counted)
     product = 1.0
     for step in range(1, taken + 1):
         product *= beta1 * (1.0 - 0.5 * 0.96**step)
