@@ -46,7 +46,7 @@ def padded_by(padding: str, other: str) -> Callable[..., Any]:
 
 
 def reflected_once(x: Any, grid: Any, *, padding: str = "zeros", **keywords: Any) -> Any:
-    """Reflected once, and then moved to the border."""
+    """A place beyond ±2.5 is moved there first, from where one reflection brings it inside."""
     if padding != "reflection":
         return reference("grid_sample", x, grid, padding=padding, **keywords)
     return reference("grid_sample", x, np.clip(grid, -2.5, 2.5).astype(grid.dtype), padding=padding, **keywords)
