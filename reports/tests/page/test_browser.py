@@ -36,6 +36,7 @@ def records_fixture(made):
 def test_page_asks_for_nothing_and_complains_of_nothing(opened, records):
     one = opened(records)
     one.page.click("#matrix-table td.failed")
+    one.page.wait_for_selector("#operation-section:not([hidden])")
     assert one.requests == [one.address]
     assert one.complaints == []
 
@@ -193,6 +194,7 @@ def test_without_javascript_overview_and_tables_are_readable(opened, records):
 def test_page_is_not_wider_than_the_window(opened, records, width):
     one = opened(records, viewport={"width": width, "height": 800})
     one.page.click("#matrix-table td.failed")
+    one.page.wait_for_selector("#operation-section:not([hidden])")
     assert one.page.evaluate("document.documentElement.scrollWidth") <= width
 
 

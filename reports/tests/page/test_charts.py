@@ -113,5 +113,6 @@ def test_every_row_opens_to_all_that_was_recorded(opened, make):
     rows = one.page.locator("table.timings[data-section] tbody tr:has(td.trust)")
     last = rows.last
     last.locator("summary").click()
+    last.locator("dl").wait_for()
     assert "latency cold" in last.inner_text()
     assert "tensorproof time" in last.inner_text()

@@ -115,7 +115,7 @@ def test_new_failures_are_listed_by_a_click(opened, made, tmp_path):
     old, new = made.of(made.check(), made.check("relu")), made.of(made.check(wrong=True), made.check("relu"))
     one = opened([new], earlier=lambda record: old)
     one.page.click("text=List what is newly wrong")
-    assert one.page.inner_text("#query-said").startswith("1 of 2 checks")
+    one.page.wait_for_function("document.querySelector('#query-said').textContent.startsWith('1 of 2 checks')")
 
 
 def test_series_are_found_and_shown_in_full(opened, history):
