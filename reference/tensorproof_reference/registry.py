@@ -15,6 +15,7 @@ from tensorproof_reference import (
     images,
     initializers,
     losses,
+    metrics,
     normalizations,
     operations,
     optimizers,
@@ -83,7 +84,7 @@ def extended_operations() -> Mapping[str, Operation]:
     """
     pages = _operations_of_pages()
     found: dict[str, Operation] = {}
-    for package in (primitives, reductions, arrays, activations, attention, windows, images, blocks):
+    for package in (primitives, reductions, arrays, activations, attention, windows, images, blocks, metrics):
         for name, module in _modules(package):
             for operation in module.OPERATIONS:
                 if operation.name in found or operation.name in pages:

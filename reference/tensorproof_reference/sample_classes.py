@@ -79,6 +79,10 @@ REQUIRED = {
         *("optional", "convention"),
     ),
     "loss": ("plain", "size", "width", "unit", "strided", "nan", "infinity", "magnitude", "reduction", "rank"),
+    "alignment": (
+        *("plain", "size", "width", "unit", "empty", "strided", "nan", "infinity", "magnitude", "long"),
+        *("reduction", "mask", "repeated", "bounds", "optional"),
+    ),
     "penalty": ("plain", "size", "rank", "empty", "strided", "nan", "infinity", "magnitude", "zero"),
     "reshaping": ("plain", "size", "rank", "unit", "empty", "strided", "nan", "infinity", "zero", "convention"),
     "optimizer": ("plain", "size", "rank", "unit", "state", "zero", "epsilon", "long", "optional", "convention"),

@@ -127,3 +127,58 @@ def triplet_margin(
         raise Unsupported("optax.losses.triplet_margin_loss adds epsilon under the root, and has no swap")
     losses = optax.losses.triplet_margin_loss(anchor, positive, negative, margin=margin, eps=epsilon)
     return REDUCTIONS[reduction](losses)
+
+
+@operations.composed
+def soft_margin(scores: Native, labels: Native, *, reduction: str = "mean") -> Native:
+    """``jax.nn.softplus``: Optax has labels of 0 and 1 only."""
+    return REDUCTIONS[reduction](jax.nn.softplus(-labels * scores))
+
+
+@operations.composed
+def multi_margin(
+    scores: Native,
+    labels: Native,
+    weights: Native | None = None,
+    *,
+    power: int = 1,
+    margin: float = 1.0,
+    reduction: str = "mean",
+) -> Native:
+    """The formula: ``optax.losses.multiclass_hinge_loss`` takes the largest of the classes instead of their sum."""
+    here = jax.nn.one_hot(labels, scores.shape[-1], dtype=bool)
+    lacking = margin - jnp.take_along_axis(scores, labels[..., None], -1) + scores
+    lost = jnp.sum(jnp.where(here, 0, jax.nn.relu(lacking) ** power), -1) / scores.shape[-1]
+    return REDUCTIONS[reduction](lost if weights is None else weights[labels] * lost)
+
+
+@operations.library
+def ctc(
+    logits: Native,
+    labels: Native,
+    logit_lengths: Native,
+    label_lengths: Native,
+    *,
+    blank: int = 0,
+    reduction: str = "mean",
+) -> Native:
+    """``optax.ctc_loss``."""
+    beyond = jnp.arange(logits.shape[1]) >= logit_lengths[:, None]
+    unnamed = jnp.arange(labels.shape[1]) >= label_lengths[:, None]
+    losses = optax.ctc_loss(logits, beyond.astype(logits.dtype), labels, unnamed.astype(logits.dtype), blank_id=blank)
+    return REDUCTIONS[reduction](losses)
+
+
+@operations.composed
+def dice(
+    probabilities: Native,
+    target: Native,
+    *,
+    epsilon: float = 1e-7,
+    epsilon_placement: str = "both",
+    reduction: str = "mean",
+) -> Native:
+    """The formula: ``optax.losses.dice_loss`` refuses probabilities of two classes, whose sum over an axis is not 1."""
+    axes = tuple(range(1, probabilities.ndim))
+    common = 2 * jnp.sum(probabilities * target, axes) + (epsilon if epsilon_placement == "both" else 0)
+    return REDUCTIONS[reduction](1 - common / (jnp.sum(probabilities, axes) + jnp.sum(target, axes) + epsilon))

@@ -151,3 +151,56 @@ def triplet_margin(
     if swap:
         far = tf.minimum(far, distance(positive, negative))
     return REDUCTIONS[reduction](tf.nn.relu(distance(anchor, positive) - far + margin))
+
+
+@operations.composed
+def soft_margin(scores: Native, labels: Native, *, reduction: str = "mean") -> Native:
+    """``tf.math.softplus``: neither TensorFlow nor Keras has one."""
+    return REDUCTIONS[reduction](tf.math.softplus(-labels * scores))
+
+
+@operations.composed
+def multi_margin(
+    scores: Native,
+    labels: Native,
+    weights: Native | None = None,
+    *,
+    power: int = 1,
+    margin: float = 1.0,
+    reduction: str = "mean",
+) -> Native:
+    """The formula: ``keras.losses.categorical_hinge`` takes the largest of the classes instead of their sum."""
+    here = tf.one_hot(labels, scores.shape[-1], True, False)
+    lacking = margin - tf.gather(scores, labels[..., tf.newaxis], axis=-1, batch_dims=labels.shape.rank) + scores
+    lost = tf.reduce_sum(tf.where(here, 0, tf.nn.relu(lacking) ** power), -1) / scores.shape[-1]
+    return REDUCTIONS[reduction](lost if weights is None else tf.gather(weights, labels) * lost)
+
+
+@operations.native
+def ctc(
+    logits: Native,
+    labels: Native,
+    logit_lengths: Native,
+    label_lengths: Native,
+    *,
+    blank: int = 0,
+    reduction: str = "mean",
+) -> Native:
+    """``tf.nn.ctc_loss`` of dense labels."""
+    losses = tf.nn.ctc_loss(labels, logits, label_lengths, logit_lengths, logits_time_major=False, blank_index=blank)
+    return REDUCTIONS[reduction](losses)
+
+
+@operations.library
+def dice(
+    probabilities: Native,
+    target: Native,
+    *,
+    epsilon: float = 1e-7,
+    epsilon_placement: str = "both",
+    reduction: str = "mean",
+) -> Native:
+    """``keras.losses.dice``, which adds its own epsilon to the denominator."""
+    if epsilon_placement != "denominator" or epsilon != keras.config.epsilon():
+        raise Unsupported("keras.losses.dice adds keras.config.epsilon() to the denominator")
+    return REDUCTIONS[reduction](keras.losses.dice(target, probabilities, axis=tuple(range(1, probabilities.shape.rank))))

@@ -117,3 +117,56 @@ def triplet_margin(
     if epsilon_placement != "difference":
         raise Unsupported("F.triplet_margin_loss adds epsilon to differences")
     return F.triplet_margin_loss(anchor, positive, negative, margin, 2.0, epsilon, swap, reduction=reduction)
+
+
+@operations.native
+def soft_margin(scores: Native, labels: Native, *, reduction: str = "mean") -> Native:
+    """``F.soft_margin_loss``."""
+    return F.soft_margin_loss(scores, labels, reduction=reduction)
+
+
+@operations.native
+def multi_margin(
+    scores: Native,
+    labels: Native,
+    weights: Native | None = None,
+    *,
+    power: int = 1,
+    margin: float = 1.0,
+    reduction: str = "mean",
+) -> Native:
+    """``F.multi_margin_loss``, which takes rows."""
+    losses = F.multi_margin_loss(
+        scores.reshape(-1, scores.shape[-1]), labels.reshape(-1), power, margin, weights, reduction=reduction
+    )
+    return losses.reshape(labels.shape) if reduction == "none" else losses
+
+
+@operations.native
+def ctc(
+    logits: Native,
+    labels: Native,
+    logit_lengths: Native,
+    label_lengths: Native,
+    *,
+    blank: int = 0,
+    reduction: str = "mean",
+) -> Native:
+    """``F.ctc_loss`` of ``F.log_softmax``; its own mean divides by the number of labels."""
+    log_probabilities = F.log_softmax(logits, -1).transpose(0, 1)
+    return _reduce(F.ctc_loss(log_probabilities, labels, logit_lengths, label_lengths, blank, reduction="none"), reduction)
+
+
+@operations.composed
+def dice(
+    probabilities: Native,
+    target: Native,
+    *,
+    epsilon: float = 1e-7,
+    epsilon_placement: str = "both",
+    reduction: str = "mean",
+) -> Native:
+    """The formula: PyTorch has none."""
+    axes = tuple(range(1, probabilities.ndim))
+    common = 2 * (probabilities * target).sum(axes) + (epsilon if epsilon_placement == "both" else 0)
+    return _reduce(1 - common / (probabilities.sum(axes) + target.sum(axes) + epsilon), reduction)

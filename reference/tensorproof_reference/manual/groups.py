@@ -17,6 +17,7 @@ GROUPS = {
     "normalizations": "Normalizations",
     "attention": "Attention",
     "blocks": "Blocks of transformers",
+    "metrics": "Metrics",
     "models": "Models, training and fitting",
 }
 OTHER = "other"

@@ -26,6 +26,7 @@ FLOORS = [
         "reference.attention",
         "reference.images",
         "reference.blocks",
+        "reference.metrics",
         "reference.windows",
         *(f"reference.{folder}" for folder in PAGES if folder != "models"),
     ],
