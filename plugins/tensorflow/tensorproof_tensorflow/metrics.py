@@ -1,32 +1,43 @@
 """Metrics beyond accuracies (profile ``extended``): those of Keras, which count in float32."""
 
-from tensorproof.backend import Native
+from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.table import operations
+
+
+def _result(metric: Native, target: Native, answers: Native) -> Native:
+    """What a metric of Keras says of one batch."""
+    metric.update_state(target, answers)
+    return metric.result()
+
+
+def _require_eager() -> None:
+    if not tf.executing_eagerly():
+        raise Unsupported("a metric of Keras makes variables, which tf.function allows in its first call only")
 
 
 @operations.library
 def precision(probabilities: Native, target: Native, *, threshold: float = 0.5) -> Native:
     """``keras.metrics.Precision``."""
-    metric = keras.metrics.Precision(thresholds=threshold)
-    metric.update_state(target, probabilities)
-    return metric.result()
+    _require_eager()
+    return _result(keras.metrics.Precision(thresholds=threshold), target, probabilities)
 
 
 @operations.library
 def recall(probabilities: Native, target: Native, *, threshold: float = 0.5) -> Native:
     """``keras.metrics.Recall``."""
-    metric = keras.metrics.Recall(thresholds=threshold)
-    metric.update_state(target, probabilities)
-    return metric.result()
+    _require_eager()
+    return _result(keras.metrics.Recall(thresholds=threshold), target, probabilities)
 
 
 @operations.library
 def f1_score(probabilities: Native, target: Native, *, threshold: float = 0.5) -> Native:
     """``keras.metrics.F1Score`` of one column."""
-    metric = keras.metrics.F1Score(average="micro", threshold=threshold, dtype=probabilities.dtype.name)
-    metric.update_state(tf.reshape(target, (-1, 1)), tf.reshape(probabilities, (-1, 1)))
-    return metric.result()
+    _require_eager()
+    if threshold <= 0:
+        raise Unsupported("keras.metrics.F1Score takes thresholds above 0")
+    metric = keras.metrics.F1Score(average="micro", threshold=threshold)
+    return _result(metric, tf.reshape(target, (-1, 1)), tf.reshape(probabilities, (-1, 1)))
 
 
 @operations.native
@@ -44,6 +55,5 @@ def top_k_accuracy(scores: Native, labels: Native, *, k: int = 5) -> Native:
 @operations.library
 def r_squared(prediction: Native, target: Native) -> Native:
     """``keras.metrics.R2Score``."""
-    metric = keras.metrics.R2Score(dtype=prediction.dtype.name)
-    metric.update_state(target, prediction)
-    return metric.result()
+    _require_eager()
+    return _result(keras.metrics.R2Score(dtype=prediction.dtype.name), target, prediction)

@@ -1,7 +1,6 @@
 """Sequences of logits with labels to find in them: the samples of ``ctc``."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -37,7 +36,8 @@ def samples(stream: Stream) -> Iterator[Sample]:
         return {**sequences(stream(name), *(shape or SHAPE), blank=blank), **changed}
 
     def sample(name: str, inputs: dict[str, Array], keywords: Mapping[str, Any] | None = None, **others: Any) -> Sample:
-        return Sample(name=name, inputs=inputs, keywords=keywords or {}, **others)
+        # In bfloat16 ten bars of a gradient are as large as it: see the values below.
+        return Sample(**{"name": name, "inputs": inputs, "keywords": keywords or {}, "dtypes": FINE, **others})
 
     def lengths(times: list[int], labels: list[int]) -> dict[str, Array]:
         return {"logit_lengths": np.array(times), "label_lengths": np.array(labels)}
@@ -93,7 +93,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
         name = f"magnitude_{word}"
         inputs = drawn(name)
         inputs["logits"] = deviation * inputs["logits"]
-        yield sample(name, inputs, NONE, dtypes=FINE if word == "tens" else Sample.dtypes)
+        yield sample(name, inputs, NONE)
     name = "magnitude_hundreds"
     inputs = drawn(name)
     inputs["logits"] = 100.0 * inputs["logits"]
@@ -107,10 +107,14 @@ def samples(stream: Stream) -> Iterator[Sample]:
     inputs = drawn(name)
     inputs["logits"][1, 2] = np.nan
     yield sample(name, inputs, expected={"y": asarray(np.nan)}, gradient=False)
-    yield from (
-        replace(sample(f"long_{times}", drawn(f"long_{times}", 2, times, 5, 6), NONE), dtypes=("float64", "float32"))
-        for times in (200, 500)
-    )
+    for length, dtypes in ((200, ("float64", "float32")), (500, ("float64",))):
+        yield sample(f"long_{length}", drawn(f"long_{length}", 2, length, 5, 6), NONE, dtypes=dtypes)
+    coarse = {"dtypes": ("bfloat16",), "gradient": False}
+    yield sample("plain_value", drawn("plain_value"), NONE, **coarse)
+    both = lengths([12, 9, 5], [4, 2, 1])
+    yield sample("mask_value", drawn("mask_value", **both), NONE, **coarse)
+    yield sample("optional_value", drawn("optional_value", blank=5, **both), {"blank": 5}, **coarse)
+    yield sample("repeated_value", drawn("repeated_value", labels=equal), NONE, **coarse)
 
 
 def workload(stream: Stream, size: str) -> Sample:

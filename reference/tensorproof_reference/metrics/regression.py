@@ -86,6 +86,7 @@ OPERATIONS = (
         profile=EXTENDED,
         differentiable=(),
         cotangents=(),
+        output_dtype="any",
         workload=workload,
         work=work,
     ),

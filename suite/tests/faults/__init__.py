@@ -28,6 +28,8 @@ from faults import (
     initializers,
     losses,
     machinery,
+    margins_and_alignments,
+    metrics,
     models,
     moves,
     normalization,
@@ -76,6 +78,8 @@ ALL = _by_key(
 )
 BEYOND = _by_key(beyond.FAULTS)
 EXTENDED = _by_key(
+    margins_and_alignments.FAULTS,
+    metrics.FAULTS,
     primitives.FAULTS,
     reductions.FAULTS,
     moves.FAULTS,
