@@ -172,7 +172,7 @@ def multi_margin(
     """The formula: ``keras.losses.categorical_hinge`` takes the largest of the classes instead of their sum."""
     here = tf.one_hot(labels, scores.shape[-1], True, False)
     lacking = margin - tf.gather(scores, labels[..., tf.newaxis], axis=-1, batch_dims=labels.shape.rank) + scores
-    lost = tf.reduce_sum(tf.where(here, 0, tf.nn.relu(lacking) ** power), -1) / scores.shape[-1]
+    lost = tf.reduce_sum(tf.where(here, tf.zeros_like(lacking), tf.nn.relu(lacking) ** power), -1) / scores.shape[-1]
     return REDUCTIONS[reduction](lost if weights is None else tf.gather(weights, labels) * lost)
 
 
