@@ -136,6 +136,8 @@ def multi_margin(
     reduction: str = "mean",
 ) -> Native:
     """``F.multi_margin_loss``, which takes rows."""
+    if scores.device.type == "cpu" and scores.dtype in (torch.bfloat16, torch.float16):
+        raise Unsupported("F.multi_margin_loss has no kernel for bfloat16 and float16 on CPU")
     losses = F.multi_margin_loss(
         scores.reshape(-1, scores.shape[-1]), labels.reshape(-1), power, margin, weights, reduction=reduction
     )
