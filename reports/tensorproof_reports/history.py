@@ -16,7 +16,7 @@ import numpy as np
 from tensorproof.errors import UsageError
 from tensorproof.lines.reading import read_lines
 from tensorproof.runs.records import Record, read_record
-from tensorproof_reports import fields
+from tensorproof_reports import fields, units
 
 STATES = {
     "slower": ("▼", "confirmed: slower", "failed"),
@@ -32,6 +32,9 @@ STATES = {
 
 SERIES = 2500
 """Series that a page holds, those with a change first."""
+
+LISTED = 80
+"""Series that a page lists before a reader looks for others, and without JavaScript."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,24 @@ class History:
     alarms: list[tuple[str, str, str]]
     """Kind, subject and message of each."""
     found: list[Found]
+    accepted: list[tuple[str, str, str]]
+    """Series, date and reason of each change that people accepted."""
     data: dict[str, Any]
     """The series, for the page to draw: by night their time over the anchor's, and where levels begin."""
     left_out: int
     notes: list[str]
+
+    @property
+    def listed(self) -> list[tuple[str, str, str, str]]:
+        """Name of a series, its last change, the night since which it has its level, and its newest ratio."""
+        found = []
+        for row in self.data["series"][:LISTED]:
+            starts, change = row["starts"], units.MISSING
+            if starts:
+                change = f"{units.ratio(row['change'])}×"
+            since = self.nights[row["nights"][starts[-1] if starts else 0]]
+            found.append((row["name"], change, since, units.significant(row["ratios"][-1])))
+        return found
 
 
 @contextlib.contextmanager
@@ -143,6 +160,7 @@ def read_nights(folder: Path) -> History:
         headline_of(lines),
         [alarm_of(line) for line in lines if line.get("kind") == "alarm"],
         [found_of(line) for line in lines if line.get("kind") == "finding"],
+        [accepted_of(line) for line in lines if line.get("kind") == "accepted"],
         {"nights": names, "series": rows[:SERIES]},
         max(0, len(rows) - SERIES),
         [fields.clipped(note) for note in notes],
@@ -157,6 +175,16 @@ def alarm_of(line: Mapping[str, Any]) -> tuple[str, str, str]:
     """
     with fields.part_of("verdict.ndjson", "an alarm"):
         return fields.text(line, "alarm", 40), fields.text(line, "of", 160), fields.text(line, "message")
+
+
+def accepted_of(line: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Series, date and reason of an accepted change.
+
+    Raises:
+        UsageError: the line is malformed.
+    """
+    with fields.part_of("verdict.ndjson", "an accepted change"):
+        return fields.text(line, "series", 160), fields.text(line, "since", 10), fields.text(line, "reason")
 
 
 def found_of(line: Mapping[str, Any]) -> Found:

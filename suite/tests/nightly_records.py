@@ -9,8 +9,10 @@ from typing import Any
 import made_lines
 import numpy as np
 
+from tensorproof.lines.writing import whole_text
 from tensorproof.nightly.history import night_name
 from tensorproof.nightly.series import MachineClass, Point, Series, SeriesHistory
+from tensorproof.timing.results.records import SCHEMA as TIMING_SCHEMA
 
 MACHINE = {**made_lines.MACHINE, "processor": "Test CPU"}
 CLASS = MachineClass("0123456789", "Test CPU")
@@ -89,13 +91,13 @@ def duel(which: Series, ratio: float, verdict: str, reference: str = "old", cont
 def write_timings(
     folder: Path, ratios: Mapping[Series, float], ended: bool = True, name: str = "timings", **changes: Any
 ) -> Path:
-    """A record of timings of a night."""
-    lines = [timing(which, ratio) for which, ratio in ratios.items()]
+    """A record of timings of a night, as a run writes it: a closing line has the digest of the others."""
+    lines = [timing(which, float(ratio)) for which, ratio in ratios.items()]
     backends = sorted({which.backend for which in ratios})
     head = header(backends, **{"planned": len(lines), **changes})
     end = [made_lines.timing_end({"measured": len(lines)} if lines else {})] if ended else []
     limits = made_lines.limits(resolution={"ratio_low": 0.996, "ratio_high": 1.004, "spread": 0.004})
-    return made_lines.write(folder / f"{name}.ndjson", [head, limits, *lines, *end])
+    return made_lines.write(folder / f"{name}.ndjson", [whole_text([head, limits, *lines, *end], TIMING_SCHEMA)])
 
 
 def write_conformance(

@@ -8,7 +8,7 @@ from tensorproof.errors import UsageError
 from tensorproof.lines.reading import last_line, read_lines
 from tensorproof.runs.records import SCHEMA
 from tensorproof_reports import fields, units
-from tensorproof_reports.history import Found, alarm_of, found_of, headline_of, needs_extra, verdict_lines
+from tensorproof_reports.history import Found, accepted_of, alarm_of, found_of, headline_of, needs_extra, verdict_lines
 from tensorproof_reports.site.folder import NIGHTS
 
 ALARMS = 200
@@ -35,11 +35,15 @@ class Night:
     alarms: list[tuple[str, str, str]] = field(default_factory=list)
     """Kind, subject and message of each."""
     found: list[Found] = field(default_factory=list)
+    accepted: list[tuple[str, str, str]] = field(default_factory=list)
+    """Series, date and reason of each change that people accepted."""
     packages: list[tuple[str, str]] = field(default_factory=list)
     """By backend, what differs from the night before, or that nobody can tell."""
     conformance: list[Conformance] = field(default_factory=list)
     stages: list[tuple[str, str, str]] = field(default_factory=list)
     """Name, how it ended, and how long it took."""
+    judged: bool = False
+    """Whether there is a verdict: without one nobody can tell of alarms and changes."""
 
     @property
     def place(self) -> str:
@@ -65,14 +69,20 @@ def list_nights(folder: Path) -> list[Night]:
 
 
 def _night(folder: Path, before: Path | None) -> Night:
+    told = {"packages": _packages(folder, before), "conformance": _conformance(folder), "stages": _stages(folder)}
     try:
         lines = verdict_lines(folder)
-        alarms = [alarm_of(line) for line in lines if line.get("kind") == "alarm"]
-        found = [found_of(line) for line in lines if line.get("kind") == "finding"]
-        headline = headline_of(lines)
+        return Night(
+            folder.name,
+            headline_of(lines),
+            [alarm_of(line) for line in lines if line.get("kind") == "alarm"],
+            [found_of(line) for line in lines if line.get("kind") == "finding"],
+            [accepted_of(line) for line in lines if line.get("kind") == "accepted"],
+            **told,
+            judged=bool(lines),
+        )
     except UsageError as error:
-        headline, alarms, found = f"verdict cannot be read: {error}", [], []
-    return Night(folder.name, headline, alarms, found, _packages(folder, before), _conformance(folder), _stages(folder))
+        return Night(folder.name, f"verdict cannot be read: {error}", **told)
 
 
 def _packages(folder: Path, before: Path | None) -> list[tuple[str, str]]:

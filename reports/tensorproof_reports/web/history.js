@@ -41,7 +41,7 @@ function drawSeries(data, words) {
       byId("series-full").scrollIntoView({ block: "nearest" });
     });
     return el("tr", {}, el("th", { scope: "row" }, button),
-      el("td", { class: "number" }, series.starts.length ? `${short(series.change)}×` : "–"), el("td", { class: "number" }, short(series.ratios.at(-1))),
+      el("td", { class: "number" }, series.starts.length ? `${short(series.change)}×` : "–"), el("td", {}, data.nights[series.nights[series.starts.at(-1) ?? 0]]), el("td", { class: "number" }, short(series.ratios.at(-1))),
       el("td", {}, sparkline(series, data.nights.length)));
   }));
 }
@@ -51,7 +51,7 @@ async function watchHistory() {
   const text = await unpacked("history-data");
   if (!text) return;
   const data = JSON.parse(text);
-  byId("series-section").hidden = false;
+  for (const part of [byId("series-form"), ...document.querySelectorAll("#series-table .scripted")]) part.hidden = false;
   byId("series-query").addEventListener("input", (event) => drawSeries(data, event.target.value.toLowerCase().split(/\s+/).filter(Boolean)));
   drawSeries(data, []);
 }

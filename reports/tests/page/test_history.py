@@ -13,6 +13,13 @@ from tensorproof_reports.page import page
 
 NIGHTS = 20
 
+COLOUR = """colour => {
+    const probe = document.body.appendChild(document.createElement('i'));
+    probe.style.setProperty('background-color', colour);
+    return getComputedStyle(probe).backgroundColor;
+}"""
+"""A colour as the browser says it."""
+
 
 @pytest.fixture(name="history")
 def history_fixture(tmp_path, made):
@@ -29,7 +36,8 @@ def history_fixture(tmp_path, made):
     }  # fmt: skip
     alarm = {"kind": "alarm", "of": "torch <b>op1</b>", "alarm": "regression", "message": "1.29 times as long"}
     verdict = {"kind": "verdict", "night": night(NIGHTS - 1), "headline": "1 regression"}
-    write(tmp_path / night(NIGHTS - 1) / "verdict.ndjson", [verdict, alarm, found])
+    accepted = {"kind": "accepted", "series": "torch eager <b>op9</b> *", "since": "2026-09-10", "reason": "exact since then"}
+    write(tmp_path / night(NIGHTS - 1) / "verdict.ndjson", [verdict, alarm, found, accepted])
     return tmp_path
 
 
@@ -45,7 +53,14 @@ def test_series_are_told_with_the_night_on_which_their_level_began(history):
 
 def test_gates_and_confirmation_speak_on_the_page(history, foreign):
     text = page([], [], history=read_nights(history))
-    for words in ("1 regression", "confirmed: slower", "1.29× [1.28, 1.30]", "torch &lt;b&gt;op1&lt;/b&gt;", night(16)):
+    for words in (
+        "torch eager &lt;b&gt;op9&lt;/b&gt; *</th><td>2026-09-10</td><td>exact since then",
+        "1 regression",
+        "confirmed: slower",
+        "1.29× [1.28, 1.30]",
+        "torch &lt;b&gt;op1&lt;/b&gt;",
+        night(16),
+    ):
         assert words in text
     assert foreign(text) == []
 
@@ -116,6 +131,32 @@ def test_new_failures_are_listed_by_a_click(opened, made, tmp_path):
     one = opened([new], earlier=lambda record: old)
     one.page.click("text=List what is newly wrong")
     one.page.wait_for_function("document.querySelector('#query-said').textContent.startsWith('1 of 2 checks')")
+
+
+@pytest.mark.parametrize(("state", "tone"), [
+    ("slower", "failed"), ("faster", "passed"), ("cleared", "passed"), ("not_resolved", "not_meaningful"), ("same_packages", "not_run"),
+    ("unconfirmable", "not_meaningful"), ("over_limit", "not_run"), ("waiting", "not_run"),
+])  # fmt: skip
+def test_what_is_not_settled_never_looks_green(opened, history, state, tone):
+    path = history / night(NIGHTS - 1) / "verdict.ndjson"
+    path.write_text(path.read_text().replace('"state":"slower"', f'"state":"{state}"'))
+    one = opened([], history=read_nights(history))
+    cell = one.page.locator('table:has(caption:text("Changes of speed")) tbody td').first
+    green = one.page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--passed')")
+    colour = cell.evaluate("cell => getComputedStyle(cell).backgroundColor")
+    assert cell.get_attribute("class") == tone
+    assert (colour == one.page.evaluate(COLOUR, green)) == (tone == "passed")
+
+
+def test_without_javascript_series_are_in_a_table_with_the_night_since_which_they_have_their_level(opened, history):
+    one = opened([], history=read_nights(history), java_script_enabled=False)
+    rows = one.page.locator("#series-table tbody tr").all_inner_texts()
+    assert [row.split("\t") for row in rows] == [
+        ["torch eager op1 M forward float32", "1.300×", night(15), "1.30"],
+        ["torch eager op0 M forward float32", "–", night(0), "1.00"],
+    ]
+    assert not one.page.is_visible("#series-query")
+    assert not one.page.is_visible("#series-table th >> text=nights")
 
 
 def test_series_are_found_and_shown_in_full(opened, history):

@@ -234,6 +234,9 @@ def test_a_verdict_that_cannot_be_read_costs_only_itself(history):
     told = {one.name: one.headline for one in list_nights(history)}
     assert told[night(1)].startswith("verdict cannot be read: ")
     assert told[night(0)] == "0 <b>regressions</b>"
+    text = site([], nights=list_nights(history))[f"nights/{night(1)}.html"]
+    assert text.count("Nobody can tell without a verdict") == 2
+    assert "None." not in text
 
 
 def test_timings_alone_make_a_site(make, foreign):

@@ -26,6 +26,11 @@ class Accepted:
     reason: str
     line: int
 
+    @property
+    def told(self) -> dict[str, str]:
+        """Its line in a night's verdict."""
+        return {"kind": "accepted", "series": self.series, "since": self.since.isoformat(), "reason": self.reason}
+
     def covers(self, series: str, night: str) -> bool:
         """Whether a change that was first seen in ``night`` is accepted."""
         return fnmatchcase(series, self.series) and night[:10] <= self.since.isoformat()

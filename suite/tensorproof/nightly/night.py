@@ -213,7 +213,7 @@ def publish(plan: Plan, night: Night, judgement: Judgement, runner: Runner) -> N
     ]
     verdict = {"kind": "verdict", "night": judgement.night, "headline": headline(judgement.alarms)}
     alarms = [{"kind": "alarm", "of": alarm.subject, "alarm": alarm.kind, "message": alarm.message} for alarm in judgement.alarms]
-    write_verdict(night.folder, [verdict, *alarms, *judgement.findings])
+    write_verdict(night.folder, [verdict, *alarms, *judgement.findings, *(entry.told for entry in plan.accepted)])
     _write_summary(night.folder, judgement)
     records = [path for path in sorted(night.folder.glob("conformance_*.ndjson")) if _readable(path)]
     records += timing_records(night.folder)
