@@ -3,10 +3,12 @@
 - Formulas become MathML when the site is built: browsers draw it without a script, a font or a request.
 - Operations and models get their places in the navigation from the index, which is generated.
 - A file of the repository that a page links to becomes a page of the site, so that links work wherever the repository is.
+- A link to a JSON Schema leads to the schema itself, which the site has under the name in its ``$id``.
 - A page that would load anything from elsewhere is a warning, which ends a strict build.
 """
 
 import ast
+import json
 import logging
 import posixpath
 import re
@@ -32,6 +34,9 @@ OUTWARD = re.compile(r'\]\(((?:\.\./)+)([^\s)]+)(?: "([^"]*)")?\)')
 
 SOURCES = "sources"
 """Where the repository's files are pages."""
+
+SCHEMA = ".schema.json"
+"""How the name of a JSON Schema ends; the site has them as they are, for programs to read."""
 
 
 class Formulas(Extension):
@@ -116,12 +121,26 @@ def source_page(path: str, text: str, names: set[str]) -> str:
     return "\n".join(parts)
 
 
+def schema_place(path: str) -> str:
+    """Where the site has a schema of the repository.
+
+    Raises:
+        OSError: it is not there.
+
+    >>> schema_place("suite/tensorproof/runs/record.schema.json")
+    'schemas/record-1.json'
+    """
+    identity: str = json.loads((ROOT / path).read_text(encoding="utf-8"))["$id"]
+    return f"schemas/{identity.rpartition('/')[2]}"
+
+
 def inward(text: str, page: str) -> str:
     """A page whose links out of this folder lead to the pages of the repository's files."""
 
     def link(match: re.Match[str]) -> str:
         anchor = f"#{match[3].lower()}" if match[3] else ""
-        return f"]({posixpath.relpath(f'{SOURCES}/{match[2]}.md', posixpath.dirname(page) or '.')}{anchor})"
+        place = schema_place(match[2]) if match[2].endswith(SCHEMA) else f"{SOURCES}/{match[2]}.md"
+        return f"]({posixpath.relpath(place, posixpath.dirname(page) or '.')}{anchor})"
 
     return "".join(part if part.startswith("```") else OUTWARD.sub(link, part) for part in FENCED.split(text))
 
@@ -167,11 +186,13 @@ def on_files(files: Any, config: Any) -> Any:
     texts = [file.content_string for file in files.documentation_pages()]
     for path, names in sorted(cited(texts).items()):
         try:
-            text = source_page(path, (ROOT / path).read_text(encoding="utf-8"), names)
+            text = (ROOT / path).read_text(encoding="utf-8")
+            place = schema_place(path) if path.endswith(SCHEMA) else f"{SOURCES}/{path}.md"
+            content = text if path.endswith(SCHEMA) else source_page(path, text, names)
         except (OSError, ValueError) as error:
             LOG.warning("a link leads to nothing: %s", error)
             continue
-        files.append(File.generated(config, f"{SOURCES}/{path}.md", content=text))
+        files.append(File.generated(config, place, content=content))
     return files
 
 

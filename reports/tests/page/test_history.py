@@ -133,10 +133,11 @@ def test_new_failures_are_listed_by_a_click(opened, made, tmp_path):
     one.page.wait_for_function("document.querySelector('#query-said').textContent.startsWith('1 of 2 checks')")
 
 
-@pytest.mark.parametrize(("state", "tone"), [
-    ("slower", "failed"), ("faster", "passed"), ("cleared", "passed"), ("not_resolved", "not_meaningful"), ("same_packages", "not_run"),
-    ("unconfirmable", "not_meaningful"), ("over_limit", "not_run"), ("waiting", "not_run"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("state", "tone"),
+    [("slower", "failed"), ("faster", "passed"), ("cleared", "passed"), ("not_resolved", "not_meaningful"),
+     ("same_packages", "not_run"), ("unconfirmable", "not_meaningful"), ("over_limit", "not_run"), ("waiting", "not_run")],
+)  # fmt: skip
 def test_what_is_not_settled_never_looks_green(opened, history, state, tone):
     path = history / night(NIGHTS - 1) / "verdict.ndjson"
     path.write_text(path.read_text().replace('"state":"slower"', f'"state":"{state}"'))

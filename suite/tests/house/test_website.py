@@ -57,6 +57,20 @@ def test_links_into_the_repository_lead_to_pages_of_its_files(website):
     assert "](../sources/suite/c.py.md)" in website.inward("[c](../../suite/c.py)", "operations/index.md")
 
 
+def test_links_to_schemas_lead_to_the_schemas_themselves(website):
+    led = website.inward("[a](../suite/tensorproof/runs/record.schema.json)", "schemas.md")
+    assert led == "[a](schemas/record-1.json)"
+
+
+def test_every_schema_is_published_under_a_name_of_its_own(website):
+    there = {path.relative_to(ROOT).as_posix() for path in (ROOT / "suite/tensorproof").rglob(f"*{website.SCHEMA}")}
+    text = (ROOT / "docs/schemas.md").read_text(encoding="utf-8")
+    assert set(website.cited([text])) == there
+    places = {path: website.schema_place(path) for path in there}
+    assert len(set(places.values())) == len(there) == 6
+    assert [path for path, place in places.items() if f"[{place.removeprefix('schemas/')}](../{path})" not in text] == []
+
+
 def test_a_page_of_a_file_has_all_its_lines_and_a_heading_before_each_named_function(website):
     text = "import a\n\n\n@mark(\n    1,\n)\ndef test_b():\n    '''```'''\n\n\ndef c():\n    pass\n"
     page = website.source_page("suite/x.py", text, {"test_b"})
