@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tensorproof_reports import fields
+from tensorproof_reports import fields, units
 from tensorproof_reports.conformance.operations import GROUPS, Described
 from tensorproof_reports.conformance.rows import is_wrong
 from tensorproof_reports.conformance.runs import Run
@@ -80,6 +80,7 @@ def _run(run: Run) -> dict[str, Any]:
             "instructions": run.instructions,
             "modes": run.modes,
             "versions": ", ".join(f"{name} {value}" for name, value in fields.words(run.header, "versions").items()),
+            "seed": fields.clipped(str(run.header.get("seed", units.MISSING)), 40),
             "sources": fields.words(run.header, "sources"),
             "causes": [[cause["name"], _told(cause), cause["known"], cause["anchor"]] for cause in run.causes],
         }

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tensorproof.conformance.checks import STATUSES
 from tensorproof_reports.conformance.operations import GROUPS, Described
 from tensorproof_reports.conformance.runs import Run
-from tensorproof_reports.conformance.statuses import GRADIENTS, SEVERITY, SYMBOLS, VALUES, part_of, words
+from tensorproof_reports.conformance.statuses import GRADIENTS, SEVERITY, SYMBOLS, VALUES, mode_words, part_of, words
 
 
 @dataclass
@@ -41,6 +41,11 @@ class Column:
     run: str
     mode: str
 
+    @property
+    def words(self) -> str:
+        """The mode as people read it."""
+        return mode_words(self.mode)
+
 
 @dataclass(frozen=True)
 class MatrixRow:
@@ -58,7 +63,7 @@ def matrix_of(runs: Sequence[Run], operations: Sequence[Described]) -> tuple[lis
     for run in runs:
         rows = run.rows
         for operation, mode, check, status in zip(rows.operation, rows.mode, rows.check, rows.status, strict=True):
-            if mode == "none":
+            if (run.key, mode) not in position:
                 continue
             place = position[run.key, mode] + (VALUES, GRADIENTS).index(part_of(check))
             cell = cells[operation][place] or Cell()

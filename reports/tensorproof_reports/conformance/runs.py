@@ -12,7 +12,8 @@ from tensorproof.runs.summary import compiled_in_part_text, left_out_text, verdi
 from tensorproof.runs.verified import instructions_of, lines_about_instructions
 from tensorproof_reports import fields
 from tensorproof_reports.conformance.changes import Changes, changes_between
-from tensorproof_reports.conformance.rows import Rows, cleaned, look_through, rows_of
+from tensorproof_reports.conformance.rows import Rows, cleaned, is_wrong, look_through, rows_of
+from tensorproof_reports.conformance.statuses import DECLARED
 
 LONGEST_NAME, LONGEST_LINE = 300, 600
 """Characters of a value of a header, and of a line about a cause, that a page shows."""
@@ -48,9 +49,12 @@ class Run:
 
     @property
     def modes(self) -> list[str]:
-        """The modes that checks ran in, in the order of the header."""
+        """The modes that checks ran in, in the order of the header; what is only declared counts as one if it is wrong."""
         found = dict.fromkeys([*fields.mapping(self.header, "modes"), *self.rows.mode])
-        return [mode for mode in found if mode != "none" and mode in set(self.rows.mode)]
+        ran = set(self.rows.mode)
+        modes = [mode for mode in found if mode != DECLARED and mode in ran]
+        wrong = any(mode == DECLARED and is_wrong(status) for mode, status in zip(self.rows.mode, self.rows.status, strict=True))
+        return [*modes, DECLARED] if wrong else modes
 
 
 Earlier = Callable[[Record], Record | None]

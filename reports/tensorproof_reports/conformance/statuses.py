@@ -35,6 +35,9 @@ SEVERITY = (
 )
 """From the status that a cell shows first to the one that it shows only if there is no other."""
 
+DECLARED = "none"
+"""The mode, sample and dtype of checks of what a backend declares of itself: nothing is run for them."""
+
 VALUES, GRADIENTS = "values", "gradients"
 PARTS = {"gradient": GRADIENTS, "subset": GRADIENTS, "fused": GRADIENTS}
 """Which of a cell's two parts a check belongs to; those not named here judge values."""
@@ -47,6 +50,15 @@ def part_of(check: str) -> str:
     ('values', 'gradients')
     """
     return PARTS.get(check, VALUES)
+
+
+def mode_words(mode: str) -> str:
+    """A mode as people read it.
+
+    >>> mode_words("eager"), mode_words("none")
+    ('eager', 'declared')
+    """
+    return "declared" if mode == DECLARED else mode
 
 
 def words(status: str) -> str:

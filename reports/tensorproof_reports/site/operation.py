@@ -116,8 +116,11 @@ def states(run: Run, rows: Sequence[int]) -> list[State]:
 
 
 def by_sample(asked: Iterable[tuple[Run, Sequence[int]]]) -> list[tuple[str, list[Cell]]]:
-    """By sample, in the order in which the runs name them, a cell for each run; of a run without it an empty one."""
-    runs = list(asked)
+    """By sample, in the order in which the runs name them, a cell for each run; of a run without it an empty one.
+
+    What a backend declares is checked without a sample, so it has no place here.
+    """
+    runs = [(run, [row for row in rows if run.rows.mode[row] != "none"]) for run, rows in asked]
     names = dict.fromkeys(run.rows.sample[row] for run, rows in runs for row in rows)
     found = {name: [Cell() for _ in runs] for name in names}
     for number, (run, rows) in enumerate(runs):

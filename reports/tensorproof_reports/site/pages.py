@@ -57,6 +57,7 @@ def site(
         "made_by": made_by(runs, timings),
         "symbols": statuses.SYMBOLS,
         "words": statuses.words,
+        "mode_words": statuses.mode_words,
         "meanings": statuses.MEANINGS,
         "statuses": STATUSES,
         "bars_text": bars_text,

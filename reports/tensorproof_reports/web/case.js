@@ -47,14 +47,15 @@ async function drawCase(data, row) {
     DUMPED.includes(status) && SCRIPTED.includes(word(data, "check", row)) ? [el("p", { class: "faint" }, "With the inputs as arrays and a script that needs nothing of tensorproof:"), codeBlock(`${command} --dump=case`, "command for a script")] : null,
     el("p", { class: "actions" }, copyButton("Copy link", () => location.href), " ",
       copyButton("Copy issue text", () => issueText(data, row, details, command))),
-    details ? drawnDetails(details) : el("p", { class: "faint" }, WRONG.includes(status)
+    details ? drawnDetails(details, message) : el("p", { class: "faint" }, WRONG.includes(status)
       ? "The details of this check are left out to keep this page small: the record has them, and the command shows them again."
       : "The record says no more of this check."),
+    el("p", { class: "faint" }, `${run.versions} · instruction set ${run.instructions} · device ${run.device} · seed ${run.seed}`),
     sameCheck(data, row));
 }
 
-/** What the details of a check hold: findings, inputs, curves, traceback. */
-function drawnDetails(details) {
+/** What the details of a check hold beside the message, which the page has already: findings, inputs, curves, traceback. */
+function drawnDetails(details, message) {
   const findings = (details.f ?? []).map((item) => (Array.isArray(item)
     ? { output: item[0], outcome: "passed", largest_z: item[1], rms_z: item[2], size: item[3] } : item));
   const curves = findings.filter((item) => Array.isArray(item.got));
@@ -67,7 +68,7 @@ function drawnDetails(details) {
         { text: short(item.largest_z), class: "number" }, { text: short(item.rms_z), class: "number" },
         ...used.map(([name]) => ({ text: ["bar", "ulp"].includes(name) ? short(item[name]) : exactly(item[name]), class: "number" }))])) : null,
     curves.map(drawnCurve),
-    judged.filter((item) => item.outcome === "failed").slice(0, 8).map(drawnFailure),
+    judged.filter((item) => item.outcome === "failed").slice(0, 8).map((item) => drawnFailure(item, message)),
     details.traceback ? codeBlock(details.traceback, "traceback") : null,
     details.placement ? el("p", { class: "faint" }, `Computed on ${details.placement}.`) : null,
     details.inputs ? el("p", { class: "faint" }, `The inputs' bytes begin with SHA-256 ${details.inputs}.`) : null,
@@ -82,13 +83,13 @@ function exactly(value) {
 
 const SHOWN_ELSEWHERE = new Set(["output", "outcome", "line", "largest_z", "rms_z", "share", "size", "outside", "index", "got", "expected", "bar", "ulp", "map"]);
 
-/** What made an output fail: the inputs where it is worst, shapes, keywords, and whatever else the record holds. */
-function drawnFailure(item) {
+/** What made an output fail: the inputs where it is worst, shapes, keywords, and whatever else the record holds but the message. */
+function drawnFailure(item, message) {
   const rest = Object.entries(item).filter(([name, value]) => !SHOWN_ELSEWHERE.has(name) && value !== null && exactly(value) !== "{}" && exactly(value) !== "[]");
   const names = { input: "input there", fits: "as if" };
   return [
     el("h3", {}, String(item.output ?? "output")),
-    item.line ? el("p", {}, item.line) : null,
+    item.line && item.line !== message ? el("p", {}, item.line) : null,
     drawnMap(item.map),
     el("dl", { class: "facts" }, rest.map(([name, value]) => [
       el("dt", {}, names[name] ?? name.replaceAll("_", " ")),

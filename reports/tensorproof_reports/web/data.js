@@ -45,6 +45,9 @@ async function loaded() {
 /** The text of a column of a row. */
 const word = (data, column, row) => data.words[data.rows[column][row]];
 
+/** A mode as people read it: that of checks of what a backend declares of itself is none. */
+const modeWords = (mode) => (mode === "none" ? "declared" : mode);
+
 /** A check's name, as records and commands know it. */
 function checkKey(data, row) {
   const place = ["mode", "operation", "sample", "dtype"].map((column) => word(data, column, row));

@@ -18,10 +18,9 @@ function countsOf(data, mask, view, columns) {
   const place = data.runs.map(() => new Map());
   columns.forEach(({ run, value }, number) => place[run].set(value, number));
   const rows = data.rows;
-  const none = data.numbers.get("none");
   const gradients = Uint8Array.from(data.words, (item) => GRADIENTS.includes(item));
   for (let row = 0; row < data.count; row += 1) {
-    if (!mask[row] || rows.mode[row] === none) continue;
+    if (!mask[row]) continue;
     const column = place[rows.run[row]].get(rows[view][row]);
     if (column === undefined) continue;
     const cell = (data.positions.get(rows.operation[row]) * columns.length + column) * 2 + gradients[rows.check[row]];
@@ -65,7 +64,7 @@ function drawMatrix(data, mask, { view, order }) {
     el("caption", {}, `Operation by backend and ${view}: ${lines.length} operations`),
     el("thead", {},
       el("tr", {}, el("th", { scope: "col", rowspan: 2 }, "operation"),
-        columns.map(({ run, value }) => el("th", { scope: "colgroup", colspan: 2 }, data.runs[run].key, el("br"), data.words[value]))),
+        columns.map(({ run, value }) => el("th", { scope: "colgroup", colspan: 2 }, data.runs[run].key, el("br"), modeWords(data.words[value])))),
       el("tr", {}, columns.map(() => ["value", "grad."].map((part) => el("th", { scope: "col" }, part))))),
     order === "worst"
       ? el("tbody", {}, [...lines].sort((a, b) => a.rank - b.rank || b.wrong - a.wrong).map(lineOf))

@@ -43,7 +43,7 @@ function drawOperation(data, name, cell) {
   for (let row = 0; row < data.count; row += 1) if (data.rows.operation[row] === number) rows.push(row);
   const inCell = cell ? rows.filter((row) => data.rows.run[row] === cell.run && word(data, cell.view, row) === cell.value
     && GRADIENTS.includes(word(data, "check", row)) === (cell.part === "gradients")) : rows;
-  byId("operation").textContent = cell ? `${name}: ${data.runs[cell.run].key}, ${cell.value}, ${cell.part}` : name;
+  byId("operation").textContent = cell ? `${name}: ${data.runs[cell.run].key}, ${modeWords(cell.value)}, ${cell.part}` : name;
   const text = position < 0 ? "" : data.operations[position][2];
   const listedRows = byNeed(data, [...inCell]);
   fill(byId("operation-body"),

@@ -248,6 +248,25 @@ def test_no_other_status_looks_like_a_pass(opened, made, status, symbol):
     assert colours[0] != colours[1]
 
 
+@pytest.mark.parametrize("scripted", [True, False])
+def test_what_a_backend_declares_wrongly_is_in_the_matrix(opened, made, scripted):
+    declared = {"dtype": "none", "mode": "none", "check": "defaults", "findings": []}
+    wrong = made.check("adam", "none", status="failed", message="epsilon is 1e-7", **declared)
+    right = made.check("adam", "none", **declared)
+    heads = [
+        opened([made.of(line, made.check("adam"))], java_script_enabled=scripted).page.inner_text("#matrix-table thead tr")
+        for line in (wrong, right)
+    ]
+    assert [head.split("\t")[1:] for head in heads] == [["torch\neager", "torch\ndeclared"], ["torch\neager"]]
+
+
+def test_a_check_tells_its_message_once_and_on_what_it_ran(opened, records):
+    one = opened(records, fragment="#case=torch:forward[eager-softmax-plain_rows-float32]")
+    text = one.page.inner_text("#case-body")
+    assert text.count("y: 25 bars") == 1
+    assert "torch 2.13 · instruction set unknown · device cpu · seed 0" in text
+
+
 def test_what_is_missing_is_an_empty_cell_and_never_zero(opened, records):
     one = opened(records)
     row = one.page.locator('#matrix-table tr:has(th[data-op="mean_squared_error"]) td')

@@ -78,6 +78,14 @@ def test_an_operation_tells_its_samples_and_the_worst_rms(records):
     assert '<td class="number">9.00</td>' in text
 
 
+def test_what_a_backend_declares_is_no_sample(made):
+    declared = made.check("tanh", "none", dtype="none", mode="none", check="defaults", findings=[])
+    text = site([made.of(made.check("tanh"), declared)])["operations/tanh.html"]
+    assert "<td>declared</td>" in text
+    assert '<th scope="row">plain_rows</th>' in text
+    assert '<th scope="row">none</th>' not in text
+
+
 def test_an_operation_maps_where_its_outputs_are_wrong_and_nothing_else(made):
     found = {"output": "y", "outcome": "failed", "line": "y", "largest_z": 25.0, "rms_z": 1.0}
     for cells, drawn in ((["0n", "29"], 4), (["<b>", 7], 0), ("00", 0)):
