@@ -110,12 +110,12 @@ function drawnMap(map) {
 
 /** A sequence over training steps: the backend's over the reference's, and their distance. */
 function drawnCurve(item) {
-  const series = (name, values, dashed) => ({
-    name, joined: true, dashed, points: (values ?? []).map((value, at) => ({ x: item.steps?.[at] ?? at, y: Number(value) })),
+  const series = (name, values, line) => ({
+    name, joined: true, line, points: (values ?? []).map((value, at) => ({ x: item.steps?.[at] ?? at, y: Number(value) })),
   });
   return chart({
     caption: `${item.output} by step: the backend's and the reference's`, x: { label: "step" }, y: { label: String(item.output) },
-    series: [series("this backend", item.got, false), series("reference", item.expected, true)], height: 240,
+    series: [series("this backend", item.got, ""), series("reference", item.expected, "dashed")], height: 240,
   });
 }
 

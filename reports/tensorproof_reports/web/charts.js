@@ -62,7 +62,7 @@ function axisOf({ label, log = false, values, from, to, least, most }) {
 /**
  * A chart with its caption and legend.
  *
- * `series`: [{name, points: [{x, y, low, high, title, hollow, href}], joined, dashed}]; `limits`: lines across it, [{y, text}] or [{x, text}].
+ * `series`: [{name, points: [{x, y, low, high, title, hollow, href}], joined, line, dotless, look}]; `limits`: lines across it, [{y, text}] or [{x, text}].
  */
 function chart({ caption, x, y, series, limits = [], width = 640, height = 320 }) {
   const left = 64, right = 12, top = 10, bottom = 42;
@@ -96,25 +96,31 @@ function chart({ caption, x, y, series, limits = [], width = 640, height = 320 }
     series.map((one, number) => drawnSeries(one, number, xs, ys)),
   ];
   const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": caption }, parts);
-  const legend = series.map((one, number) => el("span", { class: "legend" }, symbolOf(number), ` ${one.name} `));
+  const legend = series.map((one, number) => el("span", { class: "legend" }, symbolOf(one, number), ` ${one.name} `));
   return el("figure", {}, el("div", { class: "legends" }, legend),
     el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, drawing), el("figcaption", {}, caption));
 }
 
+/** Colour and shape of a series: those of its place, or of its `look`. A line without dots is none of the things that are compared. */
+const lookOf = (one, number) => (one.look ?? number) % 8;
+const colourOf = (one, number) => (one.dotless ? "ink" : `s${lookOf(one, number)}`);
+
 /** The symbol of a series, for a legend. */
-function symbolOf(number) {
-  return svg("svg", { width: 12, height: 12, viewBox: "-6 -6 12 12", "aria-hidden": "true" }, svg("path", { class: `dot s${number % 8}`, d: SHAPES[number % 8] }));
+function symbolOf(one, number) {
+  const drawn = one.dotless ? { class: `line ink ${one.line ?? ""}`, d: "M-12,0H12" } : { class: `dot ${colourOf(one, number)}`, d: SHAPES[lookOf(one, number)] };
+  const width = one.dotless ? 24 : 12;
+  return svg("svg", { width, height: 12, viewBox: `${-width / 2} -6 ${width} 12`, "aria-hidden": "true" }, svg("path", drawn));
 }
 
 function drawnSeries(one, number, xs, ys) {
-  const colour = `s${number % 8}`;
+  const colour = colourOf(one, number);
   const shown = one.points.filter((point) => Number.isFinite(point.x) && Number.isFinite(point.y));
   const path = shown.map((point, index) => `${index ? "L" : "M"}${xs.at(point.x).toFixed(1)},${ys.at(point.y).toFixed(1)}`).join("");
   return [
-    one.joined ? svg("path", { class: `line ${colour}${one.dashed ? " dashed" : ""}`, d: path }) : null,
+    one.joined ? svg("path", { class: `line ${colour} ${one.line ?? ""}`, d: path }) : null,
     one.dotless ? [] : shown.map((point) => {
       const place = [xs.at(point.x).toFixed(1), ys.at(point.y).toFixed(1)];
-      const dot = svg("path", { class: `dot ${colour}${point.hollow ? " hollow" : ""}`, d: SHAPES[number % 8], transform: `translate(${place})` },
+      const dot = svg("path", { class: `dot ${colour}${point.hollow ? " hollow" : ""}`, d: SHAPES[lookOf(one, number)], transform: `translate(${place})` },
         svg("title", {}, point.title ?? `${one.name}: ${short(point.x)}, ${short(point.y)}`));
       const interval = point.low === undefined ? null
         : svg("line", { class: `interval ${colour}`, x1: place[0], x2: place[0], y1: ys.at(point.low), y2: ys.at(point.high) });

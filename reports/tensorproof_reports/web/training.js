@@ -27,7 +27,7 @@ async function drawTraining(data, rows) {
   for (const { name, details } of told) {
     const findings = details.f ?? [];
     for (const item of findings.filter((one) => Array.isArray(one.got))) {
-      if (!curves.has(item.output)) curves.set(item.output, [{ name: "reference", joined: true, dashed: true, dotless: true, points: stepped(item.expected, item.steps) }]);
+      if (!curves.has(item.output)) curves.set(item.output, [{ name: "reference", joined: true, line: "dashed", dotless: true, points: stepped(item.expected, item.steps) }]);
       curves.get(item.output).push({ name, joined: true, points: stepped(item.got, item.steps) });
     }
     const judged = findings.filter((one) => !Array.isArray(one.got));

@@ -116,3 +116,21 @@ def test_every_row_opens_to_all_that_was_recorded(opened, make):
     last.locator("dl").wait_for()
     assert "latency cold" in last.inner_text()
     assert "tensorproof time" in last.inner_text()
+
+
+def test_a_contender_has_the_same_colour_and_shape_in_every_chart_and_no_limit_has_them(opened, timed):
+    one = opened([], [timed])
+    looks = []
+    for number in range(3):
+        legends = drawn(one, number).locator(".legend").all()
+        looks.append(
+            {legend.inner_text().strip(): legend.locator("path").evaluate("path => path.outerHTML") for legend in legends}
+        )
+    assert looks[0] | looks[1] == looks[0]
+    assert {name: look for name, look in looks[2].items() if name in looks[0]} == {
+        name: look for name, look in looks[0].items() if name in looks[2]
+    }
+    limits = {look for name, look in looks[2].items() if name.startswith("bandwidth")}
+    assert len(limits) == len(looks[2]) - len(looks[0].keys() & looks[2].keys())
+    assert len(looks[2]) > len(limits) > 1
+    assert limits.isdisjoint(looks[0].values())
