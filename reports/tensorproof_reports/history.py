@@ -67,6 +67,8 @@ class History:
     alarms: list[tuple[str, str, str]]
     """Kind, subject and message of each."""
     found: list[Found]
+    quiet: str
+    """What it means if the gates saw nothing: how many series they looked at."""
     accepted: list[tuple[str, str, str]]
     """Series, date and reason of each change that people accepted."""
     data: dict[str, Any]
@@ -117,6 +119,20 @@ def headline_of(lines: Sequence[Mapping[str, Any]]) -> str:
     return next((fields.text(line, "headline") for line in lines if line.get("kind") == "verdict"), "")
 
 
+def quiet_words(lines: Sequence[Mapping[str, Any]]) -> str:
+    """That the gates saw no change, and of how many series; a series that they could not look at is not unchanged.
+
+    >>> quiet_words([{"kind": "verdict", "tested": 3, "too_little_history": 5}])
+    'The gates saw no change of speed in 3 series. Of 5 series nobody can tell: they have too few nights.'
+    """
+    verdict = next((line for line in lines if line.get("kind") == "verdict"), {})
+    tested, few = fields.number(verdict, "tested"), fields.number(verdict, "too_little_history")
+    seen = "" if tested is None else f" in {tested:.0f} series"
+    return f"The gates saw no change of speed{seen}." + (
+        f" Of {few:.0f} series nobody can tell: they have too few nights." if few else ""
+    )
+
+
 def read_nights(folder: Path) -> History:
     """The history in a folder of nights.
 
@@ -160,6 +176,7 @@ def read_nights(folder: Path) -> History:
         headline_of(lines),
         [alarm_of(line) for line in lines if line.get("kind") == "alarm"],
         [found_of(line) for line in lines if line.get("kind") == "finding"],
+        quiet_words(lines),
         [accepted_of(line) for line in lines if line.get("kind") == "accepted"],
         {"nights": names, "series": rows[:SERIES]},
         max(0, len(rows) - SERIES),

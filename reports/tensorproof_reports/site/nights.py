@@ -8,7 +8,16 @@ from tensorproof.errors import UsageError
 from tensorproof.lines.reading import last_line, read_lines
 from tensorproof.runs.records import SCHEMA
 from tensorproof_reports import fields, units
-from tensorproof_reports.history import Found, accepted_of, alarm_of, found_of, headline_of, needs_extra, verdict_lines
+from tensorproof_reports.history import (
+    Found,
+    accepted_of,
+    alarm_of,
+    found_of,
+    headline_of,
+    needs_extra,
+    quiet_words,
+    verdict_lines,
+)
 from tensorproof_reports.site.folder import NIGHTS
 
 ALARMS = 200
@@ -35,6 +44,8 @@ class Night:
     alarms: list[tuple[str, str, str]] = field(default_factory=list)
     """Kind, subject and message of each."""
     found: list[Found] = field(default_factory=list)
+    quiet: str = ""
+    """What it means if the gates saw nothing: how many series they looked at."""
     accepted: list[tuple[str, str, str]] = field(default_factory=list)
     """Series, date and reason of each change that people accepted."""
     packages: list[tuple[str, str]] = field(default_factory=list)
@@ -77,6 +88,7 @@ def _night(folder: Path, before: Path | None) -> Night:
             headline_of(lines),
             [alarm_of(line) for line in lines if line.get("kind") == "alarm"],
             [found_of(line) for line in lines if line.get("kind") == "finding"],
+            quiet_words(lines),
             [accepted_of(line) for line in lines if line.get("kind") == "accepted"],
             **told,
             judged=bool(lines),

@@ -65,6 +65,20 @@ def test_gates_and_confirmation_speak_on_the_page(history, foreign):
     assert foreign(text) == []
 
 
+@pytest.mark.parametrize(
+    ("counts", "told"),
+    [
+        ({}, "The gates saw no change of speed.</p>"),
+        ({"tested": 2, "too_little_history": 0}, "no change of speed in 2 series.</p>"),
+        ({"tested": 0, "too_little_history": 2}, "no change of speed in 0 series. Of 2 series nobody can tell"),
+    ],
+)
+def test_series_that_the_gates_could_not_look_at_are_not_told_as_unchanged(history, counts, told):
+    newest = night(NIGHTS - 1)
+    write(history / newest / "verdict.ndjson", [{"kind": "verdict", "night": newest, "headline": "nothing", **counts}])
+    assert told in page([], [], history=read_nights(history))
+
+
 def test_folder_without_a_night_says_what_to_type(tmp_path):
     with pytest.raises(UsageError, match="there is no night"):
         read_nights(tmp_path)

@@ -211,7 +211,8 @@ def publish(plan: Plan, night: Night, judgement: Judgement, runner: Runner) -> N
         for line in judgement.findings
         if line["state"] == "slower"
     ]
-    verdict = {"kind": "verdict", "night": judgement.night, "headline": headline(judgement.alarms)}
+    looked_at = {"tested": judgement.gated.tested, "too_little_history": judgement.gated.too_little_history}
+    verdict = {"kind": "verdict", "night": judgement.night, "headline": headline(judgement.alarms), **looked_at}
     alarms = [{"kind": "alarm", "of": alarm.subject, "alarm": alarm.kind, "message": alarm.message} for alarm in judgement.alarms]
     write_verdict(night.folder, [verdict, *alarms, *judgement.findings, *(entry.told for entry in plan.accepted)])
     _write_summary(night.folder, judgement)

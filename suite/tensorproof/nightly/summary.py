@@ -53,12 +53,12 @@ def headline(alarms: Sequence[Alarm]) -> str:
     """The verdict in a line.
 
     >>> headline([])
-    '✅ nothing to alarm'
+    '✓ nothing to alarm'
     >>> headline([Alarm("regression", "torch", ""), Alarm("missing", "jax", "")])
-    '❌ 1 regression, 1 missing'
+    '✗ 1 regression, 1 missing'
     """
     counts = Counter(alarm.kind for alarm in alarms)
-    return f"❌ {', '.join(f'{count} {kind}' for kind, count in counts.items())}" if alarms else "✅ nothing to alarm"
+    return f"✗ {', '.join(f'{count} {kind}' for kind, count in counts.items())}" if alarms else "✓ nothing to alarm"
 
 
 def summary(judgement: Judgement) -> str:

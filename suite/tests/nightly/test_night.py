@@ -133,6 +133,13 @@ def test_an_accepted_change_ends_with_0(place):
     assert last == {"kind": "accepted", "series": "torch eager op0 *", "since": str(place.moment.date()), "reason": "wanted"}
 
 
+def test_the_verdict_says_how_many_series_the_gates_looked_at(place):
+    assert place.run() == 0
+    first = json.loads((place.folder / "verdict.ndjson").read_text().splitlines()[0])
+    assert first["tested"] > 0
+    assert first["tested"] + first["too_little_history"] == COUNT
+
+
 def test_an_idle_entry_is_told(place):
     Path("accepted.toml").write_text('[[accepted]]\nseries = "torch nonsense"\nsince = 2026-01-01\nreason = "x"\n')
     assert place.run() == 0
@@ -315,7 +322,7 @@ def test_it_publishes_before_it_alarms(place, monkeypatch):
     with pytest.raises(Killed):
         place.run(StubRunner(place.slower(), duels=lambda which: (1.28, "slower")))
     assert place.states() == ["slower"]
-    assert "❌ 1 regression" in place.summary()
+    assert "✗ 1 regression" in place.summary()
     assert (place.folder / "report.html").exists()
 
 
