@@ -56,7 +56,7 @@ class MatrixRow:
 
 
 def matrix_of(runs: Sequence[Run], operations: Sequence[Described]) -> tuple[list[Column], list[tuple[str, list[MatrixRow]]]]:
-    """The columns, and the rows by group."""
+    """The columns, and the rows by group; what was only declared, and is not wrong, has no row."""
     columns = [Column(run.key, mode) for run in runs for mode in run.modes]
     position = {(column.run, column.mode): 2 * number for number, column in enumerate(columns)}
     cells: dict[str, list[Cell | None]] = {item.name: [None] * (2 * len(columns)) for item in operations}
@@ -70,7 +70,7 @@ def matrix_of(runs: Sequence[Run], operations: Sequence[Described]) -> tuple[lis
             cell.counts[status] += 1
             cells[operation][place] = cell
     groups = [
-        (title, [MatrixRow(item.name, cells[item.name]) for item in operations if item.group == group])
+        (title, [MatrixRow(item.name, cells[item.name]) for item in operations if item.group == group and any(cells[item.name])])
         for group, title in GROUPS.items()
     ]
     return columns, [(title, rows) for title, rows in groups if rows]

@@ -119,11 +119,13 @@ def test_cause_opens_by_link(opened, records):
 def test_command_link_and_issue_are_copied(opened, records):
     one = opened(records, fragment="#case=torch:forward[eager-softmax-plain_rows-float32]")
     one.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    one.page.clock.install()  # "Copied" stands for two seconds, which a slow machine would miss
     copied = []
     for label in ("Copy command", "Copy link", "Copy issue text"):
         one.page.click(f'#case-body button:text-is("{label}")')
         one.page.wait_for_selector('#case-body button:text-is("Copied")')
         copied.append(one.page.evaluate("navigator.clipboard.readText()"))
+        one.page.clock.run_for(2500)
         one.page.wait_for_selector(f'#case-body button:text-is("{label}")')
     assert copied[0].startswith("tensorproof check torch")
     assert "#case=" in copied[1]

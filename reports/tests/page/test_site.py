@@ -84,6 +84,9 @@ def test_what_a_backend_declares_is_no_sample(made):
     assert "<td>declared</td>" in text
     assert '<th scope="row">plain_rows</th>' in text
     assert '<th scope="row">none</th>' not in text
+    only = site([made.of(made.check("tanh"), {**declared, "operation": "adapter"})])
+    assert 'id="samples"' not in only["operations/adapter.html"]
+    assert '<th scope="row">adapter</th>' not in only["runs.html"].partition('id="matrix-table"')[2].partition("</table>")[0]
 
 
 def test_an_operation_maps_where_its_outputs_are_wrong_and_nothing_else(made):

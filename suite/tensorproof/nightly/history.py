@@ -135,10 +135,12 @@ def timing_header(path: Path) -> dict[str, Any]:
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
-    return duckdb.connect(
+    connection = duckdb.connect(
         ":memory:",
         config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false", "threads": "2"},
     )
+    connection.execute("SET enable_progress_bar = false")  # it would write to the terminal after two seconds
+    return connection
 
 
 def _rows(connection: duckdb.DuckDBPyConnection, files: Sequence[Path], notes: list[str]) -> list[tuple[Any, ...]]:

@@ -7,6 +7,7 @@ import made_lines
 import pytest
 from nightly_records import MACHINE, header, night, series, timing, write_timings
 
+from tensorproof.nightly import history as history_module
 from tensorproof.nightly.history import is_night, nights, read_history
 from tensorproof.nightly.series import machine_class
 
@@ -167,3 +168,8 @@ def test_environments_of_a_confirmation_are_no_history(tmp_path):
 def test_no_history_is_no_error(tmp_path: Path):
     assert nights(tmp_path / "absent") == []
     assert read_history([]).histories == {}
+
+
+def test_long_queries_write_nothing_to_the_terminal():
+    with history_module._connection() as connection:
+        assert connection.execute("SELECT current_setting('enable_progress_bar')").fetchall() == [(False,)]
