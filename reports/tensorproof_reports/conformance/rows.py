@@ -17,7 +17,7 @@ REQUIRED, STALE, UNVERIFIED, NEW, FIXED = 1, 2, 4, 8, 16
 PLACES = ("op", "sample", "dtype", "mode", "check")
 """Options of a command that name its check: they are left out of the command's text, and put in again by the page."""
 
-DETAILS_OF_A_RUN = 6_000_000
+DETAILS_OF_A_RUN = 4_000_000
 """Characters of details that are kept of one run, the most needed first; a page has no room for more in any case."""
 
 FIRST_OF_A_CAUSE = 5

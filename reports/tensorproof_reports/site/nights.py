@@ -1,7 +1,7 @@
 """What the page of one night tells: its alarms, what became of changes of speed, packages, stages, and each backend's counts."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tensorproof.errors import UsageError
@@ -80,21 +80,20 @@ def list_nights(folder: Path) -> list[Night]:
 
 
 def _night(folder: Path, before: Path | None) -> Night:
-    told = {"packages": _packages(folder, before), "conformance": _conformance(folder), "stages": _stages(folder)}
+    night = Night(folder.name, packages=_packages(folder, before), conformance=_conformance(folder), stages=_stages(folder))
     try:
         lines = verdict_lines(folder)
-        return Night(
-            folder.name,
-            headline_of(lines),
-            [alarm_of(line) for line in lines if line.get("kind") == "alarm"],
-            [found_of(line) for line in lines if line.get("kind") == "finding"],
-            quiet_words(lines),
-            [accepted_of(line) for line in lines if line.get("kind") == "accepted"],
-            **told,
+        return replace(
+            night,
+            headline=headline_of(lines),
+            alarms=[alarm_of(line) for line in lines if line.get("kind") == "alarm"],
+            found=[found_of(line) for line in lines if line.get("kind") == "finding"],
+            quiet=quiet_words(lines),
+            accepted=[accepted_of(line) for line in lines if line.get("kind") == "accepted"],
             judged=bool(lines),
         )
     except UsageError as error:
-        return Night(folder.name, f"verdict cannot be read: {error}", **told)
+        return replace(night, headline=f"verdict cannot be read: {error}")
 
 
 def _packages(folder: Path, before: Path | None) -> list[tuple[str, str]]:

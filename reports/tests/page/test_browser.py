@@ -266,7 +266,7 @@ def test_a_check_tells_its_message_once_and_on_what_it_ran(opened, records):
     one = opened(records, fragment="#case=torch:forward[eager-softmax-plain_rows-float32]")
     text = one.page.inner_text("#case-body")
     assert text.count("y: 25 bars") == 1
-    assert "torch 2.13 · instruction set unknown · device cpu · seed 0" in text
+    assert "torch 2.13 · instruction set avx2 · device cpu · seed 0" in text
 
 
 def test_what_is_missing_is_an_empty_cell_and_never_zero(opened, records):

@@ -6,12 +6,11 @@ import pytest
 
 from tensorproof_reports.page import page, write_page
 
-TIMED = """() => {
-    const began = performance.now();
+ASKED = """() => new Promise((drawn) => {
     document.getElementById('query-form').requestSubmit();
-    return performance.now() - began;
-}"""
-"""How many milliseconds the page takes to answer its query."""
+    requestAnimationFrame(() => requestAnimationFrame(() => drawn()));
+})"""
+"""Asks the query in the box, and waits until the answer is drawn."""
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.05, 1.0], ids=["all-right", "some-wrong", "all-wrong"])
@@ -56,12 +55,27 @@ def test_records_are_let_go_one_by_one(made):
     assert "backend2" in page(records())
 
 
-def test_filter_of_a_page_of_18000_checks_answers_within_a_tenth_of_a_second(opened, made):
-    one = opened([made.record(18_000, wrong=0.05)])
+def seconds(clock):
+    """What the page's thread has taken of the processor: other work on the machine takes nothing of it."""
+    return next(item["value"] for item in clock.send("Performance.getMetrics")["metrics"] if item["name"] == "TaskDuration")
+
+
+def test_page_of_18000_checks_is_there_within_a_second_and_answers_within_a_tenth(browser, made, tmp_path):
+    write_page([made.record(18_000, wrong=0.05)], tmp_path / "page.html")
+    page = browser.new_page()
+    clock = page.context.new_cdp_session(page)
+    clock.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.goto((tmp_path / "page.html").as_uri())
+    page.wait_for_selector("html[data-ready]", state="attached")
+    assert 0 < seconds(clock) < 1
     took = []
     for query in ("softmax", "torch:fail", "is:different", "cause:wrong", "bars>2", ""):
-        one.page.evaluate("text => { document.getElementById('query').value = text; }", query)
-        took.append(min(one.page.evaluate(TIMED) for _ in range(3)))
-    assert max(took) < 100
-    paint = one.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
-    assert paint < 1000
+        page.evaluate("text => { document.getElementById('query').value = text; }", query)
+        tries = []
+        for _ in range(3):
+            began = seconds(clock)
+            page.evaluate(ASKED)
+            tries.append(seconds(clock) - began)
+        took.append(min(tries))
+    page.close()
+    assert 0 < max(took) < 0.1, took
