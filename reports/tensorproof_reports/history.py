@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from tensorproof.errors import UsageError
-from tensorproof.lines.reading import read_lines
 from tensorproof.runs.records import Record, read_record
 from tensorproof_reports import fields, units
 
@@ -108,10 +107,10 @@ def verdict_lines(night: Path) -> list[dict[str, Any]]:
     Raises:
         UsageError: it cannot be read.
     """
-    from tensorproof.nightly.history import NIGHT_SCHEMA
+    from tensorproof.nightly.history import read_verdict
 
     verdict = night / "verdict.ndjson"
-    return read_lines(verdict, NIGHT_SCHEMA).values if verdict.exists() else []
+    return read_verdict(verdict) if verdict.exists() else []
 
 
 def headline_of(lines: Sequence[Mapping[str, Any]]) -> str:

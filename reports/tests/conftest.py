@@ -148,7 +148,7 @@ def record(timings: list[dict[str, Any]], duels: list[dict[str, Any]] | None = N
     ]
     first = {
         "kind": "timing_run",
-        "format": 1,
+        "format": 2,
         "method": 2,
         "tensorproof": "0.1.0",
         "specification": "44.44",

@@ -12,7 +12,7 @@ from tensorproof.runs.records import Record
 from tensorproof_reports.page import page, write_page
 
 HEADER = {
-    "kind": "run", "format": 1, "tensorproof": "0.1.0", "specification": "44.44", "started": "2026-01-01T00:00:00+00:00",
+    "kind": "run", "format": 2, "tensorproof": "0.1.0", "specification": "44.44", "started": "2026-01-01T00:00:00+00:00",
     "backend": "torch", "device": "cpu", "seed": 0,
     "dtypes": ["float32"], "modes": {"eager": "all"}, "versions": {"torch": "2.13"},
     "arithmetic": {"TF32": "off"}, "sources": {}, "reasons": {}, "machine": {"processor": "x", "cores": 2, "system": "Linux"},

@@ -7,6 +7,7 @@ import pytest
 
 from tensorproof.errors import UsageError
 from tensorproof.lines.outputs import require_place
+from tensorproof.lines.reading import opened
 from tensorproof.timing.front_door import BENCHMARKS
 
 CONFORMANCE = BENCHMARKS.parent / "conformance"
@@ -61,7 +62,7 @@ def require_own_report(option: Any) -> None:
     path = Path(option.xmlpath)
     files = [Path(name) for name in (option.record, option.report, option.baseline, *option.declarations) if name]
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             head = file.read(200).lstrip()
         if head and not head.startswith((b"<?xml", b"<testsuite")) and path.is_file() and not option.force:
             files.append(path)

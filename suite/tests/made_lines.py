@@ -1,9 +1,12 @@
 """Lines as runs write them, made up: what a test does not name has a plain value."""
 
+import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
+
+from tensorproof.lines.reading import DIGEST, digest_text
 
 MOMENT = "2026-09-01T03:00:00+00:00"
 MACHINE = {
@@ -22,7 +25,7 @@ def run(**changes: Any) -> dict[str, Any]:
     backend = changes.get("backend", "numpy")
     return {
         "kind": "run",
-        "format": 1,
+        "format": 2,
         "tensorproof": "0.1.0",
         "specification": "1",
         "started": MOMENT,
@@ -98,7 +101,7 @@ def timing_run(**changes: Any) -> dict[str, Any]:
     """The header of a record of timings."""
     return {
         "kind": "timing_run",
-        "format": 1,
+        "format": 2,
         "method": 2,
         "tensorproof": "0",
         "specification": "1",
@@ -206,14 +209,22 @@ def duel(**changes: Any) -> dict[str, Any]:
     }
 
 
+NIGHT_END = {"kind": "end", "finished": MOMENT, "exit_code": 0}
+"""The closing line of a night, and of its verdict."""
+
+
 def timing_end(counts: Mapping[str, int]) -> dict[str, Any]:
     """The closing line of a record of timings."""
     return {"kind": "end", "finished": MOMENT, "counts": dict(counts), "seconds": {"total": 1.0}}
 
 
 def write(path: Path, lines: Iterable[Mapping[str, Any] | str]) -> Path:
-    """Write lines as they are, without any check; texts are taken for lines already."""
+    """Write lines as they are, without any check; texts are taken for lines already. A closing line without digest gets one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    texts = (line if isinstance(line, str) else json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
-    path.write_text("".join(texts), encoding="utf-8", newline="\n")
+    text = ""
+    for line in lines:
+        text += line if isinstance(line, str) else json.dumps(line, separators=(",", ":")) + "\n"
+        if isinstance(line, Mapping) and line.get("kind") == "end" and DIGEST not in line:
+            text = text.removesuffix("}\n") + digest_text(hashlib.sha256(text.encode())).decode()
+    path.write_text(text, encoding="utf-8", newline="\n")
     return path

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tensorproof.errors import UsageError
-from tensorproof.lines.reading import last_line, read_lines
+from tensorproof.lines.reading import closing_line, read_lines
 from tensorproof.runs.records import SCHEMA
 from tensorproof_reports import fields, units
 from tensorproof_reports.history import (
@@ -30,7 +30,7 @@ class Conformance:
 
     backend: str
     word: str
-    """Whether the backend conforms; empty if the record has no closing line, so that nobody can tell."""
+    """Whether the backend conforms; empty if the record has no closing line or was changed, so that nobody can tell."""
     counts: Counter[str]
 
 
@@ -114,7 +114,7 @@ def _conformance(folder: Path) -> list[Conformance]:
     """Each record by its closing line: to read all checks of all nights would take minutes."""
     said = []
     for path in sorted(folder.glob("conformance_*.ndjson")):
-        end = last_line(path, SCHEMA) or {}
+        end = closing_line(path, SCHEMA) or {}
         word = fields.text(fields.mapping(end, "verdict"), "word", 40)
         counts = Counter({name: int(count) for name, count in fields.mapping(end, "counts").items()})
         said.append(Conformance(fields.clipped(path.stem.removeprefix("conformance_"), 80), word, counts))

@@ -3,7 +3,7 @@
 import datetime
 
 import pytest
-from made_lines import end, write
+from made_lines import NIGHT_END, end, write
 from nightly_records import night, series, write_timings
 
 from tensorproof.cli import main
@@ -38,6 +38,7 @@ def history_fixture(tmp_path, made):
     verdict = {"kind": "verdict", "night": night(NIGHTS - 1), "headline": "1 regression"}
     accepted = {"kind": "accepted", "series": "torch eager <b>op9</b> *", "since": "2026-09-10", "reason": "exact since then"}
     write(tmp_path / night(NIGHTS - 1) / "verdict.ndjson", [verdict, alarm, found, accepted])
+    write(tmp_path / night(NIGHTS - 1) / "verdict.ndjson", [verdict, alarm, found, NIGHT_END])
     return tmp_path
 
 

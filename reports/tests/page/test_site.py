@@ -5,7 +5,7 @@ from urllib.parse import unquote
 
 import math_core
 import pytest
-from made_lines import check, end, run, write
+from made_lines import NIGHT_END, check, end, run, write
 from nightly_records import night, write_conformance, write_pins
 
 from tensorproof.cli import main
@@ -189,7 +189,7 @@ def history_fixture(tmp_path):
     for index, lines in enumerate(([], [alarm, found])):
         folder = tmp_path / "nights" / night(index)
         verdict = {"kind": "verdict", "night": night(index), "headline": f"{len(lines) // 2} <b>regressions</b>"}
-        write(folder / "verdict.ndjson", [verdict, *lines])
+        write(folder / "verdict.ndjson", [verdict, *lines, NIGHT_END])
         stage = {"kind": "stage", "name": "conformance of torch", "status": "done", "exit_code": 0, "seconds": 12.0}
         write(folder / "night.ndjson", [stage])
         write_pins(folder, "torch", str(index + 1))

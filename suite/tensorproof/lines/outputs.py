@@ -13,7 +13,7 @@ from pathlib import Path
 import filelock
 
 from tensorproof.errors import UsageError
-from tensorproof.lines.reading import name_of
+from tensorproof.lines.reading import name_of, opened
 
 PAGE_MARK = b'<meta name="generator" content="tensorproof">'
 """What the head of every page holds, by which it is known as ours."""
@@ -23,7 +23,7 @@ _OLD_PAGE = b"<title>tensorproof: "
 def is_page(path: Path) -> bool:
     """Whether a file is a page that tensorproof wrote."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             head = file.read(4096)
     except OSError:
         return False

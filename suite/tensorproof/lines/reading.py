@@ -3,8 +3,10 @@
 Whatever is wrong is a ``UsageError`` that names the file and the line. Only the last line may be torn, as a kill leaves it.
 """
 
+import errno
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -18,12 +20,10 @@ from tensorproof.lines.schema import Schema
 LONGEST_LINE = 16 << 20
 LONGEST_FILE = 1 << 30
 """Bytes that a line and a file may have: a whole run of the largest backend takes 32 MB."""
-LONGEST_CLOSING = 64 << 10
-"""Bytes at the end of a file in which its closing line is looked for."""
 TORN = "the last line is torn: the run was killed while writing it"
-_HUGE = re.compile(rb"[eE]\+?\d{3}")
+_HUGE = re.compile(rb"[eE]\+?\d{3}|\d{300}")
 DIGEST = "sha256"
-"""The field of a closing line that holds the SHA-256 of the bytes of all lines before it."""
+"""The field of a closing line that holds the SHA-256 of the file as it would be without this field; it stands last."""
 
 
 @dataclass
@@ -42,11 +42,22 @@ def name_of(path: Path) -> str:
     return printable(encodable(path.name or str(path)))
 
 
+def opened(path: Path) -> BinaryIO:
+    """A file, opened to be read. A pipe would keep a command waiting, and a device may never end.
+
+    Raises:
+        OSError: it cannot be opened, or is neither a file nor a folder.
+    """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise OSError(errno.EINVAL, "it is a pipe or a device, not a file")
+    return path.open("rb")
+
+
 def read_lines(path: Path, schema: Schema) -> Lines:
     """The lines of a file.
 
     Raises:
-        UsageError: it cannot be read, is too long, was written in a newer format, or a line does not fit the schema.
+        UsageError: it cannot be read, is too long, was written in another format, or a line does not fit the schema.
     """
     found = Lines()
     digest = hashlib.sha256()
@@ -59,7 +70,7 @@ def read_lines(path: Path, schema: Schema) -> Lines:
         assert line is not None
         if found.values and schema.last and found.values[-1]["kind"] == schema.last:
             raise UsageError(f"{schema.what} {name_of(path)}: line {number} stands after the closing line")
-        if line.get(DIGEST) not in (None, digest.hexdigest()):
+        if DIGEST in line and not _is_digest_of(digest, raw):
             raise UsageError(
                 f"{schema.what} {name_of(path)}: line {number}: it was changed after the run wrote it (its {DIGEST} differs); "
                 "take the one that the run left, or run again"
@@ -85,44 +96,48 @@ def first_line(path: Path, schema: Schema) -> dict[str, Any]:
     return line
 
 
-def last_line(path: Path, schema: Schema) -> dict[str, Any] | None:
-    """The closing line of a file, without reading the others; ``None`` if there is none or it does not fit the schema.
+def _is_digest_of(before: "hashlib._Hash", raw: bytes) -> bool:
+    """Whether the digest in a closing line is that of the lines before it and of the line itself."""
+    end = raw[-LENGTH_OF_DIGEST:]
+    whole = before.copy()
+    whole.update(raw[:-LENGTH_OF_DIGEST] + b"}\n")
+    return end == digest_text(whole)
 
-    Only ``read_lines`` says whether the lines before it are those that were written.
+
+def digest_text(digest: "hashlib._Hash") -> bytes:
+    """The end of a closing line with its digest."""
+    return f',"{DIGEST}":"{digest.hexdigest()}"}}\n'.encode()
+
+
+LENGTH_OF_DIGEST = len(digest_text(hashlib.sha256()))
+
+
+def closing_line(path: Path, schema: Schema) -> dict[str, Any] | None:
+    """The closing line of a file that is as it was written, of which nothing else is parsed; ``None`` if it is not, or has none.
+
+    Its digest tells: all lines were checked when they were written.
     """
+    digest = hashlib.sha256()
+    raw = b""
     try:
-        with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - LONGEST_CLOSING))
-            raw = file.read(LONGEST_CLOSING)
-    except OSError:
+        with opened(path) as file:
+            if os.fstat(file.fileno()).st_size > LONGEST_FILE:
+                return None
+            while following := _line(file):
+                digest.update(raw)
+                raw = following
+    except (OSError, ValueError):  # ValueError: a null character in the name
         return None
-    line = _parsed(raw[raw.rfind(b"\n", 0, len(raw) - 1) + 1 :]) if raw.endswith(b"\n") else None
-    return line if line is not None and line.get("kind") == schema.last and not schema.problem(line) else None
-
-
-def has_digest(path: Path, schema: Schema) -> bool:
-    """Whether a file ends with the digest of its lines: all of them were checked when they were written."""
-    try:
-        if path.stat().st_size > LONGEST_FILE:
-            return False
-        data = path.read_bytes()
-    except OSError:
-        return False
-    start = data.rfind(b"\n", 0, len(data) - 1) + 1
-    line = _parsed(data[start:])
-    return (
-        line is not None
-        and data.endswith(b"\n")
-        and line.get("kind") == schema.last
-        and line.get(DIGEST) == hashlib.sha256(data[:start]).hexdigest()
-    )
+    line = _parsed(raw)
+    closes = line is not None and line.get("kind") == schema.last and not schema.problem(line)
+    return line if closes and _is_digest_of(digest, raw) else None
 
 
 def is_torn_header(path: Path, schema: Schema) -> bool:
     """Whether a file holds nothing, or only the torn beginning of a first line: nothing is lost if it begins anew."""
     head = f'{{"kind":"{schema.first}"'.encode()
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             raw = _line(file)
     except OSError:
         return False
@@ -132,7 +147,7 @@ def is_torn_header(path: Path, schema: Schema) -> bool:
 def _raw_lines(path: Path, schema: Schema) -> Iterator[tuple[int, bytes]]:
     size = 0
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             for number, raw in enumerate(iter(lambda: _line(file), b""), start=1):
                 size += len(raw)
                 if len(raw) > LONGEST_LINE or size > LONGEST_FILE:
@@ -154,8 +169,13 @@ def _no_constant(name: str) -> None:
 def _finite(text: str) -> float:
     value = float(text)
     if value in (float("inf"), float("-inf")):
-        raise ValueError(f"{text} is too large")
+        raise ValueError(f"{text[:20]} is too large")
     return value
+
+
+def _finite_integer(text: str) -> int:
+    _finite(text)
+    return int(text)
 
 
 def parsed_json(raw: bytes) -> Any:
@@ -166,7 +186,8 @@ def parsed_json(raw: bytes) -> Any:
     """
     try:
         text = raw.decode()
-        value = json.loads(text, parse_constant=_no_constant, parse_float=_finite if _HUGE.search(raw) else None)
+        floats, integers = (_finite, _finite_integer) if _HUGE.search(raw) else (None, None)
+        value = json.loads(text, parse_constant=_no_constant, parse_float=floats, parse_int=integers)
         return _encodable(value) if "\\ud" in text or "\\uD" in text else value
     except RecursionError:
         raise ValueError("it is nested too deep") from None
@@ -194,9 +215,9 @@ def _check(path: Path, schema: Schema, number: int, line: dict[str, Any] | None)
         raise UsageError(f"{start}: line {number} is no line of a {schema.what}")
     newest = line.get("format")
     is_first = bool(schema.first) and number == 1
-    if is_first and line.get("kind") == schema.first and type(newest) is int and newest > schema.format:
-        known = schema.format
-        raise UsageError(f"{start}: written in format {newest}, this tensorproof reads up to {known}; upgrade tensorproof")
+    if is_first and line.get("kind") == schema.first and type(newest) is int and newest != schema.format:
+        known, advice = schema.format, "upgrade tensorproof" if newest > schema.format else "run again"
+        raise UsageError(f"{start}: written in format {newest}, this tensorproof reads {known}; {advice}")
     if is_first and line.get("kind") != schema.first:
         raise UsageError(f"{start}: the first line is no header of a {schema.what}")
     if schema.first and number > 1 and line.get("kind") == schema.first:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorproof.errors import UsageError, printable
-from tensorproof.lines.reading import name_of
+from tensorproof.lines.reading import name_of, opened
 
 LONGEST = 4 << 20
 """Bytes that such a file may have."""
@@ -18,7 +18,7 @@ def read_toml(path: Path, what: str) -> tuple[str, dict[str, Any]]:
         UsageError: it cannot be read, or is no TOML; ``what`` begins the message.
     """
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             raw = file.read(LONGEST + 1)
         if len(raw) > LONGEST:
             raise UsageError(f"{what}{name_of(path)}: too long for any of ours")

@@ -15,7 +15,7 @@ from typing import Any
 from tensorproof.errors import UsageError
 from tensorproof.lines.outputs import held, write_beside, write_new
 from tensorproof.lines.privacy import cleaned
-from tensorproof.lines.reading import DIGEST, name_of
+from tensorproof.lines.reading import DIGEST, digest_text, name_of
 from tensorproof.lines.schema import Schema
 from tensorproof.processes import undisturbed
 
@@ -43,12 +43,30 @@ def text_of(line: Mapping[str, Any], schema: Schema) -> str:
     Raises:
         UnfitLine: the schema does not allow it, or it holds what JSON cannot.
     """
+    return _plain(fitting(line, schema), schema)
+
+
+def _plain(line: Mapping[str, Any], schema: Schema) -> str:
     try:
-        return json.dumps(fitting(line, schema), allow_nan=False, separators=(",", ":")) + "\n"
-    except UnfitLine:
-        raise
+        return json.dumps(line, allow_nan=False, separators=(",", ":")) + "\n"
     except (TypeError, ValueError, RecursionError) as error:
         raise UnfitLine(f"a line of a {schema.what}: {error}") from None
+
+
+def _closed(line: Mapping[str, Any], schema: Schema, before: "hashlib._Hash") -> str:
+    """The text of a line after others; a closing line gets the digest of all.
+
+    Raises:
+        UnfitLine: the schema does not allow it, or it holds what JSON cannot.
+    """
+    if not schema.last or line.get("kind") != schema.last:
+        return text_of(line, schema)
+    bare = {name: value for name, value in line.items() if name != DIGEST}
+    private = fitting({**bare, DIGEST: before.hexdigest()}, schema)
+    text = _plain({name: private[name] for name in bare}, schema)
+    digest = before.copy()
+    digest.update(text.encode())
+    return text.removesuffix("}\n") + digest_text(digest).decode()
 
 
 def whole_text(lines: Iterable[Mapping[str, Any]], schema: Schema) -> str:
@@ -57,13 +75,10 @@ def whole_text(lines: Iterable[Mapping[str, Any]], schema: Schema) -> str:
     Raises:
         UnfitLine: the schema does not allow a line.
     """
-    text = ""
     parts = []
     digest = hashlib.sha256()
     for line in lines:
-        if schema.last and line.get("kind") == schema.last:
-            line = {**line, DIGEST: digest.hexdigest()}
-        text = text_of(line, schema)
+        text = _closed(line, schema, digest)
         digest.update(text.encode())
         parts.append(text)
     return "".join(parts)
@@ -127,9 +142,8 @@ class LineFile:
             UnfitLine: the schema does not allow it; nothing was written.
             OSError: it could not be written; no part of it stays in the file.
         """
-        if self.schema.last and line.get("kind") == self.schema.last:
-            line = {**line, DIGEST: hashlib.sha256(self.path.read_bytes()).hexdigest()}
-        data = text_of(line, self.schema).encode()
+        closes = self.schema.last and line.get("kind") == self.schema.last
+        data = _closed(line, self.schema, hashlib.sha256(self.path.read_bytes() if closes else b"")).encode()
         with undisturbed():
             before = os.fstat(self._file.fileno()).st_size
             try:

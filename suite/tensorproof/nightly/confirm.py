@@ -20,12 +20,11 @@ from typing import Any
 
 from tensorproof.errors import UsageError
 from tensorproof.lines.outputs import write_beside
-from tensorproof.lines.reading import read_lines
 from tensorproof.lines.writing import whole_text
 from tensorproof.nightly.accepted import Accepted
 from tensorproof.nightly.environments import NotBuilt, rebuild
 from tensorproof.nightly.gates import SMALLEST, Change
-from tensorproof.nightly.history import CLOCK, NIGHT_SCHEMA, has_ended, nights
+from tensorproof.nightly.history import CLOCK, NIGHT_SCHEMA, has_ended, nights, now, read_verdict
 from tensorproof.nightly.packages import Environment, difference, digest_of, kept_pins
 from tensorproof.nightly.processes import Runner, lines_done
 from tensorproof.nightly.series import Series
@@ -72,7 +71,7 @@ def earlier_findings(history: Path, night: str) -> tuple[list[dict[str, Any]], l
     for folder in reversed([folder for folder in nights(history) if folder.name < night]):
         path = folder / "verdict.ndjson"
         try:
-            lines = read_lines(path, NIGHT_SCHEMA).values if path.exists() else []
+            lines = read_verdict(path) if path.exists() else []
         except UsageError as error:
             unread.append(f"{folder.name}: {error}; its findings are left out")
             continue
@@ -247,5 +246,8 @@ def verdict_of(duel: Mapping[str, Any]) -> tuple[str, str]:
 
 
 def write_verdict(night: Path, lines: Iterable[Mapping[str, Any]]) -> None:
-    """Write ``verdict.ndjson`` whole, or leave the old one."""
-    write_beside(night / "verdict.ndjson", whole_text(lines, NIGHT_SCHEMA))
+    """Write ``verdict.ndjson`` whole, or leave the old one. Its closing line shows whether it is still as it was written."""
+    found = list(lines)
+    alarms = any(line["kind"] == "alarm" for line in found)
+    end = {"kind": "end", "finished": now().isoformat(timespec="seconds"), "exit_code": int(alarms)}
+    write_beside(night / "verdict.ndjson", whole_text([*found, end], NIGHT_SCHEMA))

@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 
 from tensorproof.errors import UsageError
-from tensorproof.lines.reading import first_line, has_digest
+from tensorproof.lines.reading import closing_line, first_line, name_of, read_lines
 from tensorproof.lines.schema import Schema
 from tensorproof.nightly.series import MachineClass, Point, Series, SeriesHistory, machine_class
 from tensorproof.timing.results.records import SCHEMA as TIMING_SCHEMA
@@ -109,6 +109,18 @@ def nights(history: Path) -> list[Path]:
     return sorted((path for path in history.iterdir() if is_night(path.name) and path.is_dir()), key=lambda path: path.name)
 
 
+def read_verdict(path: Path) -> list[dict[str, Any]]:
+    """The lines of a verdict, without the closing one. It is written whole: one that has none was cut off.
+
+    Raises:
+        UsageError: it cannot be read, or is not as it was written.
+    """
+    *lines, last = read_lines(path, NIGHT_SCHEMA).values
+    if last["kind"] != NIGHT_SCHEMA.last:
+        raise UsageError(f"{NIGHT_SCHEMA.what} {name_of(path)}: its closing line is missing, and maybe more")
+    return lines
+
+
 def timing_records(night: Path) -> list[Path]:
     """The records of timings of a night: one, or one for each backend if they were made on machines of their own."""
     return sorted(path for path in night.iterdir() if TIMINGS.fullmatch(path.name) and path.is_file())
@@ -129,7 +141,7 @@ def timing_header(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it cannot be read, or a line is none of a record.
     """
-    if has_digest(path, TIMING_SCHEMA):
+    if closing_line(path, TIMING_SCHEMA) is not None:
         return first_line(path, TIMING_SCHEMA)
     return read_timing_record(path).header
 

@@ -21,7 +21,17 @@ from tensorproof.lines.writing import whole_text
 from tensorproof.nightly.accepted import Accepted
 from tensorproof.nightly.confirm import UNSETTLED, confirm, earlier_findings, findings_of, series_of, write_verdict
 from tensorproof.nightly.environments import compiled_programs, prune
-from tensorproof.nightly.history import NIGHT_SCHEMA, has_ended, is_night, night_name, night_start, nights, now, timing_records
+from tensorproof.nightly.history import (
+    NIGHT_SCHEMA,
+    has_ended,
+    is_night,
+    night_name,
+    night_start,
+    nights,
+    now,
+    read_verdict,
+    timing_records,
+)
 from tensorproof.nightly.judge import Alarm, Judgement, judge
 from tensorproof.nightly.packages import Environment, kept_pins, look_into, pins_file
 from tensorproof.nightly.processes import TIMED_OUT, Runner, Watch, lines_done
@@ -281,7 +291,7 @@ def standing(history: Path, stale_hours: float, moment: datetime.datetime) -> li
         return [*damaged, Alarm("stale", "history", "not one night in it has ended")]
     hours = (moment - night_start(ended[-1].name)).total_seconds() / 3600
     try:
-        lines = read_lines(ended[-1] / "verdict.ndjson", NIGHT_SCHEMA).values
+        lines = read_verdict(ended[-1] / "verdict.ndjson")
     except UsageError as error:
         damaged.append(Alarm("missing", "history", f"{ended[-1].name}: {error}"))
         lines = []

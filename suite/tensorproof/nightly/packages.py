@@ -16,6 +16,7 @@ from typing import Any
 from packaging.version import InvalidVersion, Version
 
 from tensorproof.errors import UsageError
+from tensorproof.lines.reading import opened
 from tensorproof.nightly import list_packages
 
 SECONDS = 120.0
@@ -144,8 +145,9 @@ def checked_pins(text: str) -> list[str]:
 def kept_pins(night: Path, backend: str) -> str | None:
     """The pins that a night kept, or ``None`` if it kept none."""
     try:
-        path = pins_file(night, backend)
-        return path.read_text(encoding="utf-8") if path.stat().st_size <= LONGEST else None
+        with opened(pins_file(night, backend)) as file:
+            raw = file.read(LONGEST + 1)
+        return raw.decode() if len(raw) <= LONGEST else None
     except (OSError, UnicodeDecodeError):
         return None
 

@@ -12,7 +12,7 @@ from tensorproof.lines.schema import Schema
 from tensorproof.runs.recording import now
 from tensorproof.runs.resume import require_same
 
-FORMAT = 1
+FORMAT = 2
 SCHEMA = Schema(
     "tensorproof.programs", "campaign.schema.json", "record of a campaign", first="campaign", format=FORMAT, last="end"
 )

@@ -17,7 +17,7 @@ from tensorproof.errors import UsageError
 from tensorproof.lines.reading import name_of, read_lines
 from tensorproof.lines.schema import Schema
 
-FORMAT = 1
+FORMAT = 2
 """The version of the record's format; rises when a reader of the old one would misread the new one."""
 SCHEMA = Schema("tensorproof.runs", "record.schema.json", "record", first="run", format=FORMAT, last="end")
 

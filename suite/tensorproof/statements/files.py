@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import jsonschema_rs
 
 from tensorproof.errors import UsageError
+from tensorproof.lines import outputs
+from tensorproof.lines.reading import name_of, opened, parsed_json
 from tensorproof.lines.schema import load, problem_of
 
 SCHEMA = "statement.schema.json"
@@ -27,18 +30,35 @@ def read_statement(path: Path) -> dict[str, Any]:
     Raises:
         UsageError: it cannot be read, or breaks the schema; the message names the field.
     """
+    name = name_of(path)
     try:
-        if path.stat().st_size > LARGEST:
-            raise UsageError(f"statement {path.name}: larger than any statement is")
-        statement = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"statement {path.name}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError):
-        raise UsageError(f"statement {path.name}: is no JSON") from None
+        with opened(path) as file:
+            raw = file.read(LARGEST + 1)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = error.strerror if isinstance(error, OSError) else "no name of a file"
+        raise UsageError(f"statement {name}: cannot be read: {reason}") from None
+    if len(raw) > LARGEST:
+        raise UsageError(f"statement {name}: larger than any statement is")
+    try:
+        statement = parsed_json(raw)
+    except ValueError:  # also text that is not UTF-8
+        raise UsageError(f"statement {name}: is no JSON") from None
     problem = problem_of(_validator(), statement)
     if problem:
-        raise UsageError(f"statement {path.name}: {problem}")
+        raise UsageError(f"statement {name}: {problem}")
     return dict(statement)
+
+
+def require_new(places: Mapping[str, Path]) -> None:
+    """Refuse places, by option, before anything is written to one of them.
+
+    Raises:
+        UsageError: one is there already, cannot be written, or is given twice.
+    """
+    for option, path in places.items():
+        if os.path.lexists(path):
+            raise UsageError(f"{option}: {name_of(path)} exists already; name another file")
+        outputs.require_place(option, path, [other for name, other in places.items() if name != option])
 
 
 def write_new(text: str, path: Path, option: str) -> None:
@@ -48,12 +68,12 @@ def write_new(text: str, path: Path, option: str) -> None:
         UsageError: it is there, or cannot be written.
     """
     try:
-        with path.open("x", encoding="utf-8", newline="\n") as file:
-            file.write(text)
+        outputs.write_new(path, text)
     except FileExistsError:
-        raise UsageError(f"{option}: {path.name} exists already; name another file") from None
-    except OSError as error:
-        raise UsageError(f"{option}: {path.name} cannot be written: {error.strerror}") from None
+        raise UsageError(f"{option}: {name_of(path)} exists already; name another file") from None
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        reason = error.strerror if isinstance(error, OSError) else "no name of a file"
+        raise UsageError(f"{option}: {name_of(path)} cannot be written: {reason}") from None
 
 
 def text_of(statement: Mapping[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from pathlib import Path
 
 import made_lines
@@ -13,7 +14,8 @@ from tensorproof.errors import UsageError, shown
 from tensorproof.lines import outputs
 from tensorproof.lines.outputs import PAGE_MARK, held, write_beside
 from tensorproof.lines.privacy import scrubbed
-from tensorproof.lines.reading import last_line
+from tensorproof.lines.reading import closing_line
+from tensorproof.lines.toml import read_toml
 from tensorproof.lines.writing import LineFile, UnfitLine, write_lines
 from tensorproof.nightly.packages import checked_pins
 from tensorproof.runs.baseline import compare, require_comparable
@@ -21,6 +23,7 @@ from tensorproof.runs.recording import open_record
 from tensorproof.runs.records import SCHEMA, read_record
 from tensorproof.runs.resume import kept_lines
 from tensorproof.runs.summary import verdict, verdict_text
+from tensorproof.statements.files import read_statement
 
 
 def whole(path: Path, *checks: dict, **header: object) -> Path:
@@ -44,13 +47,6 @@ def test_no_character_of_a_text_ends_a_line(tmp_path, text):
 def test_a_lone_surrogate_is_written_out(tmp_path):
     path = whole(tmp_path / "r.ndjson", made_lines.check(message="bad \udc80 name"))
     assert read_record(path).checks[0]["message"] == "bad \\udc80 name"
-
-
-def test_a_record_that_was_changed_is_refused(tmp_path):
-    path = whole(tmp_path / "r.ndjson", made_lines.check(status="failed"))
-    path.write_text(path.read_text().replace('"failed"', '"passed"'))
-    with pytest.raises(UsageError, match=r"record r\.ndjson: line 3: it was changed after the run wrote it"):
-        read_record(path)
 
 
 @pytest.mark.parametrize(
@@ -287,10 +283,67 @@ def test_lines_of_a_killed_run_are_kept(tmp_path):
     ids=["whole", "torn", "with a strange field", "no JSON", "of another kind"],
 )
 def test_a_closing_line_is_read_alone_and_only_if_it_is_one(tmp_path, tail, found):
-    closing = made_lines.end({"passed": 2})
     path = made_lines.write(
         tmp_path / "run.ndjson",
-        [made_lines.run(planned=2), made_lines.check(message="x" * 200_000), closing, *([tail] if tail else [])],
+        [
+            made_lines.run(planned=2),
+            made_lines.check(message="x" * 200_000),
+            made_lines.end({"passed": 2}),
+            *([tail] if tail else []),
+        ],
     )
-    assert last_line(path, SCHEMA) == (closing if found else None)
-    assert last_line(tmp_path / "absent.ndjson", SCHEMA) is None
+    line = closing_line(path, SCHEMA)
+    assert (line is not None) is found
+    assert line is None or line["counts"] == {"passed": 2}
+    assert closing_line(tmp_path / "absent.ndjson", SCHEMA) is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('"failed"', '"passed"', "line 3: it was changed after the run wrote it"),
+        ('"word":"does not conform"', '"word":"conforms"', "line 3: it was changed after the run wrote it"),
+        (',"ended":"interrupted"', "", "line 3: it was changed after the run wrote it"),
+        (',"counts"', ', "counts"', "line 3: it was changed after the run wrote it"),
+        (',"sha256":"', ',"sha256":"","sha256":"', "line 3: it was changed after the run wrote it"),
+        (',"sha256":".*"', "", 'line 3: "sha256" is a required property'),
+    ],
+    ids=["a check", "the verdict", "why it ended", "a blank", "the digest twice", "the digest is gone"],
+)
+def test_a_record_that_was_changed_is_refused(tmp_path, old, new, message):
+    closing = made_lines.end({"failed": 1}, ended="interrupted")
+    closing["verdict"]["word"] = "does not conform"
+    path = tmp_path / "r.ndjson"
+    write_lines("-o", path, [made_lines.run(), made_lines.check(status="failed"), closing], SCHEMA)
+    assert closing_line(path, SCHEMA)["verdict"]["word"] == "does not conform"
+    text = path.read_text()
+    path.write_text(re.sub(old, new, text))
+    assert path.read_text() != text
+    assert closing_line(path, SCHEMA) is None
+    with pytest.raises(UsageError, match=message):
+        read_record(path)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        read_record,
+        read_statement,
+        lambda path: read_toml(path, ""),
+    ],
+    ids=["record", "statement", "TOML"],
+)
+@pytest.mark.parametrize("place", ["pipe", "/dev/zero"])
+def test_a_pipe_or_a_device_keeps_nobody_waiting(tmp_path, read, place):
+    path = tmp_path / place
+    if place == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(UsageError):
+        read(path)
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "-" + "9" * 5000, "1e400"])
+def test_a_number_that_no_float_holds_is_refused(tmp_path, number):
+    line = json.dumps(made_lines.check()).replace('"duration_ns": 10', f'"duration_ns": {number}')
+    with pytest.raises(UsageError, match="line 2 is no line of a record"):
+        read_record(made_lines.write(tmp_path / "r.ndjson", [made_lines.run(), f"{line}\n"]))

@@ -48,7 +48,7 @@ TIMINGS = [
 ]
 NIGHT = [
     {"kind": "stage", "name": "x", "status": "done", "exit_code": 0, "seconds": 1.0},
-    {"kind": "end", "finished": made_lines.MOMENT, "exit_code": 0},
+    made_lines.NIGHT_END,
 ]
 
 

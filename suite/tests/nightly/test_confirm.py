@@ -8,11 +8,12 @@ import made_lines
 import pytest
 from nightly_records import PINS, StubRunner, duel, header, history_of, night, series, write_pins
 
+from tensorproof.errors import UsageError
 from tensorproof.nightly.accepted import Accepted
 from tensorproof.nightly.confirm import confirm, earlier_findings, findings_of, series_of, verdict_of, write_verdict
 from tensorproof.nightly.environments import COMPLETE, FOLDER, NotBuilt, compiled_programs, prune, rebuild
 from tensorproof.nightly.gates import Change
-from tensorproof.nightly.history import night_start
+from tensorproof.nightly.history import night_start, read_verdict
 from tensorproof.nightly.packages import Environment, digest_of
 
 OLD, NEW = PINS.format(version="2.13.0"), PINS.format(version="2.14.0")
@@ -286,6 +287,20 @@ def test_malformed_findings_of_earlier_nights_are_left_out_and_told(bench, spoil
     found, [unread] = earlier_findings(bench.history, night(10))
     assert found == []
     assert unread.startswith(f"{night(9)}: history verdict.ndjson: line 1: ")
+
+
+@pytest.mark.parametrize(
+    "lines", [slice(0, 1), slice(0, 2), slice(1, None)], ids=["verdict only", "no closing line", "no verdict"]
+)
+def test_a_verdict_that_was_changed_or_cut_off_is_not_believed(tmp_path, lines):
+    alarm = {"kind": "alarm", "of": "torch", "alarm": "missing", "message": "there is no record"}
+    write_verdict(tmp_path, [{"kind": "verdict", "night": night(0), "headline": "1 alarm"}, alarm])
+    path = tmp_path / "verdict.ndjson"
+    whole = path.read_text().splitlines(keepends=True)
+    assert [line["kind"] for line in read_verdict(path)] == ["verdict", "alarm"]
+    path.write_text("".join(whole[lines]))
+    with pytest.raises(UsageError, match=r"its closing line is missing|it was changed"):
+        read_verdict(path)
 
 
 def test_words_of_a_duel_carry_its_interval():

@@ -38,7 +38,7 @@ class Place:
             for backend in BACKENDS:
                 write_conformance(folder, backend, ["passed", "passed"])
                 write_pins(folder, backend, "2.13.0")
-            made_lines.write(folder / "night.ndjson", [{"kind": "end", "finished": made_lines.MOMENT, "exit_code": 0}])
+            made_lines.write(folder / "night.ndjson", [made_lines.NIGHT_END])
         self.ratios = dict(zip(self.names, np.exp(logs[:, NIGHTS]), strict=True))
         self.folder = self.history / night(NIGHTS)
         monkeypatch.setattr(history, "now", lambda: self.moment)

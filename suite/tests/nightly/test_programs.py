@@ -69,7 +69,7 @@ def test_each_compiled_mode_has_a_campaign(tmp_path):
     write_conformance(tmp_path, "torch", ["passed"])
     assert list(campaigns(tmp_path, "torch")) == []
     path = tmp_path / "conformance_torch.ndjson"
-    path.write_text(path.read_text().replace('"modes":{"eager":"all"}', '"modes":{"eager":"all","compile":"spread"}'))
+    made_lines.write(path, [made_lines.run(backend="torch", modes={"eager": "all", "compile": "spread"})])
     (asked,) = campaigns(tmp_path, "torch")
     assert asked.stage == "programs of torch compile"
     assert {"--mode=compile", "--source=fixed"} <= set(asked.arguments)

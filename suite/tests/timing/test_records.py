@@ -187,9 +187,9 @@ def test_a_kind_of_line_that_is_not_known_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("lines", "message"),
     [
-        ([header(format=FORMAT + 1)], f"written in format {FORMAT + 1}, this tensorproof reads up to {FORMAT}; upgrade"),
+        ([header(format=FORMAT + 1)], f"written in format {FORMAT + 1}, this tensorproof reads {FORMAT}; upgrade"),
         ([header(kind="run")], "the first line is no header of a record"),
-        ([header(format="1")], "line 1: format: 1 was expected"),
+        ([header(format="1")], "line 1: format: 2 was expected"),
         ([{"kind": "timing"}], "the first line is no header of a record"),
         ([header(), "no json\n"], "line 2 is no line of a record"),
         ([header(), "[1]\n"], "line 2 is no line of a record"),

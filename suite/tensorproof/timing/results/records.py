@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tensorproof.errors import UsageError
-from tensorproof.lines.reading import LONGEST_LINE, name_of, parsed_json, read_lines
+from tensorproof.lines.reading import LONGEST_LINE, name_of, opened, parsed_json, read_lines
 from tensorproof.lines.schema import Schema
 
-FORMAT = 1
+FORMAT = 2
 METHOD = 2
 """How time is measured; rises when the same program on the same machine would read otherwise. Histories of two methods are not
 compared. 2: parts of a block last 1 ms, before 0.25 ms."""
@@ -53,7 +53,7 @@ def line_key(line: Mapping[str, Any]) -> tuple[str, ...]:
 def is_timing_record(path: Path) -> bool:
     """Whether a file begins like a record of timings."""
     try:
-        with path.open("rb") as file:
+        with opened(path) as file:
             line = parsed_json(file.readline(LONGEST_LINE))
     except (OSError, ValueError):
         return False
