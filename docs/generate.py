@@ -116,7 +116,7 @@ def injected(text: str) -> str:
     from injection.cells import HEADS, table_text
 
     head = re.escape(f"| {' | '.join(HEADS)} |")
-    return re.sub(rf"{head}\n(\|.*\n)*", lambda match: table_text(), text)
+    return re.sub(rf"{head}\n(\|.*\n)*\n*", lambda match: f"{table_text()}\n", text)
 
 
 MENDED: dict[Path, Callable[[str], str]] = {README: counted, DOCUMENTS / "reliability.md": injected}

@@ -231,7 +231,7 @@ def badge_text(records: Sequence[Record], timings: Sequence[TimingRecord]) -> st
     """
     _of_checks(records, "a badge")
     found = [verdict(record) for record in records]
-    order = ("does not conform", "incomplete", "conforms")
+    order = ("does not conform", "incomplete", "conforms at reduced precision", "conforms")
     word = min((judged["word"] for judged in found), key=order.index)
     passed, required = sum(judged["passed"] for judged in found), sum(judged["required"] for judged in found)
     right = f"{word} · {passed}/{required}"

@@ -104,6 +104,17 @@ def test_code_cannot_be_left():
     [
         pytest.param([{"planned": 1}], "conforms · 1/1", id="conforms"),
         pytest.param([{"planned": 9}], "incomplete · 1/1", id="incomplete"),
+        pytest.param(
+            [
+                {
+                    "declarations": [
+                        {"kind": "precision", "source": "d.toml: precision 1", "matmul_input_bits": 8, "reason": "fast"}
+                    ]
+                }
+            ],
+            "conforms at reduced precision · 1/1",
+            id="reduced precision",
+        ),
     ],
 )
 def test_badge_says_the_verdict(runs, word):

@@ -13,6 +13,7 @@ from typing import Any
 from tensorproof.errors import UsageError
 from tensorproof.instructions import level_of
 from tensorproof.lines.outputs import write_beside
+from tensorproof.lines.reading import name_of
 from tensorproof.lines.toml import read_toml
 from tensorproof.runs.causes.symptoms import BAD
 from tensorproof.runs.records import Record
@@ -54,6 +55,10 @@ def lines_about_instructions(record: Record) -> list[str]:
 def _is_whole(record: Record) -> bool:
     left_out = set(record.header["left_out"]) - {"scope"}
     return bool(record.complete and record.header["options"].get("strict_declarations") and not left_out)
+
+
+def _is_list_of_names(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
 
 
 def _bare(table: Mapping[str, Any]) -> dict[str, Any]:
@@ -104,8 +109,11 @@ def update_verified(path: Path, records: Iterable[Record]) -> list[str]:
     """
     text, tables = read_toml(path, "declarations file ")
     for kind in KINDS:
-        if not all(isinstance(table, dict) for table in tables.get(kind, [])):
-            raise UsageError(f"declarations file {path.name}: {kind} must be a list of tables, written [[{kind}]]")
+        listed = tables.get(kind, [])
+        if not (isinstance(listed, list) and all(isinstance(table, dict) for table in listed)):
+            raise UsageError(f"declarations file {name_of(path)}: {kind} must be a list of tables, written [[{kind}]]")
+        if not all(_is_list_of_names(table.get("verified", [])) for table in listed):
+            raise UsageError(f"declarations file {name_of(path)}: {kind}: verified must be a list of names of instruction sets")
     verified = {kind: [list(table.get("verified", [])) for table in tables.get(kind, [])] for kind in KINDS}
     lines = []
     for record in records:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tensorproof.errors import UsageError, printable
 from tensorproof.runs.records import read_record
-from tensorproof.statements.files import read_statement, text_of, write_new
+from tensorproof.statements.files import read_statement, require_new, text_of, write_new
 from tensorproof.statements.statement import sentence, statement_of
 from tensorproof.statements.verification import verify
 from tensorproof_reference.catalogue import known_operations, of_profile
@@ -36,6 +36,8 @@ def state(options: argparse.Namespace, page: Render, badge: Render) -> int:
     Raises:
         UsageError: the record is not of a whole run, or a file is there already.
     """
+    places = {"-o": options.output, "--page": options.page, "--badge": options.badge}
+    require_new({option: path for option, path in places.items() if path})
     statement = statement_of(read_record(options.run))
     write_new(text_of(statement), options.output, "-o")
     if options.page:

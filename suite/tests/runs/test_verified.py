@@ -89,6 +89,16 @@ def test_a_run_that_was_not_whole_and_strict_verifies_nothing(path, header):
     assert path.read_text(encoding="utf-8") == FILE
 
 
+@pytest.mark.parametrize(
+    "text", ["unsupported = 3", "[unsupported]", "[[unsupported]]\nverified = 3", "[[known_failure]]\nverified = [3]"]
+)
+def test_a_file_that_is_none_of_declarations_is_refused_and_stays(path, text):
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UsageError, match=r"declarations file declarations\.toml: \w+(:|) .*must be a list"):
+        update_verified(path, [])
+    assert path.read_text(encoding="utf-8") == text
+
+
 def test_nothing_is_said_of_instruction_sets_where_declarations_were_verified():
     assert lines_about_instructions(record(("unsupported 1", "unsupported"), instructions="avx2")) == []
     assert lines_about_instructions(record(("unsupported 1", "unsupported"), instructions="amx"))[0].startswith(

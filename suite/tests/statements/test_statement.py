@@ -8,11 +8,13 @@ import jsonschema_rs
 import made_lines
 import pytest
 
+from tensorproof.cli import main
 from tensorproof.errors import UsageError
 from tensorproof.runs.records import Record
 from tensorproof.statements.files import read_statement, text_of
 from tensorproof.statements.known_faults import known_faults, noticed_by
 from tensorproof.statements.statement import digest_of, operations_in, sentence, statement_of
+from tensorproof.statements.verification import contradictions
 from tensorproof_reports.statement_page import badge_words, statement_badge, statement_page
 
 SCHEMA = json.loads((files("tensorproof.statements") / "statement.schema.json").read_text(encoding="utf-8"))
@@ -73,6 +75,26 @@ def test_a_statement_keeps_to_its_schema():
     assert statement["precision"] == [{"operation": ["matmul"], "matmul_input_bits": 11}]
     assert statement["conventions"] == [{"operation": "gelu", "keywords": {"approximation": "tanh"}}]
     assert statement["verdict"] == "does not conform"
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_a_reduced_precision_is_in_the_verdict_and_only_if_it_is_declared(tmp_path, declared):
+    precision = {"kind": "precision", "source": "d.toml: precision 1", "matmul_input_bits": 8, "reason": "fast"}
+    statement = statement_of(record_of(check("a"), declarations=[precision]))
+    assert statement["verdict"] == "conforms at reduced precision"
+    path = tmp_path / "statement.json"
+    path.write_text(text_of({**statement, "precision": statement["precision"] if declared else []}))
+    said = [line for line in contradictions(read_statement(path)) if line.startswith("verdict: ")]
+    assert bool(said) is not declared
+
+
+def test_no_file_of_a_statement_is_written_where_another_cannot_be(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    made_lines.write(Path("r.ndjson"), [made_lines.run(), made_lines.check(), made_lines.end({"passed": 1})])
+    Path("page.html").write_text("mine")
+    assert main(["statement", "r.ndjson", "-o", "s.json", "--page=page.html"]) == 4
+    assert main(["statement", "r.ndjson", "-o", "s.json", "--badge=s.json"]) == 4
+    assert not Path("s.json").exists()
 
 
 def test_folders_and_messages_do_not_reach_a_statement():
