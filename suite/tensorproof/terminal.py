@@ -115,6 +115,17 @@ class TerminalPlugin:
         reporter.showfspath = False  # else the name of the file stands before the line
         reporter._show_progress_info = False  # pytest's own percentages; it has no option that can be set from here
 
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Generator[None, None, None]:
+        """Make room for what follows, and say in a sentence if a report of pytest's own cannot be written."""
+        if self.progress is not None:
+            self.progress.clear()
+        try:
+            return (yield)
+        except OSError as error:
+            self.run.lines.append(f"ERROR: --junit-xml: it cannot be written: {error.strerror}")
+            session.exitstatus = COULD_NOT_GO_ON
+
     @pytest.hookimpl(wrapper=True)
     def pytest_report_teststatus(self, report: Any) -> Generator[None, Any, Any]:
         """Print no letter for a check where its progress is shown in another way."""
@@ -130,12 +141,6 @@ class TerminalPlugin:
     @pytest.hookimpl(tryfirst=True, optionalhook=True)
     def pytest_testnodedown(self) -> None:
         """Make room for what xdist says of a worker that ended."""
-        if self.progress is not None:
-            self.progress.clear()
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self) -> None:
-        """Make room for what follows."""
         if self.progress is not None:
             self.progress.clear()
 

@@ -111,6 +111,18 @@ def _same(path: Path, other: Path) -> bool:
         return False
 
 
+def _write_through(path: Path, text: str) -> None:
+    """Write to what is no file: a terminal, a pipe or a device. A pipe that nobody reads would keep the command waiting.
+
+    Raises:
+        OSError: it cannot be written, or nobody reads it.
+    """
+    descriptor = os.open(path, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
+    os.set_blocking(descriptor, True)
+    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.write(text)
+
+
 def write_page_text(option: str, path: Path, text: str, *, force: bool = False) -> None:
     """Write a page where ``require_place`` allows it.
 
@@ -120,7 +132,7 @@ def write_page_text(option: str, path: Path, text: str, *, force: bool = False) 
     require_place(option, path, force=force)
     try:
         if os.path.lexists(path) and not path.is_file():
-            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+            _write_through(path, text)
         else:
             write_beside(path, text)
     except OSError as error:

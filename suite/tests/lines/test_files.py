@@ -12,7 +12,7 @@ from tensorproof import cli
 from tensorproof.contract.declarations import DeclarationError, read_declarations
 from tensorproof.errors import UsageError, shown
 from tensorproof.lines import outputs
-from tensorproof.lines.outputs import PAGE_MARK, held, write_beside
+from tensorproof.lines.outputs import PAGE_MARK, held, write_beside, write_page_text
 from tensorproof.lines.privacy import scrubbed
 from tensorproof.lines.reading import closing_line
 from tensorproof.lines.toml import read_toml
@@ -340,6 +340,17 @@ def test_a_pipe_or_a_device_keeps_nobody_waiting(tmp_path, read, place):
         os.mkfifo(path)
     with pytest.raises(UsageError):
         read(path)
+
+
+def test_a_page_goes_into_a_pipe_that_is_read_and_waits_for_no_reader(tmp_path):
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    with pytest.raises(UsageError, match="--report: pipe cannot be written: No such device"):
+        write_page_text("--report", path, "text")
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    write_page_text("--report", path, "text")
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
 
 
 @pytest.mark.parametrize("number", ["9" * 400, "-" + "9" * 5000, "1e400"])

@@ -59,6 +59,15 @@ def test_a_disk_that_is_full_in_the_middle_ends_the_run_in_a_sentence_with_what_
     assert kinds == ["run", *["check"] * 5, *(["end"] if closed else [])]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a full disk is made of /dev/full")
+def test_a_report_of_pytest_on_a_full_disk_ends_the_run_in_a_sentence(tensorproof):
+    outcome = tensorproof("check", "numpy", "--op=relu", "--sample=width_1", "-n0", "--junit-xml=/dev/full")
+    assert outcome.code == 3, outcome.text
+    assert "ERROR: --junit-xml: it cannot be written: No space left on device" in outcome.text
+    assert "Traceback" not in outcome.text
+    assert "profile core:" in outcome.text
+
+
 def test_a_clock_that_jumps_costs_no_check(tmp_path):
     """The day changes by a year at each look, forwards and backwards; a time budget is a time, and not a date."""
     jump = "import itertools, time\nsteps,now = itertools.cycle((9e7, -9e7)), time.time\ntime.time = lambda: now() + next(steps)"
