@@ -17,16 +17,23 @@ from tensorproof.lines.reading import name_of, opened
 
 PAGE_MARK = b'<meta name="generator" content="tensorproof">'
 """What the head of every page holds, by which it is known as ours."""
+_LINE_MARK = b'{"kind":"'
+"""How every file of lines begins: records, and what is kept of nights."""
 _OLD_PAGE = b"<title>tensorproof: "
+
+
+def _head(path: Path) -> bytes:
+    """The beginning of a file; nothing if it cannot be read."""
+    try:
+        with opened(path) as file:
+            return file.read(4096)
+    except OSError:
+        return b""
 
 
 def is_page(path: Path) -> bool:
     """Whether a file is a page that tensorproof wrote."""
-    try:
-        with opened(path) as file:
-            head = file.read(4096)
-    except OSError:
-        return False
+    head = _head(path)
     return head.lstrip().lower().startswith(b"<!doctype html") and (PAGE_MARK in head or _OLD_PAGE in head)
 
 
@@ -82,7 +89,8 @@ def require_place(option: str, path: Path, others: Iterable[Path] = (), *, force
     ``others`` are the files that the command reads or writes besides.
 
     Raises:
-        UsageError: it is one of those, holds something else than a page of ours (unless ``force``), or cannot be written.
+        UsageError: it is one of those, is a record, holds something else than a page of ours (unless ``force``), or cannot be
+            written.
     """
     shown = name_of(path)
     if any(_same(path, other) for other in others):
@@ -92,6 +100,8 @@ def require_place(option: str, path: Path, others: Iterable[Path] = (), *, force
             raise UsageError(f"{option}: {shown} is a folder; give the name of a file")
         if os.path.lexists(path) and not path.is_file():
             return  # a terminal, a pipe or /dev/null
+        if _head(path).startswith(_LINE_MARK):
+            raise UsageError(f"{option}: {shown} is a record, and no record is overwritten; give another name")
         if path.exists() and not force and path.stat().st_size and not is_page(path):
             raise UsageError(f"{option}: {shown} is no page of tensorproof; give another name, or --force to replace it")
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -149,6 +149,8 @@ def _ended(campaign: Campaign) -> tuple[int, str]:
         return COULD_NOT_GO_ON, f"the record cannot be written: {error.strerror}"
     except WorkerFailure as failure:
         return COULD_NOT_GO_ON, f"the worker does not start again: {failure.message}"
+    if not campaign.record.programs:
+        return COULD_NOT_GO_ON, "no program was judged; give more --minutes, or another --source"
     return int(any(item["status"] in BAD for item in campaign.record.findings)), ""
 
 

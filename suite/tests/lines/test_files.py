@@ -130,6 +130,19 @@ def test_a_page_replaces_a_page_and_with_force_anything_but_the_record(tmp_path,
     assert cli.main(["report", "a.ndjson", "-o", "a.ndjson", "--force"]) == 4
 
 
+@pytest.mark.parametrize(
+    "arguments", [["report", "a.ndjson", "--force"], ["export", "a.ndjson", "--force"], ["compare", "a.ndjson", "a.ndjson"]]
+)
+def test_no_record_is_replaced_not_even_with_force(tmp_path, monkeypatch, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    whole(tmp_path / "a.ndjson")
+    record = whole(tmp_path / "b.csv")
+    before = record.read_bytes()
+    assert cli.main([*arguments, "-o", "b.csv"]) == 4
+    assert "b.csv is a record, and no record is overwritten" in capsys.readouterr().err
+    assert record.read_bytes() == before
+
+
 def test_a_full_disk_leaves_the_page_that_was_there(tmp_path, monkeypatch):
     page = tmp_path / "page.html"
     page.write_text("old")

@@ -153,6 +153,13 @@ def test_a_limit_of_time_ends_a_campaign(fuzz):
     assert record.programs
 
 
+def test_a_time_that_no_program_fits_into_proves_nothing(fuzz):
+    done, record = fuzz(RIGHT, "--minutes=0")
+    assert done.code == 3, done.text
+    assert "ended early: no program was judged; give more --minutes" in done.text
+    assert record.end["ended"]
+
+
 def test_patterns_and_neighbours_are_sources(fuzz):
     _, record = fuzz(RIGHT, "--source=neighbours")
     assert {"tanh then sin", "sin then tanh", "residual then cos"} <= {line["label"] for line in record.programs}
