@@ -218,13 +218,18 @@ def timing_end(counts: Mapping[str, int]) -> dict[str, Any]:
     return {"kind": "end", "finished": MOMENT, "counts": dict(counts), "seconds": {"total": 1.0}}
 
 
-def write(path: Path, lines: Iterable[Mapping[str, Any] | str]) -> Path:
-    """Write lines as they are, without any check; texts are taken for lines already. A closing line without digest gets one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def text_of(lines: Iterable[Any]) -> str:
+    """Lines as they are, without any check; texts are taken for lines already. A closing line without digest gets one."""
     text = ""
     for line in lines:
         text += line if isinstance(line, str) else json.dumps(line, separators=(",", ":")) + "\n"
         if isinstance(line, Mapping) and line.get("kind") == "end" and DIGEST not in line:
             text = text.removesuffix("}\n") + digest_text(hashlib.sha256(text.encode())).decode()
-    path.write_text(text, encoding="utf-8", newline="\n")
+    return text
+
+
+def write(path: Path, lines: Iterable[Any]) -> Path:
+    """Write lines as ``text_of`` gives them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text_of(lines), encoding="utf-8", newline="\n")
     return path

@@ -16,13 +16,17 @@ from tensorproof.contract.declarations import DeclarationError, read_declaration
 from tensorproof.errors import UsageError
 from tensorproof.lines.reading import read_lines
 from tensorproof.nightly.history import NIGHT_SCHEMA
+from tensorproof.programs.campaign import verdict_text
+from tensorproof.programs.records import FORMAT, kept_lines, read_campaign
+from tensorproof.programs.records import SCHEMA as CAMPAIGN_SCHEMA
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.merge import merge_records
-from tensorproof.runs.records import read_record
+from tensorproof.runs.records import SCHEMA, read_record
 from tensorproof.runs.summary import summary_text
 from tensorproof.timing.command import summary
 from tensorproof.timing.results.merge import merge_timing_records
+from tensorproof.timing.results.records import SCHEMA as TIMING_SCHEMA
 from tensorproof.timing.results.records import read_timing_record
 
 EXAMPLES = settings(
@@ -49,6 +53,50 @@ TIMINGS = [
 NIGHT = [
     {"kind": "stage", "name": "x", "status": "done", "exit_code": 0, "seconds": 1.0},
     made_lines.NIGHT_END,
+]
+
+
+CAMPAIGN = [
+    {
+        **{
+            name: value
+            for name, value in made_lines.run().items()
+            if name in ("tensorproof", "specification", "started", "machine")
+        },
+        "kind": "campaign",
+        "format": FORMAT,
+        "backend": "numpy",
+        "device": "cpu",
+        "mode": "eager",
+        "dtype": "float32",
+        "seed": 0,
+        "source": "random",
+        "planned": 2,
+        "versions": {"numpy": "1.0"},
+        "instructions": "avx2",
+    },
+    *(
+        {
+            "kind": "program",
+            "number": number,
+            "name": "0123456789ab",
+            "label": "p",
+            "nodes": 1,
+            "pairs": ["a>b"],
+            "status": "passed",
+            "message": "",
+            "compiled": {},
+            "seconds": 0.1,
+        }
+        for number in range(2)
+    ),
+    {
+        "kind": "end",
+        "finished": made_lines.MOMENT,
+        "counts": {"passed": 2},
+        "coverage": {"a>b": 2},
+        "seconds": {"total": 1.0, "workers": 1.0},
+    },
 ]
 
 
@@ -79,7 +127,8 @@ def damaged(draw, lines):
         elif kind == "line" and lines:
             number = draw(st.integers(0, len(lines) - 1))
             lines[number : number + 1] = [lines[number]] * draw(st.sampled_from((0, 2)))
-    data = "".join(json.dumps(line) + "\n" for line in lines).encode()
+    # The digest is that of what was damaged: else nothing behind it would be read.
+    data = made_lines.text_of(lines).encode()
     if data and draw(st.booleans()):
         place = draw(st.integers(0, len(data) - 1))
         data = data[:place] + draw(st.binary(max_size=3)) + data[place + draw(st.integers(0, 3)) :]
@@ -108,6 +157,33 @@ def test_damaged_timings(tmp_path_factory, data):
         record = read_timing_record(path)
         summary(record)
         merge_timing_records([record])
+
+
+@EXAMPLES
+@given(damaged(CAMPAIGN))
+def test_damaged_campaigns(tmp_path_factory, data):
+    path = tmp_path_factory.getbasetemp() / "fuzz_campaign.ndjson"
+    path.write_bytes(data)
+    with contextlib.suppress(UsageError):
+        assert verdict_text(read_campaign(path))
+    with contextlib.suppress(UsageError):
+        kept_lines(path, CAMPAIGN[0] | {"planned": 9})
+
+
+@EXAMPLES
+@given(st.sampled_from((RECORD, TIMINGS, CAMPAIGN, NIGHT)), st.integers(0), st.binary(max_size=3), st.integers(0, 3))
+def test_bytes_that_were_changed_are_noticed(tmp_path_factory, lines, place, given_bytes, dropped):
+    schema = {"run": SCHEMA, "timing_run": TIMING_SCHEMA, "campaign": CAMPAIGN_SCHEMA, "stage": NIGHT_SCHEMA}[lines[0]["kind"]]
+    path = tmp_path_factory.getbasetemp() / "changed.ndjson"
+    data = made_lines.write(path, lines).read_bytes()
+    whole = read_lines(path, schema).values
+    place %= len(data)
+    path.write_bytes(data[:place] + given_bytes + data[place + dropped :])
+    assert whole[-1]["kind"] == "end"
+    with contextlib.suppress(UsageError):
+        found = read_lines(path, schema).values
+        # What is told of it is all that it was, or it is told as not ended.
+        assert found[-1]["kind"] != "end" or found == whole
 
 
 @EXAMPLES
