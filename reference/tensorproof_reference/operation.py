@@ -76,6 +76,10 @@ class Sample:
     """Whether conformance to the profile needs it (``False`` for special behaviour on invalid input)."""
     dtypes: tuple[str, ...] = DTYPES
     """The dtypes in which the sample means something."""
+    own_dtypes: Mapping[str, str] = field(default_factory=dict)
+    """The dtypes of arrays that have another than the check's, by path of an input (``x``, ``parameters.0``; a name alone speaks
+    of all arrays in it) or name of an output; where both have one name, of both. A gradient has the dtype of its input. Beside
+    the floats of ``DTYPES`` there are those that numbers are only stored in (``rounding.STORED``), integers and ``bool``."""
     gradient: bool = True
     """Whether the vector-Jacobian product is checked too."""
     expected: Mapping[str, Tree] = field(default_factory=dict)
@@ -92,6 +96,16 @@ class Sample:
     """Whether the right answer is an exception. Checked eagerly only; such a sample has no gradient."""
     version: int = 1
     """Rises when the meaning of the sample changes."""
+
+    def dtype_at(self, path: str, dtype: str) -> str:
+        """The dtype of the array at a path in a check of ``dtype``: its own, or that of what it is in.
+
+        >>> Sample(name="plain", inputs={}, own_dtypes={"m": "float32"}).dtype_at("m.0", "bfloat16")
+        'float32'
+        """
+        while path not in self.own_dtypes and "." in path:
+            path = path.rpartition(".")[0]
+        return self.own_dtypes.get(path, dtype)
 
 
 @dataclass(frozen=True, kw_only=True)

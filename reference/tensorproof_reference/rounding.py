@@ -51,15 +51,23 @@ STORED: Mapping[str, Format] = MappingProxyType(
 """Formats that numbers are stored in, and nothing is computed in. The first has no infinity: what is beyond its range is NaN."""
 
 
+HELD: Mapping[str, Format] = MappingProxyType({**FORMATS, **STORED})
+"""All formats that an array may have."""
+
+
+INTEGERS = ("int64", "int32", "int16", "int8", "uint8")
+"""The integers that an array may have."""
+
+
 def format_of(dtype: str) -> Format:
     """The format of that name.
 
     Raises:
         ValueError: no such format.
     """
-    if dtype not in FORMATS:
-        raise ValueError(f"dtype: expected one of {', '.join(FORMATS)}, got {dtype!r}")
-    return FORMATS[dtype]
+    if dtype not in HELD:
+        raise ValueError(f"dtype: expected one of {', '.join(HELD)}, got {dtype!r}")
+    return HELD[dtype]
 
 
 def spacing(array: Any, dtype: str) -> NDArray[np.float64]:
@@ -79,7 +87,8 @@ def _spacing(array: Any, chosen: Format) -> NDArray[np.float64]:
 def round_to(array: Any, dtype: str) -> NDArray[np.float64]:
     """Each float64 number rounded once to the nearest number of ``dtype``, ties to even, as a float64 array.
 
-    Subnormal numbers of the format are kept, numbers beyond its range become infinite, NaN stays NaN.
+    Subnormal numbers of the format are kept, numbers beyond its range become infinite (or NaN in ``float8_e4m3fn``, which has no
+    infinity), NaN stays NaN.
 
     >>> round_to([1.00390625, 1.0039062501, 4e38], "bfloat16").tolist()
     [1.0, 1.0078125, inf]
@@ -88,7 +97,8 @@ def round_to(array: Any, dtype: str) -> NDArray[np.float64]:
     exact = np.asarray(array, np.float64)
     if dtype == "float64":
         return exact.copy()
-    return _rounded(exact, chosen)
+    rounded = _rounded(exact, chosen)
+    return np.where(np.isinf(rounded), np.nan, rounded) if dtype == "float8_e4m3fn" else rounded
 
 
 def _rounded(exact: NDArray[np.float64], chosen: Format) -> NDArray[np.float64]:
@@ -113,13 +123,10 @@ def cast_through(array: Any, dtype: str, saturate: bool = False) -> NDArray[np.f
         return np.asarray(exact != 0, np.float64)
     if dtype.lstrip("u").startswith("int"):
         return np.asarray(np.trunc(exact) + 0.0, np.float64)  # an integer has no -0
-    if dtype not in STORED:
-        return round_to(exact, dtype)
-    chosen = STORED[dtype]
-    rounded = _rounded(exact, chosen)
-    if dtype != "float8_e4m3fn":
+    rounded = round_to(exact, dtype)
+    if dtype != "float8_e4m3fn" or not saturate:
         return rounded
-    return np.where(np.isinf(rounded), np.copysign(chosen.fmax, exact) if saturate else np.nan, rounded)
+    return np.where(np.isnan(rounded) & ~np.isnan(exact), np.copysign(STORED[dtype].fmax, exact), rounded)
 
 
 def ulp_distance(y: Any, r: Any, dtype: str) -> NDArray[np.float64]:

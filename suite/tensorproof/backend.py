@@ -55,6 +55,7 @@ from tensorproof.contract.transcript import Entry, Hand, Traced, Transcript, Val
 from tensorproof.instructions import X86, highest_here
 from tensorproof.operation_table import Implementation, OperationTable, PluginError, Unsupported
 from tensorproof_reference.model import Model
+from tensorproof_reference.rounding import STORED
 
 __all__ = [
     "PROJECT",
@@ -203,17 +204,26 @@ class Backend:
         """Which of float64, float32, bfloat16 and float16 the device has. What is not declared is never tried."""
         raise NotImplementedError("a backend must say its dtypes: def dtypes(self, device)")
 
+    def held_dtypes(self, device: str) -> Sequence[str]:
+        """Other dtypes that single arrays of a call may have, where a sample says so: floats that the device computes nothing in
+        (float8_e4m3fn, float8_e5m2, or of the four those that ``dtypes`` leaves out) and integers (int8, uint8, int16, int32).
+
+        int64 and bool are taken for granted. A sample that names another is unsupported.
+        """
+        return ()
+
     def from_numpy(self, array: NDArray[Any], dtype: str, device: str) -> Native:
         """A framework array of ``dtype`` on ``device``.
 
         ``array`` holds values that ``dtype`` represents exactly: float64, float32 or float16 for these dtypes, float32 for
-        bfloat16, int64 and bool otherwise. It belongs to the backend, and may be a strided view: keep the strides if the
-        framework has them.
+        bfloat16 and float8, and the dtype itself for integers and bool. It belongs to the backend, and may be a strided view:
+        keep the strides if the framework has them.
         """
         raise NotImplementedError("a backend must take arrays: def from_numpy(self, array, dtype, device)")
 
     def to_numpy(self, value: Native) -> NDArray[Any]:
-        """The values as a NumPy array of any dtype that holds them exactly (float32 for bfloat16), waiting until ready."""
+        """The values as a NumPy array of any dtype that holds them exactly (float32 for bfloat16 and float8), waiting until
+        ready."""
         raise NotImplementedError("a backend must give arrays back: def to_numpy(self, value)")
 
     def dtype_of(self, value: Native) -> str:
@@ -379,4 +389,4 @@ def require_x86(level: str) -> None:
 
 def numpy_dtype(dtype: str) -> np.dtype[Any]:
     """The NumPy dtype in which arrays of ``dtype`` are handed over."""
-    return np.dtype("float32" if dtype == "bfloat16" else dtype)
+    return np.dtype("float32" if dtype == "bfloat16" or dtype in STORED else dtype)

@@ -19,7 +19,7 @@ from tensorproof.backend import Backend, Function, Implementation, OperationTabl
 from tensorproof_reference import trees
 from tensorproof_reference.catalogue import all_operations, known_operations
 from tensorproof_reference.operation import DTYPES, Operation
-from tensorproof_reference.rounding import round_to
+from tensorproof_reference.rounding import INTEGERS, STORED, round_to
 
 if TYPE_CHECKING:
     from faulty import Fault
@@ -166,9 +166,16 @@ def working_dtype() -> str:
 
 def to_dtype(array: Any, dtype: str) -> NDArray[Any]:
     """An array rounded once to ``dtype``, in the array that holds it."""
-    if dtype == "bfloat16":
+    if dtype in ("bfloat16", *STORED):
         return round_to(array, dtype).astype(np.float32)
     return np.asarray(array).astype(dtype)
+
+
+Given = Mapping[str, Any]
+RESULT_DTYPES: Mapping[str, Callable[[Given, Given], Mapping[str, str]]] = {
+    "cast": lambda inputs, keywords: {"y": keywords.get("dtype", "float16")},
+}
+"""By operation the dtypes of its results, from inputs (as values) and keywords, where they are not those of what it is given."""
 
 
 def in_working_precision(value: Value) -> NDArray[Any]:
@@ -202,6 +209,9 @@ class SmallBackend(Backend):
 
     def dtypes(self, device: str) -> Sequence[str]:
         return DTYPES
+
+    def held_dtypes(self, device: str) -> Sequence[str]:
+        return (*STORED, *INTEGERS)
 
     def from_numpy(self, array: NDArray[Any], dtype: str, device: str) -> Value:
         return Value(array, dtype, device, self)
@@ -253,10 +263,18 @@ class SmallBackend(Backend):
         with self._floating(node) as arrays:
             results = self._replaced(node.operation, "function")(**arrays, **node.keywords)
             named = trees.by_name(self.kernels[node.operation].outputs, results)
-            return {
-                name: trees.replace_leaves(tree, lambda path, leaf: self.wrap(leaf, working_dtype()))
-                for name, tree in named.items()
-            }
+            own = RESULT_DTYPES.get(node.operation, lambda inputs, keywords: {})(node.inputs, node.keywords)
+            return {name: self._wrapped(tree, own.get(name)) for name, tree in named.items()}
+
+    def _wrapped(self, tree: Any, dtype: str | None) -> Any:
+        """Results as values, of a dtype where there is one that they must have."""
+
+        def value(path: str, leaf: Any) -> Value:
+            if dtype is None or isinstance(leaf, Value):
+                return self.wrap(leaf, working_dtype())
+            return Value(to_dtype(leaf, dtype), dtype, "cpu", self)
+
+        return trees.replace_leaves(tree, value)
 
     @contextmanager
     def _floating(self, node: Node) -> Iterator[Any]:
@@ -273,7 +291,7 @@ class SmallBackend(Backend):
         if isinstance(result, Value):
             return result
         array = np.asarray(result)
-        if dtype in ("float16", "bfloat16") and array.dtype.kind == "f":
+        if dtype in ("float16", "bfloat16", *STORED) and array.dtype.kind == "f":
             return Value(to_dtype(array, dtype), dtype, "cpu", self)
         return Value(array, str(array.dtype), "cpu", self)
 
@@ -340,7 +358,8 @@ class SmallBackend(Backend):
                     cotangents.append(array if known else np.zeros_like(array))
             vjp = self._replaced(node.operation, "vjp")
             gradients = vjp(cotangents[0] if len(cotangents) == 1 else tuple(cotangents), **arrays, **node.keywords)
-            return {path: self.wrap(gradient, working_dtype()) for path, gradient in trees.leaves(gradients)}
+            given = {path: value.dtype for path, value in trees.leaves(node.inputs)}
+            return {path: self.wrap(gradient, given[path]) for path, gradient in trees.leaves(gradients)}
 
 
 class Program:

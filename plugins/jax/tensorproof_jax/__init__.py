@@ -85,6 +85,8 @@ __all__ = [
 ]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
+HELD = ("float8_e4m3fn", "float8_e5m2", "int32", "int16", "int8", "uint8")
+"""Dtypes of arrays that are only held, cast and moved."""
 FLUSHED = 1 << 28
 """Bytes: more than the caches of the accelerators that there are."""
 
@@ -178,14 +180,18 @@ class JaxBackend(Backend):
 
         return DTYPES if place.platform == "cpu" else [dtype for dtype in DTYPES if works(dtype)]
 
+    def held_dtypes(self, device: str) -> Sequence[str]:
+        """Floats of 8 bits and integers."""
+        return HELD
+
     def from_numpy(self, array: NDArray[Any], dtype: str, device: str) -> Native:
         """An array, which has no strides."""
         return jax.device_put(np.asarray(array, jnp.dtype(dtype)), self._places[device])
 
     def to_numpy(self, value: Native) -> NDArray[Any]:
-        """The values; bfloat16 as float32."""
+        """The values; bfloat16 and floats of 8 bits as float32."""
         array = np.asarray(value)
-        return array.astype(np.float32) if array.dtype == jnp.bfloat16 else array
+        return array.astype(np.float32) if jnp.issubdtype(array.dtype, jnp.floating) and array.dtype.kind != "f" else array
 
     def dtype_of(self, value: Native) -> str:
         """JAX's name of the dtype."""

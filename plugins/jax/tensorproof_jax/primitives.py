@@ -3,6 +3,7 @@
 from tensorproof.backend import Native, Unsupported
 from tensorproof_jax.framework import jax, jnp
 from tensorproof_jax.table import operations
+from tensorproof_reference.rounding import INTEGERS
 
 # Functions of their own, and no table of the framework's: ``--dump`` writes the source of each into its script.
 
@@ -185,6 +186,16 @@ def greater(a: Native, b: Native) -> Native:
 def greater_equal(a: Native, b: Native) -> Native:
     """``jnp.greater_equal``."""
     return jnp.greater_equal(a, b)
+
+
+@operations.native
+def cast(x: Native, *, dtype: str = "float16", saturate: bool = False, overflow: str = "saturates") -> Native:
+    """``jax.Array.astype``."""
+    if dtype == "float8_e4m3fn" and saturate:
+        raise Unsupported("JAX casts what is beyond the range of float8_e4m3fn to NaN")
+    if dtype in INTEGERS and overflow == "wraps":
+        raise Unsupported("JAX casts what is beyond the range of an integer to its nearest end")
+    return x.astype(dtype)
 
 
 @operations.native

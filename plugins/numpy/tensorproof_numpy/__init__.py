@@ -1,5 +1,6 @@
 """The reference's own formulas as a backend: NumPy in float64 and float32, and the example of a complete small plugin."""
 
+import importlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,20 +24,37 @@ from tensorproof.backend import (
 )
 from tensorproof.instructions import X86, highest_here
 from tensorproof_reference import trees
+from tensorproof_reference.rounding import INTEGERS
 
 OPENBLAS = {"sse2": "Nehalem", "avx": "Sandybridge", "avx2": "Haswell", "avx512": "SkylakeX", "avx512_bf16": "Cooperlake"}
 """OpenBLAS's cores by instruction set."""
-SETUP = """np.seterr(all="ignore")
+SETUP = """import importlib
+
+np.seterr(all="ignore")
 
 
 def array(values, dtype):
-    return values
+    return values if str(values.dtype) == dtype else values.astype(getattr(importlib.import_module("ml_dtypes"), dtype))
 
 
-numbers = np.asarray
+def numbers(value):
+    return value.astype(float)
 """
 DISPATCHED = {"X86_V3": "avx2", "X86_V4": "avx512", "AVX512_ICL": "avx512_bf16", "AVX512_SPR": "amx"}
 """The kernels that NumPy chooses among, with the set from which on they are used."""
+
+try:
+    ml_dtypes: Any = importlib.import_module("ml_dtypes")
+except ImportError:  # NumPy has these dtypes where JAX or TensorFlow is installed, which bring it
+    ml_dtypes = None
+FURTHER = ("bfloat16", "float8_e4m3fn", "float8_e5m2")
+"""What comes from there."""
+
+
+def numpy_type(dtype: str) -> np.dtype[Any]:
+    """NumPy's dtype of that name."""
+    return np.dtype(getattr(ml_dtypes, dtype) if dtype in FURTHER else dtype)
+
 
 operations = OperationTable()
 operations.implementations.update(
@@ -46,6 +64,16 @@ operations.implementations.update(
         if operation.family not in ("training", "fitting")
     }
 )
+
+
+@operations.native
+def cast(x: Native, *, dtype: str = "float16", saturate: bool = False, overflow: str = "saturates") -> Native:
+    """``numpy.ndarray.astype``."""
+    if dtype == "float8_e4m3fn" and saturate:
+        raise Unsupported("ml_dtypes casts what is beyond the range of float8_e4m3fn to NaN")
+    if dtype in INTEGERS and overflow == "saturates":
+        raise Unsupported("numpy.ndarray.astype wraps what is beyond the range of an integer")
+    return x.astype(numpy_type(dtype))
 
 
 class NumpyBackend(Backend):
@@ -82,13 +110,18 @@ class NumpyBackend(Backend):
         """float64 and float32: NumPy has no bfloat16, and accumulates float16 in float16."""
         return ("float64", "float32")
 
+    def held_dtypes(self, device: str) -> Sequence[str]:
+        """NumPy's other numbers, and with ml_dtypes those that it knows."""
+        return ("float16", *INTEGERS, *(FURTHER if ml_dtypes else ()))
+
     def from_numpy(self, array: Any, dtype: str, device: str) -> Native:
-        """The array itself."""
-        return array
+        """The array itself, unless it comes as another that holds its numbers."""
+        return array.astype(numpy_type(dtype)) if dtype in FURTHER else array
 
     def to_numpy(self, value: Native) -> Any:
-        """The array itself."""
-        return np.asarray(value)
+        """The array itself; floats of ml_dtypes as float32."""
+        array = np.asarray(value)
+        return array.astype(np.float32) if str(array.dtype) in FURTHER else array
 
     def dtype_of(self, value: Native) -> str:
         """NumPy's name of the dtype."""

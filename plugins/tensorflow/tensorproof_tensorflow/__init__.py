@@ -83,6 +83,8 @@ __all__ = [
 ]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
+HELD = ("float8_e4m3fn", "float8_e5m2", "int32", "int16", "int8", "uint8")
+"""Dtypes of tensors that are only held, cast and moved."""
 FLUSHED = 1 << 28
 """Bytes: more than the caches of the accelerators that there are."""
 
@@ -187,15 +189,19 @@ class TensorFlowBackend(Backend):
 
         return [dtype for dtype in DTYPES if works(dtype)]
 
+    def held_dtypes(self, device: str) -> Sequence[str]:
+        """Floats of 8 bits and integers."""
+        return HELD
+
     def from_numpy(self, array: NDArray[Any], dtype: str, device: str) -> Native:
         """A tensor, which is contiguous always."""
         with tf.device(device):
             return tf.cast(tf.identity(tf.convert_to_tensor(array)), dtype)
 
     def to_numpy(self, value: Native) -> NDArray[Any]:
-        """The values; bfloat16 as float32."""
-        array: NDArray[Any] = value.numpy()
-        return array.astype(np.float32) if value.dtype == tf.bfloat16 else np.asarray(array)
+        """The values; bfloat16 and floats of 8 bits as float32."""
+        array: NDArray[Any] = np.asarray(value.numpy())
+        return array.astype(np.float32) if value.dtype.is_floating and array.dtype.kind != "f" else array
 
     def dtype_of(self, value: Native) -> str:
         """TensorFlow's name of the dtype."""

@@ -1,6 +1,7 @@
 """Functions of one number and of two, choices and comparisons (profile ``extended``)."""
 
 from tensorproof.backend import Native, Unsupported
+from tensorproof_reference.rounding import INTEGERS
 from tensorproof_tensorflow.framework import tf
 from tensorproof_tensorflow.table import operations
 
@@ -185,6 +186,16 @@ def greater(a: Native, b: Native) -> Native:
 def greater_equal(a: Native, b: Native) -> Native:
     """``tf.math.greater_equal``."""
     return tf.math.greater_equal(a, b)
+
+
+@operations.native
+def cast(x: Native, *, dtype: str = "float16", saturate: bool = False, overflow: str = "saturates") -> Native:
+    """``tf.cast``."""
+    if dtype == "float8_e4m3fn" and saturate:
+        raise Unsupported("tf.cast makes what is beyond the range of float8_e4m3fn NaN")
+    if dtype in INTEGERS and overflow == "wraps":
+        raise Unsupported("tf.cast makes what is beyond the range of an integer its nearest end")
+    return tf.cast(x, dtype)
 
 
 @operations.native

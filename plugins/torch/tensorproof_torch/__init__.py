@@ -219,6 +219,18 @@ class TorchBackend(Backend):
         double = place.type != "mps" and (place.type != "xpu" or torch.xpu.get_device_properties(place).has_fp64)
         return DTYPES if double else DTYPES[1:]
 
+    def held_dtypes(self, device: str) -> Sequence[str]:
+        """Floats of 8 bits and integers, as tensors of them can be made on the device."""
+
+        def made(dtype: str) -> bool:
+            try:
+                torch.ones((1,), device=device).to(getattr(torch, dtype))
+            except (RuntimeError, TypeError, NotImplementedError):
+                return False
+            return True
+
+        return [dtype for dtype in ("float8_e4m3fn", "float8_e5m2", "int32", "int16", "int8", "uint8") if made(dtype)]
+
     def from_numpy(self, array: NDArray[Any], dtype: str, device: str) -> Native:
         """A tensor with the array's strides."""
         steps = [stride // array.itemsize for stride in array.strides]
@@ -228,9 +240,10 @@ class TorchBackend(Backend):
         return tensor.copy_(torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape)))
 
     def to_numpy(self, value: Native) -> NDArray[Any]:
-        """The values; bfloat16 as float32."""
+        """The values; bfloat16 and floats of 8 bits as float32."""
         value = value.detach().cpu()
-        array: NDArray[Any] = (value.float() if value.dtype == torch.bfloat16 else value).numpy()
+        narrow = value.dtype.is_floating_point and value.dtype != torch.float16 and value.dtype.itemsize < 4
+        array: NDArray[Any] = (value.float() if narrow else value).numpy()
         return array
 
     def dtype_of(self, value: Native) -> str:

@@ -3,6 +3,7 @@
 import torch
 
 from tensorproof.backend import Native, Unsupported
+from tensorproof_reference.rounding import INTEGERS
 from tensorproof_torch.table import operations
 
 # Functions of their own, and no table of the framework's: ``--dump`` writes the source of each into its script.
@@ -186,6 +187,16 @@ def greater(a: Native, b: Native) -> Native:
 def greater_equal(a: Native, b: Native) -> Native:
     """``torch.ge``."""
     return torch.ge(a, b)
+
+
+@operations.native
+def cast(x: Native, *, dtype: str = "float16", saturate: bool = False, overflow: str = "saturates") -> Native:
+    """``torch.Tensor.to``."""
+    if dtype == "float8_e4m3fn" and not saturate:
+        raise Unsupported("PyTorch casts what is beyond the range of float8_e4m3fn to its largest number")
+    if dtype in INTEGERS and overflow == "saturates":
+        raise Unsupported("torch.Tensor.to wraps what is beyond the range of an integer")
+    return x.to(getattr(torch, dtype))
 
 
 @operations.native

@@ -11,7 +11,7 @@ positions are plain arrays. Whatever is not known is refused with a ``TypeError`
 [2.24, 2.24, 2.24]
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, Self
 
 import numpy as np
@@ -19,11 +19,11 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from tensorproof_reference.errorbars.branches import Closest, closest_branch
 from tensorproof_reference.errorbars.functions import FUNCTIONS
-from tensorproof_reference.errorbars.rules import Barred, Floats, Precision, bar_of, precision_of, scatter_add, value_of
+from tensorproof_reference.errorbars.rules import Barred, Floats, Precision, bar_of, precision_of, rounded, scatter_add, value_of
 from tensorproof_reference.errorbars.ufuncs import UFUNCS
-from tensorproof_reference.rounding import cast_through
+from tensorproof_reference.rounding import cast_through, round_to
 
-__all__ = ["Closest", "ErrorBars", "Precision", "closest_branch", "precision_of", "values_and_bars", "with_bars"]
+__all__ = ["Closest", "ErrorBars", "Precision", "closest_branch", "held_in", "precision_of", "values_and_bars", "with_bars"]
 
 _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
 
@@ -107,8 +107,9 @@ class ErrorBars(Barred, NDArrayOperatorsMixin):
         if method == "__call__" and ufunc in UFUNCS:
             if kwargs:
                 return self._into(ufunc, inputs, **kwargs)
-            result = UFUNCS[ufunc](self.precision_with(inputs), *inputs)
-            return self.like(*result) if isinstance(result, tuple) else result
+            precision = self.precision_with(inputs)
+            result = UFUNCS[ufunc](precision, *inputs)
+            return self.in_precision(precision).like(*result) if isinstance(result, tuple) else result
         if method == "reduce" and ufunc in _REDUCTIONS and kwargs.pop("out", None) is None:
             return _REDUCTIONS[ufunc](inputs[0], **{"axis": 0, **kwargs})
         if method == "at" and ufunc is np.add and isinstance(inputs[0], Barred) and not kwargs:
@@ -127,20 +128,40 @@ class ErrorBars(Barred, NDArrayOperatorsMixin):
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function not in FUNCTIONS:
             raise TypeError(f"{function.__module__}.{function.__name__} is not known for arrays with error bars")
-        return FUNCTIONS[function](self, *args, **kwargs)
+        operands = [item for arg in args for item in (arg if isinstance(arg, list | tuple) else (arg,))]
+        return FUNCTIONS[function](self.in_precision(self.precision_with(operands)), *args, **kwargs)
 
-    def precision_with(self, others: tuple[Any, ...]) -> Precision:
-        """The precision of this array, which must be that of the others too."""
+    def precision_with(self, others: Sequence[Any]) -> Precision:
+        """The precision of results of this array and others: that of the dtype that has all the numbers of the other."""
+        chosen = self.precision
         for other in others:
-            if isinstance(other, Barred) and other.precision is not self.precision and other.precision != self.precision:
-                raise TypeError(f"arrays with bars of different precision: {self.precision} and {other.precision}")
-        return self.precision
+            if isinstance(other, Barred) and other.precision is not chosen and other.precision != chosen:
+                if not (other.precision.finer_than(chosen) or chosen.finer_than(other.precision)):
+                    raise TypeError(f"arrays with bars of different precision: {chosen} and {other.precision}")
+                chosen = other.precision if other.precision.finer_than(chosen) else chosen
+        return chosen
+
+    def in_precision(self, precision: Precision) -> Self:
+        """The same numbers and bars, for arithmetic of another precision."""
+        return self if precision is self.precision else type(self)(self.value, self.bar, precision)
+
+    def widened(self, dtype: str) -> Self:
+        """The same numbers in a dtype that has them all; in their own if that one has more."""
+        wide = self.precision.of(dtype)
+        return self.in_precision(wide) if wide.finer_than(self.precision) else self
 
     def astype(self, dtype: Any, copy: bool = True) -> Self:
         """The same array, for a floating dtype."""
         if not np.issubdtype(dtype, np.floating):
             self._refuse(f"conversion to {np.dtype(dtype)}")
         return self.copy() if copy else self
+
+    def cast(self, dtype: str, saturate: bool) -> Self:
+        """The array as another float holds it. What is exact is rounded once, and stays exact."""
+        if saturate and not self.bar.any():
+            return self.like(cast_through(self.value, dtype, saturate), self.bar).in_precision(self.precision.of(dtype))
+        held: Self = held_in(self, self.precision.of(dtype))
+        return held
 
     def cast_through(self, dtype: str, saturate: bool) -> Self:
         """Each number as another dtype holds it. What had no error has none: bars do not see that one rounds another way."""
@@ -180,6 +201,19 @@ def with_bars(array: Any, precision: Precision, bar: Any = None) -> ErrorBars:
     value = np.array(array, np.float64)
     bars = np.zeros(value.shape) if bar is None else np.broadcast_to(np.asarray(bar, np.float64), value.shape).copy()
     return ErrorBars(value, bars, precision)
+
+
+def held_in(x: Any, precision: Precision) -> Any:
+    """A result as an array of that precision's dtype holds it, which it is rounded to if it was computed in a finer one.
+
+    What is exact becomes the nearest number of the dtype, and stays exact. Integers and booleans are as they are.
+    """
+    if not isinstance(x, Barred):
+        return round_to(x, precision.dtype) if np.asarray(x).dtype.kind == "f" else x
+    if not x.precision.finer_than(precision):
+        return ErrorBars(x.value, x.bar, precision)
+    value = np.where(x.bar == 0, round_to(x.value, precision.dtype), x.value)
+    return ErrorBars(value, np.where(x.bar == 0, 0.0, rounded(precision, value, [x.bar])[1]), precision)
 
 
 def values_and_bars(x: Any) -> tuple[Any, Floats]:

@@ -18,12 +18,16 @@ from typing import Any, Self, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof_reference.rounding import format_of
+from tensorproof_reference.rounding import STORED, format_of
 
 Floats: TypeAlias = NDArray[np.float64]
 
 MATMUL_INPUT_BITS = (24, 16, 11, 8)
 """Precisions to which a backend may round the operands of products: full, three-fold bfloat16, TF32, bfloat16."""
+
+
+GRADUAL = ("float16", *STORED)
+"""Formats whose subnormal numbers are kept: nothing is lost below the normal range but by rounding."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,16 @@ class Precision:
     """The largest finite number."""
     input_error: float = 0.0
     """Relative error on both operands of matrix products and convolutions."""
+
+    def of(self, dtype: str) -> "Precision":
+        """The errors of another dtype on the same backend, as far as they are known."""
+        bits = round(-np.log2(self.input_error)) if self.input_error else MATMUL_INPUT_BITS[0]
+        same = self.ua == self.u and self.u > 2.0**-24
+        return precision_of(dtype, matmul_input_bits=bits, accumulate="same" if same else "float32")
+
+    def finer_than(self, other: "Precision") -> bool:
+        """Whether the dtype has all the numbers of the other, and more."""
+        return self.u < other.u and self.fmax >= other.fmax
 
     @property
     def wide(self) -> bool:
@@ -65,7 +79,7 @@ def precision_of(dtype: str, *, matmul_input_bits: int = 24, accumulate: str = "
         raise ValueError(f"accumulate: expected 'float32' or 'same', got {accumulate!r}")
     u = chosen.unit_roundoff
     ua = 2.0**-24 if chosen.bits < 24 and accumulate == "float32" else u
-    tiny = 2.0**-25 if dtype == "float16" else chosen.smallest_normal
+    tiny = chosen.smallest_subnormal / 2 if dtype in GRADUAL else chosen.smallest_normal
     reduced = dtype != "float64" and matmul_input_bits < chosen.bits
     return Precision(dtype, u, ua, tiny, chosen.fmax, 2.0**-matmul_input_bits if reduced else 0.0)
 

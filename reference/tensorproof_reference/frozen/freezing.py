@@ -27,7 +27,7 @@ def digest_of(sample: Sample) -> str:
     for path, leaf in trees.leaves(dict(sample.inputs)):
         digest.update(f"{path}{leaf.dtype.str}{leaf.shape}".encode() + np.ascontiguousarray(leaf).tobytes())
     asked = (sample.required, sample.dtypes, sample.gradient, sample.raises)
-    judged = (*asked, sample.exact_zero, sample.sign_of_zero, sample.memory)
+    judged = (*asked, sample.exact_zero, sample.sign_of_zero, sample.memory, *sorted(sample.own_dtypes.items()))
     digest.update(repr((sorted(sample.keywords.items()), judged)).encode())
     return digest.hexdigest()[:16]
 

@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.testing import assert_array_equal
 from scipy import special
 
-from tensorproof_reference.errorbars.array import ErrorBars, values_and_bars, with_bars
+from tensorproof_reference.errorbars.array import ErrorBars, held_in, values_and_bars, with_bars
 from tensorproof_reference.errorbars.branches import closest_branch
 from tensorproof_reference.errorbars.rules import precision_of
-from tensorproof_reference.rounding import FORMATS
+from tensorproof_reference.rounding import FORMATS, round_to
 from tensorproof_reference.stream import Stream
 
 FLOAT32 = precision_of("float32")
@@ -299,7 +300,9 @@ def test_bars_scale_in_float64(scale):
         float,
         pytest.param(lambda x: x.astype(np.int64), id="astype"),
         pytest.param(lambda x: special.logsumexp(x), id="logsumexp"),
-        pytest.param(lambda x: x + barred(np.ones(3), precision=precision_of("float16")), id="mixed_precision"),
+        pytest.param(
+            lambda x: x + barred(np.ones(3), precision=precision_of("float32", matmul_input_bits=8)), id="mixed_precision"
+        ),
         pytest.param(lambda x: x + "a", id="add_text"),
         pytest.param(lambda x: with_bars(x, FLOAT32), id="bars_twice"),
     ],
@@ -363,3 +366,33 @@ def test_the_closest_branch_is_recorded():
         with closest_branch() as closest:
             decide(barred([1.0, 1.001], 1e-4))
         assert closest.comparison < 11
+
+
+def test_results_of_several_dtypes_have_the_finest():
+    narrow, wide = barred(np.full(3, 1.5), precision=precision_of("bfloat16")), barred(np.full(3, 0.75))
+    for result in (narrow * wide, wide * narrow, np.where([True, False, True], narrow, wide), np.concatenate([narrow, wide])):
+        assert result.precision == FLOAT32
+    assert (narrow * narrow).precision == precision_of("bfloat16")
+    assert (narrow.widened("float32") * narrow).precision == FLOAT32
+    assert wide.widened("bfloat16") is wide
+    with pytest.raises(TypeError, match="different precision"):
+        narrow + barred(np.ones(3), precision=precision_of("float16"))
+
+
+def test_a_result_is_rounded_once_to_the_dtype_that_holds_it():
+    bfloat16 = precision_of("bfloat16")
+    value, bar = values_and_bars(held_in(barred([1 / 3, 2.0, 0.0], [0.0, 2.0**-20, 0.0]), bfloat16))
+    assert_array_equal(value, [round_to(1 / 3, "bfloat16"), 2.0, 0.0])
+    assert bar[0] == bar[2] == 0
+    assert np.isclose(bar[1], 2.0**-7)
+    same = held_in(barred([1 / 3], 1e-3, bfloat16), FLOAT32)
+    assert (same.precision, same.value[0], same.bar[0]) == (FLOAT32, 1 / 3, 1e-3)
+    assert_array_equal(held_in(np.array([1 / 3]), bfloat16), round_to([1 / 3], "bfloat16"))
+    assert held_in(np.array([3]), bfloat16).dtype == np.int64
+
+
+def test_bars_of_8_bits_come_from_bits_and_range():
+    assert precision_of("float8_e4m3fn").u == 2.0**-4
+    assert (precision_of("float8_e5m2").u, precision_of("float8_e5m2").tiny) == (2.0**-3, 2.0**-17)
+    assert precision_of("float32", matmul_input_bits=8).of("float32") == precision_of("float32", matmul_input_bits=8)
+    assert precision_of("float16", accumulate="same").of("bfloat16") == precision_of("bfloat16", accumulate="same")

@@ -3,10 +3,10 @@
 import argparse
 from collections.abc import Iterable
 
-from tensorproof.conformance.selection.cases import Case, adapter_cases, all_cases
+from tensorproof.conformance.selection.cases import Case, adapter_cases, all_cases, own_dtypes
 from tensorproof.conformance.selection.options import add_selection_options, selected, selection_of
 from tensorproof.conformance.selection.quick import quick_cases, quick_set
-from tensorproof.contract.description import Description
+from tensorproof.contract.description import HOLDABLE, INDICES, Description
 from tensorproof.contract.outlines import outlined_specification
 from tensorproof_reference.catalogue import of_profile
 from tensorproof_reference.manual.page import signature
@@ -25,13 +25,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def cases_of_specification(options: argparse.Namespace, known: dict[str, Operation]) -> Iterable[Case]:
     """Every case, as the options select them, of an imaginary backend that has everything."""
     description = Description(
-        "any", "any", DTYPES, {"any": "all"}, sources={}, reasons={}, versions={}, arithmetic={}, defaults={}, declarations=None
+        *("any", "any", DTYPES, {"any": "all"}),
+        sources={},
+        reasons={},
+        versions={},
+        arithmetic={},
+        defaults={},
+        declarations=None,
+        held=tuple(dtype for dtype in HOLDABLE if dtype not in (*DTYPES, *INDICES)),
     )
-    everything = list(all_cases(description, of_profile(known, options.profile), max(options.seed, 0)))
+    chosen, seed = of_profile(known, options.profile), max(options.seed, 0)
+    everything = list(all_cases(description, chosen, seed))
     selection = selection_of(options, description, known, (case.sample for case in everything))
     quick = quick_cases(everything, description, quick_set(options.profile)) if options.quick else frozenset()
     # Names, signatures and samples are those of operations, and the adapter is none.
-    adapter = [] if options.names or options.signatures or options.samples else adapter_cases(description)
+    adapter = (
+        [] if options.names or options.signatures or options.samples else adapter_cases(description, own_dtypes(chosen, seed))
+    )
     return [case for case, reason in selected([*adapter, *everything], selection, quick) if not reason]
 
 

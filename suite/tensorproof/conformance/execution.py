@@ -13,8 +13,9 @@ from tensorproof.backend import Backend, Function, Native, PluginError, Unsuppor
 from tensorproof.conformance.expectation import Expectation, is_floating
 from tensorproof.conformance.functions import FusedFunction, OperationFunction
 from tensorproof.contract import layouts
+from tensorproof.contract.description import INDICES, lacking
 from tensorproof.errors import sentence
-from tensorproof_reference.operation import Operation, place_of
+from tensorproof_reference.operation import Operation, Sample, place_of
 
 
 @dataclass
@@ -63,11 +64,14 @@ def lies(backend: Backend, operation: Operation, path: str) -> tuple[str, Operat
 def laid_out(
     backend: Backend, operation: Operation, path: str, array: NDArray[Any], dtype: str, memory: str = "contiguous"
 ) -> tuple[NDArray[Any], str]:
-    """An array of the reference and its dtype's name (``dtype`` if floating) as ``Backend.from_numpy`` takes them."""
+    """An array of the reference and its dtype's name as ``Backend.from_numpy`` takes them."""
     array = layouts.to_native(array, *lies(backend, operation, path))
-    if is_floating(array):
-        return layouts.in_memory(array.astype(numpy_dtype(dtype)), memory), dtype
-    return layouts.in_memory(array, memory), str(array.dtype)
+    return layouts.in_memory(array.astype(numpy_dtype(dtype)), memory), dtype
+
+
+def dtype_of_array(sample: Sample, path: str, array: NDArray[Any], dtype: str) -> str:
+    """The dtype in which an input or cotangent is handed over: its own, or the check's, or if it is not floating its array's."""
+    return sample.dtype_at(path, dtype if is_floating(array) else str(array.dtype))
 
 
 def answer_of(backend: Backend, value: Native, arranged: Callable[[NDArray[Any]], NDArray[Any]] | None = None) -> Answer:
@@ -140,7 +144,8 @@ class Run:
         """The very arrays that the first run was given (primals, constants, cotangents), with and without gradient."""
 
     def _handed_over(self, path: str, array: NDArray[Any], memory: str) -> tuple[NDArray[Any], str]:
-        return laid_out(self.backend, self.expectation.operation, path, array, self.expectation.dtype, memory)
+        dtype = dtype_of_array(self.expectation.sample, path, array, self.expectation.dtype)
+        return laid_out(self.backend, self.expectation.operation, path, array, dtype, memory)
 
     def host_arguments(self, changed: Mapping[str, NDArray[Any]] | None = None) -> dict[str, tuple[NDArray[Any], str]]:
         """What ``from_numpy`` is given of each input: a fresh array, some with other values than the sample's, and its dtype."""
@@ -240,6 +245,11 @@ class Run:
         return self._first[gradient]
 
 
+def available_dtypes(backend: Backend, device: str) -> frozenset[str]:
+    """The dtypes that an array may have on a device."""
+    return frozenset({*backend.dtypes(device), *backend.held_dtypes(device), *INDICES})
+
+
 class Runs:
     """The runs most recently used, so that the checks of one case share one compilation."""
 
@@ -251,7 +261,15 @@ class Runs:
         self._runs: OrderedDict[tuple[object, ...], Run] = OrderedDict()
 
     def of(self, expectation: Expectation, mode: str, primal_paths: Sequence[str], fused: bool = False) -> Run:
-        """The run of an expectation in a mode, differentiated with respect to some of its primals."""
+        """The run of an expectation in a mode, differentiated with respect to some of its primals.
+
+        Raises:
+            Unsupported: the backend has no arrays of a dtype that the sample names.
+        """
+        if expectation.sample.own_dtypes:
+            missing = lacking(expectation.sample, available_dtypes(self.backend, self.device))
+            if missing:
+                raise Unsupported(f"it has no arrays of {' and '.join(missing)} on {self.device}")
         key = (expectation, mode, tuple(primal_paths), fused)
         if key not in self._runs:
             operation, arguments = expectation.operation, expectation.arguments

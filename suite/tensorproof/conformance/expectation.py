@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof_reference import trees
-from tensorproof_reference.errorbars.array import values_and_bars, with_bars
+from tensorproof_reference.errorbars.array import ErrorBars, held_in, values_and_bars, with_bars
 from tensorproof_reference.errorbars.branches import closest_branch
 from tensorproof_reference.errorbars.rules import Precision
 from tensorproof_reference.networks.operations import STEPPED, after_steps, judged_steps, training_batch
@@ -39,7 +39,7 @@ class Arguments:
     """The floating leaves that the operation is differentiated with respect to."""
     leaves: Mapping[str, NDArray[Any]]
     fingerprint: str
-    """SHA-256 of the paths, dtypes, shapes and values of the leaves."""
+    """SHA-256 of the paths, dtypes, shapes and values of the leaves, and of dtypes that arrays have of their own."""
 
     @property
     def digest(self) -> str:
@@ -53,8 +53,10 @@ def is_floating(array: NDArray[Any]) -> bool:
 
 
 def arguments_of(operation: Operation, sample: Sample, dtype: str) -> Arguments:
-    """Round a sample's floating inputs to ``dtype`` and say which of them are differentiated."""
-    rounded = trees.replace_leaves(dict(sample.inputs), lambda path, leaf: round_to(leaf, dtype) if is_floating(leaf) else leaf)
+    """Round a sample's floating inputs to ``dtype``, or their own, and say which of them are differentiated."""
+    rounded = trees.replace_leaves(
+        dict(sample.inputs), lambda path, leaf: round_to(leaf, sample.dtype_at(path, dtype)) if is_floating(leaf) else leaf
+    )
     by_path = dict(trees.leaves(rounded))
     primal_paths = tuple(
         path for path, leaf in by_path.items() if is_floating(leaf) and path.split(".")[0] in operation.differentiable
@@ -62,11 +64,29 @@ def arguments_of(operation: Operation, sample: Sample, dtype: str) -> Arguments:
     digest = hashlib.sha256()
     for path, leaf in by_path.items():
         digest.update(f"{path}{leaf.dtype.str}{leaf.shape}".encode() + np.ascontiguousarray(leaf).tobytes())
+    for path, own in sorted(sample.own_dtypes.items()):
+        digest.update(f"{path} {own}".encode())
     return Arguments(rounded, primal_paths, by_path, digest.hexdigest())
 
 
-def _barred(arguments: Arguments, precision: Precision) -> Any:
-    return trees.replace_leaves(arguments.inputs, lambda path, leaf: with_bars(leaf, precision) if is_floating(leaf) else leaf)
+def _barred(expectation: "Expectation") -> Any:
+    """The inputs, each with bars of its own dtype."""
+
+    def barred(path: str, leaf: NDArray[Any]) -> Any:
+        return with_bars(leaf, expectation.precision_at(path)) if is_floating(leaf) else leaf
+
+    return trees.replace_leaves(expectation.arguments.inputs, barred)
+
+
+def _in_own_dtypes(expectation: "Expectation", results: Mapping[str, Any]) -> dict[str, Any]:
+    """Results by path, each as an array of its dtype holds it. Where a sample names no dtypes, they were computed in it."""
+    if not expectation.sample.own_dtypes:
+        return dict(results)
+    return {path: held_in(value, expectation.precision_at(path)) if _floats(value) else value for path, value in results.items()}
+
+
+def _floats(value: Any) -> bool:
+    return isinstance(value, ErrorBars) or is_floating(np.asarray(value))
 
 
 def _one_or_all(values: list[Any]) -> Any:
@@ -96,6 +116,15 @@ class Expectation:
         self.precision = precision
         self.source = source or computed
         self.arguments = arguments_of(operation, sample, dtype)
+
+    def dtype_at(self, path: str) -> str:
+        """The dtype of the input at a path, and of its gradient, or of the output."""
+        return self.sample.dtype_at(path, self.dtype)
+
+    def precision_at(self, path: str) -> Precision:
+        """The arithmetic of that dtype."""
+        own = self.dtype_at(path)
+        return self.precision if own == self.dtype else self.precision.of(own)
 
     def of(self, sample: Sample) -> "Expectation":
         """What the same source expects of another sample."""
@@ -140,14 +169,12 @@ class Expectation:
 
 def _evaluated(expectation: Expectation) -> Any:
     with np.errstate(all="ignore"):
-        return expectation.operation.function(
-            **_barred(expectation.arguments, expectation.precision), **expectation.sample.keywords
-        )
+        return expectation.operation.function(**_barred(expectation), **expectation.sample.keywords)
 
 
 def _outputs(expectation: Expectation) -> dict[str, Expected]:
-    result = _evaluated(expectation)
-    return {path: values_and_bars(value) for path, value in trees.leaves_by_name(expectation.operation.outputs, result).items()}
+    results = trees.leaves_by_name(expectation.operation.outputs, _evaluated(expectation))
+    return {path: values_and_bars(value) for path, value in _in_own_dtypes(expectation, results).items()}
 
 
 def _closest(expectation: Expectation) -> float:
@@ -178,44 +205,49 @@ def _before_next_judged(expectation: Expectation) -> dict[str, NDArray[Any]]:
 
 
 def _cotangents(expectation: Expectation) -> dict[str, NDArray[Any]]:
-    """A random cotangent on the dtype's grid for each output through which gradients flow."""
+    """A random cotangent on the grid of its dtype for each output through which gradients flow."""
     operation = expectation.operation
     stream = Stream(expectation.seed)("cotangents")(operation.name)(expectation.sample.name)
     shapes = {name: expectation.outputs[name][0].shape for name in operation.cotangents}
-    return {name: round_to(stream(name).normal(shape), expectation.dtype) for name, shape in shapes.items()}
+    return {name: round_to(stream(name).normal(shape), expectation.dtype_at(name)) for name, shape in shapes.items()}
 
 
 def _gradients(expectation: Expectation) -> dict[str, Expected]:
-    operation, precision = expectation.operation, expectation.precision
+    operation = expectation.operation
     if operation.vjp is None:
         raise ValueError(f"{operation.name} has no vector-Jacobian product")
-    cotangents = [with_bars(value, precision) for value in expectation.cotangents.values()]
+    cotangents = [with_bars(value, expectation.precision_at(name)) for name, value in expectation.cotangents.items()]
     with np.errstate(all="ignore"):
-        inputs = _barred(expectation.arguments, precision)
-        gradients = dict(trees.leaves(operation.vjp(_one_or_all(cotangents), **inputs, **expectation.sample.keywords)))
-    return {path: values_and_bars(gradients[path]) for path in expectation.arguments.primal_paths}
+        gradients = operation.vjp(_one_or_all(cotangents), **_barred(expectation), **expectation.sample.keywords)
+        return _of_primals(expectation, gradients)
+
+
+def _of_primals(expectation: Expectation, gradients: Any) -> dict[str, Expected]:
+    """Values and bars of the gradients that are judged, each in the dtype of its primal."""
+    by_path = dict(trees.leaves(gradients))
+    judged = {path: by_path[path] for path in expectation.arguments.primal_paths}
+    return {path: values_and_bars(value) for path, value in _in_own_dtypes(expectation, judged).items()}
 
 
 def _fused(expectation: Expectation) -> tuple[dict[str, Expected], dict[str, Expected]]:
-    operation, arguments, precision = expectation.operation, expectation.arguments, expectation.precision
-    keywords = expectation.sample.keywords
-    first = arguments.primal_paths[0]
+    operation, keywords = expectation.operation, expectation.sample.keywords
+    first = expectation.arguments.primal_paths[0]
     assert operation.vjp is not None
+
+    def scaled(path: str, leaf: Any) -> Any:
+        return leaf * FUSED_SCALE if path == first else leaf
+
     with np.errstate(all="ignore"):
-        inputs = trees.replace_leaves(
-            _barred(arguments, precision), lambda path, leaf: leaf * FUSED_SCALE if path == first else leaf
-        )
+        inputs = trees.replace_leaves(_barred(expectation), scaled)
         by_name = trees.by_name(operation.outputs, operation.function(**inputs, **keywords))
-        results = {name: np.tanh(by_name[name]) for name in operation.cotangents}
+        inner = _in_own_dtypes(expectation, {name: by_name[name] for name in operation.cotangents})
+        results = {name: np.tanh(value) for name, value in inner.items()}
         cotangents = [
-            with_bars(expectation.cotangents[name], precision) * (1.0 - np.square(results[name])) for name in operation.cotangents
+            with_bars(expectation.cotangents[name], expectation.precision_at(name)) * (1.0 - np.square(value))
+            for name, value in results.items()
         ]
-        gradients = dict(trees.leaves(operation.vjp(_one_or_all(cotangents), **inputs, **keywords)))
-        gradients[first] = gradients[first] * FUSED_SCALE
-    return (
-        {name: values_and_bars(value) for name, value in results.items()},
-        {path: values_and_bars(gradients[path]) for path in arguments.primal_paths},
-    )
+        gradients = trees.replace_leaves(operation.vjp(_one_or_all(cotangents), **inputs, **keywords), scaled)
+        return {name: values_and_bars(value) for name, value in results.items()}, _of_primals(expectation, gradients)
 
 
 PARTS: Mapping[str, Callable[[Expectation], Any]] = {

@@ -3,15 +3,16 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tensorproof.backend import Backend
 from tensorproof.conformance.diagnosis import earlier
 from tensorproof.conformance.diagnosis.fits import fits
 from tensorproof.conformance.execution import Answer, Answers, Run, Runs
-from tensorproof.conformance.expectation import Expectation, Expected, Source, computed, expectation_of
+from tensorproof.conformance.expectation import Expectation, Expected, Source, computed, expectation_of, is_floating
 from tensorproof.conformance.selection.cases import Case, Declared
 from tensorproof.conformance.verdict import Judgement, error_map, judge, plain
 from tensorproof.contract.untouched import judging_functions
@@ -20,6 +21,9 @@ from tensorproof_reference.operation import Operation
 
 SAFE_DISTANCE = 10.0
 """The distance in bars from a kink or a tie within which a backend may rightly take the other branch, and so another gradient."""
+
+Answered: TypeAlias = Mapping[str, NDArray[Any]]
+"""Outputs or gradients that were judged together, by name."""
 
 NO_MAP = ("dtype", "sign of zero")
 """Reasons of failures that no place of an output is a part of by its distance."""
@@ -83,22 +87,27 @@ class Session:
         return self.runs.of(expectation, case.mode, expectation.arguments.primal_paths)
 
 
+def _expected_dtype(expectation: Expectation, path: str, value: NDArray[Any]) -> str | None:
+    """The dtype that a result must have; ``None`` where documentation leaves it free, as it does of integers."""
+    free = expectation.operation.output_dtype == "any" or not is_floating(value)
+    dtype = expectation.dtype_at(path)
+    return None if free and dtype == expectation.dtype else dtype
+
+
 def _judged(
-    case: Case, expectation: Expectation, name: str, answer: Answer | None, expected: Expected, together: Mapping[str, Any]
+    case: Case, expectation: Expectation, path: str, name: str, answer: Answer | None, expected: Expected, together: Answered
 ) -> Finding:
     value, bar = expected
-    operation, sample = expectation.operation, expectation.sample
-    integer = not np.issubdtype(value.dtype, np.floating)
-    free = operation.output_dtype == "any" or integer
+    sample, dtype = expectation.sample, expectation.dtype_at(path)
     output = np.zeros_like(value) if answer is None else answer.value
     judgement: Judgement = judge(
-        f"{case.operation} {case.sample} {case.dtype} {name}",
+        f"{case.operation} {case.sample} {case.dtype} {name}{f' ({dtype})' if dtype != case.dtype else ''}",
         output,
         value,
         bar,
-        case.dtype,
-        output_dtype=case.dtype if answer is None else answer.dtype,
-        expected_dtype=None if free else case.dtype,
+        dtype,
+        output_dtype=dtype if answer is None else answer.dtype,
+        expected_dtype=_expected_dtype(expectation, path, value),
         exact_zero=name in sample.exact_zero,
         sign_of_zero=sample.sign_of_zero,
     )
@@ -106,13 +115,13 @@ def _judged(
     record = {"output": name, **judgement.to_record()}
     if judgement.outcome == "failed":
         record |= _of_the_failure(case, expectation, record, together, expected)
-        found = None if judgement.reason in NO_MAP else error_map(output, value, bar, case.dtype)
+        found = None if judgement.reason in NO_MAP else error_map(output, value, bar, dtype)
         record |= {} if found is None else {"map": found}
     return Finding(judgement.outcome, record["line"], record, placement)
 
 
 def _of_the_failure(
-    case: Case, expectation: Expectation, record: Mapping[str, Any], together: Mapping[str, Any], expected: Expected
+    case: Case, expectation: Expectation, record: Mapping[str, Any], together: Answered, expected: Expected
 ) -> Any:
     """What is recorded of a failure beside the judgement: its input, shapes and keywords, and the mistakes that fit."""
     leaves, index = expectation.arguments.leaves, record["index"]
@@ -141,14 +150,15 @@ def judged_outputs(case: Case, expectation: Expectation, answers: Answers, expec
     """What is found of each output."""
     together = _values(answers.outputs, expected)
     earlier.note(expectation)
-    return [_judged(case, expectation, name, answers.outputs[name], expected[name], together) for name in answers.outputs]
+    return [_judged(case, expectation, name, name, answers.outputs[name], expected[name], together) for name in answers.outputs]
 
 
 def judged_gradients(case: Case, expectation: Expectation, answers: Answers, expected: Mapping[str, Expected]) -> list[Finding]:
     """What is found of the gradient of each primal."""
     together = {f"d_{path}": value for path, value in _values(answers.gradients, expected).items()}
     return [
-        _judged(case, expectation, f"d_{path}", answer, expected[path], together) for path, answer in answers.gradients.items()
+        _judged(case, expectation, path, f"d_{path}", answer, expected[path], together)
+        for path, answer in answers.gradients.items()
     ]
 
 

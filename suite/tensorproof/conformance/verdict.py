@@ -37,7 +37,7 @@ PASSED = "passed"
 FAILED = "failed"
 NOT_MEANINGFUL = "not_meaningful"
 
-_DIGITS = {"float64": 17, "float32": 9, "bfloat16": 4, "float16": 5}
+_DIGITS = {"float64": 17, "float32": 9, "bfloat16": 4, "float16": 5, "float8_e4m3fn": 3, "float8_e5m2": 3}
 
 
 def largest_blur(dtype: str) -> float:

@@ -4,7 +4,7 @@ import importlib
 import json
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -17,8 +17,13 @@ from tensorproof.errors import UsageError, printable, sentence
 from tensorproof.instructions import name_of, require_known
 from tensorproof.operation_table import did_you_mean
 from tensorproof.processes import interruption, run_apart
-from tensorproof_reference.operation import DTYPES
+from tensorproof_reference.operation import DTYPES, Sample
+from tensorproof_reference.rounding import HELD, INTEGERS
 
+INDICES = ("int64", "bool")
+"""Dtypes that every backend has, for indices and masks."""
+HOLDABLE = (*HELD, *INTEGERS, "bool")
+"""The dtypes that an array may have where a sample says so."""
 SCOPES = ("all", "float32", "spread")
 MARK = "tensorproof-description:"
 IMPORT_SECONDS = 300
@@ -44,11 +49,28 @@ class Description:
     """Path of the plugin's declarations."""
     kernels: dict[str, str] = field(default_factory=dict)
     """The highest instruction set that each kernel library may use."""
+    held: tuple[str, ...] = ()
+    """Other dtypes that single arrays may have."""
+
+    @property
+    def available(self) -> frozenset[str]:
+        """All dtypes that an array may have."""
+        return frozenset({*self.dtypes, *self.held, *INDICES})
 
     @property
     def instructions(self) -> str:
         """The name of the instruction sets in use: part of the device's identity."""
         return name_of(self.kernels)
+
+
+def lacking(sample: Sample, available: Collection[str]) -> list[str]:
+    """The dtypes that a sample names and that are not available."""
+    return [dtype for dtype in dict.fromkeys(sample.own_dtypes.values()) if dtype not in available]
+
+
+def described(answer: Mapping[str, Any]) -> Description:
+    """A description that has come as JSON."""
+    return Description(**{**answer, **{name: tuple(answer[name]) for name in ("dtypes", "held")}})
 
 
 def describe(backend: Backend, device: str | None) -> Description:
@@ -67,6 +89,10 @@ def describe(backend: Backend, device: str | None) -> Description:
         for dtype in dtypes:
             if dtype not in DTYPES:
                 raise PluginError(f"dtypes: no dtype is called {dtype!r}{did_you_mean(dtype, DTYPES)}")
+        held = tuple(dtype for dtype in backend.held_dtypes(chosen) if dtype not in dtypes)
+        for dtype in held:
+            if dtype not in HOLDABLE:
+                raise PluginError(f"held_dtypes: no dtype is called {dtype!r}{did_you_mean(dtype, HOLDABLE)}")
         for mode, scope in backend.modes.items():
             if scope not in SCOPES:
                 raise PluginError(f"modes: {mode}: expected one of {', '.join(SCOPES)}, got {scope!r}")
@@ -85,6 +111,7 @@ def describe(backend: Backend, device: str | None) -> Description:
             },
             declarations=str(backend.declarations) if backend.declarations else None,
             kernels={library: str(level) for library, level in backend.instructions(chosen).items()},
+            held=held,
         )
     except BaseException as error:
         if interruption():
@@ -111,8 +138,7 @@ def describe_apart(name: str, device: str | None, modules: Sequence[str] = ()) -
     Raises:
         UsageError: as ``load`` and ``describe``, and when the process dies or hangs.
     """
-    answer = _ask(name, {"device": device, "modules": list(modules)})
-    return Description(**{**answer, "dtypes": tuple(answer["dtypes"])})
+    return described(_ask(name, {"device": device, "modules": list(modules)}))
 
 
 def switches_for(name: str, level: str, modules: Sequence[str] = ()) -> dict[str, str]:

@@ -101,6 +101,7 @@ def _to_plain(operation: Operation, seed: int) -> dict[str, Any]:
             {
                 **{name: getattr(sample, name) for name in OF_SAMPLE},
                 "dtypes": list(sample.dtypes),
+                "own_dtypes": dict(sample.own_dtypes),
                 "inputs": _shape_of(sample.inputs),
                 "keywords": {name: _literal(value) for name, value in sample.keywords.items()},
             }
@@ -138,6 +139,7 @@ def _from_plain(plain: Mapping[str, Any]) -> Operation:
         Sample(
             **{name: item[name] for name in OF_SAMPLE},
             dtypes=tuple(item["dtypes"]),
+            own_dtypes=item["own_dtypes"],
             inputs=_filled(item["inputs"]),
             keywords={name: ast.literal_eval(text) for name, text in item["keywords"].items()},
         )

@@ -185,10 +185,10 @@ def _ending(
     judged = [name for name in places if not wrong or name in wrong]
     case = [f"    {f'expected {name}'!r}: {_array_text(everything[name][0])}," for name in judged]
     case += [f"    {f'bar {name}'!r}: {_array_text(everything[name][1])}," for name in judged]
-    listed = [Judged(name, places[name], *everything[name], None, "") for name in judged]
+    listed = [Judged(name, places[name], *everything[name], None, program.dtype, "") for name in judged]
     text = [*lines, "", *(template.gradient if gradient else template.forward).strip().splitlines(), ""]
     text += ["# float64, and the distance that rounding explains", "case = {", *case, "}"]
-    return [*text, *_short(judging_lines(listed, program.dtype, False))]
+    return [*text, *_short(judging_lines(listed, False))]
 
 
 def _short(lines: list[str]) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tensorproof.conformance.selection.cases import Declared, samples_of
 from tensorproof.contract.declarations import Declaration, DeclarationError, read_declarations
-from tensorproof.contract.description import Description, on_declared_device
+from tensorproof.contract.description import Description, described, on_declared_device
 from tensorproof.errors import UsageError
 from tensorproof.timing.processes import START_SECONDS, start_worker
 from tensorproof.timing.worker import PROTOCOL
@@ -133,7 +133,7 @@ def describe_crew(crew: Crew, operations: dict[str, Operation], files: Sequence[
         where = f"{crew.origin.environment}: " if crew.origin.environment else ""
         raise UsageError(f"{where}backend {crew.origin.backend!r}: its worker does not start: {failure.message}") from failure
     plain = crew.hello["description"]
-    description = Description(**{**plain, "dtypes": tuple(plain["dtypes"])})
+    description = described(plain)
     samples = {name: list(samples_of(item, seed)) for name, item in operations.items()}
     declarations: list[Declaration] = []
     try:

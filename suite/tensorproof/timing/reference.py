@@ -1,13 +1,14 @@
 """What the reference expects of a workload, and how far what was timed is from it."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tensorproof.conformance.execution import Answer, Answers
+from tensorproof.conformance.execution import Answer, Answers, dtype_of_array
 from tensorproof.conformance.expectation import Expectation
 from tensorproof.conformance.findings import (
     Finding,
@@ -19,7 +20,7 @@ from tensorproof.conformance.findings import (
     worst_of,
 )
 from tensorproof.conformance.selection.cases import Case, Declared
-from tensorproof.timing.arrays import save_arguments
+from tensorproof.timing.arrays import ITEMSIZES, save_arguments
 from tensorproof_reference.operation import Operation, Work
 
 
@@ -41,16 +42,17 @@ class Expected:
         return operation.work(**arguments.inputs, **keywords)
 
     def numbers(self, direction: str) -> tuple[int, int]:
-        """Floating numbers that one call must read or write at least, and bytes of everything else."""
-        leaves = list(self.expectation.arguments.leaves.values())
-        outputs = [value for value, _ in self.expectation.outputs.values()]
-        arrays = [*leaves, *outputs]
+        """Floating numbers of the case's dtype that one call must read or write at least, and bytes of everything else."""
+        expectation, leaves = self.expectation, self.expectation.arguments.leaves
+        arrays = [*leaves.items(), *((path, value) for path, (value, _) in expectation.outputs.items())]
         if direction != "forward":
-            arrays += [*self.expectation.cotangents.values()]
-            arrays += [self.expectation.arguments.leaves[path] for path in self.expectation.arguments.primal_paths]
-        floating = [array for array in arrays if np.issubdtype(array.dtype, np.floating)]
-        others = [array for array in arrays if not np.issubdtype(array.dtype, np.floating)]
-        return sum(array.size for array in floating), sum(array.nbytes for array in others)
+            arrays += [*expectation.cotangents.items()]
+            arrays += [(path, leaves[path]) for path in expectation.arguments.primal_paths]
+        counts: Counter[str] = Counter()
+        for path, array in arrays:
+            counts[dtype_of_array(expectation.sample, path, array, expectation.dtype)] += array.size
+        numbers = counts.pop(expectation.dtype, 0)
+        return numbers, sum(size * ITEMSIZES[dtype] for dtype, size in counts.items())
 
 
 class References:
@@ -89,7 +91,7 @@ class References:
         self._written += 1
         path = self._folder / f"arguments_{self._written}.npz"
         cotangents = expectation.cotangents if backward else {}
-        save_arguments(path, expectation.arguments.inputs, expectation.sample.keywords, cotangents)
+        save_arguments(path, replace(expectation.sample, inputs=expectation.arguments.inputs), cotangents)
         return Expected(expectation, path, wanted)
 
 

@@ -153,7 +153,7 @@ FAULTS = {
 
 def adapter_lines(backend):
     session, _ = checks_of(backend, "relu")
-    return [result_to_record(run_check(session, case), OPTIONS) for case in adapter_cases(describe(backend, None))]
+    return [result_to_record(run_check(session, case), OPTIONS) for case in adapter_cases(describe(backend, None), ())]
 
 
 @pytest.mark.parametrize("backend", FAULTS, ids=lambda backend: backend.__name__)
@@ -174,7 +174,7 @@ def test_a_right_adapter_passes_and_its_lines_fit_the_schema():
 
 
 def test_the_adapter_is_checked_first_and_once_for_each_dtype():
-    keys = [case.key for case in adapter_cases(describe(SmallBackend(), None))]
+    keys = [case.key for case in adapter_cases(describe(SmallBackend(), None), ())]
     assert len(set(keys)) == len(EVERY)
 
 

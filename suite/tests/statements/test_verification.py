@@ -139,7 +139,7 @@ def test_a_draw_is_random_repeats_from_a_word_and_never_takes_what_was_not_tried
 def test_another_number_of_checks_than_the_specification_has_is_noticed():
     description = Description("any", "cpu", ("float32",), {"eager": "spread"}, {}, {}, {}, {}, {}, None)
     known = specification()
-    everything = [*adapter_cases(description), *all_cases(description, of_profile(known, "core"), 0)]
+    everything = [*adapter_cases(description, ()), *all_cases(description, of_profile(known, "core"), 0)]
     cases = Counter(case.operation for case in everything if case.by_default)
     operations = {name: {"required": {"passed": count}, "optional": {}} for name, count in cases.items()}
     statement = altered(seed=0, operations=operations)

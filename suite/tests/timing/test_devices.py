@@ -1,6 +1,7 @@
 """An accelerator's clocks: spans by its own events, with hot caches and with cold ones, and latencies after a flush."""
 
 import time
+from dataclasses import replace
 
 from tensorproof.conformance.expectation import Expectation
 from tensorproof.conformance.selection.cases import workload_of
@@ -46,7 +47,7 @@ def prepare(backend, folder, device):
     operation = specification()["relu"]
     expectation = Expectation(operation, workload_of(operation, 0, "S"), "float32", 0, precision_of("float32"))
     path = folder / "arguments.npz"
-    save_arguments(path, expectation.arguments.inputs, expectation.sample.keywords, {})
+    save_arguments(path, replace(expectation.sample, inputs=expectation.arguments.inputs), {})
     case = prepared.prepare(backend, device, operation, "eager", "float32", "forward", path)
     prepared.warm_up(case)
     return case

@@ -15,8 +15,7 @@ from tensorproof.conformance.execution import is_out_of_memory
 from tensorproof.conformance.findings import Finding, Session
 from tensorproof.conformance.selection.cases import ADAPTER, Case
 from tensorproof.contract import layouts
-from tensorproof_reference.operation import DTYPES
-from tensorproof_reference.rounding import format_of, round_to
+from tensorproof_reference.rounding import HELD, format_of, round_to
 
 SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
     "arrays": ((7,), (2, 3), (3, 4, 5), (2, 3, 4, 5), (2, 1, 3, 2, 4)),
@@ -47,9 +46,10 @@ def _numbers(dtype: str, shape: tuple[int, ...]) -> NDArray[Any]:
     count = np.arange(int(np.prod(shape)), dtype=np.float64)
     if dtype == "bool":
         return np.asarray((count % 3 == 1).reshape(shape))
-    if dtype not in DTYPES:
+    if dtype not in HELD:
+        low, high = (-(2**30), 2**30 - 1) if dtype in ("int64", "int32") else (np.iinfo(dtype).min, np.iinfo(dtype).max)
         # Beyond 2**24 no float32 holds every integer; within 2**31 frameworks of 32 bits do.
-        return ((count + 1) * 36_912_345 % 2**31 - 2**30).astype(np.int64).reshape(shape)
+        return ((count + 1) * 36_912_345 % (high - low + 1) + low).astype(dtype).reshape(shape)
     thirds = (np.where(count % 2, -1.0, 1.0) * (count + 1.0) / 3.0).reshape(shape)
     return np.asarray(round_to(thirds, dtype)).astype(numpy_dtype(dtype))
 
@@ -58,8 +58,9 @@ def _special(dtype: str) -> NDArray[Any]:
     """Zeros of both signs, NaN, infinities, the largest and the smallest normal number, and neighbours of 1."""
     chosen = format_of(dtype)
     step = 2.0 ** (1 - chosen.bits)
-    numbers = [0.0, -0.0, np.nan, np.inf, -np.inf, chosen.fmax, -chosen.fmax, chosen.smallest_normal, 1.0 + step, 1.0 - step / 2]
-    return np.asarray(numbers, np.float64).astype(numpy_dtype(dtype))
+    numbers = [0.0, -0.0, np.nan, chosen.fmax, -chosen.fmax, chosen.smallest_normal, 1.0 + step, 1.0 - step / 2]
+    infinities = [] if np.isnan(round_to(np.inf, dtype)) else [np.inf, -np.inf]
+    return np.asarray([*numbers, *infinities], np.float64).astype(numpy_dtype(dtype))
 
 
 def sent_arrays(dtype: str) -> Iterator[Sent]:
@@ -73,7 +74,7 @@ def sent_arrays(dtype: str) -> Iterator[Sent]:
     for kind, memory in STRIDED.items():
         for shape in SHAPES["arrays"][1:]:
             yield Sent(kind, layouts.in_memory(_numbers(dtype, shape), memory))
-    if dtype in DTYPES:
+    if dtype in HELD:
         yield Sent(SPECIAL, _special(dtype))
 
 

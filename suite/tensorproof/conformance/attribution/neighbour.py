@@ -49,8 +49,10 @@ def alone_outcomes(session: Session, case: Case, expectation: Expectation) -> di
     neighbour: Operation = session.specification[NEIGHBOUR]
     met = []
     for name in operation.cotangents:
-        given = Sample(name=f"after_{operation.name}", inputs={"x": round_to(alone.outputs[name][0], case.dtype)})
-        met.append(_is_right(session, case, Expectation(neighbour, given, case.dtype, session.seed, expectation.precision)))
+        dtype = expectation.dtype_at(name)
+        given = Sample(name=f"after_{operation.name}", inputs={"x": round_to(alone.outputs[name][0], dtype)})
+        about = Expectation(neighbour, given, dtype, session.seed, expectation.precision_at(name))
+        met.append(_is_right(session, replace(case, dtype=dtype), about))
     found = {operation.name: _is_right(session, case, alone)}
     found[NEIGHBOUR] = False if False in met else None if None in met else True
     return found

@@ -84,29 +84,33 @@ def _near(output: NDArray[Any], value: NDArray[Any]) -> bool:
     return bool(distance <= 0.05 * size)
 
 
-def _judged(expectation: Expectation, output: NDArray[Any], expected: Expected) -> Judgement | None:
+def _dtype_of(expectation: Expectation, name: str) -> str:
+    """The dtype of an output or gradient."""
+    return expectation.dtype_at(name.removeprefix("d_"))
+
+
+def _judged(dtype: str, output: NDArray[Any], expected: Expected) -> Judgement | None:
     """The verdict on an output if this were right; ``None`` if it is of another shape or kind."""
     value, bar = expected
     if value.shape != output.shape or (value.dtype.kind == "f") != (output.dtype.kind == "f"):
         return None
-    dtype = expectation.dtype
     return judge("", output, value, bar, dtype, output_dtype=dtype, expected_dtype=None)
 
 
-def _conforms(expectation: Expectation, output: NDArray[Any], expected: Expected) -> bool:
-    judged = _judged(expectation, output, expected)
+def _conforms(dtype: str, output: NDArray[Any], expected: Expected) -> bool:
+    judged = _judged(dtype, output, expected)
     return judged is not None and judged.outcome == PASSED and judged.reason != "empty"
 
 
-def _may_conform(expectation: Expectation, output: NDArray[Any], expected: Expected) -> bool:
+def _may_conform(dtype: str, output: NDArray[Any], expected: Expected) -> bool:
     """Whether an output is within the bars, which may be so wide that this is no evidence."""
-    judged = _judged(expectation, output, expected)
+    judged = _judged(dtype, output, expected)
     return judged is not None and judged.outcome != FAILED and judged.reason != "empty"
 
 
-def _loses_digits(expectation: Expectation, output: NDArray[Any], expected: Expected) -> bool:
+def _loses_digits(dtype: str, output: NDArray[Any], expected: Expected) -> bool:
     """Whether an output is within the bars, which are wide where digits are lost, and its error is of their size."""
-    judged = _judged(expectation, output, expected)
+    judged = _judged(dtype, output, expected)
     return judged is not None and judged.outcome != FAILED and (judged.rms_z or 0.0) >= LEAST_RMS
 
 
@@ -157,10 +161,10 @@ def _explains(
     if mistake.rough:
         # In exact arithmetic the formula is right, so its bars are about the right value.
         others = [key for key in needed if key != name]
-        return _loses_digits(expectation, outputs[name], (right[0], found[keys[name]][1])) and all(
-            _conforms(expectation, outputs[key], found[keys[key]]) for key in others
+        return _loses_digits(_dtype_of(expectation, name), outputs[name], (right[0], found[keys[name]][1])) and all(
+            _conforms(_dtype_of(expectation, key), outputs[key], found[keys[key]]) for key in others
         )
-    if not all(_may_conform(expectation, outputs[key], found[keys[key]]) for key in needed):
+    if not all(_may_conform(_dtype_of(expectation, key), outputs[key], found[keys[key]]) for key in needed):
         return False
     return _differs(found[keys[name]][0], right)
 
@@ -168,7 +172,7 @@ def _explains(
 def _is_sharp(expectation: Expectation, alternative: Alternative, name: str, output: NDArray[Any]) -> bool:
     """Whether the bars of what a mistake gives are narrow enough to tell; a mistake that loses digits is known by its error."""
     found = alternative.gradients if name.startswith("d_") else alternative.outputs
-    return alternative.mistake.rough or _conforms(expectation, output, found[name.removeprefix("d_")])
+    return alternative.mistake.rough or _conforms(_dtype_of(expectation, name), output, found[name.removeprefix("d_")])
 
 
 def _tried(otherwise: T, ask: Callable[..., T], *about: Any) -> T:
@@ -183,16 +187,17 @@ def _tried(otherwise: T, ask: Callable[..., T], *about: Any) -> T:
 
 def _computed_narrow(expectation: Expectation, name: str, output: NDArray[Any]) -> list[str]:
     """Whether a result of few digits is that of inputs rounded to the narrower dtype."""
-    narrow = precision.narrow_dtype(expectation, output)
+    dtype = _dtype_of(expectation, name)
+    narrow = precision.narrow_dtype(dtype, output)
     if not narrow:
         return []
     situation = Situation.of(expectation)
-    text = f"{narrow} arithmetic inside {expectation.dtype}"
+    text = f"{narrow} arithmetic inside {dtype}"
     given = situation.with_leaves(text, lambda path, leaf: round_to(leaf, narrow) if is_floating(leaf) else leaf)
     alternative = Alternative(situation, given)
     found = alternative.gradient_values if name.startswith("d_") else alternative.values
     value, bar = found[name.removeprefix("d_") if name.startswith("d_") else name], np.zeros(output.shape)
-    return [text] if _conforms(expectation, output, precision.in_narrow(expectation, narrow, (value, bar))) else []
+    return [text] if _conforms(dtype, output, precision.in_narrow(dtype, narrow, (value, bar))) else []
 
 
 def _accumulated(expectation: Expectation, name: str, output: NDArray[Any]) -> list[str]:
@@ -201,7 +206,7 @@ def _accumulated(expectation: Expectation, name: str, output: NDArray[Any]) -> l
     if other is None:
         return []
     found = other.gradients.get(name.removeprefix("d_")) if name.startswith("d_") else other.outputs.get(name)
-    return ["accumulation in 16 bits"] if found is not None and _loses_digits(expectation, output, found) else []
+    return ["accumulation in 16 bits"] if found is not None and _loses_digits(expectation.dtype, output, found) else []
 
 
 def fits(expectation: Expectation, name: str, outputs: Mapping[str, NDArray[Any]], expected: Expected) -> Fits | None:
@@ -220,7 +225,8 @@ def _fits(expectation: Expectation, name: str, outputs: Mapping[str, NDArray[Any
     if expectation.operation.model is not None or output.size > LARGEST_RESULT:
         return None
     tells = _tells(output, expected) and not _is_coarse(expectation, output)
-    found = [text for text, other in precision.readings(expectation, output, expected) if _conforms(expectation, output, other)]
+    dtype = _dtype_of(expectation, name)
+    found = [text for text, other in precision.readings(dtype, output, expected) if _conforms(dtype, output, other)]
     consistent: list[str] = []
     none: list[str] = []
     if size <= LARGEST:
@@ -233,7 +239,7 @@ def _fits(expectation: Expectation, name: str, outputs: Mapping[str, NDArray[Any
                 evidence = (tells and bool(np.any(output))) or mistake.special
                 (found if evidence and _is_sharp(expectation, alternative, name, output) else consistent).append(mistake.text)
     likenesses = results.likenesses(expectation, name, output, expected)
-    like = [text for text, other in likenesses if _conforms(expectation, output, other)]
+    like = [text for text, other in likenesses if _conforms(dtype, output, other)]
     if not tells:
         consistent, like = [*consistent, *like], []
     return Fits(found if size <= LARGEST or found else None, like, consistent)

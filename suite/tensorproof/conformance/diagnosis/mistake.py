@@ -141,18 +141,18 @@ class Alternative:
             return self._expectation.outputs
         right = self._situation.expectation
         with np.errstate(all="ignore"):
-            computed = self._in_dtype(right.dtype)
+            computed = self._in_dtype(right)
         return {path: (value, right.outputs[path][1]) for path, value in computed.items() if path in right.outputs}
 
-    def _in_dtype(self, dtype: str) -> Mapping[str, NDArray[Any]]:
+    def _in_dtype(self, right: Expectation) -> Mapping[str, NDArray[Any]]:
         """The outputs as the dtype gives them; 16 bits are computed in 32 and rounded once."""
-        working = numpy_dtype(dtype if dtype in ("float64", "float32") else "float32")
+        working = numpy_dtype(right.dtype if right.dtype in ("float64", "float32") else "float32")
         inputs = trees.replace_leaves(
             dict(self._sample.inputs), lambda path, leaf: leaf.astype(working) if is_floating(leaf) else leaf
         )
         results = self._operation.function(**inputs, **self._sample.keywords)
         found = trees.leaves_by_name(self._operation.outputs, results)
-        return {path: round_to(np.asarray(leaf, np.float64), dtype) for path, leaf in found.items()}
+        return {path: round_to(np.asarray(leaf, np.float64), right.dtype_at(path)) for path, leaf in found.items()}
 
     @functools.cached_property
     def gradients(self) -> Mapping[str, Expected]:

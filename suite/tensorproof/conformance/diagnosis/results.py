@@ -21,11 +21,12 @@ def likenesses(expectation: Expectation, name: str, output: NDArray[Any], right:
     value = right[0]
     if output.dtype.kind != "f" or value.dtype.kind != "f" or output.shape != value.shape or not output.size:
         return
-    yield from _multiples(expectation, output, right)
+    dtype = expectation.dtype_at(name.removeprefix("d_"))
+    yield from _multiples(expectation, dtype, output, right)
     yield from _orders(right)
     yield from _others(expectation, name, right)
     yield from _limits(output, right)
-    yield from _missing(expectation, output, right)
+    yield from _missing(expectation, dtype, output, right)
     for other in earlier.results(expectation, name):
         yield "the result of an earlier call", other
 
@@ -53,7 +54,7 @@ def _factors(expectation: Expectation) -> Mapping[str, float]:
     return found
 
 
-def _multiples(expectation: Expectation, output: NDArray[Any], right: Expected) -> Iterator[Likeness]:
+def _multiples(expectation: Expectation, dtype: str, output: NDArray[Any], right: Expected) -> Iterator[Likeness]:
     value, bar = right
     if not np.any(output):
         yield "zero everywhere", (np.zeros_like(value), np.zeros_like(bar))
@@ -74,7 +75,7 @@ def _multiples(expectation: Expectation, output: NDArray[Any], right: Expected) 
     if ratio not in (1.0, -1.0):
         named[f"{_short(ratio):g} times what is expected"] = _short(ratio)
     for text, factor in named.items():
-        rounding = np.where(np.isfinite(value), np.abs(value * factor) * 2.0 ** -format_of(expectation.dtype).bits, 0.0)
+        rounding = np.where(np.isfinite(value), np.abs(value * factor) * 2.0 ** -format_of(dtype).bits, 0.0)
         yield text, (value * factor, np.abs(factor) * bar + rounding)
     if np.isfinite(offset) and abs(offset) > 1e-3 and not named:
         yield f"{_short(offset):+g} in every element", (value + _short(offset), bar)
@@ -156,14 +157,14 @@ def _limits(output: NDArray[Any], right: Expected) -> Iterator[Likeness]:
         yield f"limited to {text}", (limited, np.where(limited == value, bar, 0.0))
 
 
-def _missing(expectation: Expectation, output: NDArray[Any], right: Expected) -> Iterator[Likeness]:
+def _missing(expectation: Expectation, dtype: str, output: NDArray[Any], right: Expected) -> Iterator[Likeness]:
     """Some elements are right, and the others zero, or the input as it was."""
     value, bar = right
     wrong = _wrong(output, right)
     count = np.count_nonzero(wrong)
     if not 0 < count < wrong.size or not np.isfinite(value[wrong]).all() or not np.any(value[~wrong]):
         return
-    tiny = format_of(expectation.dtype).smallest_normal
+    tiny = format_of(dtype).smallest_normal
     if not np.any(output[wrong]) and (np.abs(value[wrong]) > 64.0 * tiny).all():
         yield "some elements are left at zero", (np.where(wrong, 0.0, value), np.where(wrong, 0.0, bar))
     for path, leaf in expectation.arguments.leaves.items():

@@ -97,7 +97,7 @@ def _outcome(run: Run, gradient: bool, fused: bool, expectation: Any, check: str
     return answers, expected, places
 
 
-def _judged(failure: Failure, result: Result, dtype: str) -> list[Judged]:
+def _judged(failure: Failure, result: Result) -> list[Judged]:
     """The outputs that failed, or all if no value did."""
     backend, operation = failure.run.backend, failure.run.expectation.operation
     failed = {item["output"]: item for item in result.findings if item.get("outcome") == "failed" and "output" in item}
@@ -106,7 +106,7 @@ def _judged(failure: Failure, result: Result, dtype: str) -> list[Judged]:
         if failed and name not in failed:
             continue
         path = name.removeprefix("d_") if name in failure.places and failure.places[name].startswith("gradients") else name
-        here = lies(backend, operation, path)
+        here, dtype = lies(backend, operation, path), failure.run.expectation.dtype_at(path)
 
         def laid(array: NDArray[Any], here: Any = here) -> NDArray[Any]:
             return layouts.to_native(array, *here)
@@ -121,6 +121,7 @@ def _judged(failure: Failure, result: Result, dtype: str) -> list[Judged]:
                 laid(nearest),
                 laid(np.asarray(bar, np.float64)),
                 index_in_layout(position, value.shape, laid),
+                dtype,
                 dtype if failed.get(name, {}).get("reason") == "dtype" else "",
             )
         )
@@ -183,12 +184,11 @@ def script_text(session: Session, result: Result, failure: Failure, about: Seque
     if failure.run.expectation.sample.raises:
         body += raising_lines(run)
     else:
-        case = result.case
-        items = _judged(failure, result, case.dtype)
+        items = _judged(failure, result)
         body += [
             *(["", ""] if run[0].startswith("def ") else []),
             *run,
-            *judging_lines(items, case.dtype, failure.run.expectation.sample.sign_of_zero),
+            *judging_lines(items, failure.run.expectation.sample.sign_of_zero),
         ]
     return "\n".join([*head, *body]) + "\n"
 
@@ -201,7 +201,7 @@ def arrays_of(failure: Failure, result: Result) -> dict[str, NDArray[Any]]:
     arrays = {f"input {path}": stored(values, sliced) for path, (values, _) in inputs.items()}
     arrays |= {f"cotangent {name}": stored(values, sliced) for name, (values, _) in cotangents.items()}
     everything = replace(result, findings=[])
-    for item in _judged(failure, everything, result.case.dtype):
+    for item in _judged(failure, everything):
         arrays[f"expected {item.name}"], arrays[f"bar {item.name}"] = item.expected, item.bar
         answer = failure.answers.get(item.name)
         if answer is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.conformance.verdict import LARGEST_RMS_Z, LARGEST_Z, LEAST_ELEMENTS_FOR_RMS
-from tensorproof_reference.rounding import format_of
+from tensorproof_reference.rounding import HELD, format_of
 
 
 @dataclass(frozen=True)
@@ -24,17 +24,23 @@ class Judged:
     bar: NDArray[Any]
     index: tuple[int, ...] | None
     """The worst index in the backend's layout; ``None``: the script looks for it."""
+    held: str
+    """The dtype whose numbers are expected."""
     dtype: str
     """What its dtype must be; empty if any will do."""
 
 
-def judging_lines(items: Sequence[Judged], dtype: str, sign_of_zero: bool) -> list[str]:
+def _is_near_overflow(item: Judged) -> bool:
+    """Whether a rule about overflow may decide: integers have none."""
+    return item.held in HELD and bool(np.any(np.abs(item.expected) + LARGEST_Z * item.bar > format_of(item.held).fmax))
+
+
+def judging_lines(items: Sequence[Judged], sign_of_zero: bool) -> list[str]:
     """Statements that print the worst element of each output, and exit with 1 if one is wrong, else with 0.
 
     They are the rules of ``verdict`` that these arrays can break: a rule about overflow is there only near the largest number.
     """
-    digits = ".17g" if dtype == "float64" else ".9g"
-    largest = float(format_of(dtype).fmax)
+    digits = ".17g" if any(item.held == "float64" for item in items) else ".9g"
     listed = [f"    ({item.name!r}, {item.got}, {item.index})," for item in items]
     lines = ["", "wrong = False", "for name, value, at in (", *listed, "):"]
     for item in items:
@@ -52,8 +58,12 @@ def judging_lines(items: Sequence[Judged], dtype: str, sign_of_zero: bool) -> li
         '    y, expected, bar = numbers(value), case[f"expected {name}"], case[f"bar {name}"]',
         "    equal = (y == expected) | (np.isnan(y) & np.isnan(expected)) | np.isinf(bar)",
     ]
-    if any(bool(np.any(np.abs(item.expected) + LARGEST_Z * item.bar > largest)) for item in items):
-        lines.append(f"    equal |= np.isinf(y) & (y * expected > 0) & (np.abs(expected) + {LARGEST_Z:g} * bar > {largest!r})")
+    for held in dict.fromkeys(item.held for item in items if _is_near_overflow(item)):
+        named = [item.name for item in items if item.held == held]
+        only = "" if len(named) == len(items) else f" & (name in {named!r})"
+        largest = float(format_of(held).fmax)
+        near = f"(np.abs(expected) + {LARGEST_Z:g} * bar > {largest!r})"
+        lines.append(f"    equal |= np.isinf(y) & (y * expected > 0) & {near}{only}")
     if sign_of_zero:
         lines.append("    equal &= (y != 0) | (np.signbit(y) == np.signbit(expected))")
     return [

@@ -2,12 +2,12 @@
 
 import functools
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tensorproof.contract.declarations import Declaration, Situation, argument_names, in_force, matches, verified_on
-from tensorproof.contract.description import Description
+from tensorproof.contract.description import INDICES, Description, lacking
 from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_reference.networks.evaluation import is_large, operations_of
 from tensorproof_reference.operation import SIZES, Operation, Sample
@@ -15,6 +15,7 @@ from tensorproof_reference.sample_classes import class_of
 from tensorproof_reference.stream import Stream
 
 FUSED_DTYPES = ("float64", "float32", "bfloat16")
+"""The dtypes of outputs that are fused with a neighbour: those that a neighbour computes in."""
 SPREAD_CLASSES = ("plain", "geometry", "padding", "overhang", "mask", "recurrent", "nan", "magnitude", "statistics", "labels")
 """The classes of which a compiler that is paid dearly gets one sample each."""
 EXPENSIVE = "expensive"
@@ -93,6 +94,12 @@ def dtypes_of(operation: Operation, sample: Sample, dtypes: Iterable[str]) -> li
     return meaningful
 
 
+def own_dtypes(specification: Mapping[str, Operation], seed: int) -> frozenset[str]:
+    """The dtypes that samples name for single arrays."""
+    found = (sample for operation in specification.values() for sample in samples_of(operation, seed).values())
+    return frozenset(dtype for sample in found for dtype in sample.own_dtypes.values())
+
+
 def spread(samples: Mapping[str, Sample]) -> frozenset[str]:
     """The names of the first sample of each class in ``SPREAD_CLASSES``."""
     first: dict[str, str] = {}
@@ -126,7 +133,7 @@ def _checks(operation: Operation, sample: Sample, dtype: str, is_first: bool, mo
     if is_first and gradient and not operation.random:
         if dtype in ("float64", "float32") and sum(sample.inputs.get(name) is not None for name in operation.differentiable) > 1:
             yield "subset"
-        if dtype in FUSED_DTYPES:
+        if all(sample.dtype_at(name, dtype) in FUSED_DTYPES for name in operation.cotangents):
             yield "fused"
 
 
@@ -164,7 +171,8 @@ def all_cases(description: Description, specification: Mapping[str, Operation], 
         version = operation.version
         first = next(iter(samples))
         for sample in samples.values():
-            required = operation.required and sample.required
+            # As with the dtypes of checks, those that a device has not are not asked of it.
+            required = operation.required and sample.required and not lacking(sample, description.available)
             dtypes = dtypes_of(operation, sample, description.dtypes)
             for mode, scope in description.modes.items():
                 if sample.raises and mode != "eager":
@@ -179,9 +187,13 @@ def all_cases(description: Description, specification: Mapping[str, Operation], 
                         )
 
 
-def adapter_cases(description: Description) -> Iterator[Case]:
-    """The checks that arrays come back from the framework as they were, one for each dtype; all other checks rest on them."""
-    for dtype in (*description.dtypes, "int64", "bool"):
+def adapter_cases(description: Description, own: Collection[str]) -> Iterator[Case]:
+    """The checks that arrays come back from the framework as they were, one for each dtype; all other checks rest on them.
+
+    ``own`` are the dtypes that samples name: those beside the usual ones are checked if the backend has them.
+    """
+    usual = (*description.dtypes, *INDICES)
+    for dtype in (*usual, *(item for item in description.held if item in own and item not in usual)):
         yield Case(description.backend, description.device, NONE, ADAPTER, NONE, dtype, ADAPTER, True, True, (1, 1))
 
 

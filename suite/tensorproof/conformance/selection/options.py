@@ -146,12 +146,12 @@ class Selection:
     def _adapter_left_out(self, case: Case) -> str:
         """Why a check of the adapter is not run. It runs whatever operations are asked for, since all rest on it.
 
-        Integers and booleans come with every dtype.
+        Integers, booleans and floats of 8 bits come with every dtype.
         """
-        dtypes = self.dtypes if ADAPTER in self.checks else (*self.dtypes, "int64", "bool")
         if (self.checks or self.samples or self.modes) and ADAPTER not in self.checks:
             return "selection"
-        if self.dtypes and case.dtype not in dtypes:
+        asked = case.dtype in self.dtypes or (case.dtype not in DTYPES and ADAPTER not in self.checks)
+        if self.dtypes and not asked:
             return "selection"
         return "shard" if self.shard and not in_shard(case, *self.shard) else ""
 

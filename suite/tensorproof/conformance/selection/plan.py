@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorproof.conformance.selection.cases import ADAPTER, Case, Declared, adapter_cases, all_cases, samples_of
+from tensorproof.conformance.selection.cases import ADAPTER, Case, Declared, adapter_cases, all_cases, own_dtypes, samples_of
 from tensorproof.conformance.selection.options import selected, selection_of
 from tensorproof.conformance.selection.quick import quick_cases, quick_set
 from tensorproof.contract.declarations import Declaration, DeclarationError, read_declarations
@@ -33,7 +33,8 @@ class Plan:
         quick = quick_cases(everything, description, quick_set(options.profile)) if options.quick else frozenset()
         self.quick_left: dict[str, int] = {}
         """How many cases of each mode ``--quick`` leaves out."""
-        for case, reason in selected([*adapter_cases(description), *everything], self.selection, quick):
+        adapter = adapter_cases(description, own_dtypes(chosen, options.seed))
+        for case, reason in selected([*adapter, *everything], self.selection, quick):
             if reason:
                 self.left_out[reason] = self.left_out.get(reason, 0) + 1
                 if reason == "quick":

@@ -60,7 +60,8 @@ def _follows(check: Mapping[str, Any], blame: Blame) -> bool:
     inputs = [] if sample is None else [leaf for _, leaf in trees.leaves(dict(sample.inputs))]
     others = [kind for dtype, kind in OTHER_DTYPES.items() if dtype in blame.dtypes]
     of_dtype = [leaf for leaf in inputs if leaf.dtype.kind in "".join(others)]
-    floating = check["dtype"] in blame.dtypes
+    own = set() if sample is None else set(sample.own_dtypes.values())
+    floating = check["dtype"] in blame.dtypes or not own.isdisjoint(blame.dtypes)
     if not floating and not of_dtype:
         return False
     if blame.kinds.intersection(WHOLE):

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter_ns  # bound before any framework is imported, as in blocks
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Native, Unsupported
-from tensorproof.conformance.execution import laid_out
+from tensorproof.conformance.execution import dtype_of_array, laid_out
 from tensorproof.conformance.expectation import arguments_of
 from tensorproof.conformance.functions import OperationFunction
 from tensorproof.contract.models import implementation_of
@@ -78,20 +78,26 @@ def prepare(backend: Backend, device: str, operation: Operation, mode: str, dtyp
     implementation = implementation_of(backend, operation.name)
     if implementation is None:
         raise Unsupported(backend.operations.reasons.get(operation.name, "not implemented"))
-    inputs, keywords, cotangents = load_arguments(path)
+    given, cotangents = load_arguments(path)
     is_step = operation.family == "training"
-    sample = Sample(name=path.stem, inputs=inputs, keywords={**keywords, "mode": mode} if is_step else keywords)
+    sample = replace(given, keywords={**given.keywords, "mode": mode}) if is_step else given
     arguments = arguments_of(operation, sample, dtype)
     primal_paths = () if is_step else arguments.primal_paths
     function = OperationFunction(backend, operation, sample, arguments, primal_paths)
     run_mode = "eager" if is_step else mode
 
+    def dtype_at(path: str) -> str:
+        return sample.dtype_at(path, dtype)
+
+    def sent(path: str, array: NDArray[Any]) -> tuple[NDArray[Any], str]:
+        return laid_out(backend, operation, path, array, dtype_of_array(sample, path, array, dtype))
+
     def host(number: int) -> Host:
-        leaves = rotated(arguments.leaves, number, dtype)
+        leaves = rotated(arguments.leaves, number, dtype_at)
         groups = [[(path, leaves[path]) for path in paths] for paths in (function.primal_paths, function.constant_paths)]
         if direction != "forward":
-            groups.append(list(rotated(cotangents, number, dtype).items()))
-        return tuple(tuple(laid_out(backend, operation, path, array, dtype) for path, array in group) for group in groups)
+            groups.append(list(rotated(cotangents, number, dtype_at).items()))
+        return tuple(tuple(sent(path, array) for path, array in group) for group in groups)
 
     def from_numpy(array: NDArray[Any], name: str) -> Native:
         return backend.from_numpy(array, name, device)
@@ -107,7 +113,7 @@ def prepare(backend: Backend, device: str, operation: Operation, mode: str, dtyp
         compiled = _compiled(backend, device, call, sets[0])
         if run_mode == "eager":  # a compiler has traced it, and what it does to arguments and results is in no call any more
             function.settle(*sets[0][:2])
-    footprint = _bytes(arguments.leaves, dtype) + (_bytes(cotangents, dtype) if direction != "forward" else 0)
+    footprint = _bytes(sample, arguments.leaves, dtype) + (_bytes(sample, cotangents, dtype) if direction != "forward" else 0)
     eager = run_mode == "eager"
     kept: list[Any] = [None] * ROTATED
     placement = Placement(movable(hosts, device), from_numpy)
@@ -115,7 +121,7 @@ def prepare(backend: Backend, device: str, operation: Operation, mode: str, dtyp
     def fresh(number: int) -> tuple[Any, ...]:
         return placed(host(number), from_numpy)
 
-    matters = partial(_matters, operation, arguments.inputs, rotated(arguments.leaves, 1, dtype), keywords)
+    matters = partial(_matters, operation, arguments.inputs, rotated(arguments.leaves, 1, dtype_at), given.keywords)
     return Prepared(backend, device, operation, function, eager, call, sets, kept, placement, fresh, footprint, compiled, matters)
 
 
@@ -129,9 +135,8 @@ def _matters(operation: Operation, inputs: Tree, others: Mapping[str, Any], keyw
     )
 
 
-def _bytes(arrays: Mapping[str, NDArray[Any]], dtype: str) -> int:
-    size = ITEMSIZES[dtype]
-    return sum(leaf.size * (size if np.issubdtype(leaf.dtype, np.floating) else leaf.itemsize) for leaf in arrays.values())
+def _bytes(sample: Sample, arrays: Mapping[str, NDArray[Any]], dtype: str) -> int:
+    return sum(leaf.size * ITEMSIZES[dtype_of_array(sample, path, leaf, dtype)] for path, leaf in arrays.items())
 
 
 def _compiled(backend: Backend, device: str, call: Any, arguments: tuple[Any, ...]) -> dict[str, int]:
