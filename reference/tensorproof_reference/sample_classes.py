@@ -87,6 +87,10 @@ REQUIRED = {
     "reshaping": ("plain", "size", "rank", "unit", "empty", "strided", "nan", "infinity", "zero", "convention"),
     "optimizer": ("plain", "size", "rank", "unit", "state", "zero", "epsilon", "long", "optional", "convention"),
     "matrix_optimizer": ("plain", "size", "unit", "state", "zero", "epsilon", "long", "optional", "convention"),
+    "master_optimizer": ("plain", "size", "rank", "unit", "state", "zero", "epsilon", "long", "optional", "magnitude"),
+    "quantization": (
+        *("plain", "size", "width", "rank", "unit", "empty", "strided", "infinity", "magnitude", "zero", "bounds", "axis"),
+    ),
     "clipping": ("plain", "size", "rank", "unit", "zero", "nan", "infinity", "magnitude", "bounds"),
     "schedule": ("plain", "size", "bounds", "optional"),
     "image": ("plain", "size", "unit", "empty", "strided", "nan", "geometry", "convention"),

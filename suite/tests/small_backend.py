@@ -171,9 +171,19 @@ def to_dtype(array: Any, dtype: str) -> NDArray[Any]:
     return np.asarray(array).astype(dtype)
 
 
+MOMENTS = ("parameters", "first_moment", "second_moment", "maximum_second_moment")
 Given = Mapping[str, Any]
 RESULT_DTYPES: Mapping[str, Callable[[Given, Given], Mapping[str, str]]] = {
     "cast": lambda inputs, keywords: {"y": keywords.get("dtype", "float16")},
+    "mixed_matmul": lambda inputs, keywords: {"y": keywords.get("dtype", "float32")},
+    "mixed_layer_norm": lambda inputs, keywords: {"y": keywords.get("dtype", "bfloat16")},
+    "mixed_rms_norm": lambda inputs, keywords: {"y": keywords.get("dtype", "bfloat16")},
+    "quantize": lambda inputs, keywords: {"q": keywords.get("dtype", "int8")},
+    "dequantize": lambda inputs, keywords: {"y": keywords.get("dtype", "float32")},
+    "master_adamw": lambda inputs, keywords: {"parameters": "bfloat16"},
+    "mixed_adamw": lambda inputs, keywords: {
+        f"{name}.{index}": value.dtype for name in MOMENTS for index, value in enumerate(inputs["parameters"])
+    },
 }
 """By operation the dtypes of its results, from inputs (as values) and keywords, where they are not those of what it is given."""
 
@@ -264,17 +274,18 @@ class SmallBackend(Backend):
             results = self._replaced(node.operation, "function")(**arrays, **node.keywords)
             named = trees.by_name(self.kernels[node.operation].outputs, results)
             own = RESULT_DTYPES.get(node.operation, lambda inputs, keywords: {})(node.inputs, node.keywords)
-            return {name: self._wrapped(tree, own.get(name)) for name, tree in named.items()}
+            return {name: trees.replace_leaves(tree, self._wrapped(own), name) for name, tree in named.items()}
 
-    def _wrapped(self, tree: Any, dtype: str | None) -> Any:
-        """Results as values, of a dtype where there is one that they must have."""
+    def _wrapped(self, own: Mapping[str, str]) -> Callable[[str, Any], Value]:
+        """What makes values of results by path, in dtypes that they have of their own."""
 
         def value(path: str, leaf: Any) -> Value:
+            dtype = own.get(path, own.get(path.split(".")[0]))
             if dtype is None or isinstance(leaf, Value):
                 return self.wrap(leaf, working_dtype())
             return Value(to_dtype(leaf, dtype), dtype, "cpu", self)
 
-        return trees.replace_leaves(tree, value)
+        return value
 
     @contextmanager
     def _floating(self, node: Node) -> Iterator[Any]:

@@ -1,8 +1,9 @@
 """The reference's own formulas as a backend: NumPy in float64 and float32, and the example of a complete small plugin."""
 
+import functools
 import importlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,42 @@ def cast(x: Native, *, dtype: str = "float16", saturate: bool = False, overflow:
     if dtype in INTEGERS and overflow == "saturates":
         raise Unsupported("numpy.ndarray.astype wraps what is beyond the range of an integer")
     return x.astype(numpy_type(dtype))
+
+
+GIVEN_AS = {
+    "mixed_matmul": "float32",
+    "mixed_layer_norm": "bfloat16",
+    "mixed_rms_norm": "bfloat16",
+    "quantize": "int8",
+    "dequantize": "float32",
+}
+"""The dtypes of results that the keyword ``dtype`` names, unless it is given: the reference computes wider."""
+
+
+def _rounded(whole: Callable[..., Any], default: str, *arrays: Any, **keywords: Any) -> Native:
+    """The result of a function in the dtype that is asked for."""
+    return whole(*arrays, **keywords).astype(numpy_type(keywords.get("dtype", default)))
+
+
+for name, default in GIVEN_AS.items():
+    whole = operations.specification[name].function
+    operations.implementations[name] = Implementation(functools.partial(_rounded, whole, default), "native")
+
+
+def _with_copies(*arrays: Any, **keywords: Any) -> tuple[list[Native], ...]:
+    """The reference's ``master_adamw``, with copies of the weights in bfloat16."""
+    parameters, *others = operations.specification["master_adamw"].function(*arrays, **keywords)
+    return [weight.astype(numpy_type("bfloat16")) for weight in parameters], *others
+
+
+operations.implementations["master_adamw"] = Implementation(_with_copies, "native")
+del operations.implementations["mixed_adamw"]
+operations.unsupported("mixed_adamw", "with ml_dtypes, a number of Python times an array of bfloat16 is one of float32")
+
+
+def _held_as(gradient: Native, primal: Native) -> Native:
+    """A gradient of 8 or 16 bits, which the reference computes wider, as its primal; others as they are."""
+    return gradient.astype(primal.dtype) if primal.dtype.itemsize < 4 else gradient
 
 
 class NumpyBackend(Backend):
@@ -162,7 +199,8 @@ class NumpyBackend(Backend):
                 outputs, others = function(primals, constants)
                 gradients = vjp(cotangents[0] if len(cotangents) == 1 else tuple(cotangents), **inputs, **keywords)
             by_path = dict(trees.leaves(gradients))
-            return outputs, others, tuple(by_path[path] for path in function.primal_paths)
+            given = zip(function.primal_paths, primals, strict=True)
+            return outputs, others, tuple(_held_as(by_path[path], primal) for path, primal in given)
 
         return run
 

@@ -26,15 +26,18 @@ def call(
     state: Sequence[Native] = (),
     *,
     bidirectional: bool = False,
+    policy: str = "",
     arguments: dict[str, Any] | None = None,
     **options: Any,
 ) -> tuple[Native, list[Native]]:
     """The output of ``keras.layers.<kind>(**options)`` with these weights, and its state afterwards.
 
+    ``policy`` is Keras's policy of dtypes; left out, everything has the dtype of x.
+
     ``state`` replaces the layer's non-trainable variables; left out, they stay what they are. The layer is called
     through Keras's ``stateless_call``, so that weights are arguments and gradients flow to them.
     """
-    layer = _built(kind, tuple(x.shape), x.dtype.name, bidirectional, tuple(sorted(options.items())))
+    layer = _built(kind, tuple(x.shape), policy or x.dtype.name, bidirectional, tuple(sorted(options.items())))
     state = list(state) or [variable.value for variable in layer.non_trainable_variables]
     output, after = layer.stateless_call(list(weights), state, x, **(arguments or {}))
     return output, list(after)

@@ -21,6 +21,8 @@ SPECIFIC = {
     "rmsprop": torch.optim.RMSprop,
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
+    "mixed_adamw": torch.optim.AdamW,
+    "master_adamw": torch.optim.AdamW,
     "adagrad": torch.optim.Adagrad,
     "adadelta": torch.optim.Adadelta,
     "nadam": torch.optim.NAdam,

@@ -18,6 +18,7 @@ GROUPS = {
     "attention": "Attention",
     "blocks": "Blocks of transformers",
     "metrics": "Metrics",
+    "mixed": "Several dtypes in one call",
     "models": "Models, training and fitting",
 }
 OTHER = "other"

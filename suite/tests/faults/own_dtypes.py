@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from faulty import Faults, Row, reference, right_vjp
+from faulty import Faults, Row, changed, reference, right_vjp
 from small_backend import Value, to_dtype
 
 from tensorproof_reference.primitives.casts import FLOATS
@@ -49,12 +49,99 @@ def flushed(x: Any, *, dtype: str = "float16", **keywords: Any) -> Any:
     return np.where(np.abs(y) < least, 0.0 * y, y) if least else y
 
 
+def half(array: Any, dtype: str = "bfloat16") -> Any:
+    """Numbers of 16 bits in the dtype that they came in."""
+    return to_dtype(array, dtype).astype(array.dtype)
+
+
+def by_halves(operation: str, name: str) -> Callable[..., Any]:
+    """An argument of float32 is rounded to 16 bits before it is used."""
+    return changed(operation, lambda given: {} if given.get(name) is None else {name: half(given[name])})
+
+
+def result_by_halves(operation: str) -> Callable[..., Any]:
+    """The result is rounded to 16 bits before it is given in the dtype that was asked for."""
+    return lambda *arguments, **keywords: half(reference(operation, *arguments, **keywords))
+
+
+def without(operation: str, name: str) -> Callable[..., Any]:
+    """An argument is left out."""
+    return changed(operation, lambda given: {name: None})
+
+
+def steps_of(change: Callable[[Any], Any], operation: str) -> Callable[..., Any]:
+    """The results of an optimizer, each parameter changed."""
+
+    def wrong(*arguments: Any, **keywords: Any) -> Any:
+        parameters, *others = reference(operation, *arguments, **keywords)
+        return [change(parameter) for parameter in parameters], *others
+
+    return wrong
+
+
+def master_in_16_bits(*arguments: Any, **keywords: Any) -> Any:
+    """The master weights are those of the network."""
+    parameters, master, *others = reference("master_adamw", *arguments, **keywords)
+    return parameters, [half(weight) for weight in master], *others
+
+
+def one_step_behind(master: Any, *arguments: Any, **keywords: Any) -> Any:
+    """The network goes on with the weights from before."""
+    _, *others = reference("master_adamw", master, *arguments, **keywords)
+    return [weight.copy() for weight in master], *others
+
+
+def rounded_down(x: Any, scale: Any, zero_point: Any = None, *, dtype: str = "int8", axis: Any = None) -> Any:
+    """The next lower step."""
+    along = scale if axis is None else scale.reshape([-1 if place == axis % x.ndim else 1 for place in range(x.ndim)])
+    whole = np.floor(np.clip(x / along, -1e6, 1e6)) * along if dtype in ("int8", "uint8") else x
+    return reference("quantize", whole, scale, zero_point, dtype=dtype, axis=axis)
+
+
+def with_the_first_scale(operation: str) -> Callable[..., Any]:
+    """One scale for all places along an axis."""
+    return changed(operation, lambda given: {"scale": np.full_like(given["scale"], given["scale"].flat[0])})
+
+
+def wrapped(x: Any, scale: Any, zero_point: Any = None, *, dtype: str = "int8", axis: Any = None) -> Any:
+    """What is beyond the ends wraps."""
+    if dtype not in ("int8", "uint8"):
+        return reference("quantize", x, scale, zero_point, dtype=dtype, axis=axis)
+    right = reference("quantize", x, scale, zero_point, dtype=dtype, axis=axis)
+    ends = np.iinfo(dtype)
+    return np.where(right == ends.max, ends.min, right)
+
+
 VALUES: Sequence[Row] = (
     ("cast", "plain", "result_in_float32", in_dtype("cast", "float32")),
     ("cast", "plain", "rounded_towards_0", truncated),
     ("cast", "bounds", "integers_by_float32", by_float32),
     ("cast", "optional", "integers_rounded_to_nearest", to_nearest),
     ("cast", "magnitude", "subnormal_numbers_of_8_bits_flushed", flushed),
+    ("mixed_matmul", "plain", "result_in_bfloat16", in_dtype("mixed_matmul", "bfloat16")),
+    ("mixed_matmul", "plain", "weights_rounded_to_16_bits", by_halves("mixed_matmul", "b")),
+    ("mixed_matmul", "plain", "result_rounded_to_16_bits", result_by_halves("mixed_matmul")),
+    ("mixed_layer_norm", "plain", "result_in_float32", in_dtype("mixed_layer_norm", "float32")),
+    ("mixed_layer_norm", "optional", "scale_rounded_to_16_bits", by_halves("mixed_layer_norm", "scale")),
+    ("mixed_rms_norm", "plain", "result_in_float32", in_dtype("mixed_rms_norm", "float32")),
+    ("mixed_rms_norm", "optional", "scale_rounded_to_16_bits", by_halves("mixed_rms_norm", "scale")),
+    (
+        "mixed_adamw",
+        "plain",
+        "parameters_in_float32",
+        steps_of(lambda item: Value(to_dtype(item, "float32"), "float32"), "mixed_adamw"),
+    ),
+    ("mixed_adamw", "plain", "all_parameters_in_16_bits", steps_of(half, "mixed_adamw")),
+    ("master_adamw", "plain", "master_in_16_bits", master_in_16_bits),
+    ("master_adamw", "plain", "parameters_from_before", one_step_behind),
+    ("quantize", "plain", "rounded_down", rounded_down),
+    ("quantize", "plain", "zero_point_left_out", without("quantize", "zero_point")),
+    ("quantize", "axis", "one_scale_for_all", with_the_first_scale("quantize")),
+    ("quantize", "bounds", "wraps_beyond_the_ends", wrapped),
+    ("quantize", "plain", "result_in_float32", in_dtype("quantize", "float32")),
+    ("dequantize", "plain", "zero_point_left_out", without("dequantize", "zero_point")),
+    ("dequantize", "plain", "scale_rounded_to_16_bits", by_halves("dequantize", "scale")),
+    ("dequantize", "axis", "one_scale_for_all", with_the_first_scale("dequantize")),
 )
 """Functions whose values are wrong."""
 
@@ -74,10 +161,31 @@ def in_float8(dy: Any, x: Any, **keywords: Any) -> Any:
     return {"x": to_dtype(right_vjp("cast", dy, x, **keywords)["x"], "float8_e5m2").astype(x.dtype)}
 
 
+def cotangent_in_16_bits(operation: str) -> Callable[..., Any]:
+    """The cotangent is rounded to 16 bits first."""
+    return lambda dy, *arguments, **keywords: right_vjp(operation, half(dy), *arguments, **keywords)
+
+
+def given_in(operation: str, name: str, dtype: str) -> Callable[..., Any]:
+    """One gradient has the dtype of something else."""
+
+    def wrong(*arguments: Any, **keywords: Any) -> Any:
+        found = right_vjp(operation, *arguments, **keywords)
+        if found[name] is not None:
+            found[name] = Value(to_dtype(found[name], dtype), dtype)
+        return found
+
+    return wrong
+
+
 GRADIENTS: Sequence[Row] = (
     ("cast", "plain", "gradient_missing", nothing),
     ("cast", "plain", "gradient_in_the_dtype_of_the_result", in_the_dtype_of_the_result),
     ("cast", "plain", "gradient_in_8_bits", in_float8),
+    ("mixed_matmul", "plain", "cotangent_rounded_to_16_bits", cotangent_in_16_bits("mixed_matmul")),
+    ("mixed_matmul", "plain", "gradient_of_16_bits_in_float32", given_in("mixed_matmul", "a", "float32")),
+    ("mixed_layer_norm", "plain", "gradient_of_the_scale_in_16_bits", given_in("mixed_layer_norm", "scale", "bfloat16")),
+    ("mixed_rms_norm", "plain", "gradient_of_the_scale_in_16_bits", given_in("mixed_rms_norm", "scale", "bfloat16")),
 )
 """Vector-Jacobian products that are wrong."""
 

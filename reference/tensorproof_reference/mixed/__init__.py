@@ -1,0 +1,1 @@
+"""Calls whose arrays have different dtypes, in tables: products, normalizations, optimizers, quantization."""
