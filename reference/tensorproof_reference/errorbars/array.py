@@ -218,7 +218,7 @@ def held_in(x: Any, precision: Precision) -> Any:
     """
     if not isinstance(x, Barred):
         return round_to(x, precision.dtype) if np.asarray(x).dtype.kind == "f" else x
-    if not x.precision.finer_than(precision):
+    if precision.u <= x.precision.u and precision.fmax >= x.precision.fmax:
         return ErrorBars(x.value, x.bar, precision)
     value = np.where(x.bar == 0, round_to(x.value, precision.dtype), x.value)
     return ErrorBars(value, np.where(x.bar == 0, 0.0, rounded(precision, value, [x.bar])[1]), precision)

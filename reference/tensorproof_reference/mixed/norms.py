@@ -99,13 +99,27 @@ def _workload(whole: Operation, stream: Stream, size: str) -> Sample:
     return replace(whole.workload(stream, size), own_dtypes=_own("bfloat16", "bfloat16"))
 
 
-def _work(whole: Operation, *arrays: Array, dtype: str = "bfloat16", **keywords: Any) -> Work:
-    """That of the operation in float32."""
-    assert whole.work is not None
-    return whole.work(*arrays, **keywords)
+def _layer_work(
+    x: Array,
+    scale: Array | None = None,
+    offset: Array | None = None,
+    *,
+    axes: tuple[int, ...] = (-1,),
+    epsilon: float = 1e-5,
+    dtype: str = "bfloat16",
+) -> Work:
+    """That of ``layer_norm``."""
+    return layer.work(x, scale, offset, axes=axes, epsilon=epsilon)
 
 
-def _mixed(function: Any, vjp: Any, whole: Operation) -> Operation:
+def _root_work(
+    x: Array, scale: Array | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float = 1e-6, dtype: str = "bfloat16"
+) -> Work:
+    """That of ``rms_norm``."""
+    return root_mean_square.work(x, scale, axes=axes, epsilon=epsilon)
+
+
+def _mixed(function: Any, vjp: Any, work: Any, whole: Operation) -> Operation:
     return replace(
         whole,
         function=function,
@@ -113,12 +127,12 @@ def _mixed(function: Any, vjp: Any, whole: Operation) -> Operation:
         samples=partial(_samples, whole),
         profile=EXTENDED,
         workload=partial(_workload, whole),
-        work=partial(_work, whole),
+        work=work,
         version=1,
     )
 
 
 OPERATIONS: tuple[Operation, ...] = (
-    _mixed(mixed_layer_norm, _layer_vjp, layer.OPERATION),
-    _mixed(mixed_rms_norm, _root_vjp, root_mean_square.OPERATION),
+    _mixed(mixed_layer_norm, _layer_vjp, _layer_work, layer.OPERATION),
+    _mixed(mixed_rms_norm, _root_vjp, _root_work, root_mean_square.OPERATION),
 )

@@ -223,18 +223,22 @@ def _quantize_workload(stream: Stream, size: str) -> Sample:
 
 
 def _dequantize_workload(stream: Stream, size: str) -> Sample:
-    """A plane of int8 with one scale."""
-    shape = plane_workload(stream, size).inputs["x"].shape
-    q = stream("q").integers(shape, -128, 128)
+    """Half a plane of int8 with one scale."""
+    rows, columns = plane_workload(stream, size).inputs["x"].shape
+    q = stream("q").integers((rows // 2, columns), -128, 128)
     return Sample(name=size, inputs={"q": q, "scale": asarray(0.0625), "zero_point": None}, own_dtypes={"q": "int8"})
 
 
-def _quantize_work(x: Array, scale: Array, zero_point: Array | None = None, **keywords: Any) -> Work:
+def _quantize_work(
+    x: Array, scale: Array, zero_point: Array | None = None, *, dtype: str = "int8", axis: int | None = None
+) -> Work:
     """A quotient, a rounding and two comparisons for each number; a sum with a zero point."""
     return each(count(x), 4 + (zero_point is not None), 0, 0)
 
 
-def _dequantize_work(q: Array, scale: Array, zero_point: Array | None = None, **keywords: Any) -> Work:
+def _dequantize_work(
+    q: Array, scale: Array, zero_point: Array | None = None, *, axis: int | None = None, dtype: str = "float32"
+) -> Work:
     """A product for each number; a difference with a zero point."""
     return each(count(q), 1 + (zero_point is not None), 0, 0)
 

@@ -253,8 +253,13 @@ def _every_number(dtype: str) -> Array:
     return np.concatenate([-positive[:0:-1], positive])
 
 
-def _work(x: Array, **keywords: Any) -> Work:
-    """Copies of each number, which are no operations."""
+def _work(x: Array, *, dtype: str = "float16", saturate: bool = False) -> Work:
+    """Two copies of each number, which are no operations."""
+    return Work(flops=0)
+
+
+def _cast_work(x: Array, *, dtype: str = "float16", saturate: bool = False, overflow: str = "saturates") -> Work:
+    """A copy of each number, which is no operation."""
     return Work(flops=0)
 
 
@@ -271,7 +276,7 @@ OPERATIONS: tuple[Operation, ...] = (
         family="elementwise",
         profile=EXTENDED,
         workload=_cast_workload,
-        work=_work,
+        work=_cast_work,
         conventions={"saturate": (False, True), "overflow": ("saturates", "wraps")},
     ),
     Operation(

@@ -8,13 +8,15 @@ from faulty import Fault, checks_of
 from small_backend import KNOWN, SmallBackend, Value, to_dtype
 
 from tensorproof.conformance.checks import run_check
-from tensorproof.conformance.expectation import Expectation, arguments_of
+from tensorproof.conformance.expectation import Expectation, arguments_of, is_floating
 from tensorproof.conformance.reference_process.encoding import key_of
 from tensorproof.conformance.selection.cases import adapter_cases, all_cases, own_dtypes, samples_of
 from tensorproof.contract.description import describe
+from tensorproof_reference import trees
 from tensorproof_reference.errorbars.rules import precision_of
 from tensorproof_reference.operation import Sample
 from tensorproof_reference.rounding import round_to
+from tensorproof_reference.sample_classes import class_of
 
 FLOAT32 = precision_of("float32")
 THIRDS = np.array([1 / 3, -2 / 3, 7.1])
@@ -167,3 +169,33 @@ def test_a_sample_is_fused_where_its_neighbour_computes_in_the_dtype_of_its_resu
 
     assert "fused" in checks("bfloat16")
     assert "fused" not in checks("float8_e5m2")
+
+
+@pytest.mark.parametrize("operation", ["mixed_matmul", "mixed_layer_norm", "mixed_rms_norm", "master_adamw", "dequantize"])
+def test_bars_of_each_array_are_as_large_as_the_errors_of_its_own_rounding(operation):
+    """Computed in float32 from inputs of each dtype, and each result rounded once to its own."""
+    errors: dict[str, list] = {}
+    for sample in samples_of(KNOWN[operation], 0).values():
+        if class_of(sample) not in ("plain", "size", "width", "optional"):
+            continue
+        one = Expectation(KNOWN[operation], sample, "float32", 0, FLOAT32)
+        inputs = trees.replace_leaves(
+            one.arguments.inputs, lambda path, leaf: leaf.astype(np.float32) if is_floating(leaf) else leaf
+        )
+        found = trees.leaves_by_name(KNOWN[operation].outputs, KNOWN[operation].function(**inputs, **sample.keywords))
+        expected = dict(one.outputs)
+        if KNOWN[operation].vjp is not None and sample.gradient:
+            (dy,) = one.cotangents.values()
+            gradients = dict(trees.leaves(KNOWN[operation].vjp(dy.astype(np.float32), **inputs, **sample.keywords)))
+            found |= {f"d_{path}": gradients[path] for path in one.gradients}
+            expected |= {f"d_{path}": pair for path, pair in one.gradients.items()}
+        for name, (value, bar) in expected.items():
+            dtype = one.dtype_at(name.removeprefix("d_"))
+            y = round_to(found[name], dtype)
+            inexact = bar > 0
+            np.testing.assert_array_equal(y[~inexact], round_to(value, dtype)[~inexact])
+            errors.setdefault(dtype, []).append(np.abs(y - value)[inexact] / bar[inexact])
+    for dtype, parts in errors.items():
+        pooled = np.concatenate(parts)
+        assert pooled.max() < 10, dtype
+        assert 0.1 < np.sqrt(np.mean(np.square(pooled))) < 1.5, dtype
