@@ -95,7 +95,7 @@ def quantize(
     """``flax.linen.fp8_ops.quantize``, of floats only."""
     if not dtype.startswith("float8"):
         raise Unsupported("neither JAX nor Flax quantizes to integers")
-    return linen.fp8_ops.quantize(x, dtype, _along(scale, axis, x.ndim), jnp.float32)
+    return linen.fp8_ops.quantize(x, getattr(jnp, dtype), _along(scale, axis, x.ndim), jnp.float32)
 
 
 @operations.library

@@ -1,6 +1,7 @@
 """Calls whose arrays have different dtypes, and quantization (profile ``extended``)."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow import layers
@@ -29,10 +30,10 @@ def mixed_layer_norm(
     epsilon: float = 1e-5,
     dtype: str = "bfloat16",
 ) -> Native:
-    """``keras.layers.LayerNormalization`` with a policy of mixed precision."""
+    """``keras.layers.LayerNormalization`` with a policy of mixed precision; a layer casts its input to its dtype."""
     given = [array for array in (scale, offset) if array is not None]
-    chosen = {"axis": tuple(axes), "epsilon": epsilon, "scale": scale is not None, "center": offset is not None}
-    y, _ = layers.call("LayerNormalization", x, given, policy=POLICIES[dtype], **chosen)
+    chosen: dict[str, Any] = {"axis": tuple(axes), "epsilon": epsilon, "scale": scale is not None, "center": offset is not None}
+    y, _ = layers.call("LayerNormalization", tf.cast(x, dtype), given, policy=POLICIES[dtype], **chosen)
     return y
 
 
@@ -40,10 +41,10 @@ def mixed_layer_norm(
 def mixed_rms_norm(
     x: Native, scale: Native | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float = 1e-6, dtype: str = "bfloat16"
 ) -> Native:
-    """``keras.layers.RMSNormalization`` with a policy of mixed precision."""
+    """``keras.layers.RMSNormalization`` with a policy of mixed precision; a layer casts its input to its dtype."""
     if scale is None:
         raise Unsupported("keras.layers.RMSNormalization always has a scale")
-    y, _ = layers.call("RMSNormalization", x, [scale], policy=POLICIES[dtype], axis=tuple(axes), epsilon=epsilon)
+    y, _ = layers.call("RMSNormalization", tf.cast(x, dtype), [scale], policy=POLICIES[dtype], axis=tuple(axes), epsilon=epsilon)
     return y
 
 

@@ -27,6 +27,7 @@ FLOORS = [
         "reference.images",
         "reference.blocks",
         "reference.metrics",
+        "reference.mixed",
         "reference.windows",
         *(f"reference.{folder}" for folder in PAGES if folder != "models"),
     ],
