@@ -46,18 +46,18 @@ OPTIMIZER_DEFAULTS = optimizer_defaults()
 
 
 @functools.cache
-def _built(kind: str, shapes: tuple[tuple[int, ...], ...], dtype: str, options: tuple[tuple[str, Any], ...]) -> Any:
+def _built(kind: str, arrays: tuple[tuple[tuple[int, ...], str], ...], options: tuple[tuple[str, Any], ...]) -> Any:
     """An optimizer, the variables that it trains, and the initial values of its state, outside of any graph being traced.
 
-    Keras keeps the learning rate in its default dtype; who computes in float64 sets that.
+    ``arrays`` are shapes and dtypes. Keras keeps the learning rate in its default dtype; who computes in float64 sets that.
     """
     before = keras.config.floatx()
-    if dtype == "float64":
-        keras.config.set_floatx(dtype)
+    if any(dtype == "float64" for _, dtype in arrays):
+        keras.config.set_floatx("float64")
     try:
         with tf.init_scope():
             optimizer = getattr(keras.optimizers, kind)(**dict(options))
-            variables = [keras.Variable(tf.zeros(shape, dtype), dtype=dtype) for shape in shapes]
+            variables = [keras.Variable(tf.zeros(shape, dtype), dtype=dtype) for shape, dtype in arrays]
             optimizer.build(variables)
             return optimizer, variables, [(variable, variable.numpy()) for variable in optimizer.variables]
     finally:
@@ -81,9 +81,9 @@ def optimizer_steps(
     """
     if not isinstance(learning_rate, float | int):
         raise Unsupported("a Keras optimizer has one learning rate")
-    shapes = tuple(tuple(parameter.shape) for parameter in parameters)
+    arrays = tuple((tuple(parameter.shape), parameter.dtype.name) for parameter in parameters)
     options = {"learning_rate": float(learning_rate), **options}
-    optimizer, variables, initial = _built(kind, shapes, parameters[0].dtype.name, tuple(sorted(options.items())))
+    optimizer, variables, initial = _built(kind, arrays, tuple(sorted(options.items())))
     for variable, value in initial:
         variable.assign(value)
     for variable, parameter in zip(variables, parameters, strict=True):
