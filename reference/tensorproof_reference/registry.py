@@ -85,8 +85,7 @@ def extended_operations() -> Mapping[str, Operation]:
     """
     pages = _operations_of_pages()
     found: dict[str, Operation] = {}
-    for package in (primitives, reductions, arrays, activations, attention, windows, images, blocks, metrics):
-    for package in (primitives, reductions, arrays, activations, attention, windows, images, blocks, mixed):
+    for package in (primitives, reductions, arrays, activations, attention, windows, images, blocks, metrics, mixed):
         for name, module in _modules(package):
             for operation in module.OPERATIONS:
                 if operation.name in found or operation.name in pages:
