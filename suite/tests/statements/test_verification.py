@@ -34,6 +34,7 @@ OPERATION = {
 }
 KNOWN = len(known_faults("core"))
 STATEMENT = {
+    "precision": [],
     "tensorproof": "0.1.0",
     "specification": {"version": "1.1", "frozen": ""},
     "seed": 1,
