@@ -37,8 +37,7 @@ def history_fixture(tmp_path, made):
     alarm = {"kind": "alarm", "of": "torch <b>op1</b>", "alarm": "regression", "message": "1.29 times as long"}
     verdict = {"kind": "verdict", "night": night(NIGHTS - 1), "headline": "1 regression"}
     accepted = {"kind": "accepted", "series": "torch eager <b>op9</b> *", "since": "2026-09-10", "reason": "exact since then"}
-    write(tmp_path / night(NIGHTS - 1) / "verdict.ndjson", [verdict, alarm, found, accepted])
-    write(tmp_path / night(NIGHTS - 1) / "verdict.ndjson", [verdict, alarm, found, NIGHT_END])
+    write(tmp_path / night(NIGHTS - 1) / "verdict.ndjson", [verdict, alarm, found, accepted, NIGHT_END])
     return tmp_path
 
 
@@ -76,7 +75,7 @@ def test_gates_and_confirmation_speak_on_the_page(history, foreign):
 )
 def test_series_that_the_gates_could_not_look_at_are_not_told_as_unchanged(history, counts, told):
     newest = night(NIGHTS - 1)
-    write(history / newest / "verdict.ndjson", [{"kind": "verdict", "night": newest, "headline": "nothing", **counts}])
+    write(history / newest / "verdict.ndjson", [{"kind": "verdict", "night": newest, "headline": "nothing", **counts}, NIGHT_END])
     assert told in page([], [], history=read_nights(history))
 
 
