@@ -8,6 +8,7 @@ from nightly_records import night, series, write_timings
 
 from tensorproof.cli import main
 from tensorproof.errors import UsageError
+from tensorproof.nightly.history import read_verdict
 from tensorproof_reports.history import earlier_night, read_nights
 from tensorproof_reports.page import page
 
@@ -154,7 +155,7 @@ def test_new_failures_are_listed_by_a_click(opened, made, tmp_path):
 )  # fmt: skip
 def test_what_is_not_settled_never_looks_green(opened, history, state, tone):
     path = history / night(NIGHTS - 1) / "verdict.ndjson"
-    path.write_text(path.read_text().replace('"state":"slower"', f'"state":"{state}"'))
+    write(path, [{**line, "state": state} if "state" in line else line for line in read_verdict(path)] + [NIGHT_END])
     one = opened([], history=read_nights(history))
     cell = one.page.locator('table:has(caption:text("Changes of speed")) tbody td').first
     green = one.page.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--passed')")

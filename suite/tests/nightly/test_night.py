@@ -129,7 +129,7 @@ def test_an_accepted_change_ends_with_0(place):
     )
     assert place.run(StubRunner(place.slower(), duels=lambda which: (1.28, "slower"))) == 0
     assert place.states() == []
-    last = json.loads((place.folder / "verdict.ndjson").read_text().splitlines()[-1])
+    last = history.read_verdict(place.folder / "verdict.ndjson")[-1]
     assert last == {"kind": "accepted", "series": "torch eager op0 *", "since": str(place.moment.date()), "reason": "wanted"}
 
 
