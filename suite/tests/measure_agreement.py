@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -102,7 +103,7 @@ def main() -> None:
             for mode in backend.modes:
                 with tempfile.TemporaryDirectory() as folder:
                     path = Path(folder) / "arguments.npz"
-                    save_arguments(path, expectation.arguments.inputs, expectation.sample.keywords, {})
+                    save_arguments(path, replace(expectation.sample, inputs=expectation.arguments.inputs), {})
                     case = prepared.prepare(backend, "cpu", operation, mode, "float32", "forward", path)
                 call_ns = prepared.warm_up(case)
                 calls = max(1, int(prepared.PART_NS / call_ns))
