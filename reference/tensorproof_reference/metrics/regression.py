@@ -6,8 +6,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_shape
 from tensorproof_reference.losses._samples import PLAIN
-from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work, asarray
-from tensorproof_reference.operations._workloads import PLANES, count, ordinary
+from tensorproof_reference.operation import EXTENDED, Operation, Sample, asarray
 from tensorproof_reference.sample_kinds import long_samples
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
@@ -66,17 +65,6 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield from long_samples(lambda name, length: pair(name, length, 1), "rows")
 
 
-def workload(stream: Stream, size: str) -> Sample:
-    """Targets, and predictions of which half the variance is noise."""
-    target = ordinary(stream("target"), PLANES[size])
-    return Sample(name=size, inputs={"prediction": target + ordinary(stream("off"), PLANES[size]), "target": target})
-
-
-def work(prediction: Array, target: Array) -> Work:
-    """Two differences, two squares and three sums for each number, and a quotient for each column."""
-    return Work(flops=7 * count(prediction) + 4 * prediction.shape[1])
-
-
 OPERATIONS = (
     Operation(
         function=r_squared,
@@ -87,7 +75,5 @@ OPERATIONS = (
         differentiable=(),
         cotangents=(),
         output_dtype="any",
-        workload=workload,
-        work=work,
     ),
 )

@@ -7,11 +7,8 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_rank, require_shape
 from tensorproof_reference.data._answers import accuracy_samples
-from tensorproof_reference.losses._draw import labels as drawn_labels
 from tensorproof_reference.losses._labels import in_range, picked
-from tensorproof_reference.losses._workloads import CLASSES
-from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work, asarray
-from tensorproof_reference.operations._workloads import count
+from tensorproof_reference.operation import EXTENDED, Operation, Sample, asarray
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
@@ -108,29 +105,6 @@ def _top_k_samples(stream: Stream) -> Iterator[Sample]:
         yield Sample(name=f"nan_{word}", inputs=inputs, keywords={"k": 2}, required=False)
 
 
-def _top_k_work(scores: Array, labels: Array, *, k: int = 5) -> Work:
-    """A comparison and a sum for each score."""
-    return Work(flops=2 * count(scores))
-
-
-def _top_k_workload(stream: Stream, size: str) -> Sample:
-    """A thousand classes."""
-    scores = stream("scores").uniform(CLASSES[size])
-    return Sample(name=size, inputs={"scores": scores, "labels": drawn_labels(stream, CLASSES[size])})
-
-
-def _confusion_workload(stream: Stream, size: str) -> Sample:
-    """Ten classes."""
-    number = 64 * CLASSES[size][0]
-    inputs = {key: stream(key).integers((number,), 0, 10) for key in ("labels", "answers")}
-    return Sample(name=size, inputs=inputs, keywords={"classes": 10})
-
-
-def _confusion_work(labels: Array, answers: Array, *, classes: int) -> Work:
-    """A sum for each answer."""
-    return Work(flops=count(labels))
-
-
 OPERATIONS = (
     Operation(
         function=confusion_matrix,
@@ -141,8 +115,6 @@ OPERATIONS = (
         differentiable=(),
         cotangents=(),
         output_dtype="any",
-        workload=_confusion_workload,
-        work=_confusion_work,
     ),
     Operation(
         function=top_k_accuracy,
@@ -153,7 +125,5 @@ OPERATIONS = (
         differentiable=(),
         cotangents=(),
         output_dtype="any",
-        workload=_top_k_workload,
-        work=_top_k_work,
     ),
 )

@@ -6,8 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from tensorproof_reference.arguments import require_shape
-from tensorproof_reference.operation import DTYPES, EXTENDED, Operation, Sample, Work, asarray
-from tensorproof_reference.operations._workloads import PLANES, count
+from tensorproof_reference.operation import DTYPES, EXTENDED, Operation, Sample, asarray
 from tensorproof_reference.sample_kinds import long_samples, with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
@@ -115,16 +114,6 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="long_few_ones", inputs=rare)
 
 
-def workload(stream: Stream, size: str) -> Sample:
-    """Answers, three of four right."""
-    return Sample(name=size, inputs=_answers(stream, PLANES[size]))
-
-
-def work(probabilities: Array, target: Array, *, threshold: float = 0.5) -> Work:
-    """Two comparisons for each answer, and three sums."""
-    return Work(flops=6 * count(probabilities))
-
-
 def _metric(function: Callable[..., Array]) -> Operation:
     return Operation(
         function=function,
@@ -135,8 +124,6 @@ def _metric(function: Callable[..., Array]) -> Operation:
         differentiable=(),
         cotangents=(),
         output_dtype="any",
-        workload=workload,
-        work=work,
     )
 
 
