@@ -25,6 +25,7 @@ from tensorproof.backend import (
 )
 from tensorproof.instructions import X86, highest_here
 from tensorproof_reference import trees
+from tensorproof_reference.mixed.optimizers import master_adamw
 from tensorproof_reference.rounding import INTEGERS
 
 OPENBLAS = {"sse2": "Nehalem", "avx": "Sandybridge", "avx2": "Haswell", "avx512": "SkylakeX", "avx512_bf16": "Cooperlake"}
@@ -99,7 +100,7 @@ for name, default in GIVEN_AS.items():
 
 def _with_copies(*arrays: Any, **keywords: Any) -> tuple[list[Native], ...]:
     """The reference's ``master_adamw``, with copies of the weights in bfloat16."""
-    parameters, *others = operations.specification["master_adamw"].function(*arrays, **keywords)
+    parameters, *others = master_adamw(*arrays, **keywords)
     return [weight.astype(numpy_type("bfloat16")) for weight in parameters], *others
 
 
