@@ -123,6 +123,8 @@ class TerminalPlugin:
         try:
             return (yield)
         except OSError as error:
+            if not session.config.option.xmlpath:
+                raise
             self.run.lines.append(f"ERROR: --junit-xml: it cannot be written: {error.strerror}")
             session.exitstatus = COULD_NOT_GO_ON
 

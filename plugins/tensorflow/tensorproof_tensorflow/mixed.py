@@ -81,16 +81,19 @@ def master_adamw(
     return [tf.cast(weight, tf.bfloat16) for weight in moved], moved, first, second
 
 
+def _along(scale: Native, axis: int | None, rank: int) -> Native:
+    """A scale that broadcasts along an axis."""
+    return scale if axis is None else tf.reshape(scale, [-1 if place == axis % rank else 1 for place in range(rank)])
+
+
 @operations.native
 def quantize(
     x: Native, scale: Native, zero_point: Native | None = None, *, dtype: str = "int8", axis: int | None = None
 ) -> Native:
     """``tf.raw_ops.UniformQuantize``; ``tf.cast`` after a division for floats."""
     if dtype.startswith("float8"):
-        sizes = [-1 if axis is not None and place == axis % len(x.shape) else 1 for place in range(len(x.shape))]
         limit = float(tf.dtypes.as_dtype(dtype).max)
-        divided = x / (scale if axis is None else tf.reshape(scale, sizes))
-        return tf.cast(tf.clip_by_value(divided, -limit, limit), dtype)
+        return tf.cast(tf.clip_by_value(x / _along(scale, axis, len(x.shape)), -limit, limit), dtype)
     if dtype != "int8":
         raise Unsupported("tf.raw_ops.UniformQuantize gives int8 and int32 only")
     zero = tf.zeros_like(scale, tf.int32) if zero_point is None else zero_point
@@ -105,8 +108,7 @@ def dequantize(
 ) -> Native:
     """``tf.raw_ops.UniformDequantize``; a product after ``tf.cast`` for floats."""
     if q.dtype.is_floating:
-        sizes = [-1 if axis is not None and place == axis % len(q.shape) else 1 for place in range(len(q.shape))]
-        return tf.cast(tf.cast(q, tf.float32) * (scale if axis is None else tf.reshape(scale, sizes)), dtype)
+        return tf.cast(tf.cast(q, tf.float32) * _along(scale, axis, len(q.shape)), dtype)
     if q.dtype != tf.int8:
         raise Unsupported("tf.raw_ops.UniformDequantize takes int8 and int32 only")
     zero = tf.zeros_like(scale, tf.int32) if zero_point is None else zero_point

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import types
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -25,13 +24,13 @@ from tensorproof.backend import (
     hookimpl,
 )
 from tensorproof_reference.model import Model
-from tensorproof_reference.networks.adversaries import Adversaries
 from tensorproof_torch import (
     activations,
     attention,
     attention_layers,
     blocks,
     data,
+    dynamo,
     elementwise,
     further_losses,
     further_optimizers,
@@ -87,54 +86,6 @@ __all__ = [
 ]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
-GRAPH_BREAKS = (
-    "",
-    *blocks.GRAPH_BREAKS,
-    *initializers.GRAPH_BREAKS,
-    *schedules.GRAPH_BREAKS,
-    "dropout",
-    "gaussian_nll",
-    "gru",
-    "lstm",
-    "simple_rnn",
-)
-"""What Dynamo cannot trace as one graph: seeding, layers of ``torch.nn`` with recurrence, compositions that may hold them, and
-a loss that looks for negative variances."""
-
-
-def _own_code(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A copy of a function with a code object of its own, since ``torch.compile`` limits compilations per code object."""
-    return types.FunctionType(
-        function.__code__.replace(), function.__globals__, function.__name__, function.__defaults__, function.__closure__
-    )
-
-
-def _compiled_step(step: Callable[[], None]) -> Callable[[], None]:
-    """The step of an optimizer, compiled; in a function of its own, since all optimizers of a kind share their method's code."""
-
-    def call() -> None:
-        step()
-
-    compiled: Callable[[], None] = torch.compile(_own_code(call), dynamic=False)
-    return compiled
-
-
-def _compilations() -> Counter[str]:
-    """How often Dynamo compiled functions, and how often anew because a guard had failed, since it was last reset.
-
-    It counts attempts: also those that it gave up.
-    """
-    dynamo: Any = torch._dynamo.convert_frame
-    counts = dynamo.FRAME_COMPILE_COUNTER.values()
-    return Counter({"attempts": sum(counts), "recompiles": sum(counts) - len(counts)})
-
-
-def _breaks(operation: str) -> bool:
-    """Whether Dynamo cannot trace an operation, or a model for one of its layers, as one graph."""
-    model = operations.specification[operation].model if operation else None
-    players = () if model is None else model.players().values() if isinstance(model, Adversaries) else (model,)
-    parts = [layer.operation for player in players for layer in player.layers.values()] or [operation]
-    return any(part in GRAPH_BREAKS for part in parts)
 
 
 class TorchBackend(Backend):
@@ -278,16 +229,16 @@ class TorchBackend(Backend):
 
         if function.operation in optimizers.SPECIFIC:
             self._reset_compiler()
-            return optimizers.with_compiled_step(function, _compiled_step)
-        one_graph = not _breaks(function.operation)
+            return optimizers.with_compiled_step(function, dynamo.compiled_step)
+        one_graph = not dynamo.breaks_graph(function.operation)
         if not one_graph:
             self._reset_compiler()
-        compiled: Forward = torch.compile(_own_code(call), dynamic=False, fullgraph=one_graph)
+        compiled: Forward = torch.compile(dynamo.own_code(call), dynamic=False, fullgraph=one_graph)
         return compiled
 
     def _reset_compiler(self) -> None:
         """Forget what was compiled: what follows a break of a graph is compiled under code objects that all functions share."""
-        self._compilations.update(_compilations())
+        self._compilations.update(dynamo.compilations())
         compiler: Any = torch.compiler
         compiler.reset()
 
@@ -357,7 +308,7 @@ class TorchBackend(Backend):
         too often before."""
         counters: Any = torch._dynamo.utils.counters
         left = counters["frames"]["total"] - counters["frames"]["ok"]
-        compilations = self._compilations + _compilations()
+        compilations = self._compilations + dynamo.compilations()
         return {
             "compiled": compilations["attempts"] - left,
             "left_eager": left,
@@ -367,7 +318,7 @@ class TorchBackend(Backend):
 
     def breaks_graph(self, operation: str, mode: str) -> bool:
         """Where Dynamo cannot trace one graph, and where ``torch.optim`` breaks it on purpose, around each step."""
-        return mode == "compile" and (_breaks(operation) or operation in optimizers.SPECIFIC)
+        return mode == "compile" and (dynamo.breaks_graph(operation) or operation in optimizers.SPECIFIC)
 
     def reset_peak_memory(self, device: str) -> bool:
         """Of an accelerator."""

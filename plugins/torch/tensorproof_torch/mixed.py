@@ -79,6 +79,11 @@ def master_adamw(
     return [weight.bfloat16() for weight in moved], moved, first, second
 
 
+def _along(values: Native, axis: int | None, rank: int) -> Native:
+    """A scale or zero point that broadcasts along an axis."""
+    return values if axis is None else values.reshape([-1 if place == axis % rank else 1 for place in range(rank)])
+
+
 @operations.native
 def quantize(
     x: Native, scale: Native, zero_point: Native | None = None, *, dtype: str = "int8", axis: int | None = None
@@ -86,9 +91,8 @@ def quantize(
     """``torch.quantize_per_tensor`` and ``torch.quantize_per_channel``; ``torch.Tensor.to`` after a division for floats."""
     if dtype.startswith("float8"):
         held = getattr(torch, dtype)
-        sizes = [-1 if axis is not None and place == axis % x.ndim else 1 for place in range(x.ndim)]
         limit = torch.finfo(held).max
-        return (x / (scale if axis is None else scale.reshape(sizes))).clamp(-limit, limit).to(held)
+        return (x / _along(scale, axis, x.ndim)).clamp(-limit, limit).to(held)
     held = {"int8": torch.qint8, "uint8": torch.quint8}[dtype]
     zero = torch.zeros_like(scale, dtype=torch.int32) if zero_point is None else zero_point
     if axis is None:
@@ -101,6 +105,5 @@ def dequantize(
     q: Native, scale: Native, zero_point: Native | None = None, *, axis: int | None = None, dtype: str = "float32"
 ) -> Native:
     """A difference and a product: ``torch.dequantize`` takes quantized tensors only."""
-    sizes = [-1 if axis is not None and place == axis % q.ndim else 1 for place in range(q.ndim)]
-    centred = q.float() if zero_point is None else q.int() - (zero_point if axis is None else zero_point.reshape(sizes))
-    return (centred * (scale if axis is None else scale.reshape(sizes))).to(getattr(torch, dtype))
+    centred = q.float() if zero_point is None else q.int() - _along(zero_point, axis, q.ndim)
+    return (centred * _along(scale, axis, q.ndim)).to(getattr(torch, dtype))

@@ -40,9 +40,8 @@ def multi_margin(
     or if ``reduction`` is unknown.
     Source: Weston & Watkins (1999), eq. 6; Crammer & Singer (2001), section 3.
     """
-    lacking, others, factors = _lacking(scores, labels, weights, power, margin)
-    lost = np.where(others, np.maximum(lacking, 0.0) ** power, 0.0)
-    return reduced(factors * np.sum(lost, axis=-1) / scores.shape[-1], reduction)
+    lacking, _, factors = _lacking(scores, labels, weights, power, margin)
+    return reduced(factors * np.sum(np.maximum(lacking, 0.0) ** power, axis=-1) / scores.shape[-1], reduction)
 
 
 def vjp(
@@ -57,15 +56,15 @@ def vjp(
 ) -> Gradients:
     r""":math:`dx_k = \frac{w_l}{K} p \max(0, m - x_l + x_k)^{p-1} [m - x_l + x_k > 0] \, dy` for all other classes; minus their
     sum for the label."""
-    lacking, others, factors = _lacking(scores, labels, weights, power, margin)
-    slope = np.where(others & (lacking > 0.0), power * lacking ** (power - 1), 0.0)
-    slope = np.where(others, slope, -np.sum(slope, axis=-1, keepdims=True))
+    lacking, own, factors = _lacking(scores, labels, weights, power, margin)
+    slope = np.where(lacking > 0.0, power * lacking ** (power - 1), 0.0)
+    slope = np.where(own, -np.sum(slope, axis=-1, keepdims=True), slope)
     each = factors / scores.shape[-1] * spread(dy, labels.shape, reduction)
     return {"scores": slope * each[..., None]}
 
 
 def _lacking(scores: Array, labels: Array, weights: Array | None, power: int, margin: float) -> tuple[Array, Array, Array]:
-    """What each class lacks to be out of the margin, which classes are not the label, and each row's weight."""
+    """What each class lacks to be out of the margin (the label, nothing), which is the label, and each row's weight."""
     require(scores.ndim >= 1 and scores.shape[-1] > 0, "scores", "at least one class on the last axis", f"shape {scores.shape}")
     require_shape(labels, "labels", scores.shape[:-1])
     require_choice(power, "power", (1, 2))
@@ -74,7 +73,8 @@ def _lacking(scores: Array, labels: Array, weights: Array | None, power: int, ma
     if weights is not None:
         require_shape(weights, "weights", (classes,))
     factors = np.ones_like(scores[..., 0]) if weights is None else np.take(weights, chosen)
-    return margin - picked(scores, chosen)[..., None] + scores, ~indicated(chosen, classes), factors
+    own = indicated(chosen, classes)
+    return np.where(own, -1.0, margin - picked(scores, chosen)[..., None] + scores), own, factors
 
 
 def _scores(stream: Stream, shape: tuple[int, ...]) -> dict[str, Array]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -54,8 +55,8 @@ def _confusion_samples(stream: Stream) -> Iterator[Sample]:
     def pair(name: str, number: int, classes: int) -> dict[str, Array]:
         return {key: stream(name)(key).integers((number,), 0, classes) for key in ("labels", "answers")}
 
-    def sample(name: str, number: int, classes: int, **others: str) -> Sample:
-        return Sample(name=name, inputs=pair(name, number, classes), keywords={"classes": classes}, **others)  # type: ignore[arg-type]
+    def sample(name: str, number: int, classes: int, **others: Any) -> Sample:
+        return Sample(name=name, inputs=pair(name, number, classes), keywords={"classes": classes}, **others)
 
     single = ("float32",)
     yield sample("plain_five_classes", 40, 5)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -78,8 +79,8 @@ def _answers(stream: Stream, shape: tuple[int, ...]) -> dict[str, Array]:
 def samples(stream: Stream) -> Iterator[Sample]:
     """Answers mostly right, all right, all wrong, all the same, at the threshold, and few among many."""
 
-    def sample(name: str, *shape: int, **others: object) -> Sample:
-        return Sample(name=name, inputs=_answers(stream(name), shape), **others)  # type: ignore[arg-type]
+    def sample(name: str, *shape: int, **others: Any) -> Sample:
+        return Sample(name=name, inputs=_answers(stream(name), shape), **others)
 
     def given(name: str, probabilities: list[float], target: list[float], **keywords: float) -> Sample:
         return Sample(name=name, inputs={"probabilities": asarray(probabilities), "target": asarray(target)}, keywords=keywords)

@@ -1,6 +1,6 @@
 """Numbers in 8 bits with a scale, and back: quantize, dequantize."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -92,6 +92,23 @@ def _near_steps(stream: Stream, shape: tuple[int, ...], dtype: str) -> Array:
     return stream("steps").integers(shape, -160, 161) + stream("share").uniform(shape, -0.4, 0.4)
 
 
+def _shapes(sample: Callable[..., Sample]) -> Iterator[Sample]:
+    """Widths, ranks, axes of size 1 and 0, strides, and each axis with a scale of its own."""
+    for width in (1, 2, 3, 8, 9, 15, 16, 17, 127):
+        yield sample(f"width_{width}", 3, width, zero=True)
+    yield sample("rank_one", 7)
+    yield sample("rank_four", 2, 3, 4, 5, axis=1)
+    yield sample("unit_everything", 1, 1)
+    yield sample("unit_axis", 5, 1, axis=1)
+    yield sample("empty_batch", 0, 11, zero=True)
+    for memory in ("transposed", "sliced"):
+        yield sample(f"strided_{memory}", zero=True, memory=memory)
+    for axis in (0, 1, -1):
+        word = str(axis).replace("-", "minus_")
+        yield sample(f"axis_{word}", axis=axis)
+        yield sample(f"axis_{word}_zero_point", axis=axis, zero=True)
+
+
 def _quantize_samples(stream: Stream) -> Iterator[Sample]:
     """Every dtype, one scale and one for each place along an axis, with and without a zero point; ends, infinity and zeros."""
 
@@ -125,19 +142,7 @@ def _quantize_samples(stream: Stream) -> Iterator[Sample]:
     yield sample("size_large", 64, 129)
     yield sample("size_large_axis", 64, 129, axis=1, zero=True)
     yield sample("size_large_float8_e4m3fn", 64, 129, dtype="float8_e4m3fn")
-    for width in (1, 2, 3, 8, 9, 15, 16, 17, 127):
-        yield sample(f"width_{width}", 3, width, zero=True)
-    yield sample("rank_one", 7)
-    yield sample("rank_four", 2, 3, 4, 5, axis=1)
-    yield sample("unit_everything", 1, 1)
-    yield sample("unit_axis", 5, 1, axis=1)
-    yield sample("empty_batch", 0, 11, zero=True)
-    for memory in ("transposed", "sliced"):
-        yield sample(f"strided_{memory}", zero=True, memory=memory)
-    for axis in (0, 1, -1):
-        word = str(axis).replace("-", "minus_")
-        yield sample(f"axis_{word}", axis=axis)
-        yield sample(f"axis_{word}_zero_point", axis=axis, zero=True)
+    yield from _shapes(sample)
     for dtype in DTYPES:
         yield sample(f"optional_{dtype}", dtype=dtype)
         yield sample(f"axis_0_{dtype}", dtype=dtype, axis=0)
@@ -187,19 +192,7 @@ def _dequantize_samples(stream: Stream) -> Iterator[Sample]:
     yield sample("plain_float8_e4m3fn", of="float8_e4m3fn")
     yield sample("size_large", 64, 129, zero=True)
     yield sample("size_large_float8_e4m3fn", 64, 129, of="float8_e4m3fn")
-    for width in (1, 2, 3, 8, 9, 15, 16, 17, 127):
-        yield sample(f"width_{width}", 3, width, zero=True)
-    yield sample("rank_one", 7)
-    yield sample("rank_four", 2, 3, 4, 5, axis=1)
-    yield sample("unit_everything", 1, 1)
-    yield sample("unit_axis", 5, 1, axis=1)
-    yield sample("empty_batch", 0, 11, zero=True)
-    for memory in ("transposed", "sliced"):
-        yield sample(f"strided_{memory}", zero=True, memory=memory)
-    for axis in (0, 1, -1):
-        word = str(axis).replace("-", "minus_")
-        yield sample(f"axis_{word}", axis=axis)
-        yield sample(f"axis_{word}_zero_point", axis=axis, zero=True)
+    yield from _shapes(sample)
     for of in DTYPES:
         yield sample(f"optional_{of}", of=of)
         yield sample(f"axis_0_{of}", of=of, axis=0)

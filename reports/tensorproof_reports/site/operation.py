@@ -14,7 +14,7 @@ from tensorproof_reports.conformance.accuracy import rank
 from tensorproof_reports.conformance.matrix import Cell
 from tensorproof_reports.conformance.rows import is_wrong, specific
 from tensorproof_reports.conformance.runs import Run, anchor
-from tensorproof_reports.conformance.statuses import GRADIENTS, VALUES, part_of
+from tensorproof_reports.conformance.statuses import DECLARED, GRADIENTS, VALUES, part_of
 
 WHOLE = 40
 """Failing checks of a backend that a page shows whole; of the others, a line each."""
@@ -120,7 +120,7 @@ def by_sample(asked: Iterable[tuple[Run, Sequence[int]]]) -> list[tuple[str, lis
 
     What a backend declares is checked without a sample, so it has no place here.
     """
-    runs = [(run, [row for row in rows if run.rows.mode[row] != "none"]) for run, rows in asked]
+    runs = [(run, [row for row in rows if run.rows.mode[row] != DECLARED]) for run, rows in asked]
     names = dict.fromkeys(run.rows.sample[row] for run, rows in runs for row in rows)
     found = {name: [Cell() for _ in runs] for name in names}
     for number, (run, rows) in enumerate(runs):

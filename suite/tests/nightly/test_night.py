@@ -1,72 +1,18 @@
 """A whole night with a runner that measures nothing: it goes on after a kill, publishes before it alarms, and ends as it says."""
 
-import argparse
 import contextlib
 import datetime
-import functools
 import json
 import sys
 from pathlib import Path
 
-import made_lines
-import numpy as np
 import pytest
-from nightly_records import BEGIN, StubRunner, night, noise, series, write_conformance, write_pins, write_timings
+from nightly_records import StubRunner, night, write_conformance, write_pins, write_timings
 
 from tensorproof.errors import UsageError
-from tensorproof.nightly import command, history
+from tensorproof.nightly import history
 from tensorproof.nightly import night as night_module
 from tensorproof.nightly.packages import look_into
-
-COUNT, NIGHTS = 12, 12
-BACKENDS = ("torch", "jax")
-quick_look = functools.cache(look_into)
-
-
-class Place:
-    """A history of twelve nights, and what is needed for a thirteenth."""
-
-    def __init__(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.history = tmp_path / "history"
-        self.monkeypatch = monkeypatch
-        self.moment = BEGIN + datetime.timedelta(days=NIGHTS)
-        logs = noise(np.random.default_rng(0), NIGHTS + 1, COUNT) / 4
-        self.names = [series(number, BACKENDS[number % 2]) for number in range(COUNT)]
-        for index in range(NIGHTS):
-            folder = self.history / night(index)
-            write_timings(folder, dict(zip(self.names, np.exp(logs[:, index]), strict=True)))
-            for backend in BACKENDS:
-                write_conformance(folder, backend, ["passed", "passed"])
-                write_pins(folder, backend, "2.13.0")
-            made_lines.write(folder / "night.ndjson", [made_lines.NIGHT_END])
-        self.ratios = dict(zip(self.names, np.exp(logs[:, NIGHTS]), strict=True))
-        self.folder = self.history / night(NIGHTS)
-        monkeypatch.setattr(history, "now", lambda: self.moment)
-        # The same Python says the same each time, and takes its time.
-        monkeypatch.setattr(night_module, "look_into", quick_look)
-        monkeypatch.chdir(tmp_path)
-
-    def run(self, runner: StubRunner | None = None, *arguments: str, backends=BACKENDS) -> int:
-        parser = argparse.ArgumentParser()
-        command.add_arguments(parser)
-        given = [f"--history={self.history}", *(f"--env={name}={sys.executable}" for name in backends), *arguments]
-        return command.run(parser.parse_args(given), lambda seconds, inherited: runner or StubRunner(self.ratios))
-
-    def slower(self, factor: float = 1.3) -> dict:
-        """Tonight's ratios with one series slower."""
-        return {**self.ratios, self.names[0]: self.ratios[self.names[0]] * factor}
-
-    def summary(self) -> str:
-        return (self.folder / "summary.md").read_text()
-
-    def states(self) -> list[str]:
-        lines = map(json.loads, (self.folder / "verdict.ndjson").read_text().splitlines())
-        return [line["state"] for line in lines if line["kind"] == "finding"]
-
-
-@pytest.fixture
-def place(tmp_path, monkeypatch) -> Place:
-    return Place(tmp_path, monkeypatch)
 
 
 def test_a_night_without_a_change_ends_with_0(place, capsys):
@@ -78,7 +24,7 @@ def test_a_night_without_a_change_ends_with_0(place, capsys):
     assert "series tested" in place.summary()
     assert (place.folder / "report.html").exists()
     assert json.loads((place.folder / "night.ndjson").read_text().splitlines()[-1])["exit_code"] == 0
-    for backend in BACKENDS:
+    for backend in place.BACKENDS:
         assert (place.folder / f"packages_{backend}.txt").read_text().startswith("# python 3.")
 
 
@@ -137,7 +83,7 @@ def test_the_verdict_says_how_many_series_the_gates_looked_at(place):
     assert place.run() == 0
     first = json.loads((place.folder / "verdict.ndjson").read_text().splitlines()[0])
     assert first["tested"] > 0
-    assert first["tested"] + first["too_little_history"] == COUNT
+    assert first["tested"] + first["too_little_history"] == place.COUNT
 
 
 def test_an_idle_entry_is_told(place):
@@ -154,15 +100,15 @@ def test_a_new_failure_ends_with_1(place):
 
 
 def test_a_failure_that_was_there_before_ends_with_0(place):
-    for backend in BACKENDS:
-        write_conformance(place.history / night(NIGHTS - 1), backend, ["passed", "failed"])
+    for backend in place.BACKENDS:
+        write_conformance(place.history / night(place.NIGHTS - 1), backend, ["passed", "failed"])
     assert place.run(StubRunner(place.ratios, statuses=["passed", "failed"])) == 0
 
 
 def test_an_incomplete_night_is_no_baseline(place):
     """Failures are compared with the last night that is complete."""
-    for backend in BACKENDS:
-        write_conformance(place.history / night(NIGHTS - 1), backend, ["passed", "failed"], planned=9, ended=False)
+    for backend in place.BACKENDS:
+        write_conformance(place.history / night(place.NIGHTS - 1), backend, ["passed", "failed"], planned=9, ended=False)
     assert place.run(StubRunner(place.ratios, statuses=["passed", "failed"])) == 1
 
 
@@ -337,8 +283,8 @@ def test_an_interruption_ends_with_2(place):
 
 def test_collected_elsewhere_and_judged_here(place):
     """What a matrix of machines does: each collects one backend, one merges their folders and judges."""
-    name = night(NIGHTS)
-    for backend in BACKENDS:
+    name = night(place.NIGHTS)
+    for backend in place.BACKENDS:
         assert place.run(StubRunner(place.slower()), "--only-collect", f"--night={name}", backends=(backend,)) == 0
     assert sorted(path.name for path in place.folder.glob("timings*")) == ["timings_jax.ndjson", "timings_torch.ndjson"]
     assert not (place.folder / "summary.md").exists()
@@ -349,7 +295,7 @@ def test_collected_elsewhere_and_judged_here(place):
 
 
 def test_a_backend_whose_collection_is_missing_is_an_alarm_of_the_judge(place):
-    place.run(StubRunner(place.ratios), "--only-collect", f"--night={night(NIGHTS)}", backends=("torch",))
+    place.run(StubRunner(place.ratios), "--only-collect", f"--night={night(place.NIGHTS)}", backends=("torch",))
     assert place.run(StubRunner(place.ratios), "--only-judge") == 1
     assert "conformance: there is no record" in place.summary()
 
