@@ -5,6 +5,7 @@ NumPy promises the raw output of a bit generator for ever, but not its distribut
 bytes on every platform and NumPy release.
 """
 
+import functools
 import hashlib
 import math
 
@@ -24,8 +25,12 @@ class Stream:
             raise ValueError(f"seed must not be negative, got {seed}")
         self.seed = seed
         self.path = path
-        digest = hashlib.sha256("\x1f".join((str(seed), *path)).encode()).digest()
-        self._bits = np.random.PCG64(int.from_bytes(digest[:16], "little"))
+
+    @functools.cached_property
+    def _bits(self) -> np.random.PCG64:
+        """Made when something is drawn: most streams only lead to others."""
+        digest = hashlib.sha256("\x1f".join((str(self.seed), *self.path)).encode()).digest()
+        return np.random.PCG64(int.from_bytes(digest[:16], "little"))
 
     def __call__(self, name: str) -> "Stream":
         """The stream of that name below this one; it does not depend on what has been drawn from this one."""

@@ -161,8 +161,9 @@ def _text(text: str) -> str:
 
 
 _short = functools.lru_cache(maxsize=4096)(_text)
-"""Fields' names, operations, samples and statuses stand in every line."""
-_SHORT = 64
+"""Fields' names, operations, samples and statuses stand in every line, and a check's message is cleaned where it is made,
+where its line is made, and where that is written."""
+_SHORT = 512
 """Characters of a text that is kept with what became of it."""
 
 

@@ -32,8 +32,9 @@ def test_a_fault_in_a_primitive_is_noticed(key):
 
 @pytest.mark.parametrize("operation", [*SMALL, *extended_operations()])
 def test_an_unbroken_backend_passes(operation):
+    """In other dtypes its compiler replays the same functions, so compiled checks are those of float32."""
     session, cases = checks_of(SmallBackend(), operation)
-    results = [run_check(session, case) for case in cases]
+    results = [run_check(session, case) for case in cases if case.mode != "compiled" or case.dtype == "float32"]
     assert {result.case.mode for result in results} == {"none", "eager", "compiled"}
     wrong = [f"{result.case.key}: {result.message}" for result in results if result.status not in ("passed", "not_meaningful")]
     assert not wrong
