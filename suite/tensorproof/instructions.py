@@ -6,7 +6,6 @@ set that it may use; ``name_of`` makes one name of them.
 """
 
 import platform
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,19 +43,20 @@ def sets_in(flags: frozenset[str], family: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def sets_here() -> tuple[str, ...]:
-    """The sets of this machine's processor, from the lowest; what cannot be told is left out."""
-    family = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}.get(platform.machine().lower(), ())
-    if not family:
-        return ()
-    if sys.platform != "linux":
-        return family[:1]
+def flags_here() -> frozenset[str]:
+    """What ``/proc/cpuinfo`` lists that this machine's processor has; nothing where there is no such file."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
-        return family[:1]
+        return frozenset()
     lines = [line.partition(":")[2] for line in text.splitlines() if line.split(":")[0].strip() in ("flags", "Features")]
-    return sets_in(frozenset(lines[0].split() if lines else ()), family)
+    return frozenset(lines[0].split() if lines else ())
+
+
+def sets_here() -> tuple[str, ...]:
+    """The sets of this machine's processor, from the lowest; what cannot be told is left out."""
+    family = {"x86_64": X86, "amd64": X86, "aarch64": ARM, "arm64": ARM}.get(platform.machine().lower(), ())
+    return sets_in(flags_here(), family) if family else ()
 
 
 def highest_here(at_most: str = "") -> str:

@@ -28,8 +28,15 @@ from tensorproof_reference import trees
 from tensorproof_reference.mixed.optimizers import master_adamw
 from tensorproof_reference.rounding import INTEGERS
 
-OPENBLAS = {"sse2": "Nehalem", "avx": "Sandybridge", "avx2": "Haswell", "avx512": "SkylakeX", "avx512_bf16": "Cooperlake"}
-"""OpenBLAS's cores by instruction set."""
+OPENBLAS = {
+    "sse2": "Nehalem",
+    "avx": "Sandybridge",
+    "avx2": "Haswell",
+    "avx512": "SkylakeX",
+    "avx512_bf16": "Cooperlake",
+    "amx": "SapphireRapids",
+}
+"""OpenBLAS's cores by instruction set; one that a build lacks leaves it with the highest that it has."""
 SETUP = """import importlib
 
 np.seterr(all="ignore")
@@ -129,10 +136,9 @@ class NumpyBackend(Backend):
         """Of NumPy's own kernels and of OpenBLAS, which does not tell: the processor's, or what its variable leaves of it."""
         features: Mapping[str, bool] = np._core._multiarray_umath.__cpu_features__  # type: ignore[attr-defined]
         on = [level for name, level in DISPATCHED.items() if features.get(name)]
-        limit = on[-1] if on and on[-1] != "avx512_bf16" else "" if on else "sse2"
         cores = {name: level for level, name in OPENBLAS.items()}
         return {
-            "numpy": highest_here(limit),
+            "numpy": highest_here(on[-1] if on else "sse2"),
             "openblas": highest_here(cores.get(os.environ.get("OPENBLAS_CORETYPE", ""), "")),
         }
 

@@ -55,7 +55,7 @@ from tensorproof_tensorflow import (
     script,
     windows,
 )
-from tensorproof_tensorflow.framework import keras, tf, uses_onednn
+from tensorproof_tensorflow.framework import keras, lacks_float16, tf, uses_onednn
 from tensorproof_tensorflow.table import operations
 from tensorproof_tensorflow.traced import TRACED, counted
 
@@ -179,9 +179,11 @@ class TensorFlowBackend(Backend):
         return {**optimizers.OPTIMIZER_DEFAULTS, **layers}
 
     def dtypes(self, device: str) -> Sequence[str]:
-        """The dtypes in which the device multiplies matrices."""
+        """The dtypes in which the device multiplies matrices. Trying that ends the process where oneDNN may not have float16."""
 
         def works(dtype: str) -> bool:
+            if dtype == "float16" and device.partition(":")[0] == "cpu" and lacks_float16():
+                return False
             try:
                 with tf.device(device):
                     tf.linalg.matmul(tf.ones((1, 1), dtype), tf.ones((1, 1), dtype))

@@ -4,7 +4,7 @@ import pytest
 
 from tensorproof.backend import Unsupported
 from tensorproof.contract.description import describe_apart, switches_for
-from tensorproof.instructions import sets_here
+from tensorproof.instructions import flags_here, sets_here
 
 SETS = [level for level in sets_here() if level.startswith("avx")][1:]
 
@@ -16,6 +16,15 @@ def test_the_switches_take(level, monkeypatch):
     kernels = describe_apart("tensorflow", None).kernels
     assert kernels["xla"] == level
     assert kernels["onednn"] == (level if level.startswith("avx512") else "off")
+
+
+@pytest.mark.skipif("avx512_fp16" not in flags_here(), reason="this processor has no instructions for float16")
+@pytest.mark.parametrize("level", ["avx512", "avx512_bf16", sets_here()[-1]])
+def test_float16_is_left_out_where_onednn_may_not_have_it(level, monkeypatch):
+    """TensorFlow asks the processor whether oneDNN has it, and the process ends."""
+    for name, value in switches_for("tensorflow", level).items():
+        monkeypatch.setenv(name, value)
+    assert ("float16" in describe_apart("tensorflow", None).dtypes) == (level == "amx")
 
 
 def test_the_sets_of_another_architecture_have_no_switch():

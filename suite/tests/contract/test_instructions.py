@@ -8,6 +8,7 @@ import pytest
 
 from tensorproof.backend import Unsupported
 from tensorproof.contract.declarations import Declaration, DeclarationError, in_force, read_declarations
+from tensorproof.contract.description import describe_apart, switches_for
 from tensorproof.errors import UsageError
 from tensorproof.instructions import (
     ARM,
@@ -57,6 +58,13 @@ def test_the_switches_of_kernel_libraries_are_read_back():
     lower = HERE[-2]
     assert of_xla(xla_flags(lower, "--xla_dump_to=x")) == lower
     assert of_xla("") == of_onednn("") == highest_here() == HERE[-1]
+
+
+@pytest.mark.parametrize("level", [level for level in HERE if level in X86[2:]])
+def test_numpy_keeps_to_each_set_of_this_processor(level, monkeypatch):
+    for name, value in switches_for("numpy", level).items():
+        monkeypatch.setenv(name, value)
+    assert describe_apart("numpy", None).kernels == {"numpy": level, "openblas": level}
 
 
 def test_the_sets_of_another_architecture_have_no_switch():
