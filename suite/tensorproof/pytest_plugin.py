@@ -112,9 +112,12 @@ def _configure(config: pytest.Config) -> None:
     if option.dump is not None:
         option.dump = require_folder(option.dump)
     is_worker = hasattr(config, "workerinput")
+    count = getattr(option, "numprocesses", None)
+    if isinstance(count, int) and count < 0:
+        raise UsageError(f"-n: expected a count of worker processes, got {count}")
     if option.instructions and not is_worker:
         os.environ.update(switches_for(option.backend, option.instructions, modules))
-    apart = bool(getattr(option, "numprocesses", None)) and not is_worker
+    apart = bool(count) and not is_worker
     if not is_worker:
         require_cache(option)
     if apart:
