@@ -209,7 +209,7 @@ def _export(options: argparse.Namespace) -> int:
     checks = [read_record(path) for path in options.runs if path not in timings]
     timed = [read_timing_record(path) for path in timings]
     write_export(checks, timed, options.output)
-    parts = [record.name for record in (*checks, *timed) if not record.complete]
+    parts = [record.name for record in checks if not record.complete] + [record.name for record in timed if not record.complete]
     _print(*(f"{name}: incomplete; the run was killed, or part of it is missing" for name in parts))
     _print(f"exported: {options.output}")
     return 0
