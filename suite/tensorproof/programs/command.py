@@ -137,7 +137,7 @@ def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int
     finally:
         file.close()
     _write("\n" if campaign.live else "")
-    hint = f"; {GO_ON}" if record.programs else ""
+    hint = f"; {GO_ON}" if record.programs or code == INTERRUPTED else ""
     for text in (*scripts, f"record: {path}", *([f"ended early: {ended}{hint}"] if ended else []), verdict_text(record)):
         _write(f"{shown(text)}\n")
     return code
