@@ -153,3 +153,9 @@ def test_command_writes_what_the_name_asks_for(tmp_path, capsys):
     run = made_lines.write(tmp_path / "run.ndjson", [HEADER, CHECK, made_lines.end({"passed": 1})])
     assert main(["export", str(run), "-o", str(tmp_path / "out.csv")]) == 0
     assert (tmp_path / "out.csv").read_text().startswith("backend,device,operation")
+
+
+def test_command_tells_of_a_run_that_was_killed(tmp_path, capsys):
+    run = made_lines.write(tmp_path / "run.ndjson", [HEADER, CHECK])
+    assert main(["export", str(run), "-o", str(tmp_path / "out.csv")]) == 0
+    assert "run.ndjson: incomplete; the run was killed, or part of it is missing" in capsys.readouterr().out

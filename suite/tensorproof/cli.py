@@ -207,7 +207,10 @@ def _export(options: argparse.Namespace) -> int:
         raise UsageError(f"-o: {options.output.name} exists already; give another name, or --force to replace it")
     timings = [path for path in options.runs if is_timing_record(path)]
     checks = [read_record(path) for path in options.runs if path not in timings]
-    write_export(checks, [read_timing_record(path) for path in timings], options.output)
+    timed = [read_timing_record(path) for path in timings]
+    write_export(checks, timed, options.output)
+    parts = [record.name for record in checks if not record.complete] + [record.name for record in timed if not record.complete]
+    _print(*(f"{name}: incomplete; the run was killed, or part of it is missing" for name in parts))
     _print(f"exported: {options.output}")
     return 0
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from tensorproof.lines.privacy import encodable, scrubbed
 
 CONFORMANCE = Path(__file__).with_name("conformance")
+LONGEST_MESSAGE = 10_000
+"""Characters of an exception's message that are told: a compiler's may hold its whole program."""
 
 
 class UsageError(Exception):
@@ -33,7 +35,8 @@ def sentence(error: BaseException) -> str:
         text = str(error)
     except BaseException as second:
         text = f"(its message raises {type(second).__name__})"
-    return printable(f"{type(error).__name__}: {text}").strip()
+    told = text if len(text) <= LONGEST_MESSAGE else f"{text[:LONGEST_MESSAGE]}… ({len(text):,} characters)"
+    return printable(f"{type(error).__name__}: {told}").strip()
 
 
 def shown(text: str) -> str:

@@ -7,7 +7,7 @@ import pytest
 
 from tensorproof.errors import UsageError
 from tensorproof.lines.outputs import require_place
-from tensorproof.lines.reading import opened
+from tensorproof.lines.reading import name_of, opened
 from tensorproof.timing.front_door import BENCHMARKS
 
 CONFORMANCE = BENCHMARKS.parent / "conformance"
@@ -64,8 +64,8 @@ def require_own_report(option: Any) -> None:
     try:
         with opened(path) as file:
             head = file.read(200).lstrip()
-        if head and not head.startswith((b"<?xml", b"<testsuite")) and path.is_file() and not option.force:
-            files.append(path)
     except OSError:
-        pass  # nothing is there, or pytest says why it cannot be written
+        head = b""  # nothing is there, or pytest says why it cannot be written
     require_place("--junit-xml", path, files, force=True)
+    if head and not head.startswith((b"<?xml", b"<testsuite")) and path.is_file() and not option.force:
+        raise UsageError(f"--junit-xml: {name_of(path)} is no report of pytest; give another name, or --force to replace it")

@@ -7,6 +7,7 @@ The controller writes the record; a worker imports the framework, runs checks an
 import faulthandler
 import math
 import os
+import sys
 import tempfile
 import time
 import warnings
@@ -37,10 +38,12 @@ from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED, Run, finish, resu
 from tensorproof.terminal import TerminalPlugin, code_with_output, make_outputs_last
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
-from tensorproof.workers import Deadline, WorkersPlugin, loaded_or_ended, share_cores
+from tensorproof.workers import Deadline, WorkersPlugin, leave, loaded_or_ended, share_cores
 
 DEFAULT_BACKEND = "numpy"
 RESTARTS = 100
+FRAMES = 1000
+"""The depth of calls that a worker has for its last words, whatever a plugin has set."""
 RUN = pytest.StashKey[Run]()
 PLAN = pytest.StashKey[Plan]()
 SESSION = pytest.StashKey[Session]()
@@ -112,9 +115,12 @@ def _configure(config: pytest.Config) -> None:
     if option.dump is not None:
         option.dump = require_folder(option.dump)
     is_worker = hasattr(config, "workerinput")
+    count = getattr(option, "numprocesses", None)
+    if isinstance(count, int) and count < 0:
+        raise UsageError(f"-n: expected a count of worker processes, got {count}")
     if option.instructions and not is_worker:
         os.environ.update(switches_for(option.backend, option.instructions, modules))
-    apart = bool(getattr(option, "numprocesses", None)) and not is_worker
+    apart = bool(count) and not is_worker
     if not is_worker:
         require_cache(option)
     if apart:
@@ -242,7 +248,10 @@ def judge(request: pytest.FixtureRequest) -> Judge:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """End the worker if a check hangs (a timer in C, for code that holds the interpreter lock)."""
+    """End the worker if a check hangs (a timer in C, for code that holds the interpreter lock), or cannot be reported.
+
+    What a plugin does to its process (a recursion limit, a clock of its own) may keep pytest from making or sending a report.
+    """
     case = _case(item) if hasattr(item.config, "workerinput") else None
     if case is not None:
         seconds = seconds_for(case, item.config.option.check_timeout)
@@ -250,6 +259,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         faulthandler.dump_traceback_later(seconds, exit=True, file=item.config.stash[DUMP])
     try:
         return (yield)
+    except Exception as error:
+        if case is None:
+            raise
+        sys.setrecursionlimit(FRAMES)
+        leave(item.config.workerinput["tensorproof_dump"], sentence(error))  # type: ignore[attr-defined]
     finally:
         if case is not None:
             faulthandler.cancel_dump_traceback_later()

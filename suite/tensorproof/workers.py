@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -59,8 +59,14 @@ def loaded_or_ended(place: str, load: Callable[[], Plan]) -> Plan:
     try:
         return load()
     except BaseException as error:
-        reason = str(error) if isinstance(error, UsageError) else sentence(error)
+        leave(place, str(error) if isinstance(error, UsageError) else sentence(error))
+
+
+def leave(place: str, reason: str) -> NoReturn:
+    """End this worker, and leave the reason where the controller finds it."""
+    try:
         Path(f"{place}.reason").write_text(reason, encoding="utf-8", errors="replace")
+    finally:
         os._exit(1)
 
 
@@ -155,15 +161,15 @@ class WorkersPlugin:
         self.failures += 1
         if self.ready and self.failures < STARTS:
             return
-        reason = Path(f"{self.place(worker)}.reason")
-        if reason.exists():
-            text = printable(reason.read_text(encoding="utf-8"))
-        elif worker in self.late:
-            text = f"it took longer than {IMPORT_SECONDS} s"
-        else:
-            text = end_of_worker(node, 0.0, math.inf, "")[1]
+        late = f"it took longer than {IMPORT_SECONDS} s" if worker in self.late else ""
+        text = self._reason(worker) or late or end_of_worker(node, 0.0, math.inf, "")[1]
         self.run.end_early(f"a worker does not start: {text}")
         pytest.exit(self.run.ended, returncode=COULD_NOT_GO_ON)
+
+    def _reason(self, worker: str) -> str:
+        """What a worker said before it left by itself; empty if it did not."""
+        file = Path(f"{self.place(worker)}.reason")
+        return printable(file.read_text(encoding="utf-8")) if file.exists() else ""
 
     def pytest_runtest_logstart(self, nodeid: str) -> None:
         """Note when a check starts."""
@@ -186,6 +192,8 @@ class WorkersPlugin:
         dump = file.read_text(encoding="utf-8", errors="replace") if file.exists() else ""
         if report.node.gateway.id in self.late:
             status, message = "timed_out", f"still running after {timeout:g} s"
+        elif reason := self._reason(report.node.gateway.id):
+            status, message = "crashed", f"the process could not report the check any more: {reason}"
         else:
             status, message = end_of_worker(report.node, elapsed, timeout, dump)
         where = frames_of_dump(dump)

@@ -50,12 +50,19 @@ def start(
     """Start the command ``tensorproof`` in a folder and in a session of its own, its output in the file ``output``.
 
     What it starts can be found by the folder's name, which is in the environment of all of it. ``before`` is code that runs
-    first, in the process of the command.
+    first, in the process of the command. SIGINT is heard there also where the tests run in the background of a shell, which
+    has it ignored.
     """
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     if plugins:
         variables["PYTHONPATH"] = os.pathsep.join([str(plugins), *filter(None, [variables.get("PYTHONPATH")])])
-    command = [sys.executable, "-c", f"{before}\nimport sys; from tensorproof.cli import main; sys.exit(main())", *arguments]
+    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [
+        sys.executable,
+        "-c",
+        f"{heard}\n{before}\nimport sys; from tensorproof.cli import main; sys.exit(main())",
+        *arguments,
+    ]
     with (folder / "output").open("wb") as output:
         return subprocess.Popen(
             command,

@@ -13,12 +13,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-_URL = re.compile(r"""\b([A-Za-z][A-Za-z0-9+.-]*)://([^\s'"<>]+)""")
+# No text may take longer than its length asks for: parts that are tried from each place have a limit, or one place to begin.
+_URL = re.compile(r"""(?:\b([A-Za-z][A-Za-z0-9+.-]{0,63}))?://([^\s'"<>]+)""")
 _KEPT_SCHEMES = ("http", "https")
 _HOME = r"(?:home|Users|mnt|media|Volumes|srv|data)"
 _NAMED = re.compile(rf"""(?<![\w.:/\\])(?:[A-Za-z]:[\\/]+|/+{_HOME}/+)(?:[^'"\\/:<>|\n,;()]+[\\/]+)*[^\s'"\\/:<>|\n,;()]*""")
 """A path under a folder that holds people's folders: blanks belong to it as long as a separator follows."""
-_PATH = re.compile(r"""(?<![\w.:/])(?:[A-Za-z]:)?[\\/]+(?:[^\s'"\\/:<>|]+[\\/]+)+""")
+_PATH = re.compile(r"""(?:(?<![\w.:/])[A-Za-z]:|(?<![\w.:/\\]))[\\/]++(?:[^\s'"\\/:<>|]+[\\/]+)+""")
 _SECRET = re.compile(
     r"\b(?:gh[pousr]_|github_pat_|glpat-|hf_|pypi-|sk-|xox[abpr]-|AKIA)[A-Za-z0-9_-]{12,}"
     r"|(?i:\b(token|password|passwd|secret|api[_-]?key)\b(\s*[=:]\s*)['\"]?[^\s'\"&,;]+)"
@@ -98,7 +99,7 @@ def _url(found: re.Match[str]) -> str:
     scheme, rest = found[1], found[2]
     rest = re.split(r"[?#]", rest)[0]
     host, slash, path = rest.partition("/")
-    if scheme.rpartition("+")[2].lower() not in _KEPT_SCHEMES:
+    if (scheme or "").rpartition("+")[2].lower() not in _KEPT_SCHEMES:
         return rest.rstrip("/").rpartition("/")[2]
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
 

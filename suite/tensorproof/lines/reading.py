@@ -209,15 +209,24 @@ def _parsed(raw: bytes) -> dict[str, Any] | None:
     return line if isinstance(line, dict) else None
 
 
+def require_format(what: str, found: object, known: int) -> None:
+    """Refuse another format than this tensorproof reads; ``what`` begins the message. What is no number is the schema's business.
+
+    Raises:
+        UsageError: it is another; the message says what to do.
+    """
+    if type(found) is int and found != known:
+        advice = "upgrade tensorproof" if found > known else "run again"
+        raise UsageError(f"{what}: written in format {found}, this tensorproof reads {known}; {advice}")
+
+
 def _check(path: Path, schema: Schema, number: int, line: dict[str, Any] | None) -> None:
     start = f"{schema.what} {name_of(path)}"
     if line is None:
         raise UsageError(f"{start}: line {number} is no line of a {schema.what}")
-    newest = line.get("format")
     is_first = bool(schema.first) and number == 1
-    if is_first and line.get("kind") == schema.first and type(newest) is int and newest != schema.format:
-        known, advice = schema.format, "upgrade tensorproof" if newest > schema.format else "run again"
-        raise UsageError(f"{start}: written in format {newest}, this tensorproof reads {known}; {advice}")
+    if is_first and line.get("kind") == schema.first:
+        require_format(start, line.get("format"), schema.format)
     if is_first and line.get("kind") != schema.first:
         raise UsageError(f"{start}: the first line is no header of a {schema.what}")
     if schema.first and number > 1 and line.get("kind") == schema.first:

@@ -71,18 +71,31 @@ def plan_of(options: argparse.Namespace) -> "Plan":
     """What the options ask for.
 
     Raises:
-        UsageError: an option is malformed, or ``accepted.toml`` is.
+        UsageError: an option is malformed or names what does not exist, or ``accepted.toml`` is malformed.
     """
+    from tensorproof.conformance.selection.options import known_names
+    from tensorproof.contract.backends import specification
     from tensorproof.nightly.accepted import read_accepted
     from tensorproof.nightly.night import Plan
     from tensorproof.nightly.packages import named_environments
+    from tensorproof.timing.plan import DIRECTIONS
+    from tensorproof_reference.operation import DTYPES, SIZES
 
-    for name, value in (("stale-hours", options.stale_hours), ("stage-timeout", options.stage_timeout)):
+    for name in ("stale-hours", "stage-timeout", "series-seconds"):
+        value = getattr(options, name.replace("-", "_"))
         if not value > 0:
             raise UsageError(f"--{name}: expected a number above 0, got {value}")
-    for name, count in (("launches", options.launches), ("n", options.workers), ("confirmations", options.confirmations)):
-        if count < (1 if name == "launches" else 0):
+    for name, count in (("n", options.workers), ("confirmations", options.confirmations)):
+        if count < 0:
             raise UsageError(f"--{name}: expected a count, got {count}")
+    for name in ("launches", "threads", "rounds"):
+        count = getattr(options, name)
+        if count is not None and count < 1:
+            raise UsageError(f"--{name}: expected at least 1, got {count}")
+    # A name that is none would end each stage, the timings after hours of conformance.
+    known = {"op": list(specification()), "workload": SIZES, "direction": DIRECTIONS, "dtype": DTYPES}
+    for name, names in known.items():
+        known_names(name, getattr(options, name), names)
     places = named_environments(options.env)
     if not places and not options.check_only:
         raise UsageError("--env: name at least one backend and its environment, such as --env torch=.tox/torch")

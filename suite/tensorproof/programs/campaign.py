@@ -216,7 +216,8 @@ class Campaign:
         key = f"{smallest.form} {verdict.status} {verdict.reason}"
         known = next((item for item in self.record.findings if item["key"] == key), None)
         if known is not None:
-            known["programs"] = [*known["programs"], *numbers]
+            # A campaign that was killed between two lines judges the program of the first again.
+            known["programs"] = list(dict.fromkeys([*known["programs"], *numbers]))
             return known
         eager = "" if self.mode == "eager" else self.crew.verdict(smallest, "eager").status
         answer = self._script(smallest, verdict)

@@ -1,15 +1,19 @@
 """The command ``tensorproof fuzz``."""
 
 import argparse
+import itertools
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import tensorproof
+from tensorproof.conformance.dump.files import require_folder
 from tensorproof.contract.backends import specification
 from tensorproof.errors import UsageError, shown
+from tensorproof.lines.outputs import write_new
 from tensorproof.operation_table import did_you_mean
+from tensorproof.processes import interruption
 from tensorproof.programs.campaign import Campaign, Crew, verdict_text
 from tensorproof.programs.records import BAD, FORMAT, SCHEMA, closing_line, kept_lines, record_of
 from tensorproof.programs.sources.everything import SOURCES
@@ -25,6 +29,7 @@ MINUTES = 10.0
 TIMEOUT = 120.0
 ENDLESS = ("all", "random")
 """The sources that do not end by themselves."""
+GO_ON = "the same command with --record=FILE and --resume goes on"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +60,8 @@ def _require(options: argparse.Namespace) -> None:
             raise UsageError(f"--{name}: expected a number of at least {least}, got {value}")
     if options.resume and options.record is None:
         raise UsageError("--resume: say which record to go on with: --record=FILE")
+    if options.dump is not None:
+        require_folder(str(options.dump))
 
 
 def _header(options: argparse.Namespace, description: dict[str, Any], instructions: str) -> dict[str, Any]:
@@ -130,7 +137,8 @@ def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int
     finally:
         file.close()
     _write("\n" if campaign.live else "")
-    for text in (*scripts, f"record: {path}", *([f"ended early: {ended}"] if ended else []), verdict_text(record)):
+    hint = f"; {GO_ON}" if record.programs or code == INTERRUPTED else ""
+    for text in (*scripts, f"record: {path}", *([f"ended early: {ended}{hint}"] if ended else []), verdict_text(record)):
         _write(f"{shown(text)}\n")
     return code
 
@@ -144,7 +152,7 @@ def _ended(campaign: Campaign) -> tuple[int, str]:
     try:
         campaign.run()
     except KeyboardInterrupt:
-        return INTERRUPTED, "interrupted"
+        return INTERRUPTED, f"interrupted ({interruption() or 'Ctrl-C'})"
     except OSError as error:
         return COULD_NOT_GO_ON, f"the record cannot be written: {error.strerror}"
     except WorkerFailure as failure:
@@ -155,7 +163,7 @@ def _ended(campaign: Campaign) -> tuple[int, str]:
 
 
 def _dump(findings: list[dict[str, Any]], folder: Path | None) -> list[str]:
-    """Write the scripts into a folder; a line for each.
+    """Write the scripts into a folder, over nothing that is there; a line for each.
 
     Raises:
         OSError: the folder cannot be written.
@@ -165,10 +173,21 @@ def _dump(findings: list[dict[str, Any]], folder: Path | None) -> list[str]:
         folder.mkdir(parents=True, exist_ok=True)
         for item in findings:
             if item["script"]:
-                path = folder / f"program-{item['key'].split()[0]}-{item['status']}.py"
-                path.write_text(item["script"], encoding="utf-8")
-                lines.append(f"script: {path}")
+                name = f"program-{item['key'].split()[0]}-{item['status']}"
+                lines.append(f"script: {_written(folder, name, item['script'])}")
     return lines
+
+
+def _written(folder: Path, name: str, text: str) -> Path:
+    """A file of that name, or of the next that is free, with a text; it may be there already."""
+    for number in itertools.count(1):
+        path = folder / (f"{name}.py" if number == 1 else f"{name}-{number}.py")
+        if not path.exists():
+            write_new(path, text)
+            return path
+        if path.read_bytes() == text.encode(errors="backslashreplace"):
+            return path
+    raise AssertionError("there is no end of numbers")
 
 
 def _write(text: str) -> None:

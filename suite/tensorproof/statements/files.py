@@ -11,8 +11,9 @@ import jsonschema_rs
 
 from tensorproof.errors import UsageError
 from tensorproof.lines import outputs
-from tensorproof.lines.reading import name_of, opened, parsed_json
+from tensorproof.lines.reading import name_of, opened, parsed_json, require_format
 from tensorproof.lines.schema import load, problem_of
+from tensorproof.statements.statement import FORMAT
 
 SCHEMA = "statement.schema.json"
 LARGEST = 4_000_000
@@ -28,7 +29,7 @@ def read_statement(path: Path) -> dict[str, Any]:
     """A statement as the schema has it.
 
     Raises:
-        UsageError: it cannot be read, or breaks the schema; the message names the field.
+        UsageError: it cannot be read, is of another format, or breaks the schema; the message names the field.
     """
     name = name_of(path)
     try:
@@ -43,6 +44,8 @@ def read_statement(path: Path) -> dict[str, Any]:
         statement = parsed_json(raw)
     except ValueError:  # also text that is not UTF-8
         raise UsageError(f"statement {name}: is no JSON") from None
+    if isinstance(statement, dict):
+        require_format(f"statement {name}", statement.get("format"), FORMAT)
     problem = problem_of(_validator(), statement)
     if problem:
         raise UsageError(f"statement {name}: {problem}")

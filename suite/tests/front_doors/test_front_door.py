@@ -33,6 +33,7 @@ def statuses(record: Path) -> dict[str, int]:
         (["check", "numpy", "--device=cuda:0"], "no device 'cuda:0'; present: cpu"),
         (["check", "numpy", "--shard=3/2"], "--shard: expected I/N"),
         (["check", "numpy", "--seed=-1"], "--seed: expected a number from 0"),
+        (["check", "numpy", "-n=-1"], "-n: expected a count of worker processes, got -1"),
         (["check", "numpy", "--time-budget=0"], "--time-budget: expected a positive number"),
         (["check", "numpy", "--profile=core2"], "(did you mean core?)"),
         (["check", "numpy", "--op=relu", "--check=randomness"], "no check matches all of these options"),
@@ -263,6 +264,14 @@ def test_records_are_never_overwritten(tensorproof):
     again = tensorproof(*arguments)
     assert again.code == 4
     assert "records are never overwritten" in again.text
+
+
+def test_a_report_of_pytest_replaces_no_file_of_others(tensorproof, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    outcome = tensorproof("check", "numpy", "-n0", "--op=tanh", "--sample=plain_both_signs", "--junit-xml=notes.txt")
+    assert outcome.code == 4
+    assert "notes.txt is no report of pytest; give another name, or --force to replace it" in outcome.text
+    assert (tmp_path / "notes.txt").read_text() == "mine"
 
 
 def test_a_wrong_adapter_is_told_first_and_once(tensorproof, plugin: Plugin, tmp_path):

@@ -4,51 +4,31 @@ import contextlib
 import io
 import os
 import signal
+import subprocess
 import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from disturbed import kill_all, left_of, lines_of, output_of, processes_of, start, wait_for
-from fake_backend import BACKEND
 
 from injection.cells import Outcome
+from injection.commands import COMMANDS, Command
 from tensorproof import cli
-from tensorproof.runs.records import check_key, read_record
+from tensorproof.lines.reading import read_lines
 
 WITHIN = Path(__file__).with_name("within")
-SOURCE = (
-    """
-import injected
-injected.pause("described")
-injected.start_child()
-operations = OperationTable()
-operations.native(reference_sigmoid.sigmoid)
-
-@operations.native
-def tanh(x):
-    injected.pause("check")
-    injected.hold("record")
-    return reference_tanh.tanh(x)
-"""
-    + BACKEND
-)
-"""A backend whose ``tanh`` waits where a fault is to find it at work."""
-RUN = ("check", "fake", "--op=sigmoid", "--op=tanh", "--check=forward", "--dtype=float32", "--record=run.ndjson")
-KNOWN_BY = {
-    "describing": "-m tensorproof.contract.",
-    "worker": "exec(eval(",
-    "reference": "tensorproof.conformance.reference_process",
-    "child": "# a child of a worker",
-}
-"""What is in the command line of each process, by target."""
+LONGEST = 200
+"""Seconds that a run may take, a night too, on a machine with other things to do."""
 
 
-def process_of(folder: Path, target: str) -> int:
-    """The process that is aimed at."""
-    found = [number for number, command in processes_of(folder).items() if KNOWN_BY[target] in command]
-    assert len(found) == 1, (target, processes_of(folder))
-    return found[0]
+def process_of(folder: Path, words: str) -> int:
+    """The process that is aimed at, of which its command line holds some words; of several the one at the moment of the fault."""
+    found = [number for number, command in processes_of(folder).items() if words in command]
+    at_moment = int((folder / "reached").read_text())
+    chosen = [at_moment] if at_moment in found else found
+    assert len(chosen) == 1, (words, processes_of(folder))
+    return chosen[0]
 
 
 def strike(process: int, action: str) -> None:
@@ -58,72 +38,107 @@ def strike(process: int, action: str) -> None:
         time.sleep(0.3)
 
 
-def inject(folder: Path, plugins: Path, moment: str, target: str, action: str) -> tuple[int, list[str]]:
-    """Run, wait for the moment, strike, and wait for the end: its exit code, and the checks that had a line before.
+def _start(folder: Path, plugins: Path, name: str, moment: str, *more: str) -> "subprocess.Popen[bytes]":
+    command = COMMANDS[name]
+    variables = {
+        "INJECTED_MOMENT": moment,
+        "INJECTED_BEFORE": str(command.before),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+    }
+    paths = os.pathsep.join([str(plugins), str(WITHIN), str(WITHIN.parents[1])])
+    before = f"import injected\ninjected.PLANTS[{name!r}]()"
+    return start(folder, *command.arguments, *more, plugins=paths, before=before, environment=variables)
+
+
+def inject(folder: Path, plugins: Path, name: str, moment: str, target: str, action: str) -> tuple[int, dict[str, list[object]]]:
+    """Run, wait for the moment, strike, and wait for the end: its exit code, and what had a line before, by record.
 
     Raises:
         AssertionError: the moment did not come, or something runs on after the end.
     """
-    paths = os.pathsep.join([str(plugins), str(WITHIN)])
-    environment = {"INJECTED_MOMENT": moment, "XDG_CACHE_HOME": str(folder / "cache")}
-    before = "import injected\ninjected.plant_in_controller()"
-    run = start(folder, *RUN, "--report=page.html", plugins=paths, before=before, environment=environment)
+    command = COMMANDS[name]
+    run = _start(folder, plugins, name, moment)
     try:
-        assert wait_for(lambda: (folder / "reached").exists() and (folder / "reached").read_text()), output_of(folder)
+        reached = folder / "reached"
+        assert wait_for(lambda: reached.exists() and reached.read_text(), LONGEST), output_of(folder)
         assert wait_for((folder / "held").exists), output_of(folder)
-        had = keys_of(folder)
-        strike(run.pid if target == "controller" else process_of(folder, target), action)
+        had = keys_of(folder, command)
+        strike(run.pid if target == "controller" else process_of(folder, command.known_by[target]), action)
         (folder / "go").touch()
-        code = run.wait(timeout=120)
+        code = run.wait(timeout=LONGEST)
         assert left_of(folder) == {}, output_of(folder)
     finally:
         kill_all(folder)
     return code, had
 
 
-def keys_of(folder: Path) -> list[str]:
-    """The checks that have a whole line."""
-    record = folder / "run.ndjson"
-    return [check_key(line) for line in lines_of(record, "check")] if record.exists() else []
+def keys_of(folder: Path, command: Command) -> dict[str, list[object]]:
+    """What has a whole line in each record that there is."""
+    place = command.folder(folder)
+    return {
+        name: [kept.key(line) for line in lines_of(place / name, kept.kind)]
+        for name, kept in command.records.items()
+        if (place / name).exists()
+    }
 
 
-def look(folder: Path, outcome: Outcome, code: int, had: list[str]) -> None:
+def look(folder: Path, name: str, outcome: Outcome, code: int, had: dict[str, list[object]]) -> None:
     """Compare what is left with what the run must come to.
 
     Raises:
         AssertionError: they differ.
     """
-    text = output_of(folder)
+    command, text = COMMANDS[name], output_of(folder)
+    place = command.folder(folder)
     assert code == outcome.code, text
     assert "Traceback" not in text
     assert "INTERNALERROR" not in text
-    assert (folder / "run.ndjson").exists() is outcome.recorded
+    assert any((place / record).exists() for record in command.records) is outcome.recorded
     if not outcome.recorded:
         return
-    record = read_record(folder / "run.ndjson")
-    keys = Counter(map(check_key, record.checks))
-    assert set(keys.values()) == {1}
-    assert set(had) <= keys.keys()
-    statuses = Counter(check["status"] for check in record.checks) - Counter({"passed": len(keys)})
-    assert statuses == Counter([outcome.lost] if outcome.lost else []), text
-    assert (len(keys) < record.header["planned"]) is outcome.left
-    assert (folder / "page.html").exists() is (code >= 0 and outcome.words != "the page; 2"), text
-    for arguments in (["report", "run.ndjson", "-o", "again.html"], ["merge", "run.ndjson", "-o", "merged.ndjson"]):
+    if code == 2 and (outcome.left or outcome.unpublished):
+        assert "--resume" in text or "goes on" in text
+    left = False
+    bad: Counter[str] = Counter()
+    for record, kept in command.records.items():
+        if not (place / record).exists():
+            left = True
+            continue
+        lines = read_lines(place / record, kept.schema).values
+        counted = [line for line in lines if line["kind"] == kept.kind]
+        keys = Counter(map(kept.key, counted))
+        assert set(keys.values()) <= {1}
+        assert set(had.get(record, ())) <= keys.keys()
+        bad += Counter(line["status"] for line in counted if line["status"] not in kept.good)
+        left = left or len(keys) < lines[0]["planned"]
+    assert left is outcome.left, text
+    assert bad == Counter([outcome.lost] if outcome.lost else []), text
+    assert (bool(command.page) and (place / command.page).exists()) is (outcome.paged and bool(command.page)), text
+    for reader in command.read_by:
+        output = "again.html" if reader == "report" else "merged.ndjson"
         with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
-            assert cli.main(arguments) in (0, 1), arguments
+            assert cli.main([reader, "run.ndjson", "-o", output]) in (0, 1), reader
 
 
-def go_on(folder: Path, plugins: Path) -> list[dict[str, Any]]:
-    """Run the same command again with ``--resume``: the lines of the checks.
+def go_on(folder: Path, plugins: Path, name: str, had: dict[str, list[object]]) -> None:
+    """Run the same command again, which goes on: all is made, once, and its page is written.
 
     Raises:
-        AssertionError: it does not end well.
+        AssertionError: it does not end well, or something is missing.
     """
-    environment = {"INJECTED_MOMENT": "", "XDG_CACHE_HOME": str(folder / "cache")}
-    paths = os.pathsep.join([str(plugins), str(WITHIN)])
-    run = start(folder, *RUN, "--resume", plugins=paths, environment=environment)
+    command = COMMANDS[name]
+    run = _start(folder, plugins, name, "", *command.resume)
     try:
-        assert run.wait(timeout=120) == 0, output_of(folder)
+        assert run.wait(timeout=LONGEST) == 0, output_of(folder)
     finally:
         kill_all(folder)
-    return lines_of(folder / "run.ndjson", "check")
+    place = command.folder(folder)
+    for record, kept in command.records.items():
+        lines: list[dict[str, Any]] = read_lines(place / record, kept.schema).values
+        made = Counter(kept.key(line) for line in lines if line["kind"] == kept.kind)
+        assert set(made.values()) == {1}
+        assert set(had.get(record, ())) <= made.keys()
+        assert len(made) == lines[0]["planned"]
+        assert lines[-1]["kind"] == "end"
+        assert "ended" not in lines[-1]
+    assert not command.page or (place / command.page).exists()

@@ -30,12 +30,12 @@ def test_a_night_without_a_change_ends_with_0(place, capsys):
 
 def test_what_is_run(place):
     runner = StubRunner(place.ratios)
-    place.run(runner, "--op=op0", "--launches=5", "--mode=eager")
+    place.run(runner, "--op=relu", "--launches=5", "--mode=eager")
     check, _, timing, page = runner.full
     assert check[1:6] == ["-P", "-m", "tensorproof", "check", "torch"]
     compiled = place.history / "compiled"
-    assert {"-n2", "--op=op0", f"--compile-cache={compiled / 'conformance'}"} <= set(check)
-    assert {"--workload=S", "--workload=M", "--dtype=float32", "--launches=5", "--mode=eager", "--op=op0"} <= set(timing)
+    assert {"-n2", "--op=relu", f"--compile-cache={compiled / 'conformance'}"} <= set(check)
+    assert {"--workload=S", "--workload=M", "--dtype=float32", "--launches=5", "--mode=eager", "--op=relu"} <= set(timing)
     assert {f"--env=torch={sys.executable}", "torch", "jax"} <= set(timing)
     assert f"--compile-cache={compiled / 'timings'}" in timing
     assert "--resume" not in timing
@@ -331,6 +331,13 @@ def test_check_only_of_nothing_is_an_alarm(tmp_path, place):
         pytest.param(["--night=tonight"], "--night: expected a time", id="night"),
         pytest.param(["--stale-hours=0"], "--stale-hours", id="stale hours"),
         pytest.param(["--launches=0"], "--launches", id="launches"),
+        pytest.param(["--rounds=0"], "--rounds: expected at least 1, got 0", id="rounds"),
+        pytest.param(["--threads=-1"], "--threads: expected at least 1, got -1", id="threads"),
+        pytest.param(["--series-seconds=nan"], "--series-seconds: expected a number above 0, got nan", id="seconds"),
+        pytest.param(["--op=sofmax"], "--op: nothing is called 'sofmax'", id="operation"),
+        pytest.param(["--workload=XL"], "--workload: nothing is called 'XL'", id="workload"),
+        pytest.param(["--direction=back"], "--direction: nothing is called 'back'", id="direction"),
+        pytest.param(["--dtype=float23"], "--dtype: nothing is called 'float23'", id="dtype"),
         pytest.param(["--accepted=absent.toml"], "--accepted", id="accepted"),
     ],
 )

@@ -103,6 +103,33 @@ def test_a_wrong_operation_is_one_finding_with_its_script(fuzz, tmp_path):
     assert "bars at" in ran.stdout
 
 
+def test_scripts_replace_nothing_and_their_folder_is_looked_at_first(fuzz, tmp_path):
+    scripts, edited = tmp_path / "scripts", "# edited by hand"
+    fuzz(WRONG, "--programs=1", f"--dump={scripts}")
+    (script,) = scripts.iterdir()
+    text = script.read_text()
+    script.write_text(edited)
+    for programs in (2, 3):
+        fuzz(WRONG, f"--programs={programs}", "--resume", f"--dump={scripts}")
+        assert sorted(path.read_text() for path in scripts.iterdir()) == sorted([edited, text])
+    done, record = fuzz(WRONG, "--programs=4", "--resume", f"--dump={script}")
+    assert done.code == 4
+    assert "--dump" in done.text
+    assert len(record.programs) == 3
+
+
+def test_a_program_that_is_judged_again_stands_in_its_finding_once(fuzz, tmp_path):
+    """A kill between the two lines of a program leaves its finding only."""
+    fuzz(WRONG, "--programs=3")
+    path = tmp_path / "campaign.ndjson"
+    lines = path.read_text().splitlines(keepends=True)
+    assert [json.loads(line)["kind"] for line in lines[-3:]] == ["finding", "program", "end"]
+    path.write_text("".join(lines[:-2]))
+    done, record = fuzz(WRONG, "--programs=3", "--resume")
+    assert done.code == 1, done.text
+    assert [item["programs"] for item in record.findings] == [[0, 1, 2]]
+
+
 @pytest.mark.parametrize(
     ("source", "status", "options"),
     [(CRASHING, "crashed", ()), (HANGING, "timed_out", ("--timeout=1",)), (HUNGRY, "out_of_memory", ())],

@@ -82,6 +82,37 @@ def device_of(self, value):
     assert "device_of: expected a text, got Anything" in messages["softmax"]
 
 
+UNREPORTED = {
+    "relu": "sys.setrecursionlimit(60)",
+    "sigmoid": "time.perf_counter = time.time = lambda: -1e30; time.perf_counter_ns = lambda: -10**30",
+    "softplus": "raise ValueError('a program of a compiler ' * 10**6)",
+    "silu": "raise ValueError('a-b.' * 10**5)",
+}
+"""What keeps a report from being made or sent, or makes one that is too long."""
+
+
+def test_a_check_that_cannot_be_reported_has_a_line_and_the_others_run(tensorproof, plugin: Plugin, tmp_path):
+    answer = "return reference_tanh.tanh(x)"
+    functions = "".join(
+        f"@operations.native\ndef {name}{signature(name)}:\n    {action}\n    {answer}\n" for name, action in UNREPORTED.items()
+    )
+    chosen = (
+        *(f"--op={name}" for name in (*UNREPORTED, "tanh")),
+        *ONE,
+        "--sample=width_1",
+        "--check-timeout=30",
+        "--record=run.ndjson",
+    )
+    outcome = tensorproof("check", "fake", *chosen, path=plugin("fake", functions + BACKEND))
+    assert outcome.code == 1, outcome.text[-2000:]
+    assert "INTERNALERROR" not in outcome.text
+    checks = checks_of(tmp_path / "run.ndjson")
+    found = {name: {check["status"] for check in checks if check["operation"] == name} for name in (*UNREPORTED, "tanh")}
+    assert found == {"relu": {"crashed"}, "sigmoid": {"crashed"}, "softplus": {"error"}, "silu": {"error"}, "tanh": {"passed"}}
+    assert any("could not report the check any more: RecursionError" in check["message"] for check in checks)
+    assert max(len(check["message"]) for check in checks) < 11_000
+
+
 def test_a_crash_that_leaves_a_child_and_a_hang_without_its_timer_cost_a_check_each(plugin: Plugin, tmp_path):
     """The child holds the worker's pipe; the stopped worker's own timer stands still."""
     source = """

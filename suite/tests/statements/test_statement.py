@@ -165,6 +165,9 @@ def test_what_is_written_is_read_back(tmp_path: Path):
         ({"backend": "--record=x"}, "backend"),
         ({"operations": {"relu": {}}}, "operations.relu"),
         ({"versions": {"mine": "x" * 200}}, "versions.mine"),
+        ({"format": 2}, "written in format 2, this tensorproof reads 1; upgrade tensorproof"),
+        ({"format": 0}, "written in format 0, this tensorproof reads 1; run again"),
+        ({"format": "1"}, "format"),
     ],
 )
 def test_a_statement_that_breaks_the_schema_is_refused_with_the_field(tmp_path: Path, change, expected):

@@ -9,7 +9,7 @@ from pathlib import Path
 
 MOMENT = os.environ.get("INJECTED_MOMENT", "")
 FOLDER = Path(os.environ.get("RELIABILITY_TEST", ""))
-BEFORE = 5
+BEFORE = int(os.environ.get("INJECTED_BEFORE", "5"))
 """So many lines are written, or questions answered, before the moment comes."""
 
 
@@ -22,7 +22,12 @@ def pause(moment: str) -> None:
             file.write(f"{os.getpid()}\n")
     except FileExistsError:
         return
-    hold(moment, "" if moment == "record" else "held")
+    hold(moment, "" if moment == "record" and is_conformance() else "held")
+
+
+def is_conformance() -> bool:
+    """Whether this is a run of conformance: its workers are at work while the record is written, and are to be held there."""
+    return "check" in sys.orig_argv
 
 
 def hold(moment: str, mark: str = "held") -> None:
@@ -31,6 +36,12 @@ def hold(moment: str, mark: str = "held") -> None:
         (FOLDER / mark).touch()
     while moment == MOMENT and not (FOLDER / "go").exists():
         time.sleep(0.02)
+
+
+def hold_worker(moment: str) -> None:
+    """Hold a worker of conformance at the moment of another process."""
+    if "xdist" in sys.modules:
+        hold(moment)
 
 
 def start_child() -> None:
@@ -88,3 +99,44 @@ def plant_in_controller() -> None:
         fsync(descriptor)
 
     LineFile.append, os.fsync = halved, paused
+
+
+def plant_in_timings() -> None:
+    """Measure no limits of the machine, which would take most of the time; wait before the first series."""
+    import made_lines
+
+    from tensorproof.timing import session
+
+    def limits(_):
+        pause("timings")
+        return made_lines.limits()
+
+    session.machine_limits = limits
+
+
+def plant_in_night() -> None:
+    """Wait before the verdict takes its place."""
+    from tensorproof.nightly import night
+
+    write = night.write_verdict
+
+    def paused(folder, lines):
+        pause("verdict")
+        write(folder, lines)
+
+    night.write_verdict = paused
+
+
+def plant_in_timing_command() -> None:
+    """What is planted in the command that times."""
+    plant_in_controller()
+    plant_in_timings()
+
+
+PLANTS = {
+    "check": plant_in_controller,
+    "time": plant_in_timing_command,
+    "fuzz": plant_in_controller,
+    "nightly": plant_in_night,
+}
+"""What is planted in the process of each command."""
