@@ -4,6 +4,8 @@
 - Operations and models get their places in the navigation from the index, which is generated.
 - A file of the repository that a page links to becomes a page of the site, so that links work wherever the repository is.
 - A link to a JSON Schema leads to the schema itself, which the site has under the name in its ``$id``.
+- Example reports that ``docs/examples.py`` made in ``build/examples`` become part of the site, and each operation's page tells
+  every backend's state in them.
 - A page that would load anything from elsewhere is a warning, which ends a strict build.
 """
 
@@ -34,6 +36,9 @@ OUTWARD = re.compile(r'\]\(((?:\.\./)+)([^\s)]+)(?: "([^"]*)")?\)')
 
 SOURCES = "sources"
 """Where the repository's files are pages."""
+
+EXAMPLES = ROOT / "build" / "examples"
+"""The example reports, once they are made; without them the site has none."""
 
 SCHEMA = ".schema.json"
 """How the name of a JSON Schema ends; the site has them as they are, for programs to read."""
@@ -145,6 +150,19 @@ def inward(text: str, page: str) -> str:
     return "".join(part if part.startswith("```") else OUTWARD.sub(link, part) for part in FENCED.split(text))
 
 
+def states(text: str, address: str) -> str:
+    """Every backend's state in the example runs, for the page of an operation; from the operation's page there.
+
+    >>> states('<h2 id="backends"></h2><table><tr><td><a href="#x">25</a></td></tr></table>', "../x.html").splitlines()[5]
+    '<table><tr><td><a href="../x.html#x">25</a></td></tr></table>'
+    """
+    table = re.search(r'id="backends".*?(<table>.*?</table>)', text, re.DOTALL)
+    if table is None:
+        return ""
+    told = table[1].replace('href="#', f'href="{address}#')
+    return f"\n## Backends\n\nIn the [example runs]({address}), which also say what a symbol means:\n\n{told}\n"
+
+
 class Loads(HTMLParser):
     """Collects what a page loads from elsewhere."""
 
@@ -193,12 +211,22 @@ def on_files(files: Any, config: Any) -> Any:
             LOG.warning("a link leads to nothing: %s", error)
             continue
         files.append(File.generated(config, place, content=content))
+    for path in sorted(EXAMPLES.rglob("*")):
+        if path.is_file():
+            files.append(File.generated(config, f"examples/{path.relative_to(EXAMPLES).as_posix()}", abs_src_path=str(path)))
     return files
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Any) -> str:
-    """Lead links out of this folder to pages of the site."""
-    return inward(markdown, page.file.src_uri)
+    """Lead links out of this folder to pages of the site, and add what the example runs tell."""
+    place = page.file.src_uri
+    led = inward(markdown, place)
+    if place == "index.md" and (EXAMPLES / "index.html").exists():
+        led += "\n[Example reports](examples/index.html) of real runs of all backends are part of this site.\n"
+    example = (EXAMPLES / place).with_suffix(".html")
+    if place.startswith("operations/") and example.exists():
+        led += states(example.read_text(encoding="utf-8"), f"../examples/{place.removesuffix('.md')}.html")
+    return led
 
 
 def on_post_build(config: Any) -> None:

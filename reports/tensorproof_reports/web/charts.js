@@ -83,6 +83,7 @@ function chart({ caption, x, y, series, limits = [], width = 640, height = 320 }
       svg("line", { class: "grid", x1: xs.at(tick), x2: xs.at(tick), y1: top, y2: height - bottom }),
       svg("text", { x: xs.at(tick), y: height - bottom + 15, "text-anchor": "middle" }, short(tick)),
     ]),
+    series.map((one, number) => drawnSeries(one, number, xs, ys)),
     svg("text", { x: (left + width - right) / 2, y: height - 6, "text-anchor": "middle" }, xs.label),
     svg("text", { transform: `translate(12 ${(top + height - bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, ys.label),
     upright.map((limit) => [
@@ -93,7 +94,6 @@ function chart({ caption, x, y, series, limits = [], width = 640, height = 320 }
       svg("line", { class: "limit", x1: left, x2: width - right, y1: ys.at(limit.y), y2: ys.at(limit.y) }),
       svg("text", { x: width - right - 4, y: ys.at(limit.y) - 4, "text-anchor": "end" }, limit.text),
     ]),
-    series.map((one, number) => drawnSeries(one, number, xs, ys)),
   ];
   const drawing = svg("svg", { viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": caption }, parts);
   const legend = series.map((one, number) => el("span", { class: "legend" }, symbolOf(one, number), ` ${one.name} `));

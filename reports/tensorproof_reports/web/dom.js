@@ -26,6 +26,18 @@ function fill(parent, ...children) {
   add(parent, children);
 }
 
+/** Draw a part of the page once the reader comes near it, or prints. */
+function whenNear(place, draw) {
+  const begin = () => {
+    watcher.disconnect();
+    removeEventListener("beforeprint", begin);
+    draw();
+  };
+  const watcher = new IntersectionObserver((entries) => { if (entries.some((entry) => entry.isIntersecting)) begin(); }, { rootMargin: "50%" });
+  watcher.observe(place);
+  addEventListener("beforeprint", begin);
+}
+
 /** A button that copies what `text()` gives, and says so. */
 function copyButton(label, text) {
   const button = el("button", { type: "button", class: "copy" }, label);

@@ -1,4 +1,4 @@
-// Queries in the spirit of wpt.fyi: words that a check must fit, all of them.
+// Queries in the spirit of wpt.fyi: words that a check must fit, all of them; `or` stands between such groups of words.
 
 const ALIASES = {
   pass: ["passed"], fail: ["failed", "known_failure"], known: ["known_failure"], wrong: WRONG, crash: ["crashed"],
@@ -119,15 +119,28 @@ function backendTest(data, name, statuses) {
   return (row) => having[cases[row]];
 }
 
-/** For each row whether it fits a query; throws an Error that says what to type instead. */
-function matching(data, query) {
+/** For each row whether it fits all of some words. */
+function fittingAll(data, terms) {
   const mask = new Uint8Array(data.count).fill(1);
-  for (const given of query.trim().split(/\s+/).filter(Boolean)) {
+  for (const given of terms) {
     const negated = given.length > 1 && "-!".includes(given[0]);
     const test = testOf(data, negated ? given.slice(1) : given);
     for (let row = 0; row < data.count; row += 1) {
       if (mask[row] && Boolean(test(row)) === negated) mask[row] = 0;
     }
   }
+  return mask;
+}
+
+/** For each row whether it fits a query; throws an Error that says what to type instead. */
+function matching(data, query) {
+  const parts = [[]];
+  for (const given of query.trim().split(/\s+/).filter(Boolean)) {
+    if (given.toLowerCase() === "or") parts.push([]);
+    else parts.at(-1).push(given);
+  }
+  if (parts.length > 1 && parts.some((terms) => !terms.length)) throw new Error("\"or\" needs words on both sides, as in torch:fail or jax:fail");
+  const [mask, ...others] = parts.map((terms) => fittingAll(data, terms));
+  for (const other of others) for (let row = 0; row < data.count; row += 1) mask[row] |= other[row];
   return mask;
 }

@@ -93,16 +93,12 @@ async function watchCharts() {
   if (!text) return;
   const sections = JSON.parse(text);
   for (const table of document.querySelectorAll("table.timings[data-section]")) addDetails(table, sections[Number(table.dataset.section)].details);
-  const watcher = new IntersectionObserver((entries) => {
-    for (const { target } of entries.filter((entry) => entry.isIntersecting)) {
-      watcher.unobserve(target);
-      const section = sections[Number(target.dataset.section)];
-      fill(target, [accuracyChart(section), ratioChart(section), rooflineChart(section)]);
-      target.classList.add("drawn");
-    }
-  }, { rootMargin: "50%" });
   for (const place of document.querySelectorAll(".charts")) {
+    const section = sections[Number(place.dataset.section)];
     place.hidden = false;
-    watcher.observe(place);
+    whenNear(place, () => {
+      fill(place, [accuracyChart(section), ratioChart(section), rooflineChart(section)]);
+      place.classList.add("drawn");
+    });
   }
 }

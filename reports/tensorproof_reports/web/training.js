@@ -17,6 +17,9 @@ function trainedModels(data) {
 /** The points of a list of numbers over their steps' numbers; what is no number is left out. */
 const stepped = (values, steps) => (values ?? []).map((value, at) => ({ x: steps?.[at] ?? at, y: typeof value === "number" ? value : NaN }));
 
+/** A step's distance as drawn: at least 0.01 bars, and nowhere where it is no number. */
+const distanceOf = (bars) => (typeof bars === "number" ? Math.max(bars, 0.01) : NaN);
+
 /** Draw a model's training in all backends. */
 async function drawTraining(data, rows) {
   const runs = [];
@@ -24,23 +27,23 @@ async function drawTraining(data, rows) {
   const told = runs.filter((run) => run.details);
   const curves = new Map();
   const distances = [];
-  for (const { name, details } of told) {
+  for (const [look, { name, details }] of told.entries()) {
     const findings = details.f ?? [];
     for (const item of findings.filter((one) => Array.isArray(one.got))) {
       if (!curves.has(item.output)) curves.set(item.output, [{ name: "reference", joined: true, line: "dashed", dotless: true, points: stepped(item.expected, item.steps) }]);
-      curves.get(item.output).push({ name, joined: true, points: stepped(item.got, item.steps) });
+      curves.get(item.output).push({ name, look, joined: true, points: stepped(item.got, item.steps) });
     }
     const judged = findings.filter((one) => !Array.isArray(one.got));
     const steps = findings.find((one) => Array.isArray(one.got))?.steps;
-    const points = judged.map((one, at) => ({ x: steps?.[at] ?? at, y: Math.max(Array.isArray(one) ? one[1] : one.largest_z, 0.01), title: `${name}, ${steps?.[at] ?? at}: ${Array.isArray(one) ? one[0] : one.output}` }));
-    distances.push({ name, joined: true, points });
+    const points = judged.map((one, at) => ({ x: steps?.[at] ?? at, y: distanceOf(Array.isArray(one) ? one[1] : one.largest_z), title: `${name}, ${steps?.[at] ?? at}: ${Array.isArray(one) ? one[0] : one.output}` }));
+    distances.push({ name, look, joined: true, points });
   }
   fill(byId("training-body"),
     el("p", {}, runs.map(({ row, name }) => [caseLink(data, row, name), " ", tag(word(data, "status", row)), " "])),
     told.length ? null : el("p", {}, "The details of these checks are left out to keep this page small: the records have them."),
     [...curves].map(([output, series]) => chart({ caption: `${output}, over the reference's`, x: { label: "step or epoch" }, y: { label: output }, series })),
     distances.some((one) => one.points.length) ? chart({
-      caption: "Distance from the reference in bars, the worst output of each step; each step begins at the reference's state. Under 0.01 bars is drawn there.",
+      caption: "Distance from the reference in bars, the worst output of each step; each step begins at the reference's state. Under 0.01 bars is drawn there; what is no number, as NaN, has no dot.",
       x: { label: "step, or output" }, y: { label: "bars", log: true }, limits: [{ y: BARS_LIMIT, text: "limit" }], series: distances,
     }) : null);
 }
@@ -52,6 +55,10 @@ function watchTraining(data) {
   byId("training-section").hidden = false;
   byId("training-link").hidden = false;
   const select = byId("training-model");
-  fill(select, el("option", { value: "" }, "choose a model"), [...models.keys()].map((name) => el("option", { value: name }, name)));
-  select.addEventListener("change", () => (select.value ? drawTraining(data, models.get(select.value)) : fill(byId("training-body"))));
+  const drawn = () => drawTraining(data, models.get(select.value));
+  fill(select, [...models.keys()].map((name) => el("option", { value: name }, name)));
+  const wrong = [...models].find(([, rows]) => rows.some((row) => WRONG.includes(word(data, "status", row))));
+  if (wrong) select.value = wrong[0];
+  select.addEventListener("change", drawn);
+  whenNear(byId("training-section"), drawn);
 }

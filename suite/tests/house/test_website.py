@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -106,6 +107,23 @@ def test_every_operation_and_model_has_a_place_in_the_navigation(website):
         for path in page.values()
     }
     assert named == {f"operations/{path.name}" for path in (ROOT / "docs/operations").glob("*.md")} - {"operations/index.md"}
+
+
+def test_pages_of_operations_tell_every_backends_state_in_the_example_runs(website, tmp_path, monkeypatch):
+    report = '<h2 id="backends">Backends</h2><table>\n<tr><td>✗ 1/2</td></tr>\n</table><h2 id="samples"></h2><table></table>'
+    (tmp_path / "operations").mkdir()
+    (tmp_path / "operations/softmax.html").write_text(report, encoding="utf-8")
+    (tmp_path / "index.html").touch()
+    monkeypatch.setattr(website, "EXAMPLES", tmp_path)
+
+    def shown(place):
+        return website.on_page_markdown("# A page\n", SimpleNamespace(file=SimpleNamespace(src_uri=place)), None, None)
+
+    assert "[example runs](../examples/operations/softmax.html)" in shown("operations/softmax.md")
+    assert shown("operations/softmax.md").count("<table>") == 1
+    assert "✗ 1/2" in shown("operations/softmax.md")
+    assert "(examples/index.html)" in shown("index.md")
+    assert shown("operations/relu.md") == shown("accuracy.md") == "# A page\n"
 
 
 def test_a_strict_build_stops_at_links_to_nowhere_pages_out_of_sight_and_loads(website, tmp_path):
