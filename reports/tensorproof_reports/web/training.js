@@ -17,6 +17,9 @@ function trainedModels(data) {
 /** The points of a list of numbers over their steps' numbers; what is no number is left out. */
 const stepped = (values, steps) => (values ?? []).map((value, at) => ({ x: steps?.[at] ?? at, y: typeof value === "number" ? value : NaN }));
 
+/** Two charts stand side by side in a window of 1280. */
+const CHART_WIDTH = 600;
+
 /** A step's distance as drawn: at least 0.01 bars, and nowhere where it is no number. */
 const distanceOf = (bars) => (typeof bars === "number" ? Math.max(bars, 0.01) : NaN);
 
@@ -41,10 +44,10 @@ async function drawTraining(data, rows) {
   fill(byId("training-body"),
     el("p", {}, runs.map(({ row, name }) => [caseLink(data, row, name), " ", tag(word(data, "status", row)), " "])),
     told.length ? null : el("p", {}, "The details of these checks are left out to keep this page small: the records have them."),
-    [...curves].map(([output, series]) => chart({ caption: `${output}, over the reference's`, x: { label: "step or epoch" }, y: { label: output }, series })),
+    [...curves].map(([output, series]) => chart({ caption: `${output}, over the reference's`, x: { label: "step or epoch" }, y: { label: output }, series, width: CHART_WIDTH })),
     distances.some((one) => one.points.length) ? chart({
       caption: "Distance from the reference in bars, the worst output of each step; each step begins at the reference's state. Under 0.01 bars is drawn there; what is no number, as NaN, has no dot.",
-      x: { label: "step, or output" }, y: { label: "bars", log: true }, limits: [{ y: BARS_LIMIT, text: "limit" }], series: distances,
+      x: { label: "step, or output" }, y: { label: "bars", log: true }, limits: [{ y: BARS_LIMIT, text: "limit" }], series: distances, width: CHART_WIDTH,
     }) : null);
 }
 
@@ -57,8 +60,10 @@ function watchTraining(data) {
   const select = byId("training-model");
   const drawn = () => drawTraining(data, models.get(select.value));
   fill(select, [...models.keys()].map((name) => el("option", { value: name }, name)));
-  const wrong = [...models].find(([, rows]) => rows.some((row) => WRONG.includes(word(data, "status", row))));
-  if (wrong) select.value = wrong[0];
+  // A wrong one first; else a step by step one, whose charts tell more than those of a single epoch.
+  const isWrong = ([, rows]) => rows.some((row) => WRONG.includes(word(data, "status", row)));
+  const first = [...models].find(isWrong) ?? [...models].find(([name]) => name.includes("_training "));
+  if (first) select.value = first[0];
   select.addEventListener("change", drawn);
   whenNear(byId("training-section"), drawn);
 }
