@@ -129,13 +129,18 @@ def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int
         planned=options.programs,
     )
     code, ended = _ended(campaign)
+    scripts: list[str] = []
     try:
         file.append(closing_line(record, time.monotonic() - began, crew.seconds, ended))
-        scripts = _dump(record.findings, options.dump)
     except OSError as error:
-        code, ended, scripts = COULD_NOT_GO_ON, f"a file cannot be written: {error.strerror}", []
+        code = COULD_NOT_GO_ON
+        ended = f"{ended or f'the record cannot be written: {error.strerror}'}; the record has no closing line"
     finally:
         file.close()
+    try:
+        scripts = _dump(record.findings, options.dump)
+    except OSError as error:
+        code, ended = COULD_NOT_GO_ON, ended or f"a script cannot be written: {error.strerror}"
     _write("\n" if campaign.live else "")
     hint = f"; {GO_ON}" if record.programs or code == INTERRUPTED else ""
     for text in (*scripts, f"record: {path}", *([f"ended early: {ended}{hint}"] if ended else []), verdict_text(record)):

@@ -69,10 +69,10 @@ def summary(record: TimingRecord) -> str:
     if len(set(sets.values())) > 1:
         words = ", ".join(f"{label} {name}" for label, name in sets.items())
         lines.insert(0, f"contenders use different instruction sets: {words}")
-    if record.end:
-        seconds = record.end["seconds"]
-        shares = ", ".join(f"{name} {value:.0f} s" for name, value in seconds.items() if name != "total")
-        lines.append(f"time: {seconds['total']:.0f} s ({shares})")
+    # A run that ended early did not come to tell where its time went.
+    if record.end and (parts := [(name, value) for name, value in record.end["seconds"].items() if name != "total"]):
+        shares = ", ".join(f"{name} {value:.0f} s" for name, value in parts)
+        lines.append(f"time: {record.end['seconds']['total']:.0f} s ({shares})")
     return "\n".join([*lines, *record.notes])
 
 

@@ -11,30 +11,10 @@ from pathlib import Path
 import pytest
 from disturbed import SLOW, kill_all, left_of, lines_of, output_of, start, wait_for
 from fake_backend import BACKEND
+from injection.surroundings import JUMPING, LIMIT
 
 from tensorproof.runs.records import read_record
 
-LIMIT = """
-import errno, os
-from tensorproof.lines.writing import LineFile
-whole, room = LineFile.append, [{lines}]
-class Full:
-    def __init__(self, file): self.file = file
-    def __getattr__(self, name): return getattr(self.file, name)
-    def write(self, data):
-        if len(data) > 5: return self.file.write(data[:5])
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-def append(self, line):
-    room[0] -= 1
-    held = self._file
-    if room[0] < 0 and (line["kind"] != "end" or not {closed}):
-        self._file = Full(held)
-    try:
-        whole(self, line)
-    finally:
-        self._file = held
-LineFile.append = append
-"""
 RELU = ("check", "numpy", "--op=relu", "--check=forward", "--record=run.ndjson", "--report=page.html")
 
 
@@ -69,9 +49,8 @@ def test_a_report_of_pytest_on_a_full_disk_ends_the_run_in_a_sentence(tensorproo
 
 
 def test_a_clock_that_jumps_costs_no_check(tmp_path):
-    """The day changes by a year at each look, forwards and backwards; a time budget is a time, and not a date."""
-    jump = "import itertools, time\nsteps,now = itertools.cycle((9e7, -9e7)), time.time\ntime.time = lambda: now() + next(steps)"
-    run = start(tmp_path, *RELU, "-n0", "--time-budget=600", before=jump)
+    """A time budget is a time, and not a date."""
+    run = start(tmp_path, *RELU, "-n0", "--time-budget=600", before=JUMPING)
     try:
         assert run.wait(timeout=300) == 0, output_of(tmp_path)
     finally:
