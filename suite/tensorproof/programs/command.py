@@ -129,21 +129,22 @@ def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int
         planned=options.programs,
     )
     code, ended = _ended(campaign)
-    scripts: list[str] = []
+    notes: list[str] = []
     try:
         file.append(closing_line(record, time.monotonic() - began, crew.seconds, ended))
     except OSError as error:
         code = COULD_NOT_GO_ON
-        ended = f"{ended or f'the record cannot be written: {error.strerror}'}; the record has no closing line"
+        notes.append(f"the record has no closing line: {error.strerror}")
     finally:
         file.close()
     try:
-        scripts = _dump(record.findings, options.dump)
+        notes += _dump(record.findings, options.dump)
     except OSError as error:
-        code, ended = COULD_NOT_GO_ON, ended or f"a script cannot be written: {error.strerror}"
+        code = COULD_NOT_GO_ON
+        notes.append(f"--dump: a script cannot be written: {error.strerror}")
     _write("\n" if campaign.live else "")
     hint = f"; {GO_ON}" if record.programs or code == INTERRUPTED else ""
-    for text in (*scripts, f"record: {path}", *([f"ended early: {ended}{hint}"] if ended else []), verdict_text(record)):
+    for text in (*notes, f"record: {path}", *([f"ended early: {ended}{hint}"] if ended else []), verdict_text(record)):
         _write(f"{shown(text)}\n")
     return code
 
@@ -185,14 +186,12 @@ def _dump(findings: list[dict[str, Any]], folder: Path | None) -> list[str]:
 
 def _written(folder: Path, name: str, text: str) -> Path:
     """A file of that name, or of the next that is free, with a text; it may be there already."""
-    for number in itertools.count(1):
-        path = folder / (f"{name}.py" if number == 1 else f"{name}-{number}.py")
-        if not path.exists():
-            write_new(path, text)
-            return path
-        if path.read_bytes() == text.encode(errors="backslashreplace"):
-            return path
-    raise AssertionError("there is no end of numbers")
+    places = (folder / (f"{name}-{number}.py" if number > 1 else f"{name}.py") for number in itertools.count(1))
+    encoded = text.encode(errors="backslashreplace")
+    path = next(place for place in places if not place.exists() or place.read_bytes() == encoded)
+    if not path.exists():
+        write_new(path, text)
+    return path
 
 
 def _write(text: str) -> None:

@@ -247,9 +247,9 @@ def test_nobody_is_named(text, expected):
 def test_no_text_takes_longer_than_its_length_asks_for(part):
     """A message of a compiler is long; what tries each place of it up to its end would take hours."""
     text = f"E: {part * (200_000 // len(part))}"
-    start = time.monotonic()
+    start = time.process_time()
     assert len(scrubbed(text)) <= len(text)
-    assert time.monotonic() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_every_field_of_a_header_is_private(tmp_path):
