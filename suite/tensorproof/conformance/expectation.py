@@ -49,7 +49,7 @@ class Arguments:
 
 def is_floating(array: NDArray[Any]) -> bool:
     """Whether an array has a floating dtype."""
-    return bool(np.issubdtype(array.dtype, np.floating))
+    return array.dtype.kind == "f"
 
 
 def arguments_of(operation: Operation, sample: Sample, dtype: str) -> Arguments:

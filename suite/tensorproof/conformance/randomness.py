@@ -43,19 +43,24 @@ def _within(name: str, z: float, limit: float = LIMIT) -> tuple[bool, str]:
     return abs(z) <= limit, f"{name}: z = {z:.1f} (limit {limit:.0f})"
 
 
-def _correlation_z(first: Floats, second: Floats) -> Floats:
-    """z-scores of the correlations of two standardised series, the second 0, 1, 2, … elements on, to half their length."""
+def _correlation_z(first: Floats, second: Floats) -> tuple[Floats, Floats]:
+    """z-scores of the correlations of two standardised series, to half their length.
+
+    Of the first with the second 0, 1, 2, … elements on, and of the second with the first so many on.
+    """
     count = first.size
-    spectrum = np.conj(np.fft.rfft(first.ravel(), 2 * count)) * np.fft.rfft(second.ravel(), 2 * count)
+    spectra = [np.fft.rfft(series.ravel(), 2 * count) for series in (first, second)]
+    products = np.fft.irfft(np.conj(spectra[0]) * spectra[1], 2 * count)
     lags = np.arange(count // 2 + 1)
-    return np.asarray(np.fft.irfft(spectrum, 2 * count)[lags] / np.sqrt(count - lags))
+    spread = np.sqrt(count - lags)
+    return np.asarray(products[lags] / spread), np.asarray(products[-lags] / spread)
 
 
 def _correlations(units: Floats) -> Findings:
     """Neighbours, rows, and elements any distance apart are not correlated, in whichever order of the axes they were drawn."""
     orders = {"": units} if units.ndim < 2 else {"": units, " of the transpose": units.T}
     for order, series in orders.items():
-        z = _correlation_z(series, series)
+        z, _ = _correlation_z(series, series)
         yield _within(f"lag-1 correlation{order}", float(z[1]))
         if series.ndim > 1 and series[0].size < z.size:
             yield _within(f"row correlation{order}", float(z[series[0].size]))
@@ -65,8 +70,9 @@ def _correlations(units: Floats) -> Findings:
 
 def _independence(first: Floats, second: Floats) -> Findings:
     """Draws of consecutive seeds are not correlated, also when one is moved against the other."""
-    yield _within("correlation with the next seed", float(_correlation_z(first, second)[0]))
-    for z in (_correlation_z(first, second), _correlation_z(second, first)):
+    both = _correlation_z(first, second)
+    yield _within("correlation with the next seed", float(both[0][0]))
+    for z in both:
         lag = int(np.argmax(np.abs(z)))
         yield _within(f"largest correlation with the next seed, {lag} elements on", float(z[lag]), LIMIT_OF_MANY)
 

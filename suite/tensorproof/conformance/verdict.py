@@ -173,8 +173,10 @@ class _Comparison:
         self.label, self.y, self.r, self.e, self.dtype = label, y, r, e, dtype
         self.fmax = format_of(dtype).fmax
         self.bounded = np.isfinite(e)
-        exact = (y == r) | ((e == 0) & (y == round_to(r, dtype)))
-        self.equal = exact | (np.isnan(y) & np.isnan(r))
+        self.equal = (y == r) | (np.isnan(y) & np.isnan(r))
+        exact = (e == 0) & ~self.equal
+        if exact.any():
+            self.equal |= exact & (y == round_to(r, dtype))
 
     def verdict(self, exact_zero: bool, sign_of_zero: bool) -> Judgement:
         """Rules 2 to 5 in order."""
@@ -185,14 +187,14 @@ class _Comparison:
             if signs.any():
                 return self._wrong("sign of zero", signs)
         if self._is_ordinary():
-            return self._in_bars(exact_zero)
+            return self._in_bars(exact_zero, self.bounded)
         nan = self.bounded & (np.isnan(self.y) != np.isnan(self.r))
         if nan.any():
             return self._wrong("nan", nan)
         overflow = self._overflow()
         if overflow.any():
             return self._wrong("overflow", overflow)
-        return self._in_bars(exact_zero)
+        return self._in_bars(exact_zero, self.bounded & np.isfinite(self.r) & np.isfinite(self.y))
 
     def _is_ordinary(self) -> bool:
         """Whether all is finite and far from overflow, so that rules 2 and 3 need not look closer."""
@@ -215,11 +217,9 @@ class _Comparison:
         decades = np.ceil(np.log10(np.clip(z, 1.0, 1e9)))
         return np.asarray(np.where(special, len(MAP_LEVELS) - 1, decades), np.int64)
 
-    def _in_bars(self, exact_zero: bool) -> Judgement:
-        """Rules 4 and 5."""
-        judged = self.bounded & np.isfinite(self.r) & np.isfinite(self.y)
-        z = np.where(self.equal, 0.0, np.abs(self.y - self.r) / self.e)
-        z = np.where(judged, z, 0.0)
+    def _in_bars(self, exact_zero: bool, judged: NDArray[np.bool_]) -> Judgement:
+        """Rules 4 and 5, of the elements that are judged by their distance."""
+        z = np.where(judged & ~self.equal, np.abs(self.y - self.r) / self.e, 0.0)
         count = int(np.count_nonzero(judged))
         largest = float(np.max(z))
         rms = float(np.sqrt(np.sum(np.square(z)) / count)) if count else 0.0
@@ -238,19 +238,21 @@ class _Comparison:
             f"{self.label}: {remark}{largest:.2g} bars from the reference ({used}) at {list(index)}: {self._values(index)}; "
             f"rms {rms:.2g} ({rms_limit}); {outside} of {self.r.size} outside; {ulp:.2g} ulp"
         )
-        return self._judgement(outcome, reason, line, outside, index, largest_z=largest, rms_z=rms, share=share)
+        return self._judgement(outcome, reason, line, outside, index, ulp=ulp, largest_z=largest, rms_z=rms, share=share)
 
     def _blur(self) -> tuple[str, str] | None:
         """Rule 5: why the case proves nothing, or ``None``."""
         unbounded = np.count_nonzero(~self.bounded) / self.r.size
         if unbounded > LARGEST_UNBOUNDED_SHARE:
             return "unbounded", f"not meaningful in {self.dtype}, {100 * unbounded:.3g} % of the elements have no finite bar; "
-        comparable = np.isfinite(self.r) & (np.abs(self.r) <= self.fmax)
-        if not comparable.any():
+        sizes, bars = np.abs(self.r), self.e
+        comparable = sizes <= self.fmax
+        if not comparable.all():
+            sizes, bars = sizes[comparable], bars[comparable]
+        if not sizes.size:
             return None
-        values, bars = self.r[comparable], self.e[comparable]
-        peak = float(np.max(np.abs(values)))
-        rms = peak * float(np.sqrt(np.mean(np.square(values / peak)))) if peak else 0.0
+        peak = float(np.max(sizes))
+        rms = peak * float(np.sqrt(np.mean(np.square(sizes / peak)))) if peak else 0.0
         limit = largest_blur(self.dtype) * rms
         if LARGEST_Z * 2.0 * float(np.mean(bars)) <= limit:
             return None  # half of the bars at least are no larger than twice their mean, which costs less than their median
@@ -270,7 +272,7 @@ class _Comparison:
         line = f"{self.label}: {fact} at {list(index)}: {self._values(index)}; {outside} of {self.r.size} outside"
         # No count of ulp leads from a finite value to NaN or infinity.
         line += f"; {ulp:.2g} ulp" if math.isfinite(ulp) else ""
-        return self._judgement(FAILED, reason, line, outside, index)
+        return self._judgement(FAILED, reason, line, outside, index, ulp=ulp)
 
     def _values(self, index: tuple[int, ...]) -> str:
         digits = _DIGITS[self.dtype]
@@ -288,7 +290,6 @@ class _Comparison:
             got=float(self.y[index]),
             expected=float(self.r[index]),
             bar=float(self.e[index]),
-            ulp=float(ulp_distance(self.y[index], self.r[index], self.dtype)),
             **numbers,
         )
 

@@ -1,6 +1,7 @@
 """Whether the functions that verdicts are computed with are still those that were there before a plugin was imported."""
 
 import importlib
+import operator
 from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
@@ -29,7 +30,8 @@ def replaced(before: Functions) -> list[str]:
     found = []
     for module, names in before.items():
         now = vars(importlib.import_module(module))
-        found += [f"{module}.{name}" for name, value in names.items() if now.get(name) is not value]
+        if not all(map(operator.is_, map(now.get, names), names.values())):  # after every check, so without a loop in Python
+            found += [f"{module}.{name}" for name, value in names.items() if now.get(name) is not value]
     return found if SMALLEST * np.float64(1.0) > 0 else [*found, FLUSHED]
 
 

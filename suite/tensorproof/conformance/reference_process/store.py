@@ -73,15 +73,17 @@ class Store:
         """The bytes of a key; ``None`` if there are none, or others than were kept."""
         if self._connection is None:
             return None
-        with contextlib.suppress(OSError):
-            content = memoryview(self._file_of(key).read_bytes())
-            return _believed(content[:_DIGEST_BYTES], content[_DIGEST_BYTES:])
         try:
             row = self._connection.execute("SELECT digest, data FROM parts WHERE key = ?", (key,)).fetchone()
         except sqlite3.Error as error:
             self._give_up(error)
             return None
-        return _believed(*row) if row is not None and isinstance(row[1], bytes) else None
+        if row is not None:
+            return _believed(*row) if isinstance(row[1], bytes) else None
+        with contextlib.suppress(OSError):
+            content = memoryview(self._file_of(key).read_bytes())
+            return _believed(content[:_DIGEST_BYTES], content[_DIGEST_BYTES:])
+        return None
 
     def _file_of(self, key: str) -> Path:
         return self._large / hashlib.sha256(key.encode()).hexdigest()[:40]
