@@ -13,7 +13,7 @@ from tensorproof import cli
 from tensorproof.contract.declarations import DeclarationError, read_declarations
 from tensorproof.errors import UsageError, shown
 from tensorproof.lines import outputs
-from tensorproof.lines.outputs import PAGE_MARK, held, write_beside, write_page_text
+from tensorproof.lines.outputs import PAGE_MARK, held, require_place, write_beside, write_page_text
 from tensorproof.lines.privacy import scrubbed
 from tensorproof.lines.reading import closing_line
 from tensorproof.lines.toml import read_toml
@@ -129,6 +129,12 @@ def test_a_page_replaces_a_page_and_with_force_anything_but_the_record(tmp_path,
     assert cli.main(["report", "a.ndjson", "-o", "notes.txt"]) == 4
     assert cli.main(["report", "a.ndjson", "-o", "notes.txt", "--force"]) == 0
     assert cli.main(["report", "a.ndjson", "-o", "a.ndjson", "--force"]) == 4
+
+
+def test_a_link_that_leads_nowhere_is_no_place_for_a_page(tmp_path):
+    (tmp_path / "page.html").symlink_to("nowhere/page.html")
+    with pytest.raises(UsageError, match=r"--report: page\.html is a link to what is not there; give another name"):
+        require_place("--report", tmp_path / "page.html")
 
 
 @pytest.mark.parametrize(
