@@ -176,9 +176,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     description = config.stash[PLAN].description
     words = {**description.versions, **description.arithmetic}
     return [
-        f"tensorproof {tensorproof.__version__}: {description.backend} on {description.device} ({description.instructions}), "
-        f"seed {config.option.seed}, "
-        f"{len(config.stash[PLAN].cases)} checks",
+        printable(
+            f"tensorproof {tensorproof.__version__}: {description.backend} on {description.device} ({description.instructions}), "
+            f"seed {config.option.seed}, {len(config.stash[PLAN].cases)} checks"
+        ),
         printable("  ".join(f"{name} {value}" for name, value in words.items())),
     ]
 
