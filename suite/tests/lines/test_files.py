@@ -204,6 +204,18 @@ def test_a_baseline_of_another_device_or_seed_is_refused_and_told_in_comparisons
             require_comparable(old, {**old.header, key: new.header[key]})
 
 
+def test_a_run_that_is_incomplete_is_told_in_comparisons(tmp_path):
+    checks = [made_lines.check(sample=f"s{number}") for number in range(3)]
+    whole_one = read_record(made_lines.write(tmp_path / "a", [made_lines.run(planned=3), *checks]))
+    killed = read_record(made_lines.write(tmp_path / "b", [made_lines.run(planned=3), checks[0]]))
+    out_of_time = [made_lines.run(planned=3), *checks[:2], {**checks[2], "status": "not_run"}]
+    late = read_record(made_lines.write(tmp_path / "c", out_of_time))
+    words = "the {} run is incomplete: {} of 3 checks were made, and the others are not compared"
+    assert compare(whole_one, whole_one).notes == ()
+    assert compare(killed, late).notes == (words.format("earlier", 1), words.format("later", 2))
+    assert compare(late, whole_one).notes == (words.format("earlier", 2),)
+
+
 def test_a_declared_reduced_precision_is_in_the_verdicts_word(tmp_path):
     declared = {"kind": "precision", "source": "d.toml: precision 1", "matmul_input_bits": 8, "reason": "fast"}
     judged = verdict(read_record(whole(tmp_path / "r.ndjson", declarations=[declared])))
