@@ -24,8 +24,6 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
-from tensorproof.errors import sentence
-
 MARK = "TENSORPROOF_RUN"
 """The environment variable with the marks of the runs that a process belongs to, the outermost first."""
 PATIENCE = 2.0
@@ -268,6 +266,8 @@ def answer_apart(answer: Callable[[dict[str, Any]], Any]) -> NoReturn:
     The answer is a line of its own, whatever a plugin has printed or closed. Neither a thread of a plugin's nor what it wants
     done at the end is waited for.
     """
+    from tensorproof.errors import sentence  # not above: the guard runs this file alone, without the package
+
     place = os.dup(1)
     code = 1
     try:
