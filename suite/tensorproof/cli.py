@@ -14,7 +14,7 @@ import tensorproof
 from tensorproof.authoring import listing, next_step, scaffold, show
 from tensorproof.conformance.selection.options import add_selection_options
 from tensorproof.contract.backends import installed
-from tensorproof.errors import UsageError, shown
+from tensorproof.errors import UsageError, sentence, shown
 from tensorproof.lines.outputs import require_place
 from tensorproof.lines.writing import write_lines
 from tensorproof.nightly import command as nightly
@@ -300,6 +300,10 @@ def _main(arguments: Sequence[str] | None) -> int:
         return INTERRUPTED
     except MemoryError:
         print("ERROR: memory ran out; give this process more", file=sys.stderr)
+        return COULD_NOT_GO_ON
+    except SystemExit as error:
+        # Nothing of ours leaves so: whoever reads the exit code must not take it for a verdict.
+        print(shown(f"ERROR: code that a command called has left: {sentence(error)}"), file=sys.stderr)
         return COULD_NOT_GO_ON
     except Exception:
         # A mistake of the suite: its code must not be that of a failed check.

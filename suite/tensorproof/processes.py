@@ -8,6 +8,7 @@ is missed. Windows has neither: a worker ends when its pipe closes.
 
 import contextlib
 import ctypes
+import json
 import os
 import secrets
 import signal
@@ -16,10 +17,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from typing import Any, NoReturn
 
 MARK = "TENSORPROOF_RUN"
 """The environment variable with the marks of the runs that a process belongs to, the outermost first."""
@@ -30,6 +33,8 @@ PROC = Path("/proc")
 PARENT_DEATH_SIGNAL = 1
 """``PR_SET_PDEATHSIG`` of ``prctl(2)``."""
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+ANSWER = "tensorproof-answer:"
+"""How the line begins in which a process answers that was asked one thing."""
 
 
 @dataclass
@@ -208,6 +213,15 @@ class Ended:
         """The last line of what it complained of."""
         return (self.errors.strip().splitlines() or ["no output"])[-1]
 
+    @property
+    def answer(self) -> Any:
+        """What it answered; ``None`` if it did not come to that."""
+        line = next((line for line in self.output.split("\n") if line.startswith(ANSWER)), f"{ANSWER}null")
+        try:
+            return json.loads(line.removeprefix(ANSWER))
+        except ValueError:
+            return None
+
 
 def run_apart(module: str, request: str, seconds: float) -> Ended:
     """Run a module in a process of its own, with the search path of this one, and wait for its answer to a request.
@@ -244,6 +258,29 @@ def run_apart(module: str, request: str, seconds: float) -> Ended:
             file.seek(0)
             texts.append(file.read().decode(errors="replace"))
         return Ended(code, *texts)
+
+
+def answer_apart(answer: Callable[[dict[str, Any]], Any]) -> NoReturn:
+    """Answer the request of ``run_apart``, and leave.
+
+    The answer is a line of its own, whatever a plugin has printed or closed. Neither a thread of a plugin's nor what it wants
+    done at the end is waited for.
+    """
+    from tensorproof.errors import sentence  # not above: the guard runs this file alone, without the package
+
+    place = os.dup(1)
+    code = 1
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            text = json.dumps(answer(json.loads(sys.stdin.read())))
+        with os.fdopen(place, "w", encoding="utf-8") as file:
+            file.write(f"\n{ANSWER}{text}\n")
+        code = 0
+    except BaseException as error:
+        os.write(2, f"\n{sentence(error)}\n".encode(errors="backslashreplace"))
+    finally:
+        os._exit(code)
 
 
 def own_group() -> int | None:

@@ -7,7 +7,6 @@ The controller writes the record; a worker imports the framework, runs checks an
 import faulthandler
 import math
 import os
-import sys
 import tempfile
 import time
 import warnings
@@ -38,12 +37,10 @@ from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED, Run, finish, resu
 from tensorproof.terminal import TerminalPlugin, code_with_output, make_outputs_last
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
-from tensorproof.workers import Deadline, WorkersPlugin, leave, loaded_or_ended, share_cores
+from tensorproof.workers import Deadline, LeavingPlugin, WorkersPlugin, leave, loaded_or_ended, share_cores
 
 DEFAULT_BACKEND = "numpy"
 RESTARTS = 100
-FRAMES = 1000
-"""The depth of calls that a worker has for its last words, whatever a plugin has set."""
 RUN = pytest.StashKey[Run]()
 PLAN = pytest.StashKey[Plan]()
 SESSION = pytest.StashKey[Session]()
@@ -127,7 +124,9 @@ def _configure(config: pytest.Config) -> None:
         described = describe_apart(option.backend, option.device, modules)
         plan = Plan(option, described, outlined_specification(max(option.seed, 0)))
     elif is_worker:
-        plan = loaded_or_ended(getattr(config, "workerinput")["tensorproof_dump"], lambda: _loaded(config))  # noqa: B009 - xdist's
+        place = getattr(config, "workerinput")["tensorproof_dump"]  # noqa: B009 - xdist's
+        config.pluginmanager.register(LeavingPlugin(place), "tensorproof leaving")
+        plan = loaded_or_ended(place, lambda: _loaded(config))
     else:
         plan = _loaded(config)
     if option.instructions:
@@ -177,9 +176,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     description = config.stash[PLAN].description
     words = {**description.versions, **description.arithmetic}
     return [
-        f"tensorproof {tensorproof.__version__}: {description.backend} on {description.device} ({description.instructions}), "
-        f"seed {config.option.seed}, "
-        f"{len(config.stash[PLAN].cases)} checks",
+        printable(
+            f"tensorproof {tensorproof.__version__}: {description.backend} on {description.device} ({description.instructions}), "
+            f"seed {config.option.seed}, {len(config.stash[PLAN].cases)} checks"
+        ),
         printable("  ".join(f"{name} {value}" for name, value in words.items())),
     ]
 
@@ -262,7 +262,6 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
     except Exception as error:
         if case is None:
             raise
-        sys.setrecursionlimit(FRAMES)
         leave(item.config.workerinput["tensorproof_dump"], sentence(error))  # type: ignore[attr-defined]
     finally:
         if case is not None:

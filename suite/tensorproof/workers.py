@@ -8,6 +8,7 @@ import contextlib
 import math
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -32,6 +33,8 @@ TICK = 0.5
 WIDTH = 32
 STARTS = 3
 """So many workers in a row may end before they have started; then a run ends."""
+FRAMES = 1000
+"""The depth of calls that a worker has for its last words, whatever a plugin has set."""
 
 
 class Deadline:
@@ -64,10 +67,26 @@ def loaded_or_ended(place: str, load: Callable[[], Plan]) -> Plan:
 
 def leave(place: str, reason: str) -> NoReturn:
     """End this worker, and leave the reason where the controller finds it."""
+    sys.setrecursionlimit(FRAMES)
     try:
         Path(f"{place}.reason").write_text(reason, encoding="utf-8", errors="replace")
     finally:
         os._exit(1)
+
+
+class LeavingPlugin:
+    """The hook of a worker in which pytest itself cannot go on: this ends the worker, where pytest would end the run.
+
+    What a plugin does to its process (a limit on files, a closed output) may be noticed before the first check, or between two.
+    """
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_internalerror(self, excinfo: "pytest.ExceptionInfo[BaseException]") -> None:
+        """Leave."""
+        leave(self.place, sentence(excinfo.value))
 
 
 def share_cores(workers: int | str) -> None:

@@ -3,7 +3,6 @@
 import importlib
 import json
 import sys
-import warnings
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -16,7 +15,7 @@ from tensorproof.contract.models import implementation_of
 from tensorproof.errors import UsageError, printable, sentence
 from tensorproof.instructions import name_of, require_known
 from tensorproof.operation_table import did_you_mean
-from tensorproof.processes import interruption, run_apart
+from tensorproof.processes import answer_apart, interruption, run_apart
 from tensorproof_reference.operation import DTYPES, Sample
 from tensorproof_reference.rounding import HELD, INTEGERS
 
@@ -25,7 +24,6 @@ INDICES = ("int64", "bool")
 HOLDABLE = (*HELD, *INTEGERS, "bool")
 """The dtypes that an array may have where a sample says so."""
 SCOPES = ("all", "float32", "spread")
-MARK = "tensorproof-description:"
 IMPORT_SECONDS = 300
 
 
@@ -80,20 +78,26 @@ def describe(backend: Backend, device: str | None) -> Description:
         UsageError: the device is absent, or the plugin breaks the contract.
     """
     try:
-        chosen = device or backend.devices()[0]
-        backend.open_device(chosen)
-    except ValueError as error:
-        raise UsageError(f"backend {backend.name!r}: {error}") from error
-    try:
+        chosen = device or next(iter(backend.devices()), None)
+        if chosen is None:
+            raise PluginError("devices: expected at least one device, got none")
+        try:
+            backend.open_device(chosen)
+        except ValueError as error:
+            raise UsageError(f"backend {backend.name!r}: {error}") from error
         dtypes = tuple(backend.dtypes(chosen))
         for dtype in dtypes:
             if dtype not in DTYPES:
                 raise PluginError(f"dtypes: no dtype is called {dtype!r}{did_you_mean(dtype, DTYPES)}")
+        if not dtypes or len(set(dtypes)) < len(dtypes):
+            raise PluginError(f"dtypes: expected different dtypes, at least one, got {dtypes}")
         held = tuple(dtype for dtype in backend.held_dtypes(chosen) if dtype not in dtypes)
         for dtype in held:
             if dtype not in HOLDABLE:
                 raise PluginError(f"held_dtypes: no dtype is called {dtype!r}{did_you_mean(dtype, HOLDABLE)}")
         for mode, scope in backend.modes.items():
+            if not isinstance(mode, str):
+                raise PluginError(f"modes: expected a text as a mode's name, got {mode!r}")
             if scope not in SCOPES:
                 raise PluginError(f"modes: {mode}: expected one of {', '.join(SCOPES)}, got {scope!r}")
         return Description(
@@ -113,6 +117,8 @@ def describe(backend: Backend, device: str | None) -> Description:
             kernels={library: str(level) for library, level in backend.instructions(chosen).items()},
             held=held,
         )
+    except UsageError:
+        raise
     except BaseException as error:
         if interruption():
             raise KeyboardInterrupt from None
@@ -159,13 +165,12 @@ def _ask(name: str, question: dict[str, Any]) -> dict[str, Any]:
     done = run_apart("tensorproof.contract.description", request, IMPORT_SECONDS)
     if done.code is None:
         raise UsageError(f"backend {name!r}: importing it took longer than {IMPORT_SECONDS} s")
-    for line in done.output.split("\n"):
-        if line.startswith(MARK):
-            answer: dict[str, Any] = json.loads(line.removeprefix(MARK))
-            if "error" in answer:
-                raise UsageError(answer["error"])
-            return answer
-    raise UsageError(f"backend {name!r}: importing it ended the process ({done.ending}): {printable(done.last_line)}")
+    answer: dict[str, Any] | None = done.answer
+    if answer is None:
+        raise UsageError(f"backend {name!r}: importing it ended the process ({done.ending}): {printable(done.last_line)}")
+    if "error" in answer:
+        raise UsageError(answer["error"])
+    return answer
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -184,5 +189,4 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    print(MARK + json.dumps(_answer(json.loads(sys.stdin.read()))))
+    answer_apart(_answer)

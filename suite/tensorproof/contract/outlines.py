@@ -8,7 +8,6 @@ import ast
 import inspect
 import json
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NoReturn
 
@@ -16,12 +15,11 @@ import numpy as np
 
 from tensorproof.contract import outside
 from tensorproof.errors import UsageError, printable
-from tensorproof.processes import run_apart
+from tensorproof.processes import answer_apart, run_apart
 from tensorproof_reference.catalogue import known_operations
 from tensorproof_reference.operation import Operation, Sample
 from tensorproof_reference.stream import Stream
 
-MARK = "tensorproof-operations:"
 SECONDS = 300
 PLAIN = ("family", "output_dtype", "required", "profile", "random", "version", "axes", "orders")
 """The fields of an operation that are texts, numbers and tables of texts."""
@@ -47,16 +45,15 @@ def outlined_specification(seed: int) -> dict[str, Operation]:
     done = run_apart("tensorproof.contract.outlines", json.dumps({"path": sys.path, "seed": seed}), SECONDS)
     if done.code is None:
         raise UsageError(f"{whose}: importing them took longer than {SECONDS} s")
-    for line in done.output.split("\n"):
-        if line.startswith(MARK):
-            answer = json.loads(line.removeprefix(MARK))
-            if "error" in answer:
-                raise UsageError(answer["error"])
-            if answer["models"]:
-                return {**known_operations(), **outside.operations()}
-            found = [_from_plain(item) for item in answer["operations"]]
-            return {**known_operations(), **{operation.name: operation for operation in found}}
-    raise UsageError(f"{whose}: importing them ended the process ({done.ending}): {printable(done.last_line)}")
+    answer = done.answer
+    if answer is None:
+        raise UsageError(f"{whose}: importing them ended the process ({done.ending}): {printable(done.last_line)}")
+    if "error" in answer:
+        raise UsageError(answer["error"])
+    if answer["models"]:
+        return {**known_operations(), **outside.operations()}
+    found = [_from_plain(item) for item in answer["operations"]]
+    return {**known_operations(), **{operation.name: operation for operation in found}}
 
 
 def _literal(value: object) -> str:
@@ -172,5 +169,4 @@ def _answer(request: Mapping[str, Any]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    warnings.simplefilter("ignore")
-    print("\n" + MARK + json.dumps(_answer(json.loads(sys.stdin.read()))))
+    answer_apart(_answer)

@@ -98,6 +98,8 @@ def require_place(option: str, path: Path, others: Iterable[Path] = (), *, force
     try:
         if path.is_dir():
             raise UsageError(f"{option}: {shown} is a folder; give the name of a file")
+        if path.is_symlink() and not path.exists():
+            raise UsageError(f"{option}: {shown} is a link to what is not there; give another name")
         if os.path.lexists(path) and not path.is_file():
             return  # a terminal, a pipe or /dev/null
         if _head(path).startswith(_LINE_MARK):

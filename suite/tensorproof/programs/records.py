@@ -16,7 +16,10 @@ FORMAT = 2
 SCHEMA = Schema(
     "tensorproof.programs", "campaign.schema.json", "record of a campaign", first="campaign", format=FORMAT, last="end"
 )
-RESUMED = ("tensorproof", "specification", "backend", "device", "mode", "dtype", "seed", "source", "versions", "instructions")
+RESUMED = (
+    *("tensorproof", "specification", "backend", "device", "mode", "dtype", "seed", "source", "versions", "instructions"),
+    "machine",
+)
 """What must be the same for a record to be gone on with."""
 BAD = ("failed", "error", "fell_back", "crashed", "timed_out", "out_of_memory")
 """The statuses that are findings, unless they are declared."""
@@ -63,9 +66,18 @@ def read_campaign(path: Path) -> CampaignRecord:
     """The record in a file.
 
     Raises:
-        UsageError: it cannot be read, or is none.
+        UsageError: it cannot be read, is none, or its lines do not fit each other.
     """
-    return record_of(read_lines(path, SCHEMA).values)
+    found = read_lines(path, SCHEMA).values
+    start = f"{SCHEMA.what} {name_of(path)}"
+    seen: dict[int, int] = {}
+    for number, line in enumerate(found, start=1):
+        if line["kind"] == "program" and (before := seen.setdefault(line["number"], number)) != number:
+            raise UsageError(f"{start}: line {number} is the same program as line {before}")
+    record = record_of(found)
+    if record.end is not None and record.end["counts"] != record.counts:
+        raise UsageError(f"{start}: its closing line counts other programs than it has; take what the run left")
+    return record
 
 
 def kept_lines(path: Path, header: Mapping[str, Any]) -> list[dict[str, Any]]:

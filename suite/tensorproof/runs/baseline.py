@@ -22,7 +22,7 @@ class Comparison:
     fixed: tuple[str, ...]
     missing: tuple[str, ...]
     notes: tuple[str, ...]
-    """What a person must know before the rest: that instruction sets differ."""
+    """What a person must know before the rest: that instruction sets differ, or that a run is not whole."""
     causes: tuple[str, ...]
     """The causes that are new, fixed or changed, in a line each."""
     details: tuple[str, ...]
@@ -102,6 +102,7 @@ def compare(old: Record, new: Record) -> Comparison:
     if sets[0] != sets[1]:
         notes.append(f"the records are of different instruction sets: {sets[0]}, then {sets[1]}; kernels may differ")
     notes += [f"the records are of different {words}" for words in differences(old.header, new.header)]
+    notes += [note for which, record in (("earlier", old), ("later", new)) if (note := _what_is_not_compared(which, record))]
     line = f"{_title(old, new)}: {len(new_failures)} new failures, {len(fixed)} fixed, {len(missing)} missing"
     if quick[0] != quick[1]:
         which, one = ("earlier", old) if quick[0] else ("later", new)
@@ -109,6 +110,15 @@ def compare(old: Record, new: Record) -> Comparison:
     # Of runs that checked different things, a cause may be missing only for want of looking.
     causes = compared_causes(old, new) if quick[0] == quick[1] else []
     return Comparison(tuple(new_failures), tuple(fixed), tuple(missing), tuple(notes), tuple(causes), tuple(details), line)
+
+
+def _what_is_not_compared(which: str, record: Record) -> str:
+    """How much of a run is not in its record, in words; empty if all is."""
+    made = sum(check["status"] != "not_run" for check in record.checks)
+    planned = int(record.header["planned"])
+    if made >= planned:
+        return ""
+    return f"the {which} run is incomplete: {made:,} of {planned:,} checks were made, and the others are not compared"
 
 
 def _title(old: Record, new: Record) -> str:

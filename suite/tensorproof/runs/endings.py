@@ -47,4 +47,4 @@ def end_of_worker(node: Any, elapsed: float, timeout: float, dump: str = "") -> 
         return "timed_out", f"still running after {timeout:g} s{also}"
     if code == -9:
         return "out_of_memory", "the process was killed (signal 9), as the system does when memory runs out"
-    return "crashed", f"the process ended ({how})"
+    return "crashed", f"the process ended ({how})" if code is not None else "the process runs, and is not heard from any more"

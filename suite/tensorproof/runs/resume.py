@@ -30,12 +30,21 @@ def require_same(path: Path, old: Mapping[str, Any], new: Mapping[str, Any], key
             )
 
 
-def _how(was: object, now: object) -> str:
-    """The first difference, in words."""
-    if isinstance(was, Mapping) and isinstance(now, Mapping):
-        name = next(name for name in {**was, **now} if was.get(name) != now.get(name))
-        return f" ({name} was {_brief(was.get(name))}, is {_brief(now.get(name))})"
-    return f" (was {_brief(was)}, is {_brief(now)})"
+def _how(was: Any, now: Any) -> str:
+    """The first difference, in words, however deep it lies."""
+    of = ""
+    while True:
+        if isinstance(was, Mapping) and isinstance(now, Mapping):
+            name = next(name for name in {**was, **now} if was.get(name) != now.get(name))
+            was, now, of = was.get(name), now.get(name), f"{name} "
+        elif _are_tables(was) and _are_tables(now) and len(was) == len(now):
+            was, now = next((one, other) for one, other in zip(was, now, strict=True) if one != other)
+        else:
+            return f" ({of}was {_brief(was)}, is {_brief(now)})"
+
+
+def _are_tables(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, Mapping) for item in value)
 
 
 def _brief(value: object) -> str:

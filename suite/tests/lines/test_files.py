@@ -13,7 +13,7 @@ from tensorproof import cli
 from tensorproof.contract.declarations import DeclarationError, read_declarations
 from tensorproof.errors import UsageError, shown
 from tensorproof.lines import outputs
-from tensorproof.lines.outputs import PAGE_MARK, held, write_beside, write_page_text
+from tensorproof.lines.outputs import PAGE_MARK, held, require_place, write_beside, write_page_text
 from tensorproof.lines.privacy import scrubbed
 from tensorproof.lines.reading import closing_line
 from tensorproof.lines.toml import read_toml
@@ -131,6 +131,12 @@ def test_a_page_replaces_a_page_and_with_force_anything_but_the_record(tmp_path,
     assert cli.main(["report", "a.ndjson", "-o", "a.ndjson", "--force"]) == 4
 
 
+def test_a_link_that_leads_nowhere_is_no_place_for_a_page(tmp_path):
+    (tmp_path / "page.html").symlink_to("nowhere/page.html")
+    with pytest.raises(UsageError, match=r"--report: page\.html is a link to what is not there; give another name"):
+        require_place("--report", tmp_path / "page.html")
+
+
 @pytest.mark.parametrize(
     "arguments", [["report", "a.ndjson", "--force"], ["export", "a.ndjson", "--force"], ["compare", "a.ndjson", "a.ndjson"]]
 )
@@ -196,6 +202,18 @@ def test_a_baseline_of_another_device_or_seed_is_refused_and_told_in_comparisons
     for key in ("device", "seed"):
         with pytest.raises(UsageError, match=f"--baseline: a.ndjson is of {key}"):
             require_comparable(old, {**old.header, key: new.header[key]})
+
+
+def test_a_run_that_is_incomplete_is_told_in_comparisons(tmp_path):
+    checks = [made_lines.check(sample=f"s{number}") for number in range(3)]
+    whole_one = read_record(made_lines.write(tmp_path / "a", [made_lines.run(planned=3), *checks]))
+    killed = read_record(made_lines.write(tmp_path / "b", [made_lines.run(planned=3), checks[0]]))
+    out_of_time = [made_lines.run(planned=3), *checks[:2], {**checks[2], "status": "not_run"}]
+    late = read_record(made_lines.write(tmp_path / "c", out_of_time))
+    words = "the {} run is incomplete: {} of 3 checks were made, and the others are not compared"
+    assert compare(whole_one, whole_one).notes == ()
+    assert compare(killed, late).notes == (words.format("earlier", 1), words.format("later", 2))
+    assert compare(late, whole_one).notes == (words.format("earlier", 2),)
 
 
 def test_a_declared_reduced_precision_is_in_the_verdicts_word(tmp_path):

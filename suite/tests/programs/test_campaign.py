@@ -6,12 +6,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import made_lines
 import pytest
 from made_programs import material
 
+from tensorproof.errors import UsageError
 from tensorproof.programs.campaign import Campaign
 from tensorproof.programs.judging import Verdict
-from tensorproof.programs.records import SCHEMA, read_campaign
+from tensorproof.programs.records import SCHEMA, kept_lines, read_campaign
 from tensorproof.programs.sources.random_programs import random_program
 
 PREAMBLE = """
@@ -151,6 +153,20 @@ def test_a_campaign_goes_on_where_it_was(fuzz):
     done, _ = fuzz(RIGHT, "--programs=9", "--resume", "--seed=1")
     assert done.code == 4
     assert "seed differs" in done.text
+
+
+def test_a_record_with_a_program_twice_other_counts_or_of_another_machine_is_refused(fuzz, tmp_path):
+    fuzz(RIGHT, "--programs=2")
+    path = tmp_path / "campaign.ndjson"
+    header, first, second, end = map(json.loads, path.read_text().splitlines())
+    end.pop("sha256")
+    with pytest.raises(UsageError, match="line 3 is the same program as line 2"):
+        read_campaign(made_lines.write(path, [header, first, first]))
+    with pytest.raises(UsageError, match="its closing line counts other programs than it has"):
+        read_campaign(made_lines.write(path, [header, first, end]))
+    assert len(read_campaign(made_lines.write(path, [header, first, second, end])).programs) == 2
+    with pytest.raises(UsageError, match=r"machine differs \(processor was .*, is another\)"):
+        kept_lines(path, {**header, "machine": {**header["machine"], "processor": "another"}})
 
 
 def test_a_record_is_not_overwritten(fuzz):

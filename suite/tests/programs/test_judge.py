@@ -3,12 +3,15 @@
 The framework is the small one; what its plugin tells of a function is what its own tape recorded.
 """
 
+import sys
+
 import numpy as np
 import pytest
 from planted_rewrites import PLANTED
 from small_backend import KNOWN, SCALE, SmallBackend, Value
 
 import tensorproof
+from tensorproof import cli
 from tensorproof.backend import Traced, Transcript, flat_results
 from tensorproof.errors import UsageError
 from tensorproof.programs.functions.command import drawn
@@ -255,6 +258,29 @@ def test_the_command_judges_a_function_of_a_module(tensorproof, tmp_path):
     done = tensorproof("judge", "broken:f", "--input=2,3", "--backend=numpy")
     assert done.code == 4
     assert "broken: cannot be imported: SyntaxError" in done.text
+
+
+@pytest.mark.parametrize(
+    ("source", "arguments", "expected"),
+    [
+        ("import sys\nsys.exit(0)\n", ["--input=2"], "mine: cannot be imported: SystemExit: 0"),
+        ("raise KeyboardInterrupt\n", ["--input=2"], "mine: cannot be imported: KeyboardInterrupt"),
+        ("def f(x): return x\ndef made(): 1 / 0\n", ["--inputs=made"], "made: it returns no arrays: ZeroDivisionError"),
+        ("import sys\ndef f(x): return x\ndef made(): sys.exit(0)\n", ["--inputs=made"], "no arrays: SystemExit: 0"),
+    ],
+)
+def test_what_a_module_of_the_users_raises_or_leaves_by_is_a_usage_error(tensorproof, tmp_path, source, arguments, expected):
+    (tmp_path / "mine.py").write_text(source)
+    done = tensorproof("judge", "mine:f", "--backend=numpy", *arguments)
+    assert done.code == 4
+    assert expected in done.text
+    assert "Traceback" not in done.text
+
+
+def test_a_function_that_leaves_is_no_verdict(monkeypatch, capsys):
+    monkeypatch.setattr(cli.functions, "run", lambda options: sys.exit(0))
+    assert cli.main(["judge", "mine:f"]) == 3
+    assert "code that a command called has left: SystemExit: 0" in capsys.readouterr().err
 
 
 def test_values_are_of_the_framework_or_of_numpy():

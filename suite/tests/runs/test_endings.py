@@ -1,5 +1,6 @@
 """What ended a worker: at its time limit a check is timed out, whatever the process died of."""
 
+import subprocess
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,9 +12,15 @@ FIRED = "Timeout (0:00:04)!\nThread 0x1 (most recent call first):\n"
 SEGFAULT = "Fatal Python error: Segmentation fault\n\nCurrent thread 0x1 (most recent call first):\n"
 
 
-def ended(code: int) -> Any:
-    """A worker of xdist whose process ended so."""
-    popen = SimpleNamespace(wait=lambda timeout: code)
+def ended(code: int | None) -> Any:
+    """A worker of xdist whose process ended so; ``None`` for one that goes on."""
+
+    def wait(timeout: float) -> int:
+        if code is None:
+            raise subprocess.TimeoutExpired("worker", timeout)
+        return code
+
+    popen = SimpleNamespace(wait=wait)
     return SimpleNamespace(gateway=SimpleNamespace(_io=SimpleNamespace(popen=popen)))
 
 
@@ -28,6 +35,7 @@ def ended(code: int) -> Any:
         (-11, 1.0, SEGFAULT, "crashed", ["signal 11"]),
         (-9, 1.0, "", "out_of_memory", ["signal 9"]),
         (1, 1.0, "", "crashed", ["exit code 1"]),
+        (None, 1.0, "", "crashed", ["runs, and is not heard from"]),
     ],
 )
 def test_the_time_limit_comes_before_the_signal_and_both_are_told(code, elapsed, dump, status, words):

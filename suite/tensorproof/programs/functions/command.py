@@ -15,6 +15,7 @@ from tensorproof.backend import Backend, Native, Unsupported, numpy_dtype
 from tensorproof.contract.backends import load
 from tensorproof.errors import UsageError, sentence, shown
 from tensorproof.operation_table import did_you_mean
+from tensorproof.processes import interruption
 from tensorproof.programs.functions.judgement import Compiler, FunctionVerdict, judge_function
 from tensorproof.programs.judging import subject_of
 from tensorproof.programs.program import BOOLEAN, INTEGER
@@ -121,7 +122,7 @@ def run(options: argparse.Namespace) -> int:
     if options.maker is not None and options.inputs:
         raise UsageError("--inputs: expected this or --input, got both")
     if options.maker is not None:
-        made = _named(module, options.maker)()
+        made = _theirs(f"{options.maker}: it returns no arrays", _named(module, options.maker))
         arrays = tuple(made) if isinstance(made, tuple | list) else (made,)
     else:
         arrays = tuple(drawn(text, place, options.seed) for place, text in enumerate(options.inputs))
@@ -138,12 +139,24 @@ def _imported(text: str) -> tuple[Any, Any]:
         raise UsageError(f"expected a function as module:function, got {text!r}")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        module = importlib.import_module(name)
-    except Exception as error:  # the module is the user's, and may raise anything
-        raise UsageError(f"{name}: cannot be imported: {sentence(error)}") from error
+        module = _theirs(f"{name}: cannot be imported", lambda: importlib.import_module(name))
     finally:
         sys.path.remove(str(Path.cwd()))
     return module, _named(module, function)
+
+
+def _theirs(what: str, call: Callable[[], Any]) -> Any:
+    """What the user's own code gives.
+
+    Raises:
+        UsageError: it raises anything, or leaves; ``what`` begins the message.
+    """
+    try:
+        return call()
+    except BaseException as error:
+        if interruption():
+            raise
+        raise UsageError(f"{what}: {sentence(error)}") from error
 
 
 def _named(module: Any, name: str) -> Any:
