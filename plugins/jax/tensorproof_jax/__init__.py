@@ -57,7 +57,7 @@ from tensorproof_jax import (
     windows,
 )
 from tensorproof_jax.framework import jax, jnp, linen
-from tensorproof_jax.jitted import JITTED, counted_jit
+from tensorproof_jax.jitted import JITTED, counted_jit, make_room
 from tensorproof_jax.table import operations
 from tensorproof_reference.model import Model
 
@@ -210,6 +210,7 @@ class JaxBackend(Backend):
 
     def forward(self, function: Function, mode: str) -> Forward:
         """The function, as it is or compiled."""
+        make_room(mode)
 
         def run(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
             return function(primals, constants)
@@ -219,6 +220,7 @@ class JaxBackend(Backend):
 
     def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
         """The function and ``jax.vjp`` of it, as they are or compiled together."""
+        make_room(mode)
 
         def run(primals: Sequence[Native], constants: Sequence[Native], cotangents: Sequence[Native]) -> Any:
             outputs, pull, others = jax.vjp(lambda *leaves: function(leaves, constants), *primals, has_aux=True)

@@ -1,6 +1,7 @@
-"""``jax.jit``, with a count of what it traced."""
+"""``jax.jit``, with a count of what it traced; and what JAX keeps of functions that are not jitted."""
 
 import functools
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -20,3 +21,17 @@ def counted_jit(function: Callable[..., Any]) -> Any:
         return function(*arguments)
 
     return jax.jit(body)
+
+
+KEPT = 100
+"""Functions that ran without ``jit`` and whose programs are kept."""
+_eager = itertools.count(1)
+
+
+def make_room(mode: str) -> None:
+    """Forget programs now and then: without ``jit`` each primitive on each shape is one, and keeps maps of memory.
+
+    Linux gives a process 65,530; then it ends with signal 11.
+    """
+    if mode != "jit" and next(_eager) % KEPT == 0:
+        jax.clear_caches()
