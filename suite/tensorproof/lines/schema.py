@@ -56,7 +56,17 @@ def problem_of(validator: "jsonschema_rs.Draft202012Validator", value: Any) -> s
         words = words if len(words) <= SHOWN else f"{words[:SHOWN]}…"
         return f"{printable(where)}: {words}" if where else words
     except (ValueError, RecursionError) as error:  # what JSON cannot hold, or is nested too deep
-        return printable(str(error))[:SHOWN]
+        return printable(f"{_field_beyond_json(value)}{error}")[:SHOWN]
+    return ""
+
+
+def _field_beyond_json(value: Any) -> str:
+    """The first field that JSON cannot hold, as the beginning of a message."""
+    for name, item in value.items() if isinstance(value, Mapping) else ():
+        try:
+            json.dumps(item, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            return f"{name}: "
     return ""
 
 

@@ -81,6 +81,8 @@ def test_versions_and_platform_decide_whether_it_is_in_force(versions, expected)
             "expected one of 'unbiased', 'biased', got 'x'",
         ),
         ("[[unsupported]]\noperation = 'softmax'\nsample = 'plain_row'\nreason = 'x'\n", "(did you mean plain_rows?)"),
+        ("[[unsupported]]\nsample = 2020-01-01\nreason = 'x'\n", "unsupported 1: sample: "),
+        ("[[unsupported]]\nkeywords = { a = 2020-01-01 }\nreason = 'x'\n", "unsupported 1: keywords: "),
         ("[[unsupported]\n", "declarations file bad.toml"),
     ],
 )
