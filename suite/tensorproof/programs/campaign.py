@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 from tensorproof.errors import printable
 from tensorproof.lines.writing import LineFile
+from tensorproof.processes import undisturbed
 from tensorproof.programs.building import Material, packed
 from tensorproof.programs.judging import Verdict
 from tensorproof.programs.program import MalformedProgram, Program
@@ -207,8 +208,9 @@ class Campaign:
         }
         if finding:
             self.file.append(finding)
-        self.file.append(line)
-        self.record.programs.append(line)
+        with undisturbed():  # the closing line counts what the record has
+            self.file.append(line)
+            self.record.programs.append(line)
 
     def _finding(self, numbers: Sequence[int], program: Program, verdict: Verdict) -> dict[str, Any]:
         """The finding that a failure is: a new one, or one that was found before."""
