@@ -4,6 +4,7 @@ import functools
 import itertools
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from tensorproof_jax.framework import jax
@@ -23,15 +24,18 @@ def counted_jit(function: Callable[..., Any]) -> Any:
     return jax.jit(body)
 
 
-KEPT = 100
-"""Functions that ran without ``jit`` and whose programs are kept."""
+EVERY = 100
+"""Functions without ``jit`` between two looks at what they have left."""
+MOST_MAPS = 16_000
+"""Maps of memory that are let be: a hundred functions of recurrent layers make some 26,000, and Linux gives a process 65,530."""
+MAPS = Path("/proc/self/maps")
 _eager = itertools.count(1)
 
 
 def make_room(mode: str) -> None:
-    """Forget programs now and then: without ``jit`` each primitive on each shape is one, and keeps maps of memory.
+    """Forget programs when there are many: without ``jit`` each primitive on each shape is one, and keeps maps of memory.
 
-    Linux gives a process 65,530; then it ends with signal 11.
+    A process that has no more of them ends with signal 11. Where a system does not tell, nothing is forgotten.
     """
-    if mode != "jit" and next(_eager) % KEPT == 0:
+    if mode != "jit" and next(_eager) % EVERY == 0 and MAPS.exists() and MAPS.read_bytes().count(b"\n") > MOST_MAPS:
         jax.clear_caches()
