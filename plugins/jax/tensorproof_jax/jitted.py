@@ -27,7 +27,7 @@ def counted_jit(function: Callable[..., Any]) -> Any:
 EVERY = 100
 """Functions without ``jit`` between two looks at what they have left."""
 MOST_MAPS = 16_000
-"""Maps of memory that are let be: a hundred functions of recurrent layers make some 26,000, and Linux gives a process 65,530."""
+"""Maps of memory that are let be. Linux gives a process 65,530, and a recurrent layer's function was seen to make 260."""
 MAPS = Path("/proc/self/maps")
 _eager = itertools.count(1)
 

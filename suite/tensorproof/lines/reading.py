@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -81,6 +81,30 @@ def read_lines(path: Path, schema: Schema) -> Lines:
     if not found.values:
         raise UsageError(f"{schema.what} {name_of(path)}: the file is empty")
     return found
+
+
+def require_each_once(what: str, lines: Iterable[Mapping[str, Any]], key: Callable[[Mapping[str, Any]], Hashable | None]) -> None:
+    """Refuse a file in which two lines have one key. ``None`` is the key of lines that may be alike.
+
+    Raises:
+        UsageError: there are two such lines.
+    """
+    seen: dict[Hashable, int] = {}
+    for number, line in enumerate(lines, start=1):
+        name = key(line)
+        before = number if name is None else seen.setdefault(name, number)
+        if before != number:
+            raise UsageError(f"{what}: line {number} is the same {line['kind']} as line {before}")
+
+
+def require_counts(what: str, things: str, end: Mapping[str, Any] | None, counts: Mapping[str, int]) -> None:
+    """Refuse a file whose closing line, if it has one, counts something else than is there.
+
+    Raises:
+        UsageError: it does.
+    """
+    if end is not None and end["counts"] != counts:
+        raise UsageError(f"{what}: its closing line counts other {things} than it has; take what the run left")
 
 
 def first_line(path: Path, schema: Schema) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorproof.errors import UsageError
-from tensorproof.lines.reading import name_of, read_lines
+from tensorproof.lines.reading import name_of, read_lines, require_counts, require_each_once
 from tensorproof.lines.schema import Schema
 from tensorproof.runs.recording import now
 from tensorproof.runs.resume import require_same
@@ -17,8 +17,8 @@ SCHEMA = Schema(
     "tensorproof.programs", "campaign.schema.json", "record of a campaign", first="campaign", format=FORMAT, last="end"
 )
 RESUMED = (
-    *("tensorproof", "specification", "backend", "device", "mode", "dtype", "seed", "source", "versions", "instructions"),
-    "machine",
+    *("tensorproof", "specification", "backend", "device", "mode", "dtype", "seed", "source"),
+    *("versions", "instructions", "machine"),
 )
 """What must be the same for a record to be gone on with."""
 BAD = ("failed", "error", "fell_back", "crashed", "timed_out", "out_of_memory")
@@ -69,14 +69,10 @@ def read_campaign(path: Path) -> CampaignRecord:
         UsageError: it cannot be read, is none, or its lines do not fit each other.
     """
     found = read_lines(path, SCHEMA).values
-    start = f"{SCHEMA.what} {name_of(path)}"
-    seen: dict[int, int] = {}
-    for number, line in enumerate(found, start=1):
-        if line["kind"] == "program" and (before := seen.setdefault(line["number"], number)) != number:
-            raise UsageError(f"{start}: line {number} is the same program as line {before}")
+    what = f"{SCHEMA.what} {name_of(path)}"
+    require_each_once(what, found, lambda line: line["number"] if line["kind"] == "program" else None)
     record = record_of(found)
-    if record.end is not None and record.end["counts"] != record.counts:
-        raise UsageError(f"{start}: its closing line counts other programs than it has; take what the run left")
+    require_counts(what, "programs", record.end, record.counts)
     return record
 
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tensorproof.errors import UsageError
-from tensorproof.lines.reading import name_of, read_lines
+from tensorproof.lines.reading import name_of, read_lines, require_counts, require_each_once
 from tensorproof.lines.schema import Schema
 
 FORMAT = 2
@@ -78,17 +77,13 @@ def read_record(path: Path) -> Record:
     """
     found = read_lines(path, SCHEMA)
     record = Record(found.values[0], [], name=name_of(path), notes=found.notes)
-    keys: dict[str, int] = {}
-    for number, line in enumerate(found.values[1:], start=2):
+    require_each_once(f"record {record.name}", found.values, lambda line: check_key(line) if line["kind"] == "check" else None)
+    for line in found.values[1:]:
         if line["kind"] == "check":
-            before = keys.setdefault(check_key(line), number)
-            if before != number:
-                raise UsageError(f"record {record.name}: line {number} is the same check as line {before}: {check_key(line)}")
             record.checks.append(line)
         elif line["kind"] == "end":
             record.end = line
-    if record.end is not None and record.end["counts"] != counts_of(record):
-        raise UsageError(f"record {record.name}: its closing line counts other checks than it has; take what the run left")
+    require_counts(f"record {record.name}", "checks", record.end, counts_of(record))
     return record
 
 

@@ -19,7 +19,6 @@ from tensorproof.lines.reading import closing_line
 from tensorproof.lines.toml import read_toml
 from tensorproof.lines.writing import LineFile, UnfitLine, write_lines
 from tensorproof.nightly.packages import checked_pins
-from tensorproof.runs.baseline import compare, require_comparable
 from tensorproof.runs.recording import open_record
 from tensorproof.runs.records import SCHEMA, read_record
 from tensorproof.runs.resume import kept_lines
@@ -189,31 +188,6 @@ def test_a_record_of_another_run_is_not_gone_on_with(tmp_path, changed):
     assert len(kept_lines(path, made_lines.run(planned=2))) == 2
     with pytest.raises(UsageError, match=f"r.ndjson is of another run: {next(iter(changed))} differs"):
         kept_lines(path, made_lines.run(planned=2, **changed))
-
-
-def test_a_baseline_of_another_device_or_seed_is_refused_and_told_in_comparisons(tmp_path):
-    old = read_record(whole(tmp_path / "a.ndjson"))
-    new = read_record(whole(tmp_path / "b.ndjson", seed=1, device="cuda", specification="2"))
-    assert [note.split(":")[0].split(" (")[0] for note in compare(old, new).notes] == [
-        "the records are of different devices",
-        "the records are of different seeds",
-        "the records are of different specifications",
-    ]
-    for key in ("device", "seed"):
-        with pytest.raises(UsageError, match=f"--baseline: a.ndjson is of {key}"):
-            require_comparable(old, {**old.header, key: new.header[key]})
-
-
-def test_a_run_that_is_incomplete_is_told_in_comparisons(tmp_path):
-    checks = [made_lines.check(sample=f"s{number}") for number in range(3)]
-    whole_one = read_record(made_lines.write(tmp_path / "a", [made_lines.run(planned=3), *checks]))
-    killed = read_record(made_lines.write(tmp_path / "b", [made_lines.run(planned=3), checks[0]]))
-    out_of_time = [made_lines.run(planned=3), *checks[:2], {**checks[2], "status": "not_run"}]
-    late = read_record(made_lines.write(tmp_path / "c", out_of_time))
-    words = "the {} run is incomplete: {} of 3 checks were made, and the others are not compared"
-    assert compare(whole_one, whole_one).notes == ()
-    assert compare(killed, late).notes == (words.format("earlier", 1), words.format("later", 2))
-    assert compare(late, whole_one).notes == (words.format("earlier", 2),)
 
 
 def test_a_declared_reduced_precision_is_in_the_verdicts_word(tmp_path):

@@ -11,8 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tensorproof.errors import UsageError
-from tensorproof.lines.reading import LONGEST_LINE, name_of, opened, parsed_json, read_lines
+from tensorproof.lines.reading import LONGEST_LINE, name_of, opened, parsed_json, read_lines, require_counts, require_each_once
 from tensorproof.lines.schema import Schema
 
 FORMAT = 2
@@ -68,13 +67,9 @@ def read_timing_record(path: Path) -> TimingRecord:
     """
     found = read_lines(path, SCHEMA)
     record = TimingRecord(found.values[0], name=name_of(path), notes=found.notes)
-    seen: dict[tuple[str, ...], int] = {}
-    for number, line in enumerate(found.values[1:], start=2):
+    require_each_once(f"record {record.name}", found.values, _whole_key)
+    for line in found.values[1:]:
         kind = line["kind"]
-        key = (kind, *line_key(line), str(line.get("reference"))) if kind in ("timing", "duel") else (kind,)
-        before = seen.setdefault(key, number)
-        if before != number:
-            raise UsageError(f"record {record.name}: line {number} is the same {kind} as line {before}")
         if kind == "machine_limits":
             record.limits = line
         elif kind == "timing":
@@ -84,6 +79,11 @@ def read_timing_record(path: Path) -> TimingRecord:
         elif kind == "end":
             record.end = line
     counts = dict(Counter(str(line["status"]) for line in record.timings))
-    if record.end is not None and record.end["counts"] != counts:
-        raise UsageError(f"record {record.name}: its closing line counts other series than it has; take what the run left")
+    require_counts(f"record {record.name}", "series", record.end, counts)
     return record
+
+
+def _whole_key(line: Mapping[str, Any]) -> tuple[str, ...]:
+    """What no other line of a record is: a series, a duel, or a kind of line that stands once."""
+    kind = line["kind"]
+    return (kind, *line_key(line), str(line.get("reference"))) if kind in ("timing", "duel") else (kind,)
