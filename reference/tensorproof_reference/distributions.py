@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy.special import betainc, ndtr
 
 Floats: TypeAlias = NDArray[Any]
 
@@ -51,12 +51,16 @@ def uniform_distribution(low: float, high: float) -> Distribution:
 def normal_distribution(mean: float, deviation: float) -> Distribution:
     """Normal."""
     return Distribution(
-        mean=mean, variance=deviation * deviation, kurtosis=3.0, cdf=lambda x: np.asarray(ndtr((x - mean) / deviation))
+        mean=mean,
+        variance=deviation * deviation,
+        kurtosis=3.0,
+        cdf=lambda x: scipy.special.ndtr((x - mean) / deviation),
     )
 
 
 def truncated_normal_distribution(mean: float, deviation: float) -> Distribution:
     """Normal, cut at two deviations from the mean; ``deviation`` is that before truncation."""
+    ndtr = scipy.special.ndtr
     below, inside = float(ndtr(-CUT)), float(ndtr(CUT) - ndtr(-CUT))
     fourth = 3.0 - 2.0 * (CUT**3 + 3.0 * CUT) * _CUT_DENSITY
     return Distribution(
@@ -73,7 +77,7 @@ def sphere_distribution(count: int, radius: float) -> Distribution:
     """One coordinate of a point uniform on a sphere in ``count`` dimensions: its square over radius² is Beta(1/2, (n-1)/2)."""
 
     def cdf(x: Floats) -> Floats:
-        share = betainc(0.5, (count - 1) / 2.0, np.clip(np.square(x / radius), 0.0, 1.0))
+        share = scipy.special.betainc(0.5, (count - 1) / 2.0, np.clip(np.square(x / radius), 0.0, 1.0))
         return np.asarray(0.5 + 0.5 * np.sign(x) * share)
 
     kurtosis = 3.0 * count / (count + 2.0)

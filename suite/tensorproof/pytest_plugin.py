@@ -23,7 +23,7 @@ from tensorproof.conformance.findings import Session
 from tensorproof.conformance.reference_process.client import reference_process, require_cache
 from tensorproof.conformance.selection.cases import Case, seconds_for
 from tensorproof.conformance.selection.options import add_selection_options, modules_of
-from tensorproof.conformance.selection.plan import Plan
+from tensorproof.conformance.selection.plan import Plan, asked_for
 from tensorproof.contract.backends import load, specification
 from tensorproof.contract.compile_cache import programs_folder
 from tensorproof.contract.description import describe, describe_apart, switches_for
@@ -38,6 +38,7 @@ from tensorproof.terminal import TerminalPlugin, code_with_output, make_outputs_
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
 from tensorproof.workers import Deadline, LeavingPlugin, WorkersPlugin, leave, loaded_or_ended, share_cores
+from tensorproof_reference.catalogue import of_profile
 
 DEFAULT_BACKEND = "numpy"
 RESTARTS = 100
@@ -122,7 +123,8 @@ def _configure(config: pytest.Config) -> None:
         require_cache(option)
     if apart:
         described = describe_apart(option.backend, option.device, modules)
-        plan = Plan(option, described, outlined_specification(max(option.seed, 0)))
+        outlined = outlined_specification(max(option.seed, 0))
+        plan = Plan(option, described, outlined, of_profile(outlined, option.profile))
     elif is_worker:
         place = getattr(config, "workerinput")["tensorproof_dump"]  # noqa: B009 - xdist's
         config.pluginmanager.register(LeavingPlugin(place), "tensorproof leaving")
@@ -151,10 +153,13 @@ def _loaded(config: pytest.Config) -> Plan:
     with warnings.catch_warnings():
         # Other people's frameworks may warn as they please; that is no failure of conformance.
         warnings.simplefilter("ignore")
-        source = reference_process(option)
+        # A worker counts nothing that is left out, so it draws no samples of other operations.
+        known = specification()
+        listed = asked_for(option, known) if hasattr(config, "workerinput") else of_profile(known, option.profile)
+        source = reference_process(option, listed)
         config.add_cleanup(source.close)
         backend = load(option.backend)
-        plan = Plan(option, describe(backend, option.device), specification())
+        plan = Plan(option, describe(backend, option.device), known, listed)
         if option.compile_cache is not None:
             backend.use_compile_cache(programs_folder(option.compile_cache, option.backend, option.instructions))
     config.stash[SESSION] = Session(

@@ -20,12 +20,21 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from tensorproof_reference.errorbars.branches import Closest, closest_branch, note_comparison, watched
 from tensorproof_reference.errorbars.functions import FUNCTIONS
 from tensorproof_reference.errorbars.rules import Barred, Floats, Precision, bar_of, precision_of, rounded, scatter_add, value_of
-from tensorproof_reference.errorbars.ufuncs import UFUNCS
+from tensorproof_reference.errorbars.ufuncs import UFUNCS, Rule
 from tensorproof_reference.rounding import cast_through, round_to, spacing
 
 __all__ = ["Closest", "ErrorBars", "Precision", "closest_branch", "held_in", "precision_of", "values_and_bars", "with_bars"]
 
 _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {np.add: np.sum, np.maximum: np.max, np.minimum: np.min}
+
+
+def _rule_of(ufunc: np.ufunc) -> Rule | None:
+    """What an elementwise function does to error bars, if that is known."""
+    if ufunc in UFUNCS:
+        return UFUNCS[ufunc]
+    from tensorproof_reference.errorbars.special import SPECIAL  # here, for the reason that its file gives
+
+    return SPECIAL.get(ufunc)
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -104,11 +113,12 @@ class ErrorBars(Barred, NDArrayOperatorsMixin):
     __int__ = __index__ = __complex__ = __float__
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method == "__call__" and ufunc in UFUNCS:
+        rule = _rule_of(ufunc) if method == "__call__" else None
+        if rule is not None:
             if kwargs:
                 return self._into(ufunc, inputs, **kwargs)
             precision = self.precision_with(inputs)
-            result = UFUNCS[ufunc](precision, *inputs)
+            result = rule(precision, *inputs)
             return self.in_precision(precision).like(*result) if isinstance(result, tuple) else result
         if method == "reduce" and ufunc in _REDUCTIONS and kwargs.pop("out", None) is None:
             return _REDUCTIONS[ufunc](inputs[0], **{"axis": 0, **kwargs})

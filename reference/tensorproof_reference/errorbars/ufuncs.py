@@ -1,4 +1,4 @@
-"""What NumPy's and SciPy's elementwise functions do to error bars: one table, from ufunc to rule.
+"""What NumPy's elementwise functions do to error bars: one table, from ufunc to rule. Those of SciPy are in ``special``.
 
 A rule is called as ``rule(precision, *operands)``. It returns a value and its bar, or one plain array where the result is
 boolean. What is not in the table is refused.
@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy import special
+import scipy
 
 from tensorproof_reference.errorbars import branches as branches
 from tensorproof_reference.errorbars.rules import (
@@ -29,24 +29,24 @@ operands ten bars off give (10e)², which is ten bars of 10e²; and √(10e) is 
 Rule: TypeAlias = Callable[..., Any]
 
 
-def _carried(*pairs: tuple[Any, Callable[[Floats], Floats]]) -> list[Floats]:
+def carried(*pairs: tuple[Any, Callable[[Floats], Floats]]) -> list[Floats]:
     """The shares of the error that come from operands which have bars."""
     return [share(operand.bar) for operand, share in pairs if isinstance(operand, Barred)]
 
 
 def _add(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
     value = value_of(a) + value_of(b)
-    return rounded(precision, value, _carried((a, lambda e: e), (b, lambda e: e)))
+    return rounded(precision, value, carried((a, lambda e: e), (b, lambda e: e)))
 
 
 def _subtract(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
     value = value_of(a) - value_of(b)
-    return rounded(precision, value, _carried((a, lambda e: e), (b, lambda e: e)))
+    return rounded(precision, value, carried((a, lambda e: e), (b, lambda e: e)))
 
 
 def _multiply(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
     x, y = value_of(a), value_of(b)
-    shares = _carried((a, lambda e: y * e), (b, lambda e: x * e))
+    shares = carried((a, lambda e: y * e), (b, lambda e: x * e))
     if len(shares) == 2:
         shares.append(ALLOWANCE * a.bar * b.bar)
     return rounded(precision, x * y, shares)
@@ -56,7 +56,7 @@ def _divide(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
     """Quotients; that by an exact 1, as in the mean of one term, is the dividend."""
     x, y = value_of(a), value_of(b)
     value = x / y
-    quotient, bar = rounded(precision, value, _carried((a, lambda e: e / y), (b, lambda e: value * (e / y))))
+    quotient, bar = rounded(precision, value, carried((a, lambda e: e / y), (b, lambda e: value * (e / y))))
     by_one = (y == 1.0) & (bar_of(b) == 0.0)
     return (quotient, np.where(by_one & np.isfinite(value), bar_of(a), bar)) if by_one.any() else (quotient, bar)
 
@@ -68,25 +68,20 @@ def _power(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
         result: tuple[Floats, Floats] = _PLAIN_POWERS[float(y)](precision, a)
         return result
     value = np.power(x, y)
-    shares = _carried((a, lambda e: y * np.power(x, y - 1.0) * e), (b, lambda e: value * np.log(x) * e))
+    shares = carried((a, lambda e: y * np.power(x, y - 1.0) * e), (b, lambda e: value * np.log(x) * e))
     return rounded(precision, value, shares, 2.0)
 
 
 def _logaddexp(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
     x, y = value_of(a), value_of(b)
     value = np.logaddexp(x, y)
-    shares = _carried((a, lambda e: special.expit(x - y) * e), (b, lambda e: special.expit(y - x) * e))
+    expit = scipy.special.expit
+    shares = carried((a, lambda e: expit(x - y) * e), (b, lambda e: expit(y - x) * e))
     return rounded(precision, value, shares, 2.0)
 
 
-def _xlogy(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
-    x, y = value_of(a), value_of(b)
-    shares = _carried((a, lambda e: np.log(y) * e), (b, lambda e: x / y * e))
-    return rounded(precision, special.xlogy(x, y), shares, 2.0)
-
-
-def _function(ufunc: np.ufunc, derivative: Callable[[Floats, Floats], Any], roundings: float) -> Rule:
-    """The rule of a function of one operand, with derivative ``derivative(x, f(x))``."""
+def library_function(ufunc: np.ufunc, derivative: Callable[[Floats, Floats], Any], roundings: float) -> Rule:
+    """The rule of a function of one operand, with derivative ``derivative(x, f(x))``, up to sign."""
 
     def rule(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
         value = ufunc(a.value)
@@ -190,7 +185,7 @@ def _sqrt(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
     return rounded(precision, value, shares)
 
 
-_reciprocal = _function(np.reciprocal, lambda x, v: v * v, 1.0)
+_reciprocal = library_function(np.reciprocal, lambda x, v: v * v, 1.0)
 _PLAIN_POWERS: dict[float, Rule] = {2.0: _square, 0.5: _sqrt, -1.0: _reciprocal, 1.0: _exact(np.positive)}
 
 _LIBRARY: dict[np.ufunc, Callable[[Floats, Floats], Any]] = {
@@ -208,12 +203,6 @@ _LIBRARY: dict[np.ufunc, Callable[[Floats, Floats], Any]] = {
     np.cos: lambda x, v: np.sin(x),
     np.arctan: lambda x, v: 1.0 / (1.0 + x * x),
     np.cbrt: lambda x, v: 1.0 / (3.0 * v * v),
-    special.erf: lambda x, v: 2.0 / np.sqrt(np.pi) * np.exp(-x * x),
-    special.erfc: lambda x, v: 2.0 / np.sqrt(np.pi) * np.exp(-x * x),
-    special.expit: lambda x, v: v * (1.0 - v),
-    special.log_expit: lambda x, v: special.expit(-x),
-    special.ndtr: lambda x, v: np.exp(-0.5 * x * x) / np.sqrt(2.0 * np.pi),
-    special.log_ndtr: lambda x, v: np.exp(-0.5 * x * x - v) / np.sqrt(2.0 * np.pi),
 }
 """Functions that libraries get right to about one unit in the last place, with their derivatives up to sign."""
 
@@ -231,8 +220,7 @@ UFUNCS: Mapping[np.ufunc, Rule] = MappingProxyType(
         np.sqrt: _sqrt,
         np.reciprocal: _reciprocal,
         np.logaddexp: _logaddexp,
-        special.xlogy: _xlogy,
-        **{ufunc: _function(ufunc, derivative, 2.0) for ufunc, derivative in _LIBRARY.items()},
+        **{ufunc: library_function(ufunc, derivative, 2.0) for ufunc, derivative in _LIBRARY.items()},
         np.negative: _exact(np.negative),
         np.positive: _exact(np.positive),
         np.absolute: _absolute,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+import scipy
 
 from tensorproof_reference.arguments import require, require_choice
 from tensorproof_reference.distributions import (
@@ -56,14 +56,14 @@ def draw_uniform(like: Array, low: float, high: float, seed: int, name: str) -> 
 def draw_normal(like: Array, mean: float, deviation: float, seed: int, name: str) -> Array:
     """Normal, by inversion of its distribution function."""
     require_seed(seed)
-    return np.asarray(mean + deviation * ndtri(_unit(like, seed, name))).astype(like.dtype)
+    return np.asarray(mean + deviation * scipy.special.ndtri(_unit(like, seed, name))).astype(like.dtype)
 
 
 def draw_truncated_normal(like: Array, mean: float, deviation: float, seed: int, name: str) -> Array:
     """Normal and cut at two deviations from the mean, by inversion; ``deviation`` is that before truncation."""
     require_seed(seed)
-    below, above = ndtr(-CUT), ndtr(CUT)
-    quantiles = ndtri(below + (above - below) * _unit(like, seed, name))
+    below, above = scipy.special.ndtr(-CUT), scipy.special.ndtr(CUT)
+    quantiles = scipy.special.ndtri(below + (above - below) * _unit(like, seed, name))
     return np.asarray(mean + deviation * np.clip(quantiles, -CUT, CUT)).astype(like.dtype)
 
 

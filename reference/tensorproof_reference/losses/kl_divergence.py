@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import xlogy
+import scipy
 
 from tensorproof_reference.arguments import require, require_shape
 from tensorproof_reference.losses._draw import distributions, soft_targets, targets_of_any_sum
@@ -33,7 +33,7 @@ def kl_divergence(log_probabilities: Array, target: Array, *, log_target: bool =
     require(target.ndim >= 1, "target", "an array with at least 1 axis", f"shape {target.shape}")
     if log_target:
         return reduced(np.sum(np.exp(target) * (target - log_probabilities), axis=-1), reduction)
-    return reduced(np.sum(xlogy(target, target) - target * log_probabilities, axis=-1), reduction)
+    return reduced(np.sum(scipy.special.xlogy(target, target) - target * log_probabilities, axis=-1), reduction)
 
 
 def vjp(dy: Array, log_probabilities: Array, target: Array, *, log_target: bool = False, reduction: str = "mean") -> Gradients:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from scipy.special import erf
+import scipy
 
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
@@ -37,7 +37,7 @@ def gelu(x: Array, *, approximation: str = "none") -> Array:
     require_choice(approximation, "approximation", ("none", "tanh"))
     if approximation == "tanh":
         return x / 2.0 * (1.0 + np.tanh(_inner(x)))
-    return x / 2.0 * (1.0 + erf(x / math.sqrt(2.0)))
+    return x / 2.0 * (1.0 + scipy.special.erf(x / math.sqrt(2.0)))
 
 
 def vjp(dy: Array, x: Array, *, approximation: str = "none") -> Gradients:
@@ -51,7 +51,7 @@ def vjp(dy: Array, x: Array, *, approximation: str = "none") -> Gradients:
         inner_slope = math.sqrt(2.0 / math.pi) * (1.0 + 3.0 * 0.044715 * np.square(x))
         return {"x": dy * ((1.0 + t) / 2.0 + x / 2.0 * (1.0 - np.square(t)) * inner_slope)}
     density = np.exp(-np.square(x) / 2.0) / math.sqrt(2.0 * math.pi)
-    return {"x": dy * ((1.0 + erf(x / math.sqrt(2.0))) / 2.0 + x * density)}
+    return {"x": dy * ((1.0 + scipy.special.erf(x / math.sqrt(2.0))) / 2.0 + x * density)}
 
 
 def _inner(x: Array) -> Array:

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from scipy import special
+import scipy
 
 from tensorproof_reference.primitives._unary import Ends, above_minus_one, near, positive, times, unary, within
 from tensorproof_reference.trees import Array
@@ -65,7 +65,7 @@ def erf(x: Array) -> Array:
     Raises: nothing.
     Source: C23 Annex F.
     """
-    result: Array = special.erf(x)
+    result: Array = scipy.special.erf(x)
     return result
 
 

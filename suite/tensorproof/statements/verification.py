@@ -18,7 +18,7 @@ from tensorproof.errors import UsageError, printable
 from tensorproof.runs.records import read_record
 from tensorproof.statements.known_faults import noticed_by
 from tensorproof.statements.statement import UNTRIED, frozen_for, operations_in, wrong_of
-from tensorproof_reference.catalogue import specification_version
+from tensorproof_reference.catalogue import of_profile, specification_version
 
 
 def contradictions(statement: Mapping[str, Any]) -> list[str]:
@@ -84,7 +84,8 @@ class _Options:
 
 def differences_from_plan(statement: Mapping[str, Any], description: Description, declarations: Sequence[str]) -> list[str]:
     """Operations of which the statement counts more or fewer checks than the specification has for this backend."""
-    plan = Plan(_Options(statement, declarations), description, specification())
+    options, known = _Options(statement, declarations), specification()
+    plan = Plan(options, description, known, of_profile(known, options.profile))
     planned = Counter(case.operation for case in plan.cases)
     stated = {
         name: sum(item["required"].values()) + sum(item["optional"].values()) for name, item in statement["operations"].items()

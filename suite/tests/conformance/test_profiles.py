@@ -10,11 +10,11 @@ from small_backend import KNOWN, SmallBackend
 from tensorproof.authoring.listing import add_arguments, lines_of
 from tensorproof.conformance.selection import cases
 from tensorproof.conformance.selection.options import command_for
-from tensorproof.conformance.selection.plan import Plan
+from tensorproof.conformance.selection.plan import Plan, asked_for
 from tensorproof.contract.description import describe
 from tensorproof.errors import UsageError
 from tensorproof.statements.verification import _Options
-from tensorproof_reference.catalogue import all_operations, specification_version
+from tensorproof_reference.catalogue import all_operations, of_profile, specification_version
 from tensorproof_reference.registry import extended_operations
 
 DECLARED = """
@@ -42,7 +42,8 @@ def planned(tmp_path, **changes):
     path = tmp_path / "declared.toml"
     path.write_text(DECLARED, encoding="utf-8")
     description = replace(describe(SmallBackend(), None), declarations=str(path))
-    return Plan(options_of(**changes), description, KNOWN)
+    options = options_of(**changes)
+    return Plan(options, description, KNOWN, of_profile(KNOWN, options.profile))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,21 @@ def test_a_run_of_the_core_draws_no_sample_of_another_profile():
         raise AssertionError("a sample was drawn")
 
     known = {name: replace(item, samples=refuse) if item.profile == "extended" else item for name, item in KNOWN.items()}
-    assert Plan(options_of(), describe(SmallBackend(), None), known).cases
+    assert Plan(options_of(), describe(SmallBackend(), None), known, of_profile(known, "core")).cases
+
+
+@pytest.mark.parametrize("changes", [{}, {"quick": True}, {"profile": "all"}, {"shard": "1/2"}])
+def test_a_worker_plans_the_same_cases_and_draws_samples_of_the_operations_asked_for_only(changes):
+    options = options_of(op=["softmax", "lstm_gates"], **changes)
+    whole = Plan(options, describe(SmallBackend(), None), KNOWN, of_profile(KNOWN, options.profile))
+
+    def refuse(stream):
+        raise AssertionError("a sample was drawn")
+
+    known = {name: item if name in options.op else replace(item, samples=refuse) for name, item in KNOWN.items()}
+    worker = Plan(options, describe(SmallBackend(), None), known, asked_for(options, known))
+    assert worker.cases == whole.cases
+    assert {case.operation for case in worker.cases} == {*options.op, cases.ADAPTER}
 
 
 def test_an_operation_of_another_profile_is_told_where_it_is(tmp_path):

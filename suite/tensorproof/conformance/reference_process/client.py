@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,8 @@ from tensorproof.conformance.reference_process.encoding import (
 )
 from tensorproof.conformance.reference_process.store import Store, default_folder
 from tensorproof.conformance.selection.cases import samples_of
-from tensorproof.contract.backends import specification
 from tensorproof.errors import UsageError
-from tensorproof_reference.catalogue import of_profile
+from tensorproof_reference.operation import Operation
 
 PATIENCE_SECONDS = 10.0
 ATTEMPTS = 2
@@ -46,9 +46,9 @@ def require_cache(options: Any) -> None:
             raise UsageError(f"--reference-cache: {options.reference_cache.name} cannot be used: {store.problem}")
 
 
-def reference_process(options: Any) -> "ReferenceProcess":
+def reference_process(options: Any, operations: Mapping[str, Operation]) -> "ReferenceProcess":
     """The source of a run's expectations. It is made, as all samples are, before a plugin is imported that could change NumPy."""
-    for operation in of_profile(specification(), options.profile).values():
+    for operation in operations.values():
         samples_of(operation, max(options.seed, 0))  # what is wrong with the seed, the plan tells
     return ReferenceProcess(cache_folder(options))
 

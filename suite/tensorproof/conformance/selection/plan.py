@@ -14,10 +14,21 @@ from tensorproof_reference.catalogue import of_profile
 from tensorproof_reference.operation import Operation
 
 
-class Plan:
-    """The cases of a run in order, with the declarations that speak of them."""
+def asked_for(options: Any, specification: Mapping[str, Operation]) -> dict[str, Operation]:
+    """The operations that a run's options ask for: those named, or all of the profile."""
+    chosen = of_profile(specification, options.profile)
+    return {name: operation for name, operation in chosen.items() if name in options.op} if options.op else chosen
 
-    def __init__(self, options: Any, description: Description, specification: Mapping[str, Operation]) -> None:
+
+class Plan:
+    """The cases of a run in order, with the declarations that speak of them.
+
+    ``listed`` are the operations whose cases are made: all of the profile where what is left out is counted.
+    """
+
+    def __init__(
+        self, options: Any, description: Description, specification: Mapping[str, Operation], listed: Mapping[str, Operation]
+    ) -> None:
         self.specification = dict(specification)
         chosen = of_profile(self.specification, options.profile)
         known = SampleNames(self.specification, max(options.seed, 0))
@@ -25,15 +36,15 @@ class Plan:
         self.declarations = [item for item in declarations if speaks_of_any(item, chosen)]
         self.description = description = on_declared_device(description, self.declarations)
         self.declared = Declared(self.declarations, description, self.specification, options.seed)
-        names = [name for operation in chosen for name in known[operation]]
+        names = [name for operation in listed for name in known[operation]]
         self.selection = selection_of(options, description, self.specification, names)
         self.cases: list[Case] = []
         self.left_out: dict[str, int] = {}
-        everything = list(all_cases(description, chosen, options.seed))
+        everything = list(all_cases(description, listed, options.seed))
         quick = quick_cases(everything, description, quick_set(options.profile)) if options.quick else frozenset()
         self.quick_left: dict[str, int] = {}
         """How many cases of each mode ``--quick`` leaves out."""
-        adapter = adapter_cases(description, own_dtypes(chosen, options.seed))
+        adapter = adapter_cases(description, own_dtypes(asked_for(options, self.specification), options.seed))
         for case, reason in selected([*adapter, *everything], self.selection, quick):
             if reason:
                 self.left_out[reason] = self.left_out.get(reason, 0) + 1

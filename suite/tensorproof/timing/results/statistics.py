@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import bdtr
+import scipy
 
 CONFIDENCE = 0.95
 SAME = math.log(1.02)
@@ -55,8 +55,8 @@ def median_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> 
     count = len(ordered)
     if not count:
         raise ValueError("values: expected at least one")
-    # scipy.special and not scipy.stats: every command starts here, and importing the latter takes half a second.
-    below = bdtr(np.arange(count, dtype=np.float64), count, 0.5)
+    # Loaded here, and not scipy.stats: every command starts with this file, and the latter takes half a second.
+    below = scipy.special.bdtr(np.arange(count, dtype=np.float64), count, 0.5)
     # The k-th order statistic needs P(< k) ≤ α/2: k counts the values of P(≤ k - 1) that are small enough.
     rank = int(np.searchsorted(below, (1.0 - confidence) / 2.0, side="right"))
     if rank < 1:
