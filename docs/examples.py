@@ -21,6 +21,7 @@ from playwright.sync_api import sync_playwright
 
 from tensorproof.cli import main as tensorproof
 from tensorproof.nightly.history import nights
+from tensorproof.timing.results.records import read_timing_record
 
 ROOT = Path(__file__).parents[1]
 SITE = ROOT / "build" / "examples"
@@ -72,7 +73,8 @@ def measured(folder: Path, backends: Sequence[str]) -> tuple[list[str], Path]:
     if frameworks:
         records.append(folder / "timings.ndjson")
         chosen = [f"--op={name}" for name in TIMED]
-        run("time", *frameworks, *chosen, "--workload=S", "--series-seconds=1", f"--record={records[-1]}", "--resume")
+        if not (records[-1].exists() and read_timing_record(records[-1]).complete):
+            run("time", *frameworks, *chosen, "--workload=S", "--series-seconds=1", f"--record={records[-1]}", "--resume")
     history = folder / "nights"
     while len(nights(history)) < NIGHTS:
         chosen = [f"--op={name}" for name in WATCHED]
