@@ -20,6 +20,9 @@ GRAPH_BREAKS = (
     "gaussian_nll",
     "gru",
     "lstm",
+    "padded_gru",
+    "padded_lstm",
+    "padded_simple_rnn",
     "simple_rnn",
 )
 """What Dynamo cannot trace as one graph: seeding, layers of ``torch.nn`` with recurrence, compositions that may hold them, and
