@@ -1,6 +1,7 @@
 """Normalizations, of weights too, and dropout."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -95,13 +96,18 @@ def weight_norm(direction: Native, scale: Native, *, axis: int | None = 0) -> Na
 
 
 @functools.cache
-def _spectral(rows: int, columns: int) -> Any:
+def _build(rows: int, columns: int) -> Any:
     """A matrix with ``torch.nn.utils.parametrizations.spectral_norm``, without memory for its numbers.
 
     That begins an iteration with the vector along the columns of its matrix, which ``dim=1`` makes the rows.
     """
     module = torch.nn.Linear(columns, rows, bias=False, device="meta")
     return torch.nn.utils.parametrizations.spectral_norm(module, dim=1).parametrizations.weight
+
+
+compiler: Any = torch.compiler
+_spectral: Callable[..., Any] = compiler.disable(_build)
+"""``_build``, at which Dynamo breaks the graph: it makes no parameters."""
 
 
 @operations.native

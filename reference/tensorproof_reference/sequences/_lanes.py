@@ -1,12 +1,11 @@
 """Recurrent operations over padded sequences: each sequence on its own, as if it had no padding."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_rank, require_shape
-from tensorproof_reference.operation import Operation
 from tensorproof_reference.operations import _recurrent
 from tensorproof_reference.operations._recurrent import Parameters
 from tensorproof_reference.trees import Array, Gradients, leaves, replace_leaves
@@ -54,7 +53,7 @@ def padded(sequence: Array, steps: int) -> Array:
 
 
 def forward(
-    operation: Operation,
+    function: Callable[..., Any],
     x: Array,
     parameters: Parameters,
     lengths: Array | None,
@@ -63,10 +62,10 @@ def forward(
     return_sequences: bool,
     **keywords: Any,
 ) -> tuple[Array, ...]:
-    """y and the final states of ``operation`` over each sequence."""
+    """y and the final states of ``function`` over each sequence."""
     results = []
     for lane in lanes(x, parameters, lengths, states, reverse):
-        y, *finals = operation.function(lane.x, parameters, **lane.states, **keywords)
+        y, *finals = function(lane.x, parameters, **lane.states, **keywords)
         results.append((padded(turned(y, reverse), x.shape[1]), *finals))
     sequences, *kinds = zip(*results, strict=True)
     found = tuple(np.concatenate(kind, axis=2) for kind in kinds)
@@ -74,7 +73,7 @@ def forward(
 
 
 def backward(
-    operation: Operation,
+    vjp: Callable[..., Gradients],
     cotangents: tuple[Array, ...],
     x: Array,
     parameters: Parameters,
@@ -84,9 +83,11 @@ def backward(
     return_sequences: bool,
     **keywords: Any,
 ) -> Gradients:
-    """The way back through ``forward``: steps of padding have no gradient, and gradients of weights are sums over sequences."""
+    """The way back through ``forward``, where ``vjp`` is the vector-Jacobian product of its function.
+
+    Steps of padding have no gradient, and gradients of weights are sums over sequences.
+    """
     dy, *d_finals = cotangents
-    assert operation.vjp is not None
     if not return_sequences:
         d_finals[0] = _recurrent.add_last_output(d_finals[0], dy)
     found: list[Gradients] = []
@@ -94,7 +95,7 @@ def backward(
         length, width = lane.x.shape[1], len(parameters[-1]) * parameters[-1][0]["recurrent_weights"].shape[-1]
         own = turned(dy[lane.place, :length], reverse) if return_sequences else np.zeros_like(x, shape=(1, length, width))
         upstream = (own, *(state[:, :, lane.place] for state in d_finals))
-        gradients = operation.vjp(upstream, lane.x, parameters, **lane.states, **keywords)
+        gradients = vjp(upstream, lane.x, parameters, **lane.states, **keywords)
         found.append({**gradients, "x": padded(turned(gradients["x"], reverse), x.shape[1])})
     by_path = [dict(leaves(gradients["parameters"])) for gradients in found]
     summed = replace_leaves(

@@ -8,9 +8,17 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
-from tensorproof_reference.operations import gru, lstm, simple_rnn
+from tensorproof_reference.operations import gru as gru_page
+from tensorproof_reference.operations import lstm as lstm_page
+from tensorproof_reference.operations import simple_rnn as simple_rnn_page
 from tensorproof_reference.operations._recurrent import Parameters
 from tensorproof_reference.operations._recurrent_work import recurrent_work
+from tensorproof_reference.operations.gru import gru
+from tensorproof_reference.operations.gru import vjp as gru_vjp
+from tensorproof_reference.operations.lstm import lstm
+from tensorproof_reference.operations.lstm import vjp as lstm_vjp
+from tensorproof_reference.operations.simple_rnn import simple_rnn
+from tensorproof_reference.operations.simple_rnn import vjp as simple_rnn_vjp
 from tensorproof_reference.primitives._unary import SINGLE
 from tensorproof_reference.sequences._lanes import backward, forward
 from tensorproof_reference.sequences._padded_samples import BACKWARD, drawn, padded_samples, padded_workload
@@ -47,7 +55,7 @@ def padded_simple_rnn(
     """
     states = {"hidden": hidden}
     y, h = forward(
-        *(simple_rnn.OPERATION, x, parameters, lengths, states, reverse, return_sequences),
+        *(simple_rnn, x, parameters, lengths, states, reverse, return_sequences),
         activation=activation,
     )
     return y, h
@@ -67,7 +75,7 @@ def _simple_rnn_vjp(
     """That of ``simple_rnn`` for each sequence; zero behind its length."""
     states = {"hidden": hidden}
     return backward(
-        *(simple_rnn.OPERATION, cotangents, x, parameters, lengths, states, reverse, return_sequences),
+        *(simple_rnn_vjp, cotangents, x, parameters, lengths, states, reverse, return_sequences),
         activation=activation,
     )
 
@@ -97,7 +105,7 @@ def padded_lstm(
     Source: Hochreiter & Schmidhuber (1997); Graves & Schmidhuber (2005) for the second direction.
     """
     states = {"hidden": hidden, "cell": cell}
-    y, h, c = forward(lstm.OPERATION, x, parameters, lengths, states, reverse, return_sequences)
+    y, h, c = forward(lstm, x, parameters, lengths, states, reverse, return_sequences)
     return y, h, c
 
 
@@ -114,7 +122,7 @@ def _lstm_vjp(
 ) -> Gradients:
     """That of ``lstm`` for each sequence; zero behind its length."""
     states = {"hidden": hidden, "cell": cell}
-    return backward(lstm.OPERATION, cotangents, x, parameters, lengths, states, reverse, return_sequences)
+    return backward(lstm_vjp, cotangents, x, parameters, lengths, states, reverse, return_sequences)
 
 
 def padded_gru(
@@ -142,7 +150,7 @@ def padded_gru(
     Source: Cho et al. (2014); Schuster & Paliwal (1997) for the second direction.
     """
     states = {"hidden": hidden}
-    y, h = forward(gru.OPERATION, x, parameters, lengths, states, reverse, return_sequences, reset=reset)
+    y, h = forward(gru, x, parameters, lengths, states, reverse, return_sequences, reset=reset)
     return y, h
 
 
@@ -159,7 +167,7 @@ def _gru_vjp(
 ) -> Gradients:
     """That of ``gru`` for each sequence; zero behind its length."""
     states = {"hidden": hidden}
-    return backward(gru.OPERATION, cotangents, x, parameters, lengths, states, reverse, return_sequences, reset=reset)
+    return backward(gru_vjp, cotangents, x, parameters, lengths, states, reverse, return_sequences, reset=reset)
 
 
 def _with_two_biases(stream: Stream, gates: tuple[int, ...], states: tuple[str, ...]) -> Iterator[Sample]:
@@ -173,7 +181,7 @@ def _simple_rnn_samples(stream: Stream) -> Iterator[Sample]:
     """The common ones, two biases, and relu."""
     yield from _with_two_biases(stream, (), ("hidden",))
     # Signs alternate from step to step: of an even length, a sequence keeps as far from kinks as it is drawn.
-    relu = {sample.name: sample for sample in simple_rnn.OPERATION.samples(stream)}["recurrent_relu"]
+    relu = {sample.name: sample for sample in simple_rnn_page.OPERATION.samples(stream)}["recurrent_relu"]
     yield replace(relu, inputs={**relu.inputs, "lengths": np.asarray([2, 4, 2])}, dtypes=SINGLE)
 
 
@@ -207,7 +215,7 @@ def _simple_rnn_work(
     return_sequences: bool = True,
 ) -> Work:
     """That of ``simple_rnn`` over all steps: how many of them count is no matter of shapes."""
-    return recurrent_work(x, parameters, simple_rnn.WORK_OF_UNIT[activation])
+    return recurrent_work(x, parameters, simple_rnn_page.WORK_OF_UNIT[activation])
 
 
 def _lstm_work(
@@ -221,7 +229,7 @@ def _lstm_work(
     return_sequences: bool = True,
 ) -> Work:
     """That of ``lstm`` over all steps: how many of them count is no matter of shapes."""
-    return recurrent_work(x, parameters, lstm.WORK_OF_UNIT)
+    return recurrent_work(x, parameters, lstm_page.WORK_OF_UNIT)
 
 
 def _gru_work(
@@ -235,7 +243,7 @@ def _gru_work(
     return_sequences: bool = True,
 ) -> Work:
     """That of ``gru`` over all steps: how many of them count is no matter of shapes."""
-    return recurrent_work(x, parameters, gru.WORK_OF_UNIT[reset])
+    return recurrent_work(x, parameters, gru_page.WORK_OF_UNIT[reset])
 
 
 def _operation(like: Operation, gates: tuple[int, ...], **parts: Any) -> Operation:
@@ -257,12 +265,12 @@ def _operation(like: Operation, gates: tuple[int, ...], **parts: Any) -> Operati
 
 OPERATIONS = (
     _operation(
-        *(simple_rnn.OPERATION, ()),
+        *(simple_rnn_page.OPERATION, ()),
         function=padded_simple_rnn,
         vjp=_simple_rnn_vjp,
         samples=_simple_rnn_samples,
         work=_simple_rnn_work,
     ),
-    _operation(lstm.OPERATION, (4,), function=padded_lstm, vjp=_lstm_vjp, samples=_lstm_samples, work=_lstm_work),
-    _operation(gru.OPERATION, (3,), function=padded_gru, vjp=_gru_vjp, samples=_gru_samples, work=_gru_work),
+    _operation(lstm_page.OPERATION, (4,), function=padded_lstm, vjp=_lstm_vjp, samples=_lstm_samples, work=_lstm_work),
+    _operation(gru_page.OPERATION, (3,), function=padded_gru, vjp=_gru_vjp, samples=_gru_samples, work=_gru_work),
 )
