@@ -22,6 +22,7 @@ from tensorproof_reference import (
     optimizers,
     primitives,
     reductions,
+    sequences,
     windows,
 )
 from tensorproof_reference.arguments import require_choice
@@ -85,7 +86,7 @@ def extended_operations() -> Mapping[str, Operation]:
     """
     pages = _operations_of_pages()
     found: dict[str, Operation] = {}
-    for package in (primitives, reductions, arrays, activations, attention, windows, images, blocks, metrics, mixed):
+    for package in (primitives, reductions, arrays, activations, attention, sequences, windows, images, blocks, metrics, mixed):
         for name, module in _modules(package):
             for operation in module.OPERATIONS:
                 if operation.name in found or operation.name in pages:

@@ -23,6 +23,24 @@ def embedding(indices: Native, weight: Native, *, out_of_range: str = "error") -
     return jnp.take(weight, indices, axis=0)
 
 
+@operations.composed
+def embedding_bag(
+    indices: Native, weight: Native, offsets: Native | None = None, scales: Native | None = None, *, mode: str = "mean"
+) -> Native:
+    """``jax.ops.segment_sum`` or ``segment_max`` of the rows: JAX has no function for bags."""
+    count = indices.shape[0] if offsets is None else offsets.shape[0]
+    begins = jnp.arange(count) * indices.shape[1] if offsets is None else offsets
+    bags = jnp.searchsorted(begins, jnp.arange(indices.size), side="right") - 1
+    rows = jnp.take(weight, indices.reshape(-1), axis=0)
+    if scales is not None:
+        rows = rows * scales.reshape(-1, 1)
+    sizes = jax.ops.segment_sum(jnp.ones(indices.size, weight.dtype), bags, count)[:, None]
+    if mode == "max":
+        return jnp.where(sizes > 0, jax.ops.segment_max(rows, bags, count), 0)
+    total = jax.ops.segment_sum(rows, bags, count)
+    return total if mode == "sum" else total / jnp.maximum(sizes, 1)
+
+
 @operations.native
 def one_hot(labels: Native, *, classes: int, out_of_range: str = "error") -> Native:
     """``jax.nn.one_hot``, which gives zeros for a label out of range."""

@@ -1,10 +1,12 @@
 """Normalizations: the layers of Flax."""
 
 from tensorproof.backend import Native, Unsupported
-from tensorproof_jax.framework import linen
+from tensorproof_jax.framework import jnp, linen
 from tensorproof_jax.table import operations
 
 LAYOUTS = {name: {"x": "n ... c", "y": "n ... c"} for name in ("batch_norm", "group_norm", "instance_norm")}
+LAYOUTS["spectral_norm"] = {"weight": "... a", "y": "... a"}
+"""Channels are last; and so are the features of a kernel."""
 
 
 def _given(scale: Native | None, offset: Native | None) -> dict[str, Native]:
@@ -88,3 +90,31 @@ def instance_norm(x: Native, scale: Native | None = None, offset: Native | None 
 
 
 operations.unsupported("local_response_normalization", "neither JAX nor Flax normalizes by neighbouring channels")
+
+
+class _Kernel(linen.Module):  # type: ignore[misc]
+    """A layer that gives its kernel."""
+
+    shape: tuple[int, ...]
+
+    @linen.compact  # type: ignore[untyped-decorator]
+    def __call__(self) -> Native:
+        return self.param("kernel", linen.initializers.zeros, self.shape)
+
+
+@operations.library
+def weight_norm(direction: Native, scale: Native, *, axis: int | None = 0) -> Native:
+    """``flax.linen.WeightNorm``, without its epsilon."""
+    layer = linen.WeightNorm(_Kernel(direction.shape), epsilon=0.0, feature_axes=axis)
+    return layer.apply({"params": {"layer_instance": {"kernel": direction}, "layer_instance/kernel/scale": scale}})
+
+
+@operations.library
+def spectral_norm(weight: Native, vector: Native) -> tuple[Native, Native]:
+    """``flax.linen.SpectralNorm``, which iterates from the vector of the last axis."""
+    layer = linen.SpectralNorm(_Kernel(weight.shape), epsilon=0.0)
+    name = "layer_instance/kernel"
+    stats = {f"{name}/u": vector[None], f"{name}/sigma": jnp.ones((), vector.dtype)}
+    variables = {"params": {"layer_instance": {"kernel": weight}}, "batch_stats": stats}
+    y, after = layer.apply(variables, update_stats=True, mutable=["batch_stats"])
+    return y, after["batch_stats"][f"{name}/u"][0]

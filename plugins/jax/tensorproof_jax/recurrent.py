@@ -15,8 +15,9 @@ Weights = Mapping[str, Native]
 Parameters = Sequence[Sequence[Weights]]
 
 GATED = {"input_weights": "g f h", "recurrent_weights": "g k h"}
-LAYOUTS = dict.fromkeys(("lstm", "lstm_gates", "gru", "gru_gates"), GATED)
+LAYOUTS = dict.fromkeys(("lstm", "lstm_gates", "gru", "gru_gates", "padded_lstm", "padded_gru"), GATED)
 """Gates first, in the order of the reference: ifgo and zrn."""
+ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
 
 
 def _bias(weights: Weights, name: str) -> Native:
@@ -63,13 +64,15 @@ def gru_parameters(weights: Weights) -> dict[str, Any]:
     return named
 
 
-def _direction(kind: str, named: dict[str, Any], x: Native, carry: Any, reverse: bool, **options: Any) -> tuple[Any, Native]:
+def _direction(
+    kind: str, named: dict[str, Any], x: Native, carry: Any, reverse: bool, lengths: Native | None = None, **options: Any
+) -> tuple[Any, Native]:
     """The final carry and the outputs of one layer in one direction."""
     units = (carry[0] if isinstance(carry, tuple) else carry).shape[-1]
     layer = linen.RNN(
         getattr(linen, kind)(units, param_dtype=x.dtype, **options), return_carry=True, reverse=reverse, keep_order=True
     )
-    final, outputs = layer.apply({"params": {"cell": named}}, x, initial_carry=carry)
+    final, outputs = layer.apply({"params": {"cell": named}}, x, initial_carry=carry, seq_lengths=lengths)
     return final, outputs
 
 
@@ -79,6 +82,7 @@ def _stack(
     parameters: Sequence[Sequence[dict[str, Any]]],
     states: Sequence[Native],
     return_sequences: bool,
+    reverse: bool = False,
     **options: Any,
 ) -> tuple[Native, list[Native]]:
     """Layers on top of each other, in one direction or two; states are (layers, directions, N, H), as Flax orders its carry."""
@@ -86,7 +90,7 @@ def _stack(
     for index, directions in enumerate(parameters):
         carries = [tuple(state[index, number] for state in states) for number in range(len(directions))]
         runs = [
-            _direction(kind, named, x, carry if len(carry) > 1 else carry[0], reverse=number == 1, **options)
+            _direction(kind, named, x, carry if len(carry) > 1 else carry[0], reverse=reverse or number == 1, **options)
             for number, (named, carry) in enumerate(zip(directions, carries, strict=True))
         ]
         x = jnp.concatenate([outputs for _, outputs in runs], -1)
@@ -116,7 +120,7 @@ def simple_rnn(
 ) -> tuple[Native, Native]:
     """``flax.linen.SimpleCell`` in ``flax.linen.RNN``, followed by a product if there are output weights."""
     named = [[simple_parameters(weights) for weights in layer] for layer in parameters]
-    function = {"tanh": jnp.tanh, "relu": jax.nn.relu}[activation]
+    function = ACTIVATIONS[activation]
     y, (h,) = _stack("SimpleCell", x, named, [_initial(hidden, x, parameters)], return_sequences, activation_fn=function)
     if output_weights is not None:
         y = y @ output_weights
@@ -144,11 +148,76 @@ def gru(
     x: Native, parameters: Parameters, hidden: Native | None = None, *, reset: str = "before", return_sequences: bool = True
 ) -> tuple[Native, Native]:
     """``flax.linen.GRUCell``, which resets after the recurrent product, in ``flax.linen.RNN``."""
-    if reset != "after":
-        raise Unsupported("flax.linen.GRUCell resets after the recurrent product")
+    _require_after(reset)
     named = [[gru_parameters(weights) for weights in layer] for layer in parameters]
     y, (h,) = _stack("GRUCell", x, named, [_initial(hidden, x, parameters)], return_sequences)
     return y, h
+
+
+def _require_after(reset: str) -> None:
+    if reset != "after":
+        raise Unsupported("flax.linen.GRUCell resets after the recurrent product")
+
+
+def _without_padding(y: Native, lengths: Native | None, return_sequences: bool) -> Native:
+    """Outputs with zeros behind the lengths, where ``flax.linen.RNN`` leaves what it computed of the padding."""
+    if lengths is None or not return_sequences:
+        return y
+    return jnp.where((jnp.arange(y.shape[1]) < lengths[:, None])[..., None], y, 0)
+
+
+@operations.library
+def padded_simple_rnn(
+    x: Native,
+    parameters: Parameters,
+    lengths: Native | None = None,
+    hidden: Native | None = None,
+    *,
+    activation: str = "tanh",
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Native, Native]:
+    """``flax.linen.SimpleCell`` in ``flax.linen.RNN`` with lengths."""
+    named = [[simple_parameters(weights) for weights in layer] for layer in parameters]
+    options: dict[str, Any] = {"lengths": lengths, "reverse": reverse, "activation_fn": ACTIVATIONS[activation]}
+    y, (h,) = _stack("SimpleCell", x, named, [_initial(hidden, x, parameters)], return_sequences, **options)
+    return _without_padding(y, lengths, return_sequences), h
+
+
+@operations.library
+def padded_lstm(
+    x: Native,
+    parameters: Parameters,
+    lengths: Native | None = None,
+    hidden: Native | None = None,
+    cell: Native | None = None,
+    *,
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Native, Native, Native]:
+    """``flax.linen.OptimizedLSTMCell`` in ``flax.linen.RNN`` with lengths."""
+    named = [[lstm_parameters(weights) for weights in layer] for layer in parameters]
+    states = [_initial(cell, x, parameters), _initial(hidden, x, parameters)]
+    y, (c, h) = _stack("OptimizedLSTMCell", x, named, states, return_sequences, reverse, lengths=lengths)
+    return _without_padding(y, lengths, return_sequences), h, c
+
+
+@operations.library
+def padded_gru(
+    x: Native,
+    parameters: Parameters,
+    lengths: Native | None = None,
+    hidden: Native | None = None,
+    *,
+    reset: str = "before",
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Native, Native]:
+    """``flax.linen.GRUCell``, which resets after the recurrent product, in ``flax.linen.RNN`` with lengths."""
+    _require_after(reset)
+    named = [[gru_parameters(weights) for weights in layer] for layer in parameters]
+    y, (h,) = _stack("GRUCell", x, named, [_initial(hidden, x, parameters)], return_sequences, reverse, lengths=lengths)
+    return _without_padding(y, lengths, return_sequences), h
 
 
 def _affine(x: Native, weights: Native, bias: Native | None) -> Native:

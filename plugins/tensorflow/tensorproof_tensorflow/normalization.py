@@ -1,11 +1,16 @@
 """Normalizations: the layers of Keras."""
 
+import functools
+from typing import Any
+
 from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow import layers
 from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.table import operations
 
 LAYOUTS = {name: {"x": "n ... c", "y": "n ... c"} for name in ("batch_norm", "local_response_normalization")}
+LAYOUTS["spectral_norm"] = {"weight": "... a", "y": "... a"}
+"""Channels are last; and so are the features of a kernel."""
 
 
 @operations.library
@@ -106,3 +111,31 @@ def local_response_normalization(
     if x.dtype == tf.float64:
         raise Unsupported("tf.nn.local_response_normalization takes no float64")
     return tf.nn.local_response_normalization(x, depth_radius=size // 2, bias=bias, alpha=alpha / size, beta=beta)
+
+
+@operations.composed
+def weight_norm(direction: Native, scale: Native, *, axis: int | None = 0) -> Native:
+    """``tf.math.l2_normalize``, without its epsilon, and a product: Keras has no weight normalization."""
+    kept = () if axis is None else (axis % len(direction.shape),)
+    others = [place for place in range(len(direction.shape)) if place not in kept]
+    shape = [size if place in kept else 1 for place, size in enumerate(direction.shape)]
+    return tf.math.l2_normalize(direction, others, epsilon=0.0) * tf.reshape(scale, shape)
+
+
+@functools.cache
+def _spectral(columns: int, rows: int, dtype: str) -> Any:
+    """A layer of that kernel whose variables exist, outside of any graph that is being traced."""
+    with tf.init_scope():
+        layer = keras.layers.SpectralNormalization(keras.layers.Dense(rows, use_bias=False, dtype=dtype), dtype=dtype)
+        layer.build((None, columns))
+    return layer
+
+
+@operations.library
+def spectral_norm(weight: Native, vector: Native) -> tuple[Native, Native]:
+    """``keras.layers.SpectralNormalization.normalized_weights``, which iterates from the vector of the last axis."""
+    kernel = tf.reshape(weight, [-1, weight.shape[-1]])
+    layer = _spectral(*kernel.shape, weight.dtype.name)
+    with keras.StatelessScope(state_mapping=[(layer.kernel, kernel), (layer.vector_u, vector[None])]):
+        u, normalized = layer.normalized_weights()
+    return tf.reshape(normalized, weight.shape), u[0]

@@ -17,7 +17,7 @@ MERGED = {
     "bias": "(g h)",
     "recurrent_bias": "(g h)",
 }
-LAYOUTS = dict.fromkeys(("lstm", "lstm_gates", "gru", "gru_gates"), MERGED)
+LAYOUTS = dict.fromkeys(("lstm", "lstm_gates", "gru", "gru_gates", "padded_lstm", "padded_gru"), MERGED)
 """Keras merges gates and units, in the order of the reference: ifgo (Keras calls g c) and zrn (Keras calls n h)."""
 
 
@@ -43,9 +43,15 @@ def _stack(
     return_sequences: bool,
     *,
     two_biases: bool = False,
+    mask: Native | None = None,
+    reverse: bool = False,
     **options: Any,
 ) -> tuple[Native, list[Native]]:
-    """Layers on top of each other, each bidirectional if it has two directions; states are (layers, directions, N, H)."""
+    """Layers on top of each other, each bidirectional if it has two directions; states are (layers, directions, N, H).
+
+    ``mask`` says which steps count. Steps that do not are zero in the output, and states pass by them.
+    """
+    arguments = {} if mask is None else {"mask": mask}
     finals: list[list[Native]] = [[] for _ in states]
     for index, directions in enumerate(parameters):
         units = directions[0]["recurrent_weights"].shape[0]
@@ -54,19 +60,24 @@ def _stack(
         given = any(state is not None for state in states)
         whole = [tf.zeros(shape, x.dtype) if state is None else state for state in states] if given else []
         initial = [state[index, direction] for direction in range(len(directions)) for state in whole]
+        whole_output = return_sequences or index + 1 < len(parameters)
         (x, *after), _ = layers.call(
             kind,
             x,
             [weight for direction in weights for weight in direction],
             bidirectional=len(directions) == 2,
-            arguments={"initial_state": initial or None},
+            arguments={"initial_state": initial or None, **arguments},
             units=units,
             use_bias=len(weights[0]) == 3,
-            return_sequences=return_sequences or index + 1 < len(parameters),
+            return_sequences=whole_output,
+            # Where only the last output is asked for, this would make it zero if the last step does not count.
+            zero_output_for_mask=mask is not None and whole_output,
+            go_backwards=reverse,
             return_state=True,
             recurrent_initializer="zeros",
             **options,
         )
+        x = tf.reverse(x, [1]) if reverse and whole_output else x  # a layer that goes backwards leaves its outputs so
         for number, final in enumerate(finals):
             final.append(tf.stack(after[number :: len(states)]))
     return x, [tf.stack(final) for final in finals]
@@ -116,6 +127,62 @@ def gru(
     """``keras.layers.GRU``, which has a recurrent bias if the reset gate comes after the product."""
     after = reset == "after"
     y, (h,) = _stack("GRU", x, parameters, [hidden], return_sequences, two_biases=after, reset_after=after)
+    return y, h
+
+
+def _mask(x: Native, lengths: Native | None) -> Native | None:
+    """Which steps count."""
+    return None if lengths is None else tf.sequence_mask(lengths, x.shape[1])
+
+
+@operations.library
+def padded_simple_rnn(
+    x: Native,
+    parameters: Parameters,
+    lengths: Native | None = None,
+    hidden: Native | None = None,
+    *,
+    activation: str = "tanh",
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Native, Native]:
+    """``keras.layers.SimpleRNN`` with a mask."""
+    options: dict[str, Any] = {"activation": activation, "mask": _mask(x, lengths), "reverse": reverse}
+    y, (h,) = _stack("SimpleRNN", x, parameters, [hidden], return_sequences, **options)
+    return y, h
+
+
+@operations.library
+def padded_lstm(
+    x: Native,
+    parameters: Parameters,
+    lengths: Native | None = None,
+    hidden: Native | None = None,
+    cell: Native | None = None,
+    *,
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Native, Native, Native]:
+    """``keras.layers.LSTM`` with a mask."""
+    y, (h, c) = _stack("LSTM", x, parameters, [hidden, cell], return_sequences, mask=_mask(x, lengths), reverse=reverse)
+    return y, h, c
+
+
+@operations.library
+def padded_gru(
+    x: Native,
+    parameters: Parameters,
+    lengths: Native | None = None,
+    hidden: Native | None = None,
+    *,
+    reset: str = "before",
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Native, Native]:
+    """``keras.layers.GRU`` with a mask."""
+    after = reset == "after"
+    options: dict[str, Any] = {"mask": _mask(x, lengths), "reverse": reverse, "two_biases": after, "reset_after": after}
+    y, (h,) = _stack("GRU", x, parameters, [hidden], return_sequences, **options)
     return y, h
 
 

@@ -20,10 +20,14 @@ GRAPH_BREAKS = (
     "gaussian_nll",
     "gru",
     "lstm",
+    "padded_gru",
+    "padded_lstm",
+    "padded_simple_rnn",
     "simple_rnn",
+    "spectral_norm",
 )
-"""What Dynamo cannot trace as one graph: seeding, layers of ``torch.nn`` with recurrence, compositions that may hold them, and
-a loss that looks for negative variances."""
+"""What Dynamo cannot trace as one graph: seeding, layers of ``torch.nn`` with recurrence, compositions that may hold them, a loss
+that looks for negative variances, and a parametrization that is made where it is first called."""
 
 
 def own_code(function: Callable[..., Any]) -> Callable[..., Any]:

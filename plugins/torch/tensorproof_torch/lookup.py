@@ -33,3 +33,11 @@ def one_hot(labels: Native, *, classes: int, out_of_range: str = "error") -> Nat
     """``F.one_hot``, in int64."""
     require_error(out_of_range)
     return F.one_hot(labels, classes)
+
+
+@operations.native
+def embedding_bag(
+    indices: Native, weight: Native, offsets: Native | None = None, scales: Native | None = None, *, mode: str = "mean"
+) -> Native:
+    """``F.embedding_bag``."""
+    return F.embedding_bag(indices, weight, offsets, mode=mode, per_sample_weights=scales)

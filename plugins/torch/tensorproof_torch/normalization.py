@@ -1,4 +1,8 @@
-"""Batch and layer normalisation, and dropout."""
+"""Normalizations, of weights too, and dropout."""
+
+import functools
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -79,3 +83,37 @@ def local_response_normalization(
     if size % 2 == 0 and even_window != "one_more_before":
         raise Unsupported("an even window of F.local_response_norm reaches one channel further before than after")
     return F.local_response_norm(x, size, alpha, beta, bias)
+
+
+@operations.native
+def weight_norm(direction: Native, scale: Native, *, axis: int | None = 0) -> Native:
+    """``torch._weight_norm``, which ``torch.nn.utils.parametrizations.weight_norm`` calls; -1 stands for all axes there."""
+    if axis is None:
+        return torch._weight_norm(direction, scale, -1)
+    place = axis % direction.ndim
+    shape = [size if other == place else 1 for other, size in enumerate(direction.shape)]
+    return torch._weight_norm(direction, scale.reshape(shape), place)
+
+
+@functools.cache
+def _build(rows: int, columns: int) -> Any:
+    """A matrix with ``torch.nn.utils.parametrizations.spectral_norm``, without memory for its numbers.
+
+    That begins an iteration with the vector along the columns of its matrix, which ``dim=1`` makes the rows.
+    """
+    module = torch.nn.Linear(columns, rows, bias=False, device="meta")
+    return torch.nn.utils.parametrizations.spectral_norm(module, dim=1).parametrizations.weight
+
+
+compiler: Any = torch.compiler
+_spectral: Callable[..., Any] = compiler.disable(_build)
+"""``_build``, at which Dynamo breaks the graph: it makes no parameters."""
+
+
+@operations.native
+def spectral_norm(weight: Native, vector: Native) -> tuple[Native, Native]:
+    """``torch.nn.utils.parametrizations.spectral_norm``, which changes its vectors in place: those of a copy."""
+    matrix = weight.flatten(1)
+    vectors = {"0._u": vector.new_zeros(matrix.shape[1]), "0._v": vector.clone()}
+    y = torch.func.functional_call(_spectral(*matrix.shape), {"original": matrix, **vectors}, ())
+    return y.reshape(weight.shape), vectors["0._v"]

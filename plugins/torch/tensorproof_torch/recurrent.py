@@ -6,6 +6,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch.nn.utils import rnn
 
 from tensorproof.backend import Native, Unsupported
 from tensorproof_torch.table import operations
@@ -23,6 +24,7 @@ LAYOUTS = {
     "lstm_gates": GATED,
     "gru_gates": {**GATED, "g": "rzn"},
 }
+LAYOUTS |= {f"padded_{name}": LAYOUTS[name] for name in ("simple_rnn", "lstm", "gru")}
 NAMES = {"input_weights": "weight_ih", "recurrent_weights": "weight_hh", "bias": "bias_ih", "recurrent_bias": "bias_hh"}
 
 
@@ -57,11 +59,12 @@ def named_parameters(parameters: Parameters) -> dict[str, Native]:
     return named
 
 
-def _call(kind: str, x: Native, parameters: Parameters, states: Any, return_sequences: bool, **options: Any) -> Any:
-    """The layer's output, or its last, and its final states."""
+def _call(kind: str, x: Any, parameters: Parameters, states: Any, return_sequences: bool, **options: Any) -> Any:
+    """The layer's output, or its last, and its final states; ``x`` is a tensor, or sequences that are packed."""
     named = named_parameters(parameters)
     units, directions = named["weight_hh_l0"].shape[1], len(parameters[0])
-    module = _module(kind, x.shape[-1], units, len(parameters), directions == 2, "bias_ih_l0" in named, **options)
+    features = named["weight_ih_l0"].shape[1]
+    module = _module(kind, features, units, len(parameters), directions == 2, "bias_ih_l0" in named, **options)
     y, states = torch.func.functional_call(module, named, (x, states))
     if not return_sequences:
         h = states[0] if isinstance(states, tuple) else states
@@ -95,11 +98,17 @@ def lstm(
     return_sequences: bool = True,
 ) -> tuple[Native, Native, Native]:
     """``torch.nn.LSTM``."""
-    given = hidden if hidden is not None else cell
-    zeros = None if given is None else torch.zeros_like(given)
-    states = None if given is None else (zeros if hidden is None else hidden, zeros if cell is None else cell)
-    y, (h, c) = _call("LSTM", x, parameters, states, return_sequences)
+    y, (h, c) = _call("LSTM", x, parameters, _both(hidden, cell), return_sequences)
     return y, h, c
+
+
+def _both(hidden: Native | None, cell: Native | None) -> tuple[Native, Native] | None:
+    """The two states of an LSTM, zero where only the other is given."""
+    given = hidden if hidden is not None else cell
+    if given is None:
+        return None
+    zeros = torch.zeros_like(given)
+    return zeros if hidden is None else hidden, zeros if cell is None else cell
 
 
 @operations.native
@@ -107,9 +116,93 @@ def gru(
     x: Native, parameters: Parameters, hidden: Native | None = None, *, reset: str = "before", return_sequences: bool = True
 ) -> tuple[Native, Native]:
     """``torch.nn.GRU``, which resets after the recurrent product."""
+    _require_after(reset)
+    y, h = _call("GRU", x, parameters, hidden, return_sequences)
+    return y, h
+
+
+def _require_after(reset: str) -> None:
     if reset != "after":
         raise Unsupported("torch.nn.GRU resets after the recurrent product")
-    y, h = _call("GRU", x, parameters, hidden, return_sequences)
+
+
+def _turned(x: Native, lengths: Native | None) -> Native:
+    """Each sequence from its last step to its first, and back; padding stays where it is."""
+    if lengths is None:
+        return x.flip(1)
+    steps = torch.arange(x.shape[1], device=x.device)
+    places = torch.where(steps < lengths[:, None], lengths[:, None] - 1 - steps, steps)
+    return torch.take_along_dim(x, places[..., None], 1)
+
+
+def _padded(
+    kind: str,
+    x: Native,
+    parameters: Parameters,
+    lengths: Native | None,
+    states: Any,
+    reverse: bool,
+    return_sequences: bool,
+    **options: Any,
+) -> Any:
+    """The layer over packed sequences. It has no direction that is backward alone: sequences are turned before and after."""
+    given = _turned(x, lengths) if reverse else x
+    if lengths is None:
+        y, states = _call(kind, given, parameters, states, return_sequences, **options)
+    else:
+        packed = rnn.pack_padded_sequence(given, lengths.cpu(), batch_first=True, enforce_sorted=False)
+        y, states = _call(kind, packed, parameters, states, return_sequences, **options)
+        if return_sequences:
+            y, _ = rnn.pad_packed_sequence(y, batch_first=True, total_length=x.shape[1])
+    return (_turned(y, lengths) if reverse and return_sequences else y), states
+
+
+@operations.native
+def padded_simple_rnn(
+    x: Native,
+    parameters: Parameters,
+    lengths: Native | None = None,
+    hidden: Native | None = None,
+    *,
+    activation: str = "tanh",
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Native, Native]:
+    """``torch.nn.RNN`` over ``torch.nn.utils.rnn.pack_padded_sequence``."""
+    y, h = _padded("RNN", x, parameters, lengths, hidden, reverse, return_sequences, nonlinearity=activation)
+    return y, h
+
+
+@operations.native
+def padded_lstm(
+    x: Native,
+    parameters: Parameters,
+    lengths: Native | None = None,
+    hidden: Native | None = None,
+    cell: Native | None = None,
+    *,
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Native, Native, Native]:
+    """``torch.nn.LSTM`` over ``torch.nn.utils.rnn.pack_padded_sequence``."""
+    y, (h, c) = _padded("LSTM", x, parameters, lengths, _both(hidden, cell), reverse, return_sequences)
+    return y, h, c
+
+
+@operations.native
+def padded_gru(
+    x: Native,
+    parameters: Parameters,
+    lengths: Native | None = None,
+    hidden: Native | None = None,
+    *,
+    reset: str = "before",
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Native, Native]:
+    """``torch.nn.GRU``, which resets after the product, over ``torch.nn.utils.rnn.pack_padded_sequence``."""
+    _require_after(reset)
+    y, h = _padded("GRU", x, parameters, lengths, hidden, reverse, return_sequences)
     return y, h
 
 

@@ -16,6 +16,7 @@ GROUPS = {
     "images": "Images",
     "normalizations": "Normalizations",
     "attention": "Attention",
+    "sequences": "Sequences of several lengths",
     "blocks": "Blocks of transformers",
     "metrics": "Metrics",
     "mixed": "Several dtypes in one call",

@@ -29,9 +29,9 @@ AT_AN_EDGE = (
 """Samples so near a tie, a clip or the end of the domain that a finite step crosses it."""
 
 
-STRAIGHT = ("cast", "cast_through", "fake_quantize")
-"""Functions of steps whose gradient goes straight through, as if there were none: ``test_casts`` and
-``test_quantization`` have it."""
+STRAIGHT = ("cast", "cast_through", "fake_quantize", "spectral_norm")
+"""Functions of steps whose gradient goes straight through, as if there were none, and one whose vectors count as constants:
+``test_casts``, ``test_quantization`` and ``test_further_norms`` have it."""
 
 
 def samples_of(name: str) -> list[Sample]:

@@ -11,8 +11,10 @@ from tensorproof_reference.normalizations.instance_norm import instance_norm
 from tensorproof_reference.normalizations.rms_norm import rms_norm
 from tensorproof_reference.normalizations.rms_norm import vjp as rms_norm_vjp
 from tensorproof_reference.operations.layer_norm import layer_norm
+from tensorproof_reference.registry import extended_operations
 from tensorproof_reference.stream import Stream
 
+OPERATIONS = extended_operations()
 IMAGES = Stream(0)("images").normal((2, 6, 3, 4), 1.5)
 SCALE, OFFSET = np.arange(1.0, 7.0), np.arange(6.0) / 4.0
 
@@ -84,3 +86,51 @@ def test_the_gradient_of_rms_norm_is_that_of_sixty_digits():
 def test_arguments_that_do_not_fit_are_told(call, expected):
     with pytest.raises(ValueError, match=expected):
         call()
+
+
+# Weights: their norms, and what an iteration leaves.
+
+
+def test_iterations_of_the_spectral_norm_come_to_the_largest_singular_value():
+    weight, vector = Stream(3)("weight").normal((5, 4, 3)), np.full(5, 5**-0.5)
+    for _ in range(200):
+        y, vector = OPERATIONS["spectral_norm"].function(weight, vector)
+    u, singular, _ = np.linalg.svd(weight.reshape(5, 12))
+    np.testing.assert_allclose(y, weight / singular[0], rtol=1e-12)
+    np.testing.assert_allclose(np.abs(vector), np.abs(u[:, 0]), rtol=1e-9)
+
+
+def test_the_gradient_of_the_spectral_norm_is_that_with_its_vectors_held():
+    weight, vector, dy = Stream(3)("weight").normal((4, 6)), np.full(4, 0.5), Stream(3)("dy").normal((4, 6))
+    _, u = OPERATIONS["spectral_norm"].function(weight, vector)
+    v = weight.T @ vector / np.linalg.norm(weight.T @ vector)
+    vjp = OPERATIONS["spectral_norm"].vjp
+    assert vjp is not None
+    found = vjp(dy, weight, vector)["weight"]
+    for place in np.ndindex(weight.shape):
+        step = np.zeros_like(weight)
+        step[place] = 1e-6
+        values = [np.sum(dy * moved / (u @ moved @ v)) for moved in (weight + step, weight - step)]
+        np.testing.assert_allclose(found[place], (values[0] - values[1]) / 2e-6, rtol=1e-6, atol=1e-8)
+
+
+def test_the_norm_of_a_normalized_weight_is_its_scale():
+    weight, scale = Stream(3)("weight").normal((4, 3, 2)), Stream(3)("scale").uniform((3,), 0.5, 2.0)
+    w = OPERATIONS["weight_norm"].function(weight, scale, axis=1)
+    np.testing.assert_allclose(np.sqrt(np.sum(w * w, axis=(0, 2))), scale, rtol=1e-14)
+    whole = OPERATIONS["weight_norm"].function(weight, np.asarray(2.5), axis=None)
+    np.testing.assert_allclose(np.linalg.norm(whole), 2.5, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "start"),
+    [
+        ("weight_norm", (np.zeros(()), np.zeros(())), "direction: "),
+        ("weight_norm", (np.ones((2, 3)), np.ones(3)), "scale: "),
+        ("spectral_norm", (np.ones(3), np.ones(3)), "weight: "),
+        ("spectral_norm", (np.ones((2, 3)), np.ones(3)), "vector: "),
+    ],
+)
+def test_wrong_weights_are_named(name, arguments, start):
+    with pytest.raises(ValueError, match=f"^{start}expected"):
+        OPERATIONS[name].function(*arguments)

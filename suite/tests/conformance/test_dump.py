@@ -215,6 +215,7 @@ def function_of(text: str) -> ast.FunctionDef:
         ("def f(x, *, k=1):\n    k = k + 1\n    return k", "def f(x, *, k=1):\n    k = k + 1\n    return k"),
         ("def f(x):\n    return 1 if x is None else x == 3", "def f(x):\n    return x == 3"),
         ("def f(x, *, k=1):\n    return lambda k: k + x", "def f(x, *, k=1):\n    return lambda k: k + x"),
+        ("def f(x, *, k=1):\n    return () if k is None else (k,)", "def f(x):\n    return (2,)"),
         ("def f(x, *, k=1):\n    return 0 if k == 1 or x > 0 else 1", "def f(x):\n    return 0 if x > 0 else 1"),
     ],
 )

@@ -10,6 +10,7 @@ from faults import (
     attention,
     attention_layers,
     axis,
+    bags,
     beyond,
     cached_attention,
     casts,
@@ -33,6 +34,7 @@ from faults import (
     models,
     moves,
     normalization,
+    normalized_weights,
     optimizers,
     own_dtypes,
     pooling,
@@ -43,6 +45,7 @@ from faults import (
     reductions,
     resizing,
     sampling,
+    sequences,
     training,
     transformer_blocks,
 )
@@ -101,6 +104,9 @@ EXTENDED = _by_key(
     attention_layers.FAULTS,
     cached_attention.FAULTS,
     transformer_blocks.FAULTS,
+    sequences.FAULTS,
+    bags.FAULTS,
+    normalized_weights.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}

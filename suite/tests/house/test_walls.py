@@ -28,6 +28,7 @@ FLOORS = [
         "reference.blocks",
         "reference.metrics",
         "reference.mixed",
+        "reference.sequences",
         "reference.windows",
         *(f"reference.{folder}" for folder in PAGES if folder != "models"),
     ],

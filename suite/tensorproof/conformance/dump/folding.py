@@ -1,6 +1,7 @@
 """Python code under what is known of its arguments: keywords as literals, and of branches only those that are taken."""
 
 import ast
+import warnings
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -117,7 +118,9 @@ def _evaluated(node: ast.expr) -> ast.expr:
         return node
     whole = ast.fix_missing_locations(ast.Expression(node))
     try:
-        return ast.parse(literal(eval(compile(whole, "<folding>", "eval"), {"__builtins__": {}})), mode="eval").body
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # the value of a parameter may meet ``is None``
+            return ast.parse(literal(eval(compile(whole, "<folding>", "eval"), {"__builtins__": {}})), mode="eval").body
     except Exception:  # what cannot be computed here is left for the script to compute
         return node
 

@@ -1,0 +1,1 @@
+"""Recurrent layers over sequences of several lengths, and backward."""
