@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from plain_options import options_of
 from small_backend import KNOWN, SmallBackend
 
 from tensorproof.authoring.listing import add_arguments, lines_of
@@ -13,7 +14,6 @@ from tensorproof.conformance.selection.options import command_for
 from tensorproof.conformance.selection.plan import Plan
 from tensorproof.contract.description import describe
 from tensorproof.errors import UsageError
-from tensorproof.statements.verification import _Options
 from tensorproof_reference.catalogue import all_operations, specification_version
 from tensorproof_reference.registry import extended_operations
 
@@ -28,14 +28,6 @@ operation = "relu"
 sample = "plain_both_signs"
 reason = "a test"
 """
-
-
-def options_of(**changes):
-    options = _Options({"seed": 0, "thorough": False, "profile": "core"}, [])
-    options.time_budget = None
-    for name, value in changes.items():
-        setattr(options, name, value)
-    return options
 
 
 def planned(tmp_path, **changes):
