@@ -17,7 +17,7 @@ def judge(function: Any, *inputs: Any, backend: Any = "torch", **options: Any) -
             user has compiled (``torch.compile``) is judged *as given* too.
         inputs: arrays of the framework or of NumPy, of one floating dtype; integers and booleans besides.
         backend: the name of an installed backend, or a ``tensorproof.backend.Backend``.
-        options: ``modes`` (names; all of the backend), ``device`` (the backend's first), and ``compilers``: more modes by
+        options: ``modes`` (names; all but variants), ``device`` (the backend's first), and ``compilers``: more modes by
             name, each a function that takes a function and gives it compiled.
 
     Returns:

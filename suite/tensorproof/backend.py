@@ -146,6 +146,9 @@ class Backend:
     """How functions are run (``eager`` and each compiler), each with what is run by default: ``all`` samples in every dtype,
     ``float32`` (all samples in that dtype), or ``spread`` (a few samples of each operation in float32). ``--thorough`` runs
     all of every mode."""
+    variants: Mapping[str, str] = {}
+    """Further modes, also with what is run of them: settings of a compiler (``compile:dynamic``), ways to call a function
+    (``vmap``). Only ``--mode`` and ``--thorough`` run them, and no verdict requires them. Declarations name each by its name."""
     layouts: Mapping[str, Mapping[str, str]] = {}
     """By operation, the axes of inputs and outputs where they differ from the reference's, in einops notation with the
     reference's axis names, merged axes in parentheses: ``{"conv2d": {"x": "n h w c", "weight": "h w i o"}}``. For an axis that
@@ -302,6 +305,10 @@ class Backend:
     def shares_memory(self, one: Native, other: Native) -> bool | None:
         """Whether writing to one array changes the other. ``None`` (the default) where no program can write to an array."""
         return None
+
+    def copies_arguments(self, mode: str) -> bool:
+        """Whether a mode hands copies of the arguments to a function, as a batch. No result then shares memory with any."""
+        return False
 
     def compile_counters(self) -> Mapping[str, int]:
         """What compiling did so far in this process, as far as the framework tells: functions that were ``compiled`` and that

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorproof.backend import Backend
+from tensorproof.conformance.dump.files import safe_name
 from tensorproof.conformance.dump.script import RESERVED
 from tensorproof.conformance.dump.source import Source
 
@@ -45,8 +46,8 @@ def dumped(folder: Path, *arguments: str) -> dict[Path, dict[str, Any]]:
     for text in record.read_text(encoding="utf-8").splitlines():
         line = json.loads(text)
         if line["kind"] == "check" and line["status"] in ("failed", "known_failure"):
-            name = f"{line['check']}-{line['operation']}-{line['sample']}-{line['dtype']}-{line['mode']}.py"
-            found[folder / "out" / name] = line
+            name = f"{line['check']}-{line['operation']}-{line['sample']}-{line['dtype']}-{line['mode']}"
+            found[folder / "out" / f"{safe_name(name)}.py"] = line
     assert sorted(found) == sorted((folder / "out").glob("*.py")), done.stdout + done.stderr
     return found
 

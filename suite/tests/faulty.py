@@ -11,7 +11,7 @@ from tensorproof.backend import Backend
 from tensorproof.conformance.checks import Result, run_check
 from tensorproof.conformance.findings import Session
 from tensorproof.conformance.selection.cases import Case, Declared, all_cases
-from tensorproof.contract.description import describe
+from tensorproof.contract.description import describe, with_variants
 from tensorproof_reference.operation import Operation
 
 SEED = 0
@@ -127,12 +127,12 @@ def right_vjp(operation: str, *arguments: Any, **keywords: Any) -> Any:
 
 
 def checks_of(backend: Backend, operation: str, group: str = "") -> tuple[Session, list[Case]]:
-    """A session on a backend without declarations, and all cases of an operation.
+    """A session on a backend without declarations, and all cases of an operation, also in variants of modes.
 
     Those of ``group`` come first, and float32 before the other dtypes.
     """
     specification = {operation: KNOWN[operation]}
-    description = describe(backend, None)
+    description = with_variants(describe(backend, None), (), thorough=True)
     session = Session(backend, description.device, KNOWN, Declared([], description, KNOWN, SEED), SEED)
 
     def order(case: Case) -> tuple[bool, bool]:

@@ -57,7 +57,7 @@ from tensorproof_jax import (
     windows,
 )
 from tensorproof_jax.framework import jax, jnp, linen
-from tensorproof_jax.jitted import JITTED, counted_jit, make_room
+from tensorproof_jax.jitted import JITTED, MODES, VARIANTS, differentiated, in_mode, make_room
 from tensorproof_jax.table import operations
 from tensorproof_reference.model import Model
 
@@ -116,7 +116,8 @@ class JaxBackend(Backend):
 
     name = "jax"
     operations = operations
-    modes = {"jit": "all", "eager": "spread"}
+    modes = MODES
+    variants = VARIANTS
     layouts = {**attention.LAYOUTS, **initializers.LAYOUTS, **windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
     declarations = Path(__file__).with_name("declarations.toml")
 
@@ -215,7 +216,7 @@ class JaxBackend(Backend):
         def run(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
             return function(primals, constants)
 
-        forward: Forward = counted_jit(run) if mode == "jit" else run
+        forward: Forward = in_mode(differentiated(run, mode), mode)
         return forward
 
     def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
@@ -223,12 +224,13 @@ class JaxBackend(Backend):
         make_room(mode)
 
         def run(primals: Sequence[Native], constants: Sequence[Native], cotangents: Sequence[Native]) -> Any:
-            outputs, pull, others = jax.vjp(lambda *leaves: function(leaves, constants), *primals, has_aux=True)
+            called = differentiated(lambda *leaves: function(leaves, constants), mode)
+            outputs, pull, others = jax.vjp(called, *primals, has_aux=True)
             # Nothing is converted, unless an output has another dtype than it should; then this takes its gradient even so.
             gradients = pull(tuple(dy.astype(y.dtype) for y, dy in zip(outputs, cotangents, strict=True)))
             return outputs, others, gradients
 
-        value_and_vjp: ValueAndVjp = counted_jit(run) if mode == "jit" else run
+        value_and_vjp: ValueAndVjp = in_mode(run, mode)
         return value_and_vjp
 
     def compile_counters(self) -> Mapping[str, int]:

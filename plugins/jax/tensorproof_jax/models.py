@@ -12,7 +12,7 @@ from typing import Any
 from tensorproof.backend import Implementation, Native, Unsupported
 from tensorproof.contract.models import NO_CONVENTIONS, Conventions
 from tensorproof_jax.framework import jax, jnp, linen
-from tensorproof_jax.jitted import counted_jit
+from tensorproof_jax.jitted import differentiated, in_mode
 from tensorproof_jax.recurrent import gru_parameters, lstm_parameters, simple_parameters
 from tensorproof_jax.table import operations
 from tensorproof_jax.windows import LAYOUTS as CHANNELS_LAST
@@ -253,13 +253,13 @@ def trained(model: Model, predict: Callable[..., Any]) -> Implementation:
     steps: dict[str, Callable[..., Any]] = {}
 
     def step(
-        conventions: Conventions, x: Native, target: Native, parameters: Any, state: Any, slots: Any, taken: Native
+        mode: str, conventions: Conventions, x: Native, target: Native, parameters: Any, state: Any, slots: Any, taken: Native
     ) -> tuple[Native, Any, Any, Any]:
         def loss_of(weights: Any) -> tuple[Native, Any]:
             _, loss, after = predict(x, target, weights, state, training=True, conventions=conventions)
             return loss, after
 
-        (loss, after), gradients = jax.value_and_grad(loss_of, has_aux=True)(parameters)
+        (loss, after), gradients = jax.value_and_grad(differentiated(loss_of, mode), has_aux=True)(parameters)
         chosen = with_conventions(model, conventions)
         keywords: dict[str, Any] = dict(chosen.optimizer_keywords)
         if "taken" in inspect.signature(specification.function).parameters:
@@ -283,7 +283,7 @@ def trained(model: Model, predict: Callable[..., Any]) -> Implementation:
     ) -> tuple[Native, Any, Any, Any]:
         key = f"{mode} {conventions}"
         if key not in steps:
-            steps[key] = counted_jit(partial(step, conventions)) if mode == "jit" else partial(step, conventions)
+            steps[key] = in_mode(partial(step, mode, conventions), mode)
         loss, *results = steps[key](x, target, parameters, state, slots, taken)
         # JAX sorts the keys of dicts.
         return loss, *(_ordered(result, given) for result, given in zip(results, (parameters, state, slots), strict=True))

@@ -57,7 +57,7 @@ from tensorproof_tensorflow import (
 )
 from tensorproof_tensorflow.framework import keras, lacks_float16, tf, uses_onednn
 from tensorproof_tensorflow.table import operations
-from tensorproof_tensorflow.traced import TRACED, counted
+from tensorproof_tensorflow.traced import JITTED, NESTED, TRACED, counted, nested
 
 __all__ = [
     "activations",
@@ -104,6 +104,7 @@ class TensorFlowBackend(Backend):
     name = "tensorflow"
     operations = operations
     modes = {"eager": "all", "function": "spread", "xla": "spread"}
+    variants = {NESTED: "spread"}
     layouts = {
         **attention.LAYOUTS,
         **data.LAYOUTS,
@@ -233,7 +234,7 @@ class TensorFlowBackend(Backend):
 
         if mode == "eager":
             return placed
-        compiled = tf.function(counted(run), autograph=False, jit_compile=mode == "xla")
+        compiled = tf.function(counted(nested(run, mode)), autograph=False, jit_compile=mode in JITTED)
 
         def call(*arguments: Any) -> Any:
             if self._in_loop:
@@ -260,11 +261,12 @@ class TensorFlowBackend(Backend):
 
     def value_and_vjp(self, function: Function, mode: str) -> ValueAndVjp:
         """The function under a gradient tape, as it is or traced by ``tf.function`` together with its gradient."""
+        called = nested(function, mode)
 
         def run(primals: Sequence[Native], constants: Sequence[Native], cotangents: Sequence[Native]) -> Any:
             with tf.GradientTape() as tape:
                 tape.watch(primals)
-                outputs, others = function(primals, constants)
+                outputs, others = called(primals, constants)
             gradients = tape.gradient(outputs, list(primals), list(cotangents))
             dense = tuple(None if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients)
             return outputs, others, dense

@@ -16,7 +16,7 @@ from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.models import InMode, keras_layers, keras_weights, set_weights
 from tensorproof_tensorflow.optimizers import MEANT, SPECIFIC, WORDS
 from tensorproof_tensorflow.table import operations
-from tensorproof_tensorflow.traced import counted
+from tensorproof_tensorflow.traced import JITTED, counted
 
 LOSSES: Mapping[str, tuple[str, Mapping[str, Any]]] = {
     "mean_squared_error": ("MeanSquaredError", {}),
@@ -109,7 +109,7 @@ def keras_fit(model: Model, in_mode: InMode) -> Implementation | None:
             loss=getattr(keras.losses, loss)(**keywords),
             metrics=["accuracy"] if model.loss in METRICS else [],
             run_eagerly=mode == "eager",
-            jit_compile=mode == "xla",
+            jit_compile=mode in JITTED,
         )
         if mode != "eager":
             network.train_step = counted(network.train_step)

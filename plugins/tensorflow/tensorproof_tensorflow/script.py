@@ -1,6 +1,7 @@
 """A call of TensorFlow as a program of its own."""
 
 from tensorproof.backend import ScriptTemplate
+from tensorproof_tensorflow.traced import JITTED, NESTED
 
 SETUP = """import os
 
@@ -27,7 +28,7 @@ GRADIENT = """
 def gradient(primals, constants, cotangents):
     with tf.GradientTape() as tape:
         tape.watch(primals)
-        outputs, others = function(primals, constants)
+        outputs, others = {called}(primals, constants)
     found = tape.gradient(outputs, list(primals), list(cotangents), unconnected_gradients="zero")
     return outputs, others, [tf.convert_to_tensor(dx) for dx in found]
 
@@ -35,8 +36,14 @@ def gradient(primals, constants, cotangents):
 """
 
 
+def _nested(function: str, mode: str) -> str:
+    return f"tf.function({function}, autograph=False)" if mode == NESTED else function
+
+
 def _called(function: str, mode: str) -> str:
-    return function if mode == "eager" else f"tf.function({function}, autograph=False, jit_compile={mode == 'xla'})"
+    if mode == "eager":
+        return function
+    return f"tf.function({_nested(function, mode)}, autograph=False, jit_compile={mode in JITTED})"
 
 
 def template(mode: str, device: str) -> ScriptTemplate:
@@ -46,5 +53,6 @@ def template(mode: str, device: str) -> ScriptTemplate:
     return ScriptTemplate(
         SETUP.format(device=device),
         RUN.format(device=device, results="outputs, others", call=forward),
-        GRADIENT + RUN.format(device=device, results="outputs, others, gradients", call=gradient),
+        GRADIENT.format(called=_nested("function", mode))
+        + RUN.format(device=device, results="outputs, others, gradients", call=gradient),
     )

@@ -18,3 +18,20 @@ def counted(function: Callable[..., Any]) -> Callable[..., Any]:
         return function(*arguments)
 
     return body
+
+
+XLA, NESTED = "xla", "xla:nested"
+JITTED = (XLA, NESTED)
+"""The modes whose functions XLA compiles."""
+
+
+def nested(function: Callable[..., Any], mode: str) -> Callable[..., Any]:
+    """The function, in mode ``xla:nested`` as a ``tf.function`` of its own inside of the one that is compiled."""
+    if mode != NESTED:
+        return function
+
+    def call(*arguments: Any) -> Any:
+        return function(*arguments)
+
+    inner: Callable[..., Any] = tf.function(call, autograph=False)
+    return inner

@@ -7,8 +7,9 @@ from tensorproof_tensorflow import TensorFlowBackend
 
 def test_a_known_failure_is_shown_in_every_mode(tmp_path):
     sample = ("--op=gelu", "--sample=magnitude_tanh_gradient_huge", "--dtype=bfloat16", "--check=gradient")
-    scripts = dumped(tmp_path, "tensorflow", *sample)
-    assert {line["mode"] for line in scripts.values()} == {*TensorFlowBackend.modes}
+    modes = [*TensorFlowBackend.modes, *TensorFlowBackend.variants]
+    scripts = dumped(tmp_path, "tensorflow", *sample, *(f"--mode={mode}" for mode in modes))
+    assert {line["mode"] for line in scripts.values()} == {*modes}
     for script, line in scripts.items():
         shows_the_same(script, line)
 

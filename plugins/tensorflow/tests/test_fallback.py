@@ -1,4 +1,4 @@
-"""What TensorFlow runs eagerly in modes ``function`` and ``xla`` is told."""
+"""What TensorFlow runs eagerly in modes ``function`` and ``xla``, and in variants, is told."""
 
 import pytest
 import tensorflow as tf
@@ -14,7 +14,7 @@ def statuses(mode: str) -> list[str]:
     return [run_check(session, case).status for case in chosen if case.check in ("forward", "gradient")]
 
 
-@pytest.mark.parametrize("mode", ["function", "xla"])
+@pytest.mark.parametrize("mode", ["function", "xla", *TensorFlowBackend.variants])
 def test_compiled_checks_pass_and_with_the_compiler_off_they_fell_back(mode):
     assert statuses(mode) == ["passed", "passed"]
     tf.config.run_functions_eagerly(True)

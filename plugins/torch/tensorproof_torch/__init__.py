@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from tensorproof.backend import (
     Native,
     ScriptTemplate,
     Traced,
+    Unsupported,
     ValueAndVjp,
     hookimpl,
 )
@@ -59,6 +61,7 @@ from tensorproof_torch import (
 )
 from tensorproof_torch.table import operations
 from tensorproof_torch.unfinished import delete_unfinished
+from tensorproof_torch.variants import DYNAMIC, EXPORT, RECOMPUTE, TRANSFORMED, VARIANTS, VMAP, exported, recomputing, vmapped
 
 __all__ = [
     "activations",
@@ -86,6 +89,7 @@ __all__ = [
 ]
 
 DTYPES = ("float64", "float32", "bfloat16", "float16")
+TRANSFORMS: Mapping[str, Callable[[Function], Forward]] = {EXPORT: exported, VMAP: vmapped}
 
 
 class TorchBackend(Backend):
@@ -94,6 +98,7 @@ class TorchBackend(Backend):
     name = "torch"
     operations = operations
     modes = {"eager": "all", "compile": "spread"}
+    variants = VARIANTS
     layouts = {**attention_layers.LAYOUTS, **blocks.LAYOUTS, **products.LAYOUTS, **recurrent.LAYOUTS}
     declarations = Path(__file__).with_name("declarations.toml")
 
@@ -219,6 +224,10 @@ class TorchBackend(Backend):
     def _in_mode(self, function: Function, mode: str) -> Forward:
         if mode == "eager":
             return function
+        if mode in TRANSFORMS:
+            if function.operation in optimizers.SPECIFIC:
+                raise Unsupported(f"{mode} takes functions, and torch.optim changes its parameters in place")
+            return TRANSFORMS[mode](function)
         # Imported here, since it takes most of a second, and only compiled modes need it.
         from torch._inductor.runtime.cache_dir_utils import cache_dir
 
@@ -229,12 +238,12 @@ class TorchBackend(Backend):
 
         if function.operation in optimizers.SPECIFIC:
             self._reset_compiler()
-            return optimizers.with_compiled_step(function, dynamo.compiled_step)
+            return optimizers.with_compiled_step(function, partial(dynamo.compiled_step, dynamic=mode == DYNAMIC))
         one_graph = not dynamo.breaks_graph(function.operation)
         if not one_graph:
             self._reset_compiler()
-        compiled: Forward = torch.compile(dynamo.own_code(call), dynamic=False, fullgraph=one_graph)
-        return compiled
+        compiled: Forward = torch.compile(dynamo.own_code(call), dynamic=mode == DYNAMIC, fullgraph=one_graph)
+        return recomputing(compiled) if mode == RECOMPUTE else compiled
 
     def _reset_compiler(self) -> None:
         """Forget what was compiled: what follows a break of a graph is compiled under code objects that all functions share."""
@@ -304,13 +313,13 @@ class TorchBackend(Backend):
         return bool(first.nbytes()) and first.data_ptr() == second.data_ptr()
 
     def compile_counters(self) -> Mapping[str, int]:
-        """Those that Dynamo keeps. What it gave up is run by the interpreter, as are all functions whose code object was compiled
-        too often before."""
+        """Those that Dynamo keeps, and what was exported or called on a batch. What Dynamo gave up is run by the interpreter, as
+        are all functions whose code object was compiled too often before."""
         counters: Any = torch._dynamo.utils.counters
         left = counters["frames"]["total"] - counters["frames"]["ok"]
         compilations = self._compilations + dynamo.compilations()
         return {
-            "compiled": compilations["attempts"] - left,
+            "compiled": compilations["attempts"] - left + TRANSFORMED["compiled"],
             "left_eager": left,
             "graph_breaks": sum(counters["graph_break"].values()),
             "recompiles": compilations["recompiles"],
@@ -318,7 +327,11 @@ class TorchBackend(Backend):
 
     def breaks_graph(self, operation: str, mode: str) -> bool:
         """Where Dynamo cannot trace one graph, and where ``torch.optim`` breaks it on purpose, around each step."""
-        return mode == "compile" and (dynamo.breaks_graph(operation) or operation in optimizers.SPECIFIC)
+        return mode.startswith("compile") and (dynamo.breaks_graph(operation) or operation in optimizers.SPECIFIC)
+
+    def copies_arguments(self, mode: str) -> bool:
+        """In a batch."""
+        return mode == VMAP
 
     def reset_peak_memory(self, device: str) -> bool:
         """Of an accelerator."""

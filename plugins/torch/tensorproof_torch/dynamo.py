@@ -37,13 +37,13 @@ def own_code(function: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def compiled_step(step: Callable[[], None]) -> Callable[[], None]:
+def compiled_step(step: Callable[[], None], dynamic: bool) -> Callable[[], None]:
     """The step of an optimizer, compiled; in a function of its own, since all optimizers of a kind share their method's code."""
 
     def call() -> None:
         step()
 
-    compiled: Callable[[], None] = torch.compile(own_code(call), dynamic=False)
+    compiled: Callable[[], None] = torch.compile(own_code(call), dynamic=dynamic)
     return compiled
 
 

@@ -2,6 +2,7 @@
 
 from tensorproof.backend import ScriptTemplate
 from tensorproof_torch import optimizers
+from tensorproof_torch.variants import DYNAMIC, EXPORT, RECOMPUTE, VMAP
 
 SETUP = """import torch
 
@@ -24,6 +25,47 @@ torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
 torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
 """
 COMPILED = "function = torch.compile(function, dynamic=False)\n"
+EXPORTED = """class Module(torch.nn.Module):
+    def __init__(self, call):
+        super().__init__()
+        self.call = call
+
+    def forward(self, primals, constants):
+        return self.call(primals, constants)
+
+
+module = Module(function)
+
+
+def function(primals, constants):
+    arguments = (tuple(primals), tuple(constants))
+    return torch.export.export(module, arguments).module()(*arguments)
+
+
+"""
+BATCHED = """of_one = function
+
+
+def as_batch(x):
+    flat = x.detach().reshape(-1)
+    return torch.stack([torch.cat([flat[1:], flat[:1]]).reshape(x.shape), x])
+
+
+def function(primals, constants):
+    batch = torch.func.vmap(of_one, randomness="same")(tuple(map(as_batch, primals)), tuple(map(as_batch, constants)))
+    return tuple(tuple(y[-1] for y in part) for part in batch)
+
+
+"""
+IN_MODE = {
+    "eager": "",
+    "compile": COMPILED,
+    DYNAMIC: "function = torch.compile(function, dynamic=True)\n",
+    RECOMPUTE: f"import torch._functorch.config\n\ntorch._functorch.config.activation_memory_budget = 0.0\n{COMPILED}",
+    EXPORT: EXPORTED,
+    VMAP: BATCHED,
+}
+"""What makes a function one in a mode."""
 FORWARD = """with torch.no_grad():
     outputs, others = function(primals, constants)
 """
@@ -38,6 +80,5 @@ def template(operation: str, mode: str, device: str) -> ScriptTemplate | None:
     """The template in a mode; ``None`` for the compiled step of an optimizer, which lives on from call to call."""
     if mode != "eager" and operation in optimizers.SPECIFIC:
         return None
-    compiled = "" if mode == "eager" else COMPILED
     settings = "" if device == "cpu" else EXACT
-    return ScriptTemplate(SETUP.format(device=device, settings=settings), compiled + FORWARD, compiled + GRADIENT)
+    return ScriptTemplate(SETUP.format(device=device, settings=settings), IN_MODE[mode] + FORWARD, IN_MODE[mode] + GRADIENT)

@@ -7,8 +7,9 @@ from tensorproof_torch import TorchBackend
 
 def test_a_known_failure_is_shown_in_every_mode(tmp_path):
     sample = ("--op=gelu", "--sample=magnitude_tanh_gradient_huge", "--dtype=bfloat16", "--check=gradient")
-    scripts = dumped(tmp_path, "torch", *sample)
-    assert {line["mode"] for line in scripts.values()} == {*TorchBackend.modes}
+    modes = [*TorchBackend.modes, *TorchBackend.variants]
+    scripts = dumped(tmp_path, "torch", *sample, *(f"--mode={mode}" for mode in modes))
+    assert {line["mode"] for line in scripts.values()} == {*modes}
     for script, line in scripts.items():
         shows_the_same(script, line)
 

@@ -121,7 +121,7 @@ def _shared(run: Run, results: Natives, arguments: Sequence[Native]) -> Shared |
 def _shared_elsewhere(session: Session, case: Case, gradient: bool, here: Shared | None) -> list[str]:
     """The outputs that share memory with an argument in this mode and not in the backend's first, or the other way round."""
     first_mode = next(iter(session.backend.modes))
-    if here is None or case.mode == first_mode:
+    if here is None or case.mode == first_mode or session.backend.copies_arguments(case.mode):
         return []
     run = session.runs.of(session.expectation(case), first_mode, session.expectation(case).arguments.primal_paths)
     arguments = run.native_arguments()

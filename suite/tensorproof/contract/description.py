@@ -49,6 +49,17 @@ class Description:
     """The highest instruction set that each kernel library may use."""
     held: tuple[str, ...] = ()
     """Other dtypes that single arrays may have."""
+    variants: dict[str, str] = field(default_factory=dict)
+    """Modes outside the default scope. Those that a run asks for are among its ``modes`` too."""
+
+    @property
+    def every_mode(self) -> dict[str, str]:
+        """The modes, and then the variants."""
+        return {**self.modes, **self.variants}
+
+    def modes_asked(self, names: Collection[str]) -> list[str]:
+        """Those of the modes and variants that are named; the modes if none is."""
+        return [mode for mode in self.every_mode if mode in names] if names else list(self.modes)
 
     @property
     def available(self) -> frozenset[str]:
@@ -95,11 +106,11 @@ def describe(backend: Backend, device: str | None) -> Description:
         for dtype in held:
             if dtype not in HOLDABLE:
                 raise PluginError(f"held_dtypes: no dtype is called {dtype!r}{did_you_mean(dtype, HOLDABLE)}")
-        for mode, scope in backend.modes.items():
-            if not isinstance(mode, str):
-                raise PluginError(f"modes: expected a text as a mode's name, got {mode!r}")
-            if scope not in SCOPES:
-                raise PluginError(f"modes: {mode}: expected one of {', '.join(SCOPES)}, got {scope!r}")
+        _check_modes("modes", backend.modes)
+        _check_modes("variants", backend.variants)
+        for mode in backend.variants:
+            if mode in backend.modes:
+                raise PluginError(f"variants: {mode} is one of the modes already")
         return Description(
             backend=backend.name,
             device=chosen,
@@ -116,6 +127,7 @@ def describe(backend: Backend, device: str | None) -> Description:
             declarations=str(backend.declarations) if backend.declarations else None,
             kernels={library: str(level) for library, level in backend.instructions(chosen).items()},
             held=held,
+            variants=dict(backend.variants),
         )
     except UsageError:
         raise
@@ -125,14 +137,36 @@ def describe(backend: Backend, device: str | None) -> Description:
         raise UsageError(f"backend {backend.name!r}: its plugin is broken: {sentence(error)}") from error
 
 
+def _check_modes(attribute: str, modes: Mapping[Any, Any]) -> None:
+    """Refuse modes that are not as the contract has them.
+
+    Raises:
+        PluginError: a name is no text, or a scope is none.
+    """
+    for mode, scope in modes.items():
+        if not isinstance(mode, str):
+            raise PluginError(f"{attribute}: expected a text as a mode's name, got {mode!r}")
+        if scope not in SCOPES:
+            raise PluginError(f"{attribute}: {mode}: expected one of {', '.join(SCOPES)}, got {scope!r}")
+
+
+def with_variants(description: Description, names: Collection[str], thorough: bool) -> Description:
+    """The description of a run that asks for modes by name, or for all: with these variants among its modes."""
+    asked = {mode: scope for mode, scope in description.variants.items() if thorough or mode in names}
+    return replace(description, modes={**description.modes, **asked})
+
+
 def on_declared_device(description: Description, declarations: Iterable[Declaration]) -> Description:
     """The description with the dtypes and modes that a ``[[device]]`` declaration gives this device."""
     for declaration in declarations:
         table = declaration.table
         if declaration.kind == "device" and table["name"] == description.device:
             dtypes = tuple(table.get("dtypes", description.dtypes))
-            modes = {mode: description.modes[mode] for mode in table.get("modes", description.modes)}
-            return replace(description, dtypes=dtypes, modes=modes)
+            named = table.get("modes", description.every_mode)
+            modes, variants = (
+                {mode: known[mode] for mode in named if mode in known} for known in (description.modes, description.variants)
+            )
+            return replace(description, dtypes=dtypes, modes=modes, variants=variants)
     return description
 
 

@@ -106,7 +106,8 @@ def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int
     except WorkerFailure as failure:
         raise UsageError(f"backend {options.backend!r}: its worker does not start: {failure.message}") from failure
     description = crew.hello["description"]
-    for name, value, known in (("mode", options.mode, description["modes"]), ("dtype", options.dtype, description["dtypes"])):
+    modes = {**description["modes"], **description["variants"]}
+    for name, value, known in (("mode", options.mode, modes), ("dtype", options.dtype, description["dtypes"])):
         if value not in known:
             raise UsageError(
                 f"--{name}: {options.backend} has no {value!r}{did_you_mean(value, known)}; it has: {', '.join(known)}"

@@ -241,7 +241,7 @@ def subject_of(backend: Backend, device: str | None) -> tuple[Subject, Descripti
     description, operations = describe(backend, device), specification()
     path = description.declarations
     try:
-        known = read_declarations(Path(path), operations, description.modes, SampleNames(operations, 0)) if path else []
+        known = read_declarations(Path(path), operations, description.every_mode, SampleNames(operations, 0)) if path else []
     except DeclarationError as error:
         raise UsageError(str(error)) from error
     description = on_declared_device(description, known)

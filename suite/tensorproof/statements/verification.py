@@ -13,7 +13,7 @@ import tensorproof
 from tensorproof.conformance.selection.cases import ADAPTER
 from tensorproof.conformance.selection.plan import Plan
 from tensorproof.contract.backends import specification
-from tensorproof.contract.description import Description, describe_apart
+from tensorproof.contract.description import Description, describe_apart, with_variants
 from tensorproof.errors import UsageError, printable
 from tensorproof.runs.records import read_record
 from tensorproof.statements.known_faults import noticed_by
@@ -56,7 +56,7 @@ def differences_from_here(statement: Mapping[str, Any], description: Description
         "device": description.device,
         "instructions": description.instructions,
         "dtypes": list(description.dtypes),
-        "modes": list(description.modes),
+        "modes": list(with_variants(description, (), statement["thorough"]).modes),
         "versions": description.versions,
     }
     return [

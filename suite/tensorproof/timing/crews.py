@@ -138,7 +138,7 @@ def describe_crew(crew: Crew, operations: dict[str, Operation], files: Sequence[
     declarations: list[Declaration] = []
     try:
         for path in [*files, *([description.declarations] if description.declarations else [])]:
-            declarations += read_declarations(Path(path), operations, description.modes, samples)
+            declarations += read_declarations(Path(path), operations, description.every_mode, samples)
     except DeclarationError as error:
         raise UsageError(str(error)) from error
     description = on_declared_device(description, declarations)

@@ -91,13 +91,12 @@ def opened(options: Any) -> Iterator[Session]:
                 require_taken(item.description.backend, options.instructions, item.description.kernels)
         anchors = anchor_crew(options.threads, cores, folder)
         stack.callback(anchors.close)
-        modes = [mode for item in described for mode in item.description.modes]
+        modes = [mode for item in described for mode in item.description.every_mode]
         chosen = chosen_of(options, list(dict.fromkeys(modes)))
         contenders = [
             Contender(number, crew.origin.label, crew.origin.backend, crew.origin.environment, item.description.device, mode)
             for number, (crew, item) in enumerate(zip(crews, described, strict=True))
-            for mode in item.description.modes
-            if not chosen["mode"] or mode in chosen["mode"]
+            for mode in item.description.modes_asked(chosen["mode"])
         ]
         planned = list(
             groups(

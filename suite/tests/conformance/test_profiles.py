@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from plain_options import options_of, plan_of
 from small_backend import KNOWN, SmallBackend
 
 from tensorproof.authoring.listing import add_arguments, lines_of
@@ -13,8 +14,7 @@ from tensorproof.conformance.selection.options import command_for
 from tensorproof.conformance.selection.plan import Plan, asked_for
 from tensorproof.contract.description import describe
 from tensorproof.errors import UsageError
-from tensorproof.statements.verification import _Options
-from tensorproof_reference.catalogue import all_operations, of_profile, specification_version
+from tensorproof_reference.catalogue import all_operations, specification_version
 from tensorproof_reference.registry import extended_operations
 
 DECLARED = """
@@ -30,20 +30,11 @@ reason = "a test"
 """
 
 
-def options_of(**changes):
-    options = _Options({"seed": 0, "thorough": False, "profile": "core"}, [])
-    options.time_budget = None
-    for name, value in changes.items():
-        setattr(options, name, value)
-    return options
-
-
 def planned(tmp_path, **changes):
     path = tmp_path / "declared.toml"
     path.write_text(DECLARED, encoding="utf-8")
     description = replace(describe(SmallBackend(), None), declarations=str(path))
-    options = options_of(**changes)
-    return Plan(options, description, KNOWN, of_profile(KNOWN, options.profile))
+    return plan_of(description, KNOWN, **changes)
 
 
 @pytest.mark.parametrize(
@@ -67,13 +58,13 @@ def test_a_run_of_the_core_draws_no_sample_of_another_profile():
         raise AssertionError("a sample was drawn")
 
     known = {name: replace(item, samples=refuse) if item.profile == "extended" else item for name, item in KNOWN.items()}
-    assert Plan(options_of(), describe(SmallBackend(), None), known, of_profile(known, "core")).cases
+    assert plan_of(describe(SmallBackend(), None), known).cases
 
 
 @pytest.mark.parametrize("changes", [{}, {"quick": True}, {"profile": "all"}, {"shard": "1/2"}])
 def test_a_worker_plans_the_same_cases_and_draws_samples_of_the_operations_asked_for_only(changes):
     options = options_of(op=["softmax", "lstm_gates"], **changes)
-    whole = Plan(options, describe(SmallBackend(), None), KNOWN, of_profile(KNOWN, options.profile))
+    whole = plan_of(describe(SmallBackend(), None), KNOWN, **vars(options))
 
     def refuse(stream):
         raise AssertionError("a sample was drawn")

@@ -22,6 +22,8 @@ from tensorproof_numpy import NumpyBackend
         ("dtypes", lambda self, device: ("float32", "float32"), "dtypes: expected different dtypes"),
         ("dtypes", lambda self, device: (), "dtypes: expected different dtypes, at least one"),
         ("modes", {3: "all"}, "modes: expected a text as a mode's name, got 3"),
+        ("variants", {"jit:other": "some"}, "variants: jit:other: expected one of all, float32, spread, got 'some'"),
+        ("variants", {"eager": "all"}, "variants: eager is one of the modes already"),
     ],
 )
 def test_what_breaks_the_contract_is_told_by_its_name(monkeypatch, name, value, expected):

@@ -169,3 +169,11 @@ def test_one_rounding_error_that_is_broadcast_is_not_taken_for_many():
     verdict = Subject(SmallBackend(four_bars), "cpu", KNOWN).verdict(program, "eager")
     assert verdict.status == "passed"
     assert max(item["rms_z"] for item in verdict.judgements) > 2.0
+
+
+def test_what_is_wrong_in_a_variant_of_a_mode_is_found_there_only():
+    wrong = Fault(name="off", operation="sin", group="compiled", mode="compiled:other", function=lambda x: np.sin(x) * 1.001)
+    builder = Builder(KNOWN, "float32", 0)
+    program = builder.program([builder.call("exp", {"x": builder.call("sin", {"x": builder.input((5,))})})])
+    subject = Subject(SmallBackend(wrong), "cpu", KNOWN)
+    assert [subject.verdict(program, mode).status for mode in ("compiled", "compiled:other")] == ["passed", "failed"]

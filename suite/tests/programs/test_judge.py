@@ -288,3 +288,20 @@ def test_values_are_of_the_framework_or_of_numpy():
     tanh = backend.operations.implementations["tanh"].function
     native = Value(np.ones((2,), np.float32), "float32")
     assert tensorproof.judge(tanh, native, backend=backend).right
+
+
+class Varied(Traceable):
+    """A framework with a variant of its compiler that compiles nothing."""
+
+    variants = {"compiled:other": "spread"}
+
+    def prepared(self, function, mode):
+        return function if mode == "compiled:other" else super().prepared(function, mode)
+
+
+def test_a_variant_of_a_mode_is_asked_for_by_its_name():
+    backend = Varied()
+    found = tensorproof.judge(lambda x: x_plus_itself(backend, x), *arrays((3,)), backend=backend)
+    assert [*found.modes] == ["eager", "compiled"]
+    found = tensorproof.judge(lambda x: x_plus_itself(backend, x), *arrays((3,)), backend=backend, modes=["compiled:other"])
+    assert {mode: item.status for mode, item in found.modes.items()} == {"compiled:other": "fell_back"}

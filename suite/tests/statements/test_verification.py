@@ -4,6 +4,7 @@ import copy
 import json
 import random
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import made_lines
@@ -108,6 +109,15 @@ def test_a_statement_that_adds_up_contradicts_nothing():
 )
 def test_another_version_is_noticed(here, change, expected):
     assert differences_from_here(altered(**change), DESCRIPTION)[0].startswith(expected)
+
+
+def test_a_thorough_statement_is_about_variants_of_modes_too(here):
+    description, modes = replace(DESCRIPTION, variants={"eager:other": "all"}), ["eager", "eager:other"]
+    assert differences_from_here(STATEMENT, description) == []
+    assert differences_from_here(altered(thorough=True, modes=modes), description) == []
+    assert differences_from_here(altered(thorough=True), description) == [
+        f"modes: the statement says ['eager'], here it is {modes}"
+    ]
 
 
 @pytest.mark.parametrize(

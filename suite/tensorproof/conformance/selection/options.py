@@ -50,13 +50,13 @@ def add_selection_options(add: Adder) -> None:
     add("--op", dest="op", help="operation to check (repeat for several; default: all)", **several)
     add("--sample", help="sample to check (repeat for several), also outside the default scope", **several)
     add("--dtype", help="float64, float32, bfloat16 or float16 (repeat for several)", **several)
-    add("--mode", help="mode to run in, such as eager (repeat for several)", **several)
+    add("--mode", help="mode to run in, such as eager (repeat for several), also outside the default scope", **several)
     add("--check", help=f"check to make: {', '.join(CHECKS)} (repeat for several)", **several)
     add("--profile", default=CORE, metavar="NAME", help="profile of the specification: core, extended or all (default: core)")
     add("--shard", default=None, metavar="I/N", help="run only part I of N")
     add("--seed", type=int, default=0, help="seed of the inputs and cotangents (default: 0)")
     add("--quick", action="store_true", help="run the few checks that notice most faults: a first look in about a minute")
-    add("--thorough", action="store_true", help="run every sample in every dtype and mode")
+    add("--thorough", action="store_true", help="run every sample in every dtype and mode, and the variants of modes")
     add(
         "--strict-declarations",
         action="store_true",
@@ -244,7 +244,7 @@ def selection_of(
         operations=known_names("op", options.op, specification),
         samples=_known_samples(options, specification, samples),
         dtypes=tuple(options.dtype),
-        modes=known_names("mode", options.mode, description.modes),
+        modes=known_names("mode", options.mode, description.every_mode),
         checks=known_names("check", options.check, CHECKS),
         profile=options.profile,
         shard=shard_of(options.shard),

@@ -8,7 +8,7 @@ from tensorproof.conformance.selection.cases import ADAPTER, Case, Declared, ada
 from tensorproof.conformance.selection.options import selected, selection_of
 from tensorproof.conformance.selection.quick import quick_cases, quick_set
 from tensorproof.contract.declarations import Declaration, DeclarationError, read_declarations
-from tensorproof.contract.description import Description, on_declared_device
+from tensorproof.contract.description import Description, on_declared_device, with_variants
 from tensorproof.errors import UsageError
 from tensorproof_reference.catalogue import of_profile
 from tensorproof_reference.operation import Operation
@@ -34,7 +34,8 @@ class Plan:
         known = SampleNames(self.specification, max(options.seed, 0))
         declarations = _declarations(options.declarations, description, self.specification, known)
         self.declarations = [item for item in declarations if speaks_of_any(item, chosen)]
-        self.description = description = on_declared_device(description, self.declarations)
+        description = on_declared_device(description, self.declarations)
+        self.description = description = with_variants(description, options.mode, options.thorough)
         self.declared = Declared(self.declarations, description, self.specification, options.seed)
         names = [name for operation in listed for name in known[operation]]
         self.selection = selection_of(options, description, self.specification, names)
@@ -100,7 +101,7 @@ def _declarations(
     found = []
     try:
         for path in paths:
-            found += read_declarations(path, operations, description.modes, samples)
+            found += read_declarations(path, operations, description.every_mode, samples)
     except DeclarationError as error:
         raise UsageError(str(error)) from error
     return found

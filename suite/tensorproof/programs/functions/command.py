@@ -41,8 +41,8 @@ def judge(
     """
     loaded = load(backend) if isinstance(backend, str) else backend
     subject, description = subject_of(loaded, device)
-    known = description.modes
-    asked = tuple(known if modes is None else modes)
+    known = description.every_mode
+    asked = tuple(description.modes if modes is None else modes)
     for mode in asked:
         if mode not in known:
             raise UsageError(f"modes: {loaded.name} has no {mode!r}{did_you_mean(mode, known)}; it has: {', '.join(known)}")
@@ -107,7 +107,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     made = "a function in the same module that returns the arrays to call it with, as a tuple"
     parser.add_argument("--inputs", dest="maker", default=None, metavar="FUNCTION", help=made)
     parser.add_argument("--backend", default="torch", metavar="NAME", help="an installed backend (default: torch)")
-    parser.add_argument("--mode", dest="modes", action="append", default=None, metavar="NAME", help="a mode (default: all)")
+    parser.add_argument(
+        "--mode", dest="modes", action="append", default=None, metavar="NAME", help="a mode (default: all but variants)"
+    )
     parser.add_argument("--device", default=None, metavar="NAME", help="device (default: the backend's first)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the arrays (default: 0)")
 

@@ -160,7 +160,8 @@ class FunctionJudge:
         return Called(compiler(function) if compiler else function, self.floating, None)
 
     def _in_mode(self, mode: str, compiler: Compiler | None, traced: TracedProgram, called: Called) -> ModeVerdict:
-        name = mode if mode in self.subject.backend.modes and compiler is None else "eager"
+        backend = self.subject.backend
+        name = mode if mode in (*backend.modes, *backend.variants) and compiler is None else "eager"
         verdict = self.subject.verdict_on(called, traced.program, name, self.with_gradients)
         distances = [item["largest_z"] for item in verdict.judgements if isinstance(item["largest_z"], float)]
         largest = max(distances, default=None)
