@@ -28,9 +28,12 @@ def _tried(call: Callable[[], Any]) -> Any:
     try:
         return call()
     except Exception as error:
-        lines = [line for line in str(error).splitlines() if "is not registered" in line]
-        if lines:
-            raise Unsupported(lines[0].strip()) from error
+        lines = [line.strip() for line in str(error).splitlines()]
+        missing = [line for line in lines if "is not registered" in line]
+        if missing:
+            raise Unsupported(missing[0]) from error
+        if isinstance(error, Unsupported):  # While it traces, Paddle writes its own frames before a message.
+            raise Unsupported(lines[-1].rpartition("Unsupported: ")[2]) from error
         raise
 
 

@@ -6,7 +6,7 @@ import paddle
 import paddle.nn.functional as F
 
 from tensorproof.backend import Native
-from tensorproof_paddle.table import Given, composed, native, require
+from tensorproof_paddle.table import Given, composed, native, require, require_eager
 
 FILLS = {"constant": "zeros", "nearest": "border", "reflect": "reflection", "mirror": "reflection"}
 """``F.grid_sample``'s names; it reflects about the edge of the last pixel, or about its centre (``align_corners``)."""
@@ -24,6 +24,9 @@ def _resampled(of: Given, rows: list[list[Native]]) -> Native:
 def _lengths(of: Given) -> tuple[int, int]:
     """Height and width of an image from -1 to 1: from edge to edge, or from the centre of a corner to that of the other."""
     height, width = of.x.shape[2:]
+    require(
+        of.fill != "mirror" or min(height, width) > 1, "align_corners counts in units of the size less 1, 0 for one row or column"
+    )
     return (height - 1, width - 1) if of.fill == "mirror" else (height, width)
 
 
@@ -44,19 +47,20 @@ def _pad_sequences(of: Given) -> Native:
     """Slices, filled up by ``paddle.full`` and ``paddle.concat``."""
     rows = []
     for sequence in of.sequences:
-        kept = sequence[: of.maxlen] if of.truncating == "after" else sequence[max(len(sequence) - of.maxlen, 0) :]
-        filling = paddle.full([of.maxlen - len(kept)], of.value, "int64")
+        kept = sequence[: of.maxlen] if of.truncating == "after" else sequence[max(sequence.shape[0] - of.maxlen, 0) :]
+        filling = paddle.full([of.maxlen - kept.shape[0]], of.value, "int64")
         rows.append(paddle.concat([filling, kept] if of.padding == "before" else [kept, filling]))
     return paddle.stack(rows)
 
 
 def _split(of: Given) -> tuple[Native, ...]:
     """``paddle.tensor_split`` at the row that a user counts."""
-    return tuple(paddle.tensor_split(of.x, [math.floor(len(of.x) * (1.0 - of.validation_fraction))]))
+    return tuple(paddle.tensor_split(of.x, [math.floor(of.x.shape[0] * (1.0 - of.validation_fraction))]))
 
 
 def _mini_batches(of: Given) -> list[Native]:
     """``paddle.io.DataLoader`` of a ``TensorDataset``, in order."""
+    require_eager("a loader of data")
     rows = paddle.io.TensorDataset([of.x])
     return [batch for (batch,) in paddle.io.DataLoader(rows, batch_size=of.batch_size, drop_last=of.drop_remainder)]
 

@@ -73,4 +73,4 @@ def _attention(of: Given) -> Native:
 native("batch_norm", _batch_norm)
 native("layer_norm", _layer_norm)
 native("dropout", _dropout)
-native("scaled_dot_product_attention", _attention)
+native("scaled_dot_product_attention", _attention, fully_masked_rows="nan")

@@ -8,7 +8,7 @@ import paddle
 from paddle.nn import initializer
 
 from tensorproof.backend import Native
-from tensorproof_paddle.table import Given, composed, native
+from tensorproof_paddle.table import Given, composed, native, require_eager
 
 
 def _fan_in(of: Given) -> int | None:
@@ -40,6 +40,7 @@ INITIALIZERS: Mapping[str, tuple[Initializer, Mapping[str, Any]]] = {
 
 def _drawn(made: Initializer, of: Given) -> Native:
     """A parameter as the initialiser makes it, after seeding the generator."""
+    require_eager("an initialiser")
     paddle.seed(of.seed)
     return paddle.create_parameter(of.like.shape, of.like.dtype, default_initializer=made(of)).detach()
 
@@ -51,13 +52,13 @@ for name, (made, only) in INITIALIZERS.items():
 def _shuffled(of: Given) -> Native:
     """By ``paddle.randperm``."""
     paddle.seed(of.seed)
-    return paddle.index_select(of.x, paddle.randperm(len(of.x)))
+    return paddle.index_select(of.x, paddle.randperm(of.x.shape[0]))
 
 
 def _flipped(of: Given) -> Native:
     """By a Bernoulli draw for each image."""
     paddle.seed(of.seed)
-    chosen = paddle.bernoulli(paddle.full([len(of.x), 1, 1, 1], of.probability)).astype("bool")
+    chosen = paddle.bernoulli(paddle.full([of.x.shape[0], 1, 1, 1], of.probability)).astype("bool")
     return paddle.where(chosen, paddle.flip(of.x, 3), of.x)
 
 

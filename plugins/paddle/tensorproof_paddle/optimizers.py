@@ -9,7 +9,7 @@ import paddle
 from paddle.optimizer import lr
 
 from tensorproof.backend import Native
-from tensorproof_paddle.table import Given, native, require
+from tensorproof_paddle.table import Given, native, require, require_eager
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,7 @@ def _momenta(of: Given, leaf: Native) -> Mapping[str, Native]:
     return {name: paddle.full_like(leaf, number) for name, number in numbers.items()}
 
 
+ZERO = paddle.nn.initializer.Constant(0.0)
 MOMENTS = {"first_moment": Slot("moment1"), "second_moment": Slot("moment2")}
 LARGEST = {**MOMENTS, "maximum_second_moment": Slot("moment2_max", "amsgrad")}
 ADAM = _same("beta1", "beta2", "epsilon", "amsgrad", "weight_decay")
@@ -107,10 +108,15 @@ def _steps(rule: Rule, of: Given) -> Any:
 
     State is put in place by ``set_state_dict`` where any is given. A rate for each parameter is a factor of 1.
     """
+    require_eager("an optimizer's step")
     single = isinstance(of.learning_rate, float | int)
     leaves = []
     for parameter, rate in zip(of.parameters, [1.0] * len(of.parameters) if single else of.learning_rate, strict=True):
-        leaves.append(paddle.create_parameter(parameter.shape, parameter.dtype, attr=paddle.ParamAttr(learning_rate=rate)))
+        leaves.append(
+            paddle.create_parameter(
+                parameter.shape, parameter.dtype, attr=paddle.ParamAttr(learning_rate=rate), default_initializer=ZERO
+            )
+        )
         leaves[-1].set_value(parameter)
     options = {name: getattr(of, keyword) for name, keyword in rule.options.items()}
     optimizer = rule.kind(learning_rate=of.learning_rate if single else 1.0, parameters=leaves, **options)
@@ -152,9 +158,10 @@ native("momentum", _momentum, **RULES["momentum"].only)
 
 
 def _clipped(clip: Any, of: Given) -> list[Native]:
-    """Gradients after a clip, which takes and gives them with their parameters."""
+    """Gradients after a clip, which takes and gives them with their parameters, and may change them in place: copies."""
+    require_eager("clipping")
     require(of.limit > 0, "Paddle clips to a limit above 0")
-    return [gradient for _, gradient in clip(of.limit)([(gradient, gradient) for gradient in of.gradients])]
+    return [gradient for _, gradient in clip(of.limit)([(gradient, gradient.clone()) for gradient in of.gradients])]
 
 
 native("clip_by_value", functools.partial(_clipped, paddle.nn.ClipGradByValue))
@@ -165,26 +172,38 @@ native("clip_by_global_norm", functools.partial(_clipped, paddle.nn.ClipGradByGl
 def _exponential(of: Given, start: float) -> Any:
     """``StepDecay`` as a staircase, ``ExponentialDecay`` for every step, and the formula in ``LambdaDecay`` for several."""
     if of.staircase:
+        require(of.rate < 1, "StepDecay takes a rate below 1")
         return lr.StepDecay(start, of.every, of.rate)
     if of.every == 1:
         return lr.ExponentialDecay(start, of.rate)
     return lr.LambdaDecay(start, lambda step: of.rate ** (step / of.every))
 
 
+def _multi_step(of: Given, start: float) -> Any:
+    require(of.factor < 1, "MultiStepDecay takes a factor below 1")
+    return lr.MultiStepDecay(start, list(of.boundaries), of.factor)
+
+
+def _warmup(of: Given, start: float) -> Any:
+    require(of.start * start < start, "LinearWarmup ends above where it starts")
+    return lr.LinearWarmup(start, of.steps, of.start * start, start)
+
+
 SCHEDULES: Mapping[str, tuple[Callable[[Given, float], Any], Mapping[str, Any]]] = {
     "constant_schedule": (lambda of, start: lr.LambdaDecay(start, lambda step: 1.0), {}),
-    "step_schedule": (lambda of, start: lr.MultiStepDecay(start, list(of.boundaries), of.factor), {"at_boundary": "new"}),
+    "step_schedule": (_multi_step, {"at_boundary": "new"}),
     "exponential_schedule": (_exponential, {}),
     "cosine_schedule": (lambda of, start: lr.CosineAnnealingDecay(start, of.steps, of.final * start), {"beyond": "periodic"}),
-    "warmup_schedule": (lambda of, start: lr.LinearWarmup(start, of.steps, of.start * start, start), {}),
+    "warmup_schedule": (_warmup, {}),
 }
 """The scheduler of each operation from its arguments and the learning rate, and what it does not let choose."""
 
 
 def _rates(scheduler: Callable[[Given, float], Any], of: Given) -> Native:
     """The learning rates at the steps asked for, which the scheduler reaches one after the other, in Python's floats."""
+    require_eager("a scheduler")
     schedule = scheduler(of, float(of.learning_rate))
-    wanted = [int(number) for number in of.step.flatten().tolist()]
+    wanted = of.step.astype("int64").flatten().tolist()
     found = [schedule.last_lr]
     for _ in range(max(wanted, default=0)):
         schedule.step()

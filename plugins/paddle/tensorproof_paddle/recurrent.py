@@ -24,7 +24,8 @@ LAYOUTS = {
 
 @functools.cache
 def _layer(kind: str, features: int, units: int, layers: int, direction: str, **options: Any) -> Any:
-    return getattr(paddle.nn, kind)(features, units, layers, direction, **options)
+    with paddle.base.dygraph.guard():  # Users make layers before they trace calls of them.
+        return getattr(paddle.nn, kind)(features, units, layers, direction, **options)
 
 
 def _run(kind: str, of: Given, states: Sequence[Native | None], **options: Any) -> tuple[Native, ...]:

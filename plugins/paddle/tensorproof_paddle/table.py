@@ -6,6 +6,8 @@ from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+import paddle
+
 from tensorproof.backend import OperationTable, Unsupported
 
 operations = OperationTable()
@@ -22,6 +24,11 @@ def require(condition: bool, reason: str) -> None:
     """
     if not condition:
         raise Unsupported(reason)
+
+
+def require_eager(what: str) -> None:
+    """Go on only outside of a program: what Paddle does between programs, it does not compile."""
+    require(paddle.in_dynamic_mode(), f"{what} is not for programs")
 
 
 def _register(source: Callable[..., Any], name: str, body: Callable[[Given], Any], **only: Any) -> None:
