@@ -16,6 +16,7 @@ from tensorproof_paddle import (  # noqa: F401 - they register operations
     initializers,
     losses,
     optimizers,
+    primitives,
     recurrent,
     windows,
 )
