@@ -1,5 +1,6 @@
 """Functions of one number and of two, comparisons, and activations beyond the core (profile ``extended``)."""
 
+import functools
 from typing import Any
 
 import paddle
@@ -46,9 +47,9 @@ OF_TWO: dict[str, Any] = {
 
 
 for name, function in OF_ONE.items():
-    native(name, lambda of, function=function: function(of.x))
+    native(name, functools.partial(lambda function, of: function(of.x), function))
 for name, function in OF_TWO.items():
-    native(name, lambda of, function=function: function(of.a, of.b))
+    native(name, functools.partial(lambda function, of: function(of.a, of.b), function))
 native("where", lambda of: paddle.where(of.condition, of.a, of.b))
 native("elu", lambda of: F.elu(of.x, of.alpha))
 native("celu", lambda of: F.celu(of.x, of.alpha))
