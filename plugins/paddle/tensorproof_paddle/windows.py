@@ -1,4 +1,4 @@
-"""Convolution and pooling over one, two and three axes of positions."""
+"""Convolution over one, two and three axes of positions, and pooling over one and two."""
 
 import functools
 from typing import Any
@@ -34,5 +34,6 @@ def _average(pool: Any, of: Given) -> Native:
 for axes in ("1d", "2d", "3d"):
     native(f"conv{axes}", functools.partial(_convolved, getattr(F, f"conv{axes}")))
     native(f"conv{axes}_transpose", functools.partial(_transposed, getattr(F, f"conv{axes}_transpose")))
+for axes in ("1d", "2d"):
     native(f"max_pool{axes}", functools.partial(_maximum, getattr(F, f"max_pool{axes}")))
     native(f"average_pool{axes}", functools.partial(_average, getattr(F, f"avg_pool{axes}")))
