@@ -160,16 +160,23 @@ def left_out_text(record: Record) -> str:
 
 
 def compiled_in_part_text(record: Record) -> str:
-    """How many checks passed of which a part ran eagerly, where the backend is known to break graphs; empty if there are none."""
+    """The checks that passed of which a part ran eagerly, where the backend breaks graphs, counted by operation; or nothing."""
     found: dict[str, Counter[str]] = defaultdict(Counter)
     for check in record.checks:
         compiled = check.get("compiled") or {}
         if check["status"] == "passed" and (compiled.get("left_eager") or compiled.get("graph_breaks")):
             found[check["mode"]][check["operation"]] += 1
-    return "; ".join(
-        f"mode {mode}: {counts.total()} checks of {len(counts)} operations, such as {', '.join(sorted(counts)[:3])}"
-        for mode, counts in found.items()
-    )
+    return "; ".join(f"mode {mode}: {_named_with_counts(counts)}" for mode, counts in found.items())
+
+
+def _named_with_counts(counts: Mapping[str, int]) -> str:
+    """Operations, each with its number of checks, as in ``gru (2), lstm (14)``; of many the first three, and how many more.
+
+    >>> _named_with_counts({"simple_rnn": 1, "lstm": 14, "gru": 2, "lstm_gates": 3})
+    'gru (2), lstm (14), lstm_gates (3) and 1 more'
+    """
+    names = [f"{name} ({counts[name]})" for name in sorted(counts)]
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def summary_text(record: Record, causes: Sequence[Mapping[str, Any]]) -> str:
