@@ -20,6 +20,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 from tensorproof_reference.errorbars.branches import Closest, closest_branch, note_comparison, watched
 from tensorproof_reference.errorbars.functions import FUNCTIONS
 from tensorproof_reference.errorbars.rules import Barred, Floats, Precision, bar_of, precision_of, rounded, scatter_add, value_of
+from tensorproof_reference.errorbars.special import special_ufuncs
 from tensorproof_reference.errorbars.ufuncs import UFUNCS, Rule
 from tensorproof_reference.rounding import cast_through, round_to, spacing
 
@@ -30,11 +31,7 @@ _REDUCTIONS: dict[np.ufunc, Callable[..., Any]] = {np.add: np.sum, np.maximum: n
 
 def _rule_of(ufunc: np.ufunc) -> Rule | None:
     """What an elementwise function does to error bars, if that is known."""
-    if ufunc in UFUNCS:
-        return UFUNCS[ufunc]
-    from tensorproof_reference.errorbars.special import SPECIAL  # here, for the reason that its file gives
-
-    return SPECIAL.get(ufunc)
+    return UFUNCS[ufunc] if ufunc in UFUNCS else special_ufuncs().get(ufunc)
 
 
 def _method(function: Callable[..., Any]) -> Callable[..., Any]:
