@@ -6,9 +6,7 @@
     pytest --backend=torch --record=torch.ndjson        # and other backends: what each check costs
     python suite/tests/write_quick_set.py core noticed.json torch.ndjson tensorflow.ndjson jax.ndjson
 
-and so for ``extended``, with records of ``--profile=extended``. Records of backends that compile every call are of runs that
-began with no program kept: compiling is what a first run waits for. With such records only, the set of the eager backends stays,
-and those that compile get a part of it.
+and so for ``extended``, with records of ``--profile=extended``.
 
 First comes the plain sample of every operation. Then come the checks that notice the most faults for their time, until each
 fault is noticed once, then twice. Then come a sample of each class of each operation, and others, the cheapest first, while time
@@ -76,12 +74,6 @@ def bundles(profile: str) -> list[Bundle]:
         check = Check(case.mode == FIRST_MODE, case.operation, case.sample, case.dtype, case.check)
         found[*check[:4], "run" if check.check in TOGETHER else check.check].append(check)
     return [tuple(checks) for checks in found.values()]
-
-
-def is_present(bundle: Bundle, chosen: quick.QuickSet) -> bool:
-    """Whether eager backends have a bundle in a quick set."""
-    rows = chosen.in_first_mode("eager") if bundle[0].first else chosen.compiled
-    return all(check[1:] in rows for check in bundle)
 
 
 def matrix_of(profile: str, path: Path) -> Matrix:
@@ -215,17 +207,10 @@ def plain(everything: Iterable[Bundle]) -> list[Bundle]:
 def choose(
     budget: Mapping[str, float], matrix: Matrix, everything: list[Bundle], costs: Costs, compiling: frozenset[str]
 ) -> tuple[Choice, Choice]:
-    """The quick set, learnt from the faults in ``matrix``: for backends that compile every call, and for eager ones.
-
-    Without costs of eager ones, those get everything, and all get what is of other modes.
-    """
+    """The quick set, learnt from the faults in ``matrix``: for backends that compile every call, and for eager ones."""
     basic = [bundle for bundle in plain(everything) if KNOWN[bundle[0].operation].model is None]
-    alone = compiling == costs.keys()
-    others = [bundle for bundle in everything if not bundle[0].first] if alone else []
-    every = Choice(budget, {name: table for name, table in costs.items() if name in compiling}, others)
+    every = Choice(budget, {name: table for name, table in costs.items() if name in compiling})
     every.fill(matrix, everything, basic)
-    if alone:
-        return every, Choice({}, {}, everything)
     eager = Choice(budget, {name: table for name, table in costs.items() if name not in compiling}, every.chosen)
     # What compiling backends get of other modes is all: there are few faults of compilers, and seconds for each.
     first = [bundle for bundle in everything if bundle[0].first or bundle in every.chosen]
@@ -287,10 +272,8 @@ def main(profile: str, measured: Path, paths: list[Path]) -> None:
     records: dict[str, list[Record]] = defaultdict(list)
     for record in map(read_record, paths):
         records[record.header["backend"]].append(record)
-    compiling = frozenset(name for name, group in records.items() if next(iter(group[0].header["modes"])) != "eager")
-    if compiling == records.keys():
-        everything = [bundle for bundle in everything if is_present(bundle, quick.quick_set(profile))]
     costs = {name: costs_of(group, everything) for name, group in records.items()}
+    compiling = frozenset(name for name, group in records.items() if next(iter(group[0].header["modes"])) != "eager")
     every, eager = choose(BUDGETS[profile], matrix, everything, costs, compiling)
     found = noticed(matrix, every.chosen), noticed(matrix, eager.chosen)
     PAGES[profile].write_text(text_of(profile, every, eager, (len(found[0]), len(found[1]))), encoding="utf-8")
