@@ -1,6 +1,7 @@
 """Errors for people: what a usage error is, and how an exception is told without a folder of this machine."""
 
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 
 from tensorproof.lines.privacy import encodable, scrubbed
@@ -46,6 +47,16 @@ def shown(text: str) -> str:
     'one?[2J\\ntwo'
     """
     return "\n".join(map(printable, encodable(text).split("\n")))
+
+
+def first_few(names: Sequence[str], most: int) -> str:
+    """Names in a row; of many the first, and how many more there are.
+
+    >>> first_few(["gru", "lstm", "relu"], 2)
+    'gru, lstm and 1 more'
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")
 
 
 def frames(error: BaseException, limit: int = 12) -> str:

@@ -2,14 +2,13 @@
 
 ::
 
-    python suite/tests/noticed.py core noticed.json       # some three minutes on two processors
+    python suite/tests/noticed.py core noticed.json       # some six minutes on one processor
     python suite/tests/noticed.py extended noticed_extended.json
 
 Large models are left out, whose checks take minutes.
 """
 
 import json
-import multiprocessing
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -87,17 +86,12 @@ def _notices_alone(fault: Fault, wanted: Case) -> bool:
     return {case: run_check(session, case).status for case in own}[wanted] in NOTICED
 
 
-def _row(question: tuple[str, str]) -> tuple[str, list[list[str]]]:
-    """The checks that notice the fault of a profile and a key."""
-    profile, key = question
-    return key, noticing(OF_PROFILE[profile][key])
-
-
 def measure(profile: str, path: Path) -> None:
-    """Write the file of a profile. Processes are renewed, since what they keep of each operation grows to gigabytes."""
-    keys = [key for key, fault in OF_PROFILE[profile].items() if not is_large(KNOWN[fault.operation])]
-    with multiprocessing.Pool(2, maxtasksperchild=20) as pool:
-        table = dict(pool.imap_unordered(_row, [(profile, key) for key in keys]))
+    """Write the file of a profile."""
+    table: dict[str, list[list[str]]] = {}
+    for fault in OF_PROFILE[profile].values():
+        if not is_large(KNOWN[fault.operation]):
+            table[fault.key] = noticing(fault)
     path.write_text(json.dumps(table, sort_keys=True, separators=(",", ":")) + "\n", encoding="utf-8")
 
 

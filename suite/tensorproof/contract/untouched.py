@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tensorproof.errors import first_few
+
 JUDGING = ("numpy", "numpy.linalg", "numpy.random", "math", "scipy.special")
 """The modules whose functions judge a backend: a plugin that replaces one there changes the judge."""
 SMALLEST = np.float64(5e-324)
@@ -37,5 +39,4 @@ def replaced(before: Functions) -> list[str]:
 
 def message_of_replaced(names: list[str]) -> str:
     """What a person is told of it."""
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"its process has replaced {', '.join(names[:3])}{more}, which verdicts are computed with: no verdict can be trusted"
+    return f"its process has replaced {first_few(names, 3)}, which verdicts are computed with: no verdict can be trusted"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tensorproof.errors import UsageError
+from tensorproof.errors import UsageError, first_few
 from tensorproof.nightly.accepted import Accepted, begun_anew, idle_entries
 from tensorproof.nightly.gates import RECENT, Gated, gate
 from tensorproof.nightly.history import NIGHTS, Measured, nights, read_history, timing_records
@@ -202,6 +202,5 @@ def _lost(
         if status in LOST and not any(entry.covers(series.name, last) for entry in accepted):
             lost.setdefault(series.backend, []).append(f"{series.name} ({status.replace('_', ' ')}; last on {last})")
     for backend, names in lost.items():
-        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-        text = f"{len(names)} series were timed before and are not now: {', '.join(names[:SHOWN])}{more}"
+        text = f"{len(names)} series were timed before and are not now: {first_few(names, SHOWN)}"
         judgement.alarms.append(Alarm("lost", backend, text))

@@ -15,7 +15,7 @@ from typing import Any
 
 from packaging.version import InvalidVersion, Version
 
-from tensorproof.errors import UsageError
+from tensorproof.errors import UsageError, first_few
 from tensorproof.lines.reading import opened
 from tensorproof.nightly import list_packages
 
@@ -172,7 +172,7 @@ def difference(old: str, new: str) -> str:
     versions = [_versions(text) for text in (old, new)]
     names = sorted(name for name in {*versions[0], *versions[1]} if versions[0].get(name) != versions[1].get(name))
     words = [f"{name} {versions[0].get(name, 'none')} → {versions[1].get(name, 'none')}" for name in names]
-    return ", ".join(words[:12]) + (f" and {len(words) - 12} more" if len(words) > 12 else "")
+    return first_few(words, 12)
 
 
 def _versions(text: str) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 import tensorproof
 from tensorproof.conformance.dump.files import require_folder
 from tensorproof.contract.backends import specification
+from tensorproof.contract.description import described
 from tensorproof.errors import UsageError, shown
 from tensorproof.lines.outputs import write_new
 from tensorproof.operation_table import did_you_mean
@@ -106,7 +107,7 @@ def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int
     except WorkerFailure as failure:
         raise UsageError(f"backend {options.backend!r}: its worker does not start: {failure.message}") from failure
     description = crew.hello["description"]
-    modes = {**description["modes"], **description["variants"]}
+    modes = described(description).every_mode
     for name, value, known in (("mode", options.mode, modes), ("dtype", options.dtype, description["dtypes"])):
         if value not in known:
             raise UsageError(

@@ -7,6 +7,7 @@ from typing import Any
 from tensorproof.conformance.checks import STATUSES
 from tensorproof.conformance.selection.cases import conventions_of, samples_of, with_conventions
 from tensorproof.contract.declarations import Declaration, in_force
+from tensorproof.errors import first_few
 from tensorproof.runs.causes.cause import causes_text
 from tensorproof.runs.records import Record
 from tensorproof_reference.catalogue import known_operations
@@ -166,17 +167,10 @@ def compiled_in_part_text(record: Record) -> str:
         compiled = check.get("compiled") or {}
         if check["status"] == "passed" and (compiled.get("left_eager") or compiled.get("graph_breaks")):
             found[check["mode"]][check["operation"]] += 1
-    return "; ".join(f"mode {mode}: {_named_with_counts(counts)}" for mode, counts in found.items())
-
-
-def _named_with_counts(counts: Mapping[str, int]) -> str:
-    """Operations, each with its number of checks, as in ``gru (2), lstm (14)``; of many the first three, and how many more.
-
-    >>> _named_with_counts({"simple_rnn": 1, "lstm": 14, "gru": 2, "lstm_gates": 3})
-    'gru (2), lstm (14), lstm_gates (3) and 1 more'
-    """
-    names = [f"{name} ({counts[name]})" for name in sorted(counts)]
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return "; ".join(
+        f"mode {mode}: {first_few([f'{name} ({number})' for name, number in sorted(counts.items())], 3)}"
+        for mode, counts in found.items()
+    )
 
 
 def summary_text(record: Record, causes: Sequence[Mapping[str, Any]]) -> str:

@@ -114,6 +114,10 @@ def test_a_malformed_condition_is_named(tmp_path, line, expected):
         read_declarations(path, {}, [], {})
 
 
+IN_PART = {("tensorflow", "extended"): {"avx512_bf16"}}
+"""Where a profile ran on an instruction set in part only: what is not verified there may just not have been tried."""
+
+
 @pytest.mark.parametrize("profile", ["core", "extended"])
 @pytest.mark.parametrize("backend", ["torch", "tensorflow", "jax", "numpy"])
 def test_a_shipped_declaration_that_does_not_hold_on_every_verified_set_names_its_sets(backend, profile):
@@ -123,8 +127,9 @@ def test_a_shipped_declaration_that_does_not_hold_on_every_verified_set_names_it
     tables = [table for kind in ("unsupported", "known_failure") for table in document.get(kind, [])]
     names = set(of_profile(known_operations(), profile))
     tables = [table for table in tables if names & set(strings(table.get("operation", sorted(names))))]
-    everywhere = {name for table in tables for name in table.get("verified", [])}
-    bound = [table for table in tables if "verified" in table and set(table["verified"]) != everywhere]
+    in_part = IN_PART.get((backend, profile), set())
+    everywhere = {name for table in tables for name in table.get("verified", [])} - in_part
+    bound = [table for table in tables if "verified" in table and set(table["verified"]) - in_part != everywhere]
     assert [table for table in bound if "instructions" not in table] == []
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from tensorproof.errors import printable
+from tensorproof.errors import first_few, printable
 from tensorproof.runs.causes.diagnoses import diagnosis
 from tensorproof.runs.causes.grouping import Found, found_causes, known_causes
 from tensorproof.runs.causes.symptoms import DEVIATIONS
@@ -84,7 +84,7 @@ def _what(checks: Checks, cause: Found) -> str:
         place = f" in {outputs}" if outputs and outputs != "y" else ""
         fused = " fused with tanh" if group.fused else ""
         return f"{group.operation}{fused}: {'; '.join([words, *others])}{place}"
-    named = ", ".join(operations[:4]) + (f" and {len(operations) - 4} more" if len(operations) > 4 else "")
+    named = first_few(operations, 4)
     texts = {
         "adapter": f"{cause.subject} come back otherwise than they were sent, before any operation",
         "neighbour": f"fused with {cause.subject}, which is wrong alone",
