@@ -1,14 +1,14 @@
 """The verdict on a user's function in each mode, and the first of its values that is wrong."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from tensorproof.backend import Native, Traced, flat_results
 from tensorproof.conformance.verdict import FAILED
 from tensorproof.programs.evaluation import name_of
 from tensorproof.programs.functions.traced_program import TracedProgram, known_numbers, numbers_of, program_of, unknown_names
-from tensorproof.programs.judging import ERROR, FELL_BACK, UNSUPPORTED, Subject, Verdict
+from tensorproof.programs.judging import ERROR, FELL_BACK, MEMORY, UNSUPPORTED, Subject, Verdict
 from tensorproof.programs.records import BAD
 from tensorproof_reference.operation import DTYPES
 
@@ -163,14 +163,16 @@ class FunctionJudge:
         backend = self.subject.backend
         name = mode if mode in (*backend.modes, *backend.variants) and compiler is None else "eager"
         verdict = self.subject.verdict_on(called, traced.program, name, self.with_gradients)
+        verdict = replace(verdict, message=_renamed(verdict, traced, self.places))
         distances = [item["largest_z"] for item in verdict.judgements if isinstance(item["largest_z"], float)]
         largest = max(distances, default=None)
         wrong = ""
-        if verdict.status == FAILED:
+        if verdict.status == FAILED and verdict.reason != MEMORY:
             views = [item for item in (self.traced.as_compiled, self.traced) if item is not None]
             found = (self._first_wrong(item, name, compiler, verdict.reason) for item in views)
             wrong = next((text for text in found if text), ONLY_TOGETHER) if mode != AS_GIVEN or compiler else NOWHERE
-        return ModeVerdict(verdict.status, _renamed(verdict, traced, self.places), wrong, largest)
+            verdict = self.subject.unless_known(traced.program, name, verdict)
+        return ModeVerdict(verdict.status, verdict.message, wrong, largest)
 
     def _first_wrong(self, view: Traced, mode: str, compiler: Compiler | None, reason: str) -> str:
         """The first value that is wrong where each is returned; of gradients, the first value that has a wrong one; or ``""``."""
