@@ -61,7 +61,11 @@ def constants_of(program: Program) -> tuple[int, ...]:
 
 def written_numbers(program: Program) -> list[str]:
     """A line of Python for each number that is written into the program."""
-    return [f"{name_of(number)} = {float(item.array)!r}" for number, item in enumerate(program.inputs) if item.kind == NUMBER]
+    numbers = {number: float(item.array) for number, item in enumerate(program.inputs) if item.kind == NUMBER}
+    return [
+        f"{name_of(number)} = {value!r}" if np.isfinite(value) else f"{name_of(number)} = float({str(value)!r})"
+        for number, value in numbers.items()
+    ]
 
 
 def arguments_of(node: Node, values: Any) -> dict[str, Any]:
