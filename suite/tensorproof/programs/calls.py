@@ -108,8 +108,10 @@ class Calls:
 
     def _sharing(self, arguments: Sequence[Native], results: Sequence[Native]) -> frozenset[tuple[str, str]] | None:
         """Pairs that share memory, of which one at least is a result; ``None`` where no program could notice."""
-        named = [(f"result {place}", value) for place, value in enumerate(results)]
-        named += [(f"argument {place}", value) for place, value in enumerate(arguments)]
+        outputs = [name for _, expected in self.parts for name in expected.outputs]
+        names = [*outputs, *(f"other result {place}" for place in range(len(results) - len(outputs)))]
+        names += [*self.function.primal_paths, *self.function.constant_paths]
+        named = list(zip(names, (*results, *arguments), strict=True))
         found = set()
         for place, (one, first) in enumerate(named[: len(results)]):
             for other, second in named[place + 1 :]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tensorproof.programs.building import MOST_ELEMENTS, assembled, entries_of, families_of, with_values
 from tensorproof.programs.evaluation import Conventions, forward_values, name_of
-from tensorproof.programs.judging import Verdict
+from tensorproof.programs.judging import MEMORY, Verdict
 from tensorproof.programs.program import Input, MalformedProgram, Program
 from tensorproof_reference.operation import Operation
 
@@ -176,6 +176,8 @@ def blamed(program: Program, cause: tuple[str, str], ask: Ask, specification: Ma
     Each floating value becomes an output, so that a compiler must compute it. The first that is off is the node to blame.
     """
     first = len(program.inputs)
+    if cause[1] == MEMORY:
+        return "what shares memory"
     if len(program.nodes) == 1 and not program.writes:
         return f"{program.nodes[0].operation} alone"
     numbers = [number for number, node in enumerate(program.nodes, start=first) if specification[node.operation].cotangents]

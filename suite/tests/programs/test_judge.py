@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from faulty import Fault
 from planted_rewrites import PLANTED
+from planted_writes import PLANTED_WRITES
 from small_backend import KNOWN, SCALE, SmallBackend, Value
 
 import tensorproof
@@ -342,3 +343,18 @@ def test_what_is_wrong_besides_an_operation_that_is_declared_to_fail_is_wrong(tm
         lambda x: calls["reduce_sum"](calls["exp"](calls["sin"](x)), axis=0), *arrays((3, 4)), backend=backend
     )
     assert found.modes["compiled"].status == "failed"
+
+
+class Aliasing(Traceable):
+    """A compiler that gives the argument for what is negated twice."""
+
+    def __init__(self):
+        super().__init__(PLANTED_WRITES["alias_for_a_copy"])
+
+
+def test_what_shares_memory_where_it_is_compiled_only_is_wrong():
+    backend = Aliasing()
+    negative = backend.operations.implementations["negative"].function
+    found = tensorproof.judge(lambda x: negative(negative(x)), *arrays((3,)), backend=backend)
+    assert found.modes["eager"].status == "passed"
+    assert found.modes["compiled"].message == ("result 0 and argument 0 share memory in mode compiled, and not in mode eager")

@@ -13,11 +13,12 @@ from small_backend import KNOWN, SmallBackend
 from tensorproof.backend import Unsupported
 from tensorproof.programs.building import Builder
 from tensorproof.programs.judging import Subject, Verdict
-from tensorproof.programs.memory import unwritten
+from tensorproof.programs.memory import expected_after_writes, unwritten
 from tensorproof.programs.program import Input, MalformedProgram, Node, Program, from_json, to_json
 from tensorproof.programs.sources.everything import all_programs
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof.programs.sources.writes import with_random_writes, write, written_compositions
+from tensorproof_reference.errorbars.rules import precision_of
 
 WRITTEN = replace(material(), writes=True)
 SOME = 24
@@ -56,6 +57,28 @@ def test_the_program_without_writes_computes_what_numpy_computes_in_place():
     negative, total = Subject(SmallBackend(), "cpu", KNOWN).expected(program, "eager").outputs.values()
     np.testing.assert_array_equal(total[0], expected)
     np.testing.assert_array_equal(negative[0], -expected)
+
+
+def test_gradients_of_a_program_with_writes_agree_with_finite_differences():
+    program = part_doubled()
+    plain = unwritten(program, KNOWN, {}, {3: 2, 4: 3})
+    expected = expected_after_writes(program, plain, KNOWN, {}, precision_of("float64"))
+
+    def total(first, second):
+        y = first + second
+        y.reshape(-1)[1::2] *= 2.0
+        negative, changed = expected.cotangents
+        return float(np.sum(-y * negative) + np.sum(y * changed))
+
+    arrays = [item.array for item in program.inputs]
+    for place, name in enumerate(("v0", "v1")):
+        for at in np.ndindex(arrays[place].shape):
+            ends = []
+            for step in (-0.5, 0.5):
+                moved = [array.copy() for array in arrays]
+                moved[place][at] += step
+                ends.append(total(*moved))
+            np.testing.assert_allclose(expected.gradients[name][0][at], ends[1] - ends[0], rtol=1e-12)
 
 
 def test_what_is_no_view_leaves_its_operand_alone():
@@ -120,9 +143,11 @@ def test_an_alias_for_a_copy_is_noticed_where_nothing_is_written_over():
     assert right.verdict(program, "compiled").status == "passed"
     verdict = wrong.verdict(program, "compiled")
     assert (verdict.status, verdict.reason) == ("failed", "memory")
-    assert verdict.message == "result 0 and argument 0 share memory in mode compiled, and not in mode eager"
+    assert verdict.message == "v2 and v0 share memory in mode compiled, and not in mode eager"
     assert wrong.verdicts([program, program], "compiled") == [None, None]
-    assert told(wrong, program, verdict).smallest.text.endswith("v1 = negative(v0); v2 = negative(v1) -> v2")
+    finding = told(wrong, program, verdict)
+    assert finding.smallest.calls == "v1 = negative(v0); v2 = negative(v1) -> v2"
+    assert finding.blamed == "what shares memory"
 
 
 class Spoiling(SmallBackend):

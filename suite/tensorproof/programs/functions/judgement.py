@@ -1,5 +1,6 @@
 """The verdict on a user's function in each mode, and the first of its values that is wrong."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
@@ -213,6 +214,8 @@ def _renamed(verdict: Verdict, traced: TracedProgram, places: Sequence[int]) -> 
     label, colon, rest = verdict.message.partition(":")
     name, _, how = label.partition(" ")
     names = {name_of(number): f"result {place}" for place, number in zip(places, traced.program.outputs, strict=False)}
+    if verdict.reason == MEMORY:
+        return re.sub(r"\bv\d+\b", lambda found: names.get(found[0], found[0]), verdict.message)
     names |= {f"d_{name_of(number)}": f"gradient of argument {number}" for number in range(len(traced.program.inputs))}
     return f"{names.get(name, name)}{' ' + how if how else ''}{colon}{rest}" if verdict.message else ""
 
