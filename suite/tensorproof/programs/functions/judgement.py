@@ -9,7 +9,7 @@ from tensorproof.backend import Native, Traced, flat_results
 from tensorproof.conformance.verdict import FAILED
 from tensorproof.programs.evaluation import name_of
 from tensorproof.programs.functions.traced_program import TracedProgram, known_numbers, numbers_of, program_of, unknown_names
-from tensorproof.programs.judging import ERROR, FELL_BACK, MEMORY, UNSUPPORTED, Subject, Verdict
+from tensorproof.programs.judging import ERROR, FELL_BACK, KNOWN, MEMORY, UNSUPPORTED, Subject, Verdict
 from tensorproof.programs.records import BAD
 from tensorproof_reference.operation import DTYPES
 
@@ -172,7 +172,9 @@ class FunctionJudge:
             views = [item for item in (self.traced.as_compiled, self.traced) if item is not None]
             found = (self._first_wrong(item, name, compiler, verdict.reason) for item in views)
             wrong = next((text for text in found if text), ONLY_TOGETHER) if mode != AS_GIVEN or compiler else NOWHERE
-            verdict = self.subject.unless_known(traced.program, name, verdict)
+            # The plugin's own operations must fail as declared in this mode: what else fails so is new.
+            own = mode == name and self.subject.verdict(traced.program, mode).status == KNOWN
+            verdict = self.subject.unless_known(traced.program, mode, verdict) if own else verdict
         return ModeVerdict(verdict.status, verdict.message, wrong, largest)
 
     def _first_wrong(self, view: Traced, mode: str, compiler: Compiler | None, reason: str) -> str:
