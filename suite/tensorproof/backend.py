@@ -306,6 +306,17 @@ class Backend:
         """Whether writing to one array changes the other. ``None`` (the default) where no program can write to an array."""
         return None
 
+    def write(self, target: Native, value: Native) -> None:
+        """Write an array's numbers over another's, broadcast to its shape, as a user's function may: ``target[...] = value``.
+
+        Only programs call it, within functions that are run in any mode. Gradients of those are judged where the backend's
+        first mode gives them: it may raise for what it cannot differentiate.
+
+        Raises:
+            Unsupported: no program can write to an array of the framework (the default).
+        """
+        raise Unsupported("no program can write to an array of this framework")
+
     def copies_arguments(self, mode: str) -> bool:
         """Whether a mode hands copies of the arguments to a function, as a batch. No result then shares memory with any."""
         return False

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 SPECIFICATION = all_operations()
 KNOWN = known_operations()
 """Those of all profiles."""
-SCALE, ADD, PART = "scale", "plus", "part"
-"""What arrays do that no operation is: the product with a Python number, the sum of two, and indexing."""
+SCALE, ADD, PART, WRITE = "scale", "plus", "part", "write"
+"""What arrays do that no operation is: the product with a Python number, the sum of two, indexing, and being written over."""
 
 
 @dataclass(eq=False)
@@ -95,6 +95,10 @@ def _part_vjp(dy: Any, x: Any, *, key: Any) -> Any:
     return {"x": dx}
 
 
+def _write(x: Any, value: Any) -> Any:
+    return np.broadcast_to(value, x.shape)
+
+
 def _gelu_vjp(dy: Any, x: Any, **keywords: Any) -> Any:
     """The reference's, whose cube must not overflow in 32 bits: beyond 1e4 the slope is constant."""
     vjp = SPECIFICATION["gelu"].vjp
@@ -146,6 +150,7 @@ OPERATIONS: Mapping[str, Operation] = {
     SCALE: Operation(function=_scale, vjp=_scale_vjp, samples=lambda stream: iter(()), family="elementwise"),
     ADD: Operation(function=_add, vjp=_add_vjp, samples=lambda stream: iter(()), family="elementwise"),
     PART: Operation(function=_part, vjp=_part_vjp, samples=lambda stream: iter(()), family="elementwise"),
+    WRITE: Operation(function=_write, vjp=None, samples=lambda stream: iter(()), family="elementwise"),
 }
 
 
@@ -238,6 +243,9 @@ class SmallBackend(Backend):
     def shares_memory(self, one: Value, other: Value) -> bool:
         return np.may_share_memory(one.array, other.array)
 
+    def write(self, target: Value, value: Value) -> None:
+        self.call(WRITE, x=target, value=value)
+
     def compile_counters(self) -> Mapping[str, int]:
         return self.counted
 
@@ -269,7 +277,11 @@ class SmallBackend(Backend):
         return Value(to_dtype(value, beside.dtype), beside.dtype, "cpu", self, value)
 
     def compute(self, node: Node) -> dict[str, Any]:
-        """An operation's outputs by name."""
+        """An operation's outputs by name; of a write, the array that was written over."""
+        if node.operation == WRITE:
+            target, value = node.inputs["x"], node.inputs["value"]
+            target.array[...] = to_dtype(value.array, target.dtype)
+            return {"y": target}
         with self._floating(node) as arrays:
             results = self._replaced(node.operation, "function")(**arrays, **node.keywords)
             named = trees.by_name(self.kernels[node.operation].outputs, results)
@@ -337,6 +349,8 @@ class SmallBackend(Backend):
             self.mode = mode
             with self.tape() as tape:
                 outputs, others = prepared(primals, constants)
+            if any(node.operation == WRITE for node in tape):
+                raise RuntimeError("what was written over has no gradient")
             return outputs, others, self.pull_back(tape, outputs, cotangents, primals)
 
         return run
@@ -384,9 +398,11 @@ class Program:
     def __call__(self, primals: Sequence[Value], constants: Sequence[Value]) -> Wrapped:
         if self.nodes is None:
             self.backend.counted["compiled"] += 1
-            self.arguments = (*primals, *constants)
+            # Copies, since the function may write over its arguments.
+            first, others = (tuple(replace(item, array=item.array.copy()) for item in group) for group in (primals, constants))
+            self.arguments = (*first, *others)
             with self.backend.tape() as tape:
-                self.results = self.function(primals, constants)
+                self.results = self.function(first, others)
             optimize = self.backend.fault.optimize if self.backend.fault else None
             self.nodes = optimize(tape) if optimize else tape
         values = {id(old): new for old, new in zip(self.arguments, (*primals, *constants), strict=True)}

@@ -179,6 +179,10 @@ class NumpyBackend(Backend):
         """Whether the extents of both overlap."""
         return np.may_share_memory(one, other)
 
+    def write(self, target: Native, value: Native) -> None:
+        """``target[...] = value``."""
+        target[...] = value
+
     def script(self, operation: str, mode: str, device: str) -> ScriptTemplate:
         """The reference's formula, and that of its vector-Jacobian product."""
         forward = "outputs, others = function(primals, constants)"

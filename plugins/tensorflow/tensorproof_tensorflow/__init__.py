@@ -17,6 +17,7 @@ from tensorproof.backend import (
     Implementation,
     Native,
     ScriptTemplate,
+    Traced,
     ValueAndVjp,
     hookimpl,
     require_x86,
@@ -53,6 +54,7 @@ from tensorproof_tensorflow import (
     reductions,
     schedules,
     script,
+    tracing,
     windows,
 )
 from tensorproof_tensorflow.framework import keras, lacks_float16, tf, uses_onednn
@@ -273,6 +275,10 @@ class TensorFlowBackend(Backend):
 
         value_and_vjp: ValueAndVjp = self._in_mode(run, mode)
         return value_and_vjp
+
+    def trace(self, function: Callable[..., Any], arguments: Sequence[Native]) -> Traced:
+        """To a graph, without variables and calls of functions."""
+        return tracing.trace(function, arguments)
 
     def set_threads(self, count: int) -> None:
         """Within operations, and one between them."""

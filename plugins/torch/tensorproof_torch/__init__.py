@@ -312,6 +312,10 @@ class TorchBackend(Backend):
         first, second = one.untyped_storage(), other.untyped_storage()
         return bool(first.nbytes()) and first.data_ptr() == second.data_ptr()
 
+    def write(self, target: Native, value: Native) -> None:
+        """``target.copy_(value)``."""
+        target.copy_(value)
+
     def compile_counters(self) -> Mapping[str, int]:
         """Those that Dynamo keeps, and what was exported or called on a batch. What Dynamo gave up is run by the interpreter, as
         are all functions whose code object was compiled too often before."""

@@ -20,6 +20,11 @@ A declaration is a table in a list named for its kind. The conditions narrow it 
     explanation = "…"                        # what anyone can check in plain framework code
     issue = "https://…"
 
+    [[known_program]]                        # a finding of tensorproof fuzz, which then goes on behind it: a failure that is
+    program = "v2 = exp(v0); … -> v3"        # shrunk to these calls, as findings write them (a list: to one of them)
+    mode = "compile"                         # also dtype, device, platform, versions, instructions
+    explanation = "…"
+
     [[convention]]                           # which reading of the operation this backend has; it is held to it wherever a
     operation = "batch_norm"                 # sample leaves the choice open
     keywords = { running_variance_estimate = "biased" }
@@ -43,6 +48,7 @@ hang.
 
 import functools
 import platform
+import re
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,13 +68,23 @@ from tensorproof.operation_table import did_you_mean
 from tensorproof_reference import trees
 from tensorproof_reference.operation import DTYPES, Operation, Sample, outline_of
 
-KINDS = ("unsupported", "known_failure", "convention", "precision", "device")
-EXPLANATION = {"unsupported": "reason", "known_failure": "explanation", "convention": "reason", "precision": "reason"}
+KINDS = ("unsupported", "known_failure", "known_program", "convention", "precision", "device")
+EXPLANATION = {
+    "unsupported": "reason",
+    "known_failure": "explanation",
+    "known_program": "explanation",
+    "convention": "reason",
+    "precision": "reason",
+}
 NAMES = ("operation", "sample", "dtype", "mode", "device", "check")
 CONDITIONS = (*NAMES, "keywords", "given", "absent", "platform", "versions", "instructions")
 EXTRA = {
     "unsupported": ("reason", "issue", "finding", "attempt", "verified"),
     "known_failure": ("explanation", "issue", "finding", "verified"),
+    "known_program": (
+        *("program", "dtype", "mode", "device", "platform", "versions", "instructions"),
+        *("explanation", "issue", "finding"),
+    ),
     "convention": ("operation", "keywords", "platform", "versions", "reason"),
     "precision": ("reason", "matmul_input_bits", "accumulate"),
     "device": ("name", "dtypes", "modes"),
@@ -159,7 +175,7 @@ def _strings(value: Any, source: str, key: str) -> list[str]:
 def _check_table(
     kind: str, table: Mapping[str, Any], source: str, operations: Mapping[str, Operation], modes: Sequence[str]
 ) -> None:
-    allowed = EXTRA[kind] if kind in ("device", "convention") else (*CONDITIONS, *EXTRA[kind])
+    allowed = EXTRA[kind] if kind in ("device", "convention", "known_program") else (*CONDITIONS, *EXTRA[kind])
     for key in table:
         if key not in allowed:
             said = (
@@ -194,6 +210,8 @@ def _check_table(
                 raise DeclarationError(f"{source}: no {key[:-1]} is called {name!r}{did_you_mean(name, known[key[:-1]])}")
     if kind == "convention":
         _check_convention(table, source, operations)
+    if kind == "known_program":
+        _check_program(table, source, operations)
     for name, condition in table.get("keywords", {}).items():
         if isinstance(condition, Mapping) and not set(condition) <= {"not", "any_of", "none_of"}:
             raise DeclarationError(f"{source}: keywords: {name}: expected a value, or not, any_of or none_of, got {condition!r}")
@@ -235,6 +253,19 @@ def _check_convention(table: Mapping[str, Any], source: str, operations: Mapping
             if value not in conventions[keyword]:
                 choices = ", ".join(map(repr, conventions[keyword]))
                 raise DeclarationError(f"{source}: {keyword}: expected one of {choices}, got {value!r}")
+
+
+def _check_program(table: Mapping[str, Any], source: str, operations: Mapping[str, Operation]) -> None:
+    texts = _strings(table.get("program", []), source, "program")
+    for text in texts:
+        called = re.findall(r"v\d+ = (\w+)\(", text)
+        if not called or not re.search(r" -> v\d+(, v\d+)*$", text):
+            raise DeclarationError(f"{source}: program: expected calls as 'v1 = exp(v0) -> v1', got {text!r}")
+        for name in called:
+            if name not in operations:
+                raise DeclarationError(f"{source}: no operation is called {name!r}{did_you_mean(name, operations)}")
+    if not texts:
+        raise DeclarationError(f"{source}: program: say which calls are known to fail, as 'v1 = exp(v0) -> v1'")
 
 
 def _plain(value: Any) -> Any:

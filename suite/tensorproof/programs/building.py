@@ -30,10 +30,11 @@ def assembled(entries: Sequence[Entry], outputs: Sequence[int], seed: int) -> Pr
     Nodes name operands, and ``outputs`` the results, by place among the entries.
     """
     needed = set(outputs)
+    families = families_of(entries)
     for place in reversed(range(len(entries))):
         entry = entries[place]
-        if place in needed and isinstance(entry, Node):
-            needed.update(entry.numbers)
+        if isinstance(entry, Node) and (place in needed or (entry.over is not None and needed & families[entry.over])):
+            needed |= {place, *entry.needs}
     inputs = [place for place in sorted(needed) if isinstance(entries[place], Input)]
     nodes = [place for place in sorted(needed) if isinstance(entries[place], Node)]
     numbers = {place: number for number, place in enumerate([*inputs, *nodes])}
@@ -43,6 +44,35 @@ def assembled(entries: Sequence[Entry], outputs: Sequence[int], seed: int) -> Pr
         outputs=tuple(numbers[place] for place in outputs),
         seed=seed,
     )
+
+
+MOVES = frozenset(
+    (
+        "reshape",
+        "permute",
+        "strided_slice",
+        "expand_dims",
+        "squeeze",
+        "flatten",
+        "broadcast_to",
+        "cast",
+        "flip",
+        "roll",
+        "tile",
+        "pad",
+    )
+)
+"""Operations whose value may share memory with their operand: what is written over one may change the other."""
+
+
+def families_of(entries: Sequence[Entry]) -> Sequence[set[int]]:
+    """By place, the places of all values that may share memory with the one there."""
+    families: list[set[int]] = []
+    for place, entry in enumerate(entries):
+        shared = isinstance(entry, Node) and entry.operation in MOVES
+        families.append(families[entry.numbers[0]] if shared and isinstance(entry, Node) else set())
+        families[place].add(place)
+    return families
 
 
 def packed(programs: Sequence[Program]) -> Program:
@@ -97,6 +127,14 @@ def holding(program: Program, value: NDArray[Any]) -> Input:
     return Input(value.shape, program.dtype if floating else BOOLEAN).holding(rounded)
 
 
+def is_ordinary(value: NDArray[Any]) -> bool:
+    """Whether all numbers of an array are zeros, or neither too large nor too small. What is not floating is ordinary."""
+    if value.dtype.kind != "f":
+        return True
+    size = np.abs(value)
+    return bool(size.max() <= LARGEST and size.min(where=size > 0, initial=1.0) >= SMALLEST)
+
+
 @dataclass(frozen=True)
 class Material:
     """What programs are made of."""
@@ -108,6 +146,8 @@ class Material:
     seed: int
     numbers: Collection[str] = ()
     """The operations that take a number instead of their argument ``b``."""
+    writes: bool = False
+    """Whether a program may write over a value."""
 
     def builder(self, most: int = MOST_ELEMENTS) -> "Builder":
         """A program in the making, with the material's own seed, whose values have at most so many elements."""
@@ -172,11 +212,8 @@ class Builder:
             value = np.asarray(self.specification[operation].function(**arguments, **(keywords or {})))
         if not 0 < value.size <= self.most:
             raise NotOrdinary(f"{operation}: {value.size} elements")
-        if value.dtype.kind == "f":
-            size = np.abs(value)
-            ordinary = size.max() <= LARGEST and size.min(where=size > 0, initial=1.0) >= SMALLEST
-            if not ordinary and not self._special:
-                raise NotOrdinary(f"{operation}: expected numbers from {SMALLEST:g} to {LARGEST:g} in size, or zeros")
+        if not is_ordinary(value) and not self._special:
+            raise NotOrdinary(f"{operation}: expected numbers from {SMALLEST:g} to {LARGEST:g} in size, or zeros")
         self.entries.append(node)
         self.values.append(value)
         return len(self.entries) - 1

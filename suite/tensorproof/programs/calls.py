@@ -15,6 +15,7 @@ from tensorproof.conformance.expectation import Expected, is_floating
 from tensorproof.conformance.verdict import FAILED, LARGEST_Z, LEAST_ELEMENTS_FOR_RMS, PASSED, Judgement, judge
 from tensorproof.programs.evaluation import Expectations, constants_of, name_of, primals_of
 from tensorproof.programs.program import Input, Program
+from tensorproof_reference.operation import DTYPES
 
 
 class Calls:
@@ -32,21 +33,101 @@ class Calls:
         self.compiled: Counter[str] = Counter()
         self.fallback = ""
         """How it was not computed as asked, in words."""
+        self.sharing = ""
+        """What shares memory in this mode or in the backend's first, and not in the other, in words."""
 
     def forward(self) -> list[list[Judgement]]:
-        """The verdicts on the outputs of the value alone, by program."""
+        """The verdicts on the outputs of the value alone, by program, and on the arguments after the call."""
         forward = self.backend.forward(self.function, self.mode)
-        outputs, _ = unpacked("forward", self._counted(lambda: forward(*self._inputs())), 2)
-        return self._judged_outputs(outputs, "")
+        inputs = self._inputs()
+        outputs, others = unpacked("forward", self._counted(lambda: forward(*inputs)), 2)
+        self.sharing = self._shared_elsewhere((*inputs[0], *inputs[1]), (*outputs, *others))
+        found = self._judged_outputs(outputs, "")
+        self._judge_arguments(found, inputs, " after the call")
+        return found
+
+    def refuses_gradients(self) -> bool:
+        """Whether a program writes over values, and the backend's first mode raises an exception where it is differentiated."""
+        if not any(program.writes for program, _ in self.parts):
+            return False
+        try:
+            self.backend.value_and_vjp(self.function, self._first_mode)(*self._inputs(), self._cotangents())
+        except Exception:  # whatever a framework raises for a value that it needs and that was written over
+            return True
+        return False
+
+    @property
+    def _first_mode(self) -> str:
+        return next(iter(self.backend.modes))
+
+    def _cotangents(self) -> tuple[Native, ...]:
+        backend, device = self.backend, self.device
+        return tuple(
+            _native(backend, device, item, program.dtype) for program, expected in self.parts for item in expected.cotangents
+        )
+
+    def _judge_arguments(
+        self, found: list[list[Judgement]], inputs: tuple[tuple[Native, ...], tuple[Native, ...]], how: str
+    ) -> None:
+        """Add a verdict on each argument that the program writes over, or that is not what it was."""
+        if self.backend.copies_arguments(self.mode):
+            return
+        primals, constants = map(iter, inputs)
+        for judged, (program, expected) in zip(found, self.parts, strict=True):
+            written = {node.over for node in program.nodes}
+            for number in (*primals_of(program), *constants_of(program)):
+                native = next(primals if program.inputs[number].dtype in DTYPES else constants)
+                name = name_of(number)
+                if name in expected.arguments:
+                    item, answer = expected.arguments[name], self._answer(native)
+                    if number in written or not np.array_equal(answer.value, item[0], equal_nan=is_floating(item[0])):
+                        judged.append(_judged(f"{name}{how}", answer, item, program, expected))
+
+    def _shared_elsewhere(self, arguments: Sequence[Native], results: Sequence[Native]) -> str:
+        """Which results and arguments share memory here and not in the first mode, or the other way round."""
+        if self.mode == self._first_mode or self.backend.copies_arguments(self.mode):
+            return ""
+        here = self._sharing(arguments, results)
+        if here is None:
+            return ""
+        given = self._inputs()
+        try:
+            outputs, others = self.backend.forward(self.function, self._first_mode)(*given)
+        except Exception:  # what the first mode rejects has nothing to compare with; a campaign in that mode tells of it
+            return ""
+        there = self._sharing((*given[0], *given[1]), (*outputs, *others)) or frozenset()
+        texts = [
+            f"{one} and {other} share memory in mode {mode}, and not in mode {elsewhere}"
+            for pairs, mode, elsewhere in (
+                (here - there, self.mode, self._first_mode),
+                (there - here, self._first_mode, self.mode),
+            )
+            for one, other in sorted(pairs)
+        ]
+        return "; ".join(texts)
+
+    def _sharing(self, arguments: Sequence[Native], results: Sequence[Native]) -> frozenset[tuple[str, str]] | None:
+        """Pairs that share memory, of which one at least is a result; ``None`` where no program could notice."""
+        outputs = [name for _, expected in self.parts for name in expected.outputs]
+        names = [*outputs, *(f"other result {place}" for place in range(len(results) - len(outputs)))]
+        names += [*self.function.primal_paths, *self.function.constant_paths]
+        named = list(zip(names, (*results, *arguments), strict=True))
+        found = set()
+        for place, (one, first) in enumerate(named[: len(results)]):
+            for other, second in named[place + 1 :]:
+                shares = self.backend.shares_memory(first, second)
+                if shares is None:
+                    return None
+                if shares:
+                    found.add((one, other))
+        return frozenset(found)
 
     def gradient(self) -> list[list[Judgement]]:
         """The verdicts on outputs and gradients computed together, by program; none if the backend does not differentiate."""
         try:
             run = self.backend.value_and_vjp(self.function, self.mode)
-            cotangents = tuple(
-                self._made(item, program.dtype) for program, expected in self.parts for item in expected.cotangents
-            )
-            results = self._counted(lambda: run(*self._inputs(), cotangents))
+            inputs, cotangents = self._inputs(), self._cotangents()
+            results = self._counted(lambda: run(*inputs, cotangents))
         except Unsupported:
             return [[] for _ in self.parts]
         outputs, _, gradients = unpacked("value_and_vjp", results, 3)
@@ -58,6 +139,7 @@ class Calls:
                 answer = None if gradient is None else self._answer(gradient)
                 name = name_of(number)
                 judged.append(_judged(f"d_{name}", answer, expected.gradients[name], program, expected))
+        self._judge_arguments(found, inputs, " after the call with gradients")
         return found
 
     def _counted(self, call: Callable[[], Any]) -> Any:
@@ -81,17 +163,7 @@ class Calls:
         return answer
 
     def _inputs(self) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
-        """Fresh arrays of the framework: primals and constants."""
-        primals = [program.inputs[number] for program, _ in self.parts for number in primals_of(program)]
-        constants = [program.inputs[number] for program, _ in self.parts for number in constants_of(program)]
-        return self._all_made(primals), self._all_made(constants)
-
-    def _all_made(self, inputs: Sequence[Input]) -> tuple[Native, ...]:
-        return tuple(self._made(item.array, item.dtype) for item in inputs)
-
-    def _made(self, array: NDArray[Any], dtype: str) -> Native:
-        given = array.astype(numpy_dtype(dtype)) if is_floating(array) else array
-        return self.backend.from_numpy(given, dtype, self.device)
+        return inputs_of(self.backend, self.device, [program for program, _ in self.parts])
 
     def _judged_outputs(self, outputs: Any, how: str) -> list[list[Judgement]]:
         count = sum(len(expected.outputs) for _, expected in self.parts)
@@ -105,6 +177,21 @@ class Calls:
             ]
             for program, expected in self.parts
         ]
+
+
+def inputs_of(backend: Backend, device: str, programs: Sequence[Program]) -> tuple[tuple[Native, ...], tuple[Native, ...]]:
+    """Fresh arrays of the framework for the inputs of programs: primals and constants."""
+    primals = [program.inputs[number] for program in programs for number in primals_of(program)]
+    constants = [program.inputs[number] for program in programs for number in constants_of(program)]
+
+    def made(inputs: Sequence[Input]) -> tuple[Native, ...]:
+        return tuple(_native(backend, device, item.array, item.dtype) for item in inputs)
+
+    return made(primals), made(constants)
+
+
+def _native(backend: Backend, device: str, array: NDArray[Any], dtype: str) -> Native:
+    return backend.from_numpy(array.astype(numpy_dtype(dtype)) if is_floating(array) else array, dtype, device)
 
 
 def _judged(label: str, answer: Answer | None, item: Expected, program: Program, expected: Expectations) -> Judgement:
@@ -129,5 +216,5 @@ def _judged(label: str, answer: Answer | None, item: Expected, program: Program,
 def run(calls: Calls, with_gradients: bool) -> list[list[Judgement]]:
     """All judgements by program."""
     values = calls.forward()
-    gradients = calls.gradient() if with_gradients else [[] for _ in values]
+    gradients = calls.gradient() if with_gradients and not calls.refuses_gradients() else [[] for _ in values]
     return [[*one, *other] for one, other in zip(values, gradients, strict=True)]

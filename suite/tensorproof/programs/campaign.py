@@ -11,7 +11,7 @@ from tensorproof.errors import printable
 from tensorproof.lines.writing import LineFile
 from tensorproof.processes import undisturbed
 from tensorproof.programs.building import Material, packed
-from tensorproof.programs.judging import Verdict
+from tensorproof.programs.judging import KNOWN, Verdict
 from tensorproof.programs.program import MalformedProgram, Program
 from tensorproof.programs.records import BAD, CampaignRecord
 from tensorproof.programs.shrinking import blamed, shrunk
@@ -150,7 +150,8 @@ class Campaign:
     def _all(self) -> Iterator[tuple[str, Program]]:
         header, hello = self.record.header, self.crew.hello
         available, numbers = frozenset(hello["available"]), frozenset(hello["numbers"])
-        return SOURCES[header["source"]](Material(self.specification, available, header["dtype"], header["seed"], numbers))
+        material = Material(self.specification, available, header["dtype"], header["seed"], numbers, hello["writes"])
+        return SOURCES[header["source"]](material)
 
     def run(self) -> None:
         """Judge programs until all are done or the time is up.
@@ -188,11 +189,13 @@ class Campaign:
         whole = packed([program for _, _, program in batch])
         verdict = self.crew.verdict(whole, self.mode)
         if verdict.status in TOGETHER_BAD:
-            self.file.append(self._finding([number for number, _, _ in batch], whole, verdict))
+            _, finding = self._finding([number for number, _, _ in batch], whole, verdict)
+            if finding:
+                self.file.append(finding)
 
     def _write_down(self, numbered: Numbered, verdict: Verdict, seconds: float) -> None:
         number, label, program = numbered
-        finding = self._finding([number], program, verdict) if verdict.status in BAD else None
+        verdict, finding = self._finding([number], program, verdict) if verdict.status in BAD else (verdict, None)
         line = {
             "kind": "program",
             "number": number,
@@ -212,15 +215,18 @@ class Campaign:
             self.file.append(line)
             self.record.programs.append(line)
 
-    def _finding(self, numbers: Sequence[int], program: Program, verdict: Verdict) -> dict[str, Any]:
-        """The finding that a failure is: a new one, or one that was found before."""
-        smallest, verdict, culprit = self._shrunk(program, verdict)
+    def _finding(self, numbers: Sequence[int], program: Program, first: Verdict) -> tuple[Verdict, dict[str, Any] | None]:
+        """The verdict on a program that failed, and the finding: a new one, one that was found before, or none if declared."""
+        smallest, verdict, culprit = self._shrunk(program, first)
+        why = self._declared(smallest) if verdict.status == "failed" else ""
+        if why:
+            return replace(first, status=KNOWN, message=f"declared: {why} [{first.message}]", reason=""), None
         key = f"{smallest.form} {verdict.status} {verdict.reason}"
         known = next((item for item in self.record.findings if item["key"] == key), None)
         if known is not None:
             # A campaign that was killed between two lines judges the program of the first again.
             known["programs"] = list(dict.fromkeys([*known["programs"], *numbers]))
-            return known
+            return first, known
         eager = "" if self.mode == "eager" else self.crew.verdict(smallest, "eager").status
         answer = self._script(smallest, verdict)
         found = {
@@ -239,7 +245,14 @@ class Campaign:
         }
         self.record.findings.append(found)
         self._tell(found)
-        return found
+        return first, found
+
+    def _declared(self, smallest: Program) -> str:
+        """Why a shrunk program is known to fail, if it is declared."""
+        try:
+            return str(self.crew.ask("declared", self.crew.timeout, program=asdict(smallest), mode=self.mode)["why"])
+        except WorkerFailure:
+            return ""
 
     def _shrunk(self, program: Program, verdict: Verdict) -> tuple[Program, Verdict, str]:
         """The smallest program with the same cause, the verdict on it, and the node to blame."""
@@ -319,16 +332,17 @@ def verdict_text(record: CampaignRecord) -> str:
 
 
 def _batches(programs: Iterable[Numbered], most: int) -> Iterator[list[Numbered]]:
-    """The programs in batches that one compilation can take; those that hold infinities or NaN alone."""
+    """The programs in batches that one compilation can take; those that hold infinities or NaN, or write over values, alone."""
     batch: list[Numbered] = []
     for numbered in programs:
         program = numbered[2]
         nodes = sum(len(item.nodes) for _, _, item in batch) + len(program.nodes)
-        if batch and (len(batch) == most or nodes > MOST_NODES_TOGETHER or program.is_special):
+        alone = program.is_special or program.writes
+        if batch and (len(batch) == most or nodes > MOST_NODES_TOGETHER or alone):
             yield batch
             batch = []
         batch.append(numbered)
-        if program.is_special:
+        if alone:
             yield batch
             batch = []
     if batch:

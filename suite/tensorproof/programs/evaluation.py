@@ -38,6 +38,8 @@ class Expectations:
     """Whether an operation that has a kink stands on it exactly, or within its bars."""
     singular: bool
     """Whether a value that does not come of infinite inputs, or a gradient on the way, is not finite; or a value NaN."""
+    arguments: Mapping[str, Expected]
+    """By the name of an input that is an array, what it holds after a call."""
 
 
 def name_of(number: int) -> str:
@@ -59,7 +61,11 @@ def constants_of(program: Program) -> tuple[int, ...]:
 
 def written_numbers(program: Program) -> list[str]:
     """A line of Python for each number that is written into the program."""
-    return [f"{name_of(number)} = {float(item.array)!r}" for number, item in enumerate(program.inputs) if item.kind == NUMBER]
+    numbers = {number: float(item.array) for number, item in enumerate(program.inputs) if item.kind == NUMBER}
+    return [
+        f"{name_of(number)} = {value!r}" if np.isfinite(value) else f"{name_of(number)} = float({str(value)!r})"
+        for number, value in numbers.items()
+    ]
 
 
 def arguments_of(node: Node, values: Any) -> dict[str, Any]:
@@ -121,6 +127,11 @@ def expected_of(
             name_of(number): _expected(pulled[number]) if number in pulled else zero[number] for number in primals_of(program)
         },
         singular=_is_singular(program, [value_of(item) for item in values], [value_of(item) for item in pulled.values()]),
+        arguments={
+            name_of(number): (item.array, np.zeros(item.shape))
+            for number, item in enumerate(program.inputs)
+            if item.kind != NUMBER
+        },
         tied=any(_is_tied(node, arguments_of(node, values)) for node in program.nodes if node.operation in KINKED),
     )
 

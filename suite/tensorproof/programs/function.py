@@ -41,7 +41,7 @@ def _written_out(
     backend: Backend, program: Program, conventions: Conventions, paths: tuple[tuple[str, ...], tuple[str, ...]]
 ) -> Callable[[Sequence[Native], Sequence[Native]], Results]:
     """The program as one Python function: every framework's compiler can trace it, and no text or list is among its data."""
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"write": backend.write}
     lines = ["def call(primals, constants):"]
     for group, source in zip(paths, ("primals", "constants"), strict=True):
         lines += [f"    {name} = {source}[{place}]" for place, name in enumerate(group)]
@@ -55,6 +55,7 @@ def _written_out(
         for name, value in keywords_of(node, conventions).items():
             names[f"f{number}_{name}"] = value
         lines.append(f"    v{number} = f{number}({_given(node, number, conventions)})")
+        lines += [] if node.over is None else [f"    write({name_of(node.over)}, v{number})"]
     outputs = ", ".join(map(name_of, program.outputs))
     lines.append(f"    return ({outputs},), ()")
     exec("\n".join(lines), names)

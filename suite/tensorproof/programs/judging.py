@@ -1,5 +1,6 @@
 """A program on a backend in a mode, and the verdict on it: value and gradients, judged as those of one operation are."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,14 +24,17 @@ from tensorproof.contract.declarations import Declaration, DeclarationError, Sit
 from tensorproof.contract.description import Description, describe, on_declared_device
 from tensorproof.errors import UsageError, sentence
 from tensorproof.programs.building import alone, packed, with_values
-from tensorproof.programs.calls import Calls, run
+from tensorproof.programs.calls import Calls, inputs_of, run
 from tensorproof.programs.evaluation import (
     Conventions,
     Expectations,
     closest_of,
+    constants_of,
     expected_of,
+    primals_of,
 )
 from tensorproof.programs.function import ProgramFunction
+from tensorproof.programs.memory import Unwritten, Views, expected_after_writes, unwritten, views_among, without_overs
 from tensorproof.programs.program import MalformedProgram, Program
 from tensorproof_reference.errorbars.rules import Precision, precision_of
 from tensorproof_reference.operation import Operation
@@ -41,6 +45,8 @@ UNSUPPORTED = "unsupported"
 ERROR = "error"
 KNOWN = "known_failure"
 OUT_OF_MEMORY = "out_of_memory"
+MEMORY = "memory"
+"""The reason of a failure where values are right, and share memory in one mode and not in another."""
 WITH_RULES = frozenset(
     (
         *("add", "subtract", "multiply", "divide", "negative", "abs", "square", "sqrt", "reciprocal", "where"),
@@ -83,6 +89,8 @@ class Subject:
         self.device = device
         self.specification = specification
         self.declared = declared
+        self._views_of_last: tuple[str, Views] = ("", {})
+        """Name and views of the program that was asked for last."""
         self.conventions: Conventions = {
             name: declared.conventions(name) for name in specification if declared is not None and declared.conventions(name)
         }
@@ -111,6 +119,14 @@ class Subject:
                         found.append(item)
         return found
 
+    def declared_program(self, program: Program, mode: str) -> str:
+        """Why a program that failed is known to fail, by a declaration of its very calls; empty if there is none."""
+        for item in self.declared.of_kind("known_program") if self.declared is not None else ():
+            about = {"dtype": program.dtype, "mode": mode, "device": self.device, "program": program.calls}
+            if all(value in _all_of(item.table.get(key, value)) for key, value in about.items()):
+                return item.text
+        return ""
+
     def precision(self, program: Program, mode: str) -> Precision:
         """The arithmetic that the program is held to: the least precise that is declared of one of its operations."""
         tables = [item.table for item in self.declarations_of(program, mode, ("precision",))]
@@ -125,9 +141,42 @@ class Subject:
             MalformedProgram: an operation rejects its arguments, or there is none of that name.
         """
         try:
-            return expected_of(program, self.specification, self.conventions, self.precision(program, mode))
+            precision = self.precision(program, mode)
+            if not program.writes:
+                return expected_of(program, self.specification, self.conventions, precision)
+            plain = self._unwritten(program)
+            return expected_after_writes(program, plain, self.specification, self.conventions, precision)
+        except MalformedProgram:
+            raise
         except (ValueError, IndexError, KeyError, TypeError) as error:
             raise MalformedProgram(f"{program.name}: {sentence(error)}") from error
+
+    def _unwritten(self, program: Program) -> Unwritten:
+        """The program without writes that computes the same, with those views that the backend's first mode makes."""
+        return unwritten(program, self.specification, self.conventions, self._views(program))
+
+    def _views(self, program: Program) -> Views:
+        """The values that share memory with an operand in the backend's first mode."""
+        name, views = self._views_of_last
+        if name != program.name:
+            function = ProgramFunction(self.backend, without_overs(program), self.conventions)
+            inputs = inputs_of(self.backend, self.device, [program])
+            outputs, _ = self.backend.forward(function, next(iter(self.backend.modes)))(*inputs)
+            given = (*primals_of(program), *constants_of(program))
+            values = dict(zip(given, (*inputs[0], *inputs[1]), strict=True))
+            views = views_among(self.backend, program, values | dict(enumerate(outputs, start=len(program.inputs))))
+            self._views_of_last = program.name, views
+        return views
+
+    @functools.cached_property
+    def refusal(self) -> str:
+        """Why programs write over no values on this backend, in its words; empty if they may."""
+        one, other = (self.backend.from_numpy(np.ones(2, np.float32), "float32", self.device) for _ in range(2))
+        try:
+            self.backend.write(one, other)
+        except Unsupported as error:
+            return str(error)
+        return ""
 
     def verdict(self, program: Program, mode: str) -> Verdict:
         """Run a program in a mode, forward and with its gradient, and judge what comes out.
@@ -136,18 +185,23 @@ class Subject:
             MalformedProgram: it is no program of the specification.
         """
         found = self._verdict(program, mode)
-        return self._unless_known(program, mode, found) if found.status == FAILED else found
+        return self.unless_known(program, mode, found) if found.status == FAILED else found
 
-    def _unless_known(self, program: Program, mode: str, found: Verdict) -> Verdict:
-        """The failure, unless operations that are declared to fail explain it.
+    def unless_known(self, program: Program, mode: str, found: Verdict) -> Verdict:
+        """The failure of a program, or of a function that computes it, unless operations that are declared to fail explain it.
 
         They do if each is off alone, on the same values, and the program passes with the reference's values in their places.
+        An operation in a layout of the backend's own explains nothing: programs hold arrays as the reference has them.
+
+        Raises:
+            MalformedProgram: it is no program of the specification.
         """
         values = [value for value, _ in self.expected(program, mode).values]
         declared = {}
         for number in range(len(program.inputs), len(program.inputs) + len(program.nodes)):
             single = alone(program, values, number)
-            tables = self.declarations_of(single, mode, ("known_failure", "unsupported"))
+            arranged = self.backend.declared_layout(single.nodes[0].operation)
+            tables = [] if arranged else self.declarations_of(single, mode, ("known_failure", "unsupported"))
             if tables and _share(self._verdict(single, mode)) >= SUSPICIOUS:
                 declared[number] = tables[0]
         rest = with_values(program, values, declared) if declared else program
@@ -157,27 +211,37 @@ class Subject:
         return replace(found, status=KNOWN, message=f"declared: {text} [{found.message}]", reason="")
 
     def _verdict(self, program: Program, mode: str) -> Verdict:
+        if program.writes and self.refusal:
+            return Verdict(UNSUPPORTED, self.refusal)
         try:
             function = ProgramFunction(self.backend, program, self.conventions)
+            if program.writes:
+                self._views(program)
         except Unsupported as error:
             return Verdict(UNSUPPORTED, str(error))
-        return self.verdict_on(function, program, mode)
+        except Exception as error:  # whatever a framework raises
+            return _raised(error)
+        return self._verdict_on(function, program, self.expected(program, mode), mode, True)
 
     def verdict_on(self, function: Function, program: Program, mode: str, with_gradients: bool = True) -> Verdict:
-        """Run a function that should compute a program, forward and with its gradient, and judge what comes out.
+        """Run a function of a user that should compute a program, forward and with its gradient, and judge what comes out.
 
         Raises:
             MalformedProgram: it is no program of the specification.
         """
-        expected = self.expected(program, mode)
+        # What a user's function does to its arguments is its own affair.
+        return self._verdict_on(function, program, replace(self.expected(program, mode), arguments={}), mode, with_gradients)
+
+    def _verdict_on(
+        self, function: Function, program: Program, expected: Expectations, mode: str, with_gradients: bool
+    ) -> Verdict:
         try:
             calls = Calls(self.backend, self.device, mode, function, [(program, expected)])
             judgements = run(calls, with_gradients and not program.is_special)[0]
         except Unsupported as error:
             return Verdict(UNSUPPORTED, str(error))
         except Exception as error:  # whatever a framework, or a user's function, raises
-            status = OUT_OF_MEMORY if is_out_of_memory(error) else ERROR
-            return Verdict(status, sentence(error)[:2000], type(error).__name__)
+            return _raised(error)
         return self._summed(program, mode, expected, judgements, calls)
 
     def verdicts(self, programs: Sequence[Program], mode: str) -> list[Verdict | None]:
@@ -195,7 +259,7 @@ class Subject:
             return [None] * len(parts)
         return [
             None
-            if calls.fallback or any(item.outcome == FAILED for item in judgements)
+            if calls.fallback or calls.sharing or any(item.outcome == FAILED for item in judgements)
             else self._summed(program, mode, expected, judgements, calls)
             for (program, expected), judgements in zip(parts, found, strict=True)
         ]
@@ -210,6 +274,8 @@ class Subject:
             kind = "gradient" if all(item.label.startswith("d_") for item in failed) else "value"
             found = Verdict(FAILED, worst.line, f"{kind} {worst.reason}", records, compiled)
             return found if worst.reason in ("shape", "dtype") else self._unless_near(program, mode, expected, found)
+        if calls.sharing:
+            return Verdict(FAILED, calls.sharing, MEMORY, records, compiled)
         if calls.fallback:
             return Verdict(FELL_BACK, calls.fallback, "fell back", records, compiled)
         vague = [item for item in judgements if item.outcome == NOT_MEANINGFUL]
@@ -225,7 +291,8 @@ class Subject:
         if expected.tied and found.reason.startswith("gradient"):
             return replace(found, status=NEAR, message=f"an operation stands on its kink [{found.message}]", reason="")
         precision = self.precision(program, mode)
-        closest = closest_of(program, self.specification, self.conventions, precision)
+        plain = self._unwritten(program).program if program.writes else program
+        closest = closest_of(plain, self.specification, self.conventions, precision)
         if closest < SAFE_DISTANCE:
             text = f"a branch of the reference lies {closest:.1f} bars away [{found.message}]"
             return replace(found, status=NEAR, message=text, reason="")
@@ -248,6 +315,12 @@ def subject_of(backend: Backend, device: str | None) -> tuple[Subject, Descripti
     return Subject(backend, description.device, operations, Declared(known, description, operations, 0)), description
 
 
+def _raised(error: Exception) -> Verdict:
+    """The verdict on a program of which a framework, or a user's function, raised an exception."""
+    status = OUT_OF_MEMORY if is_out_of_memory(error) else ERROR
+    return Verdict(status, sentence(error)[:2000], type(error).__name__)
+
+
 def _has_rules(program: Program) -> bool:
     return all(node.operation in WITH_RULES for node in program.nodes)
 
@@ -258,6 +331,11 @@ def _share(verdict: Verdict) -> float:
     return np.inf if verdict.status == FAILED else max(shares, default=0.0)
 
 
+def _all_of(names: Any) -> list[str]:
+    """The names that a condition allows."""
+    return names if isinstance(names, list) else [names]
+
+
 def _one_of(names: Any) -> str:
     """A name that a condition allows."""
-    return str(names[0] if isinstance(names, list) else names)
+    return str(_all_of(names)[0])

@@ -83,6 +83,8 @@ class Node:
     """The arguments that are arrays, by name, with the number of the value of each."""
     keywords: tuple[tuple[str, Any], ...] = ()
     """Numbers, words, and tuples of them, by name."""
+    over: int | None = None
+    """The number of the value that what the call gives is written over, as ``y[...] = `` does."""
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -92,13 +94,18 @@ class Node:
             found += operand if isinstance(operand, tuple) else (operand,)
         return tuple(found)
 
+    @property
+    def needs(self) -> tuple[int, ...]:
+        """The numbers of all values that the node takes or writes over."""
+        return self.numbers if self.over is None else (*self.numbers, self.over)
+
     def renumbered(self, numbers: Mapping[int, int]) -> "Node":
         """The same call of values with other numbers."""
         operands = tuple(
             (name, tuple(numbers[item] for item in operand) if isinstance(operand, tuple) else numbers[operand])
             for name, operand in self.operands
         )
-        return Node(self.operation, operands, self.keywords)
+        return Node(self.operation, operands, self.keywords, None if self.over is None else numbers[self.over])
 
 
 @dataclass(frozen=True)
@@ -124,8 +131,10 @@ class Program:
         if len(dtypes) != 1 or not dtypes <= set(DTYPES):
             raise MalformedProgram(f"inputs: expected one floating dtype, got {', '.join(sorted(dtypes)) or 'none'}")
         for number, node in enumerate(self.nodes, start=first):
-            if not node.operands or not all(0 <= item < number for item in node.numbers):
-                raise MalformedProgram(f"node {number} ({node.operation}): operands come before it, got {node.numbers}")
+            if not node.operands or not all(0 <= item < number for item in node.needs):
+                raise MalformedProgram(f"node {number} ({node.operation}): operands come before it, got {node.needs}")
+            if node.over is not None and node.over < first and self.inputs[node.over].kind == NUMBER:
+                raise MalformedProgram(f"node {number} ({node.operation}): a number cannot be written over")
         if not self.outputs or not all(first <= number < first + len(self.nodes) for number in self.outputs):
             raise MalformedProgram(f"outputs: expected numbers of nodes, got {self.outputs}")
 
@@ -133,6 +142,11 @@ class Program:
     def dtype(self) -> str:
         """The floating dtype that all is computed in."""
         return next(item.dtype for item in self.inputs if item.dtype in DTYPES)
+
+    @property
+    def writes(self) -> bool:
+        """Whether any value is written over."""
+        return any(node.over is not None for node in self.nodes)
 
     @property
     def is_special(self) -> bool:
@@ -166,16 +180,21 @@ class Program:
 
     @property
     def text(self) -> str:
-        """The program as a person reads it: ``v2 = exp(v0); v3 = add(v2, v1) -> v3``."""
+        """The program as a person reads it: ``v0: float32[2]; v1 = exp(v0); v2 = add(v1, v1) -> v2``."""
+        arrays = [(number, item) for number, item in enumerate(self.inputs) if item.kind != NUMBER]
+        return f"{', '.join(f'v{number}: {item.dtype}{list(item.shape)}' for number, item in arrays)}; {self.calls}"
+
+    @property
+    def calls(self) -> str:
+        """The text without the inputs: ``v1 = exp(v0); v2 = add(v1, v1) -> v2``. Declarations know programs by it."""
         first = len(self.inputs)
         calls = []
         for number, node in enumerate(self.nodes, start=first):
             given = [self._operand_text(operand) for _, operand in node.operands]
             given += [f"{name}={value!r}" for name, value in node.keywords]
             calls.append(f"v{number} = {node.operation}({', '.join(given)})")
-        arrays = [(number, item) for number, item in enumerate(self.inputs) if item.kind != NUMBER]
-        shapes = ", ".join(f"v{number}: {item.dtype}{list(item.shape)}" for number, item in arrays)
-        return f"{shapes}; {'; '.join(calls)} -> {', '.join(f'v{number}' for number in self.outputs)}"
+            calls += [] if node.over is None else [f"v{node.over}[...] = v{number}"]
+        return f"{'; '.join(calls)} -> {', '.join(f'v{number}' for number in self.outputs)}"
 
     def _operand_text(self, operand: Operand) -> str:
         if isinstance(operand, tuple):
@@ -210,13 +229,17 @@ def from_plain(plain: Any) -> Program:
     try:
         return Program(
             inputs=tuple(Input(**{name: _tuples(value) for name, value in item.items()}) for item in plain["inputs"]),
-            nodes=tuple(Node(item["operation"], _tuples(item["operands"]), _tuples(item["keywords"])) for item in plain["nodes"]),
+            nodes=tuple(map(_node, plain["nodes"])),
             outputs=_tuples(plain["outputs"]),
             seed=plain["seed"],
             held=_tuples(plain.get("held", ())),
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise MalformedProgram(f"no program: {type(error).__name__}: {error}") from None
+
+
+def _node(item: Any) -> Node:
+    return Node(item["operation"], _tuples(item["operands"]), _tuples(item["keywords"]), item.get("over"))
 
 
 def _tuples(value: Any) -> Any:

@@ -3,6 +3,7 @@
 import ast
 import inspect
 import re
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,7 +18,7 @@ from tensorproof.contract.models import implementation_of
 from tensorproof.errors import printable
 from tensorproof.programs.evaluation import constants_of, keywords_of, name_of, primals_of, written_numbers
 from tensorproof.programs.function import operand_expression
-from tensorproof.programs.judging import Subject, Verdict
+from tensorproof.programs.judging import MEMORY, Subject, Verdict
 from tensorproof.programs.program import BOOLEAN, Program
 
 
@@ -76,7 +77,22 @@ def _body(subject: Subject, program: Program, source: Source) -> tuple[list[str]
         filled = ast.parse(inlined, mode="eval").body
         by_parameter = {parameters[name]: operands[name] for name in operands}
         lines.append(f"    {name_of(number)} = {ast.unparse(_Filled(by_parameter).visit(filled))}")
+        lines += [] if node.over is None else [f"    {_written(subject, name_of(node.over), name_of(number))}"]
     return definitions, lines
+
+
+def _written(subject: Subject, target: str, value: str) -> str:
+    """The write of one value over another in the framework's own words, which the plugin's method is one statement of.
+
+    Raises:
+        NotPlain: it is more.
+    """
+    (method,) = ast.parse(textwrap.dedent(inspect.getsource(type(subject.backend).write))).body
+    assert isinstance(method, ast.FunctionDef)
+    statements = method.body[1:]
+    if len(statements) != 1 or any(isinstance(item, ast.Name) and item.id == "self" for item in ast.walk(statements[0])):
+        raise NotPlain("the plugin's method write is no single statement")
+    return ast.unparse(_Filled({"target": target, "value": value}).visit(statements[0]))
 
 
 def _defaults(subject: Subject, operation: str) -> dict[str, Any]:
@@ -117,6 +133,8 @@ def script_of(subject: Subject, program: Program, mode: str, verdict: Verdict) -
     template = subject.backend.script(program.nodes[0].operation, mode, subject.device)
     if template is None:
         raise NotPlain(f"{subject.backend.name} gives no template")
+    if verdict.reason == MEMORY:
+        raise NotPlain("no script shows what shares memory")
     if gradient and (not template.gradient or template.vjp is not None):
         raise NotPlain(f"{subject.backend.name} differentiates no composition")
     package = type(subject.backend).__module__.partition(".")[0]
@@ -181,7 +199,14 @@ def _ending(
     wrong = {item["label"].split()[0]: item for item in _failed(verdict)}
     places = {name: f"outputs[{place}]" for place, name in enumerate(expected.outputs)}
     places |= {f"d_{name}": f"gradients[{place}]" for place, name in enumerate(expected.gradients)} if gradient else {}
-    everything = {**expected.outputs, **{f"d_{name}": item for name, item in expected.gradients.items()}}
+    everything = {**expected.outputs, **{f"d_{name}": item for name, item in expected.gradients.items()}, **expected.arguments}
+    given = {"primals": primals_of(program), "constants": constants_of(program)}
+    places |= {
+        name: f"{group}[{place}]"
+        for group, numbers in given.items()
+        for place, name in enumerate(map(name_of, numbers))
+        if name in wrong
+    }
     judged = [name for name in places if not wrong or name in wrong]
     case = [f"    {f'expected {name}'!r}: {_array_text(everything[name][0])}," for name in judged]
     case += [f"    {f'bar {name}'!r}: {_array_text(everything[name][1])}," for name in judged]

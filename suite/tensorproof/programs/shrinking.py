@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.programs.building import MOST_ELEMENTS, assembled, entries_of, with_values
+from tensorproof.programs.building import MOST_ELEMENTS, assembled, entries_of, families_of, with_values
 from tensorproof.programs.evaluation import Conventions, forward_values, name_of
-from tensorproof.programs.judging import Verdict
+from tensorproof.programs.judging import MEMORY, Verdict
 from tensorproof.programs.program import Input, MalformedProgram, Program
 from tensorproof_reference.operation import Operation
 
@@ -58,7 +58,7 @@ class Shrinking:
 
     def run(self) -> Program:
         """The smallest program that was found."""
-        steps = (self._fewer_outputs, self._fewer_nodes, self._shorter_axes)
+        steps = (self._fewer_outputs, self._fewer_writes, self._fewer_nodes, self._shorter_axes)
         while any(self._taken(step) for step in steps):
             pass
         return self.program
@@ -80,6 +80,16 @@ class Shrinking:
                 yield assembled(entries_of(program), [output], program.seed)
             for output in program.outputs:
                 yield assembled(entries_of(program), [item for item in program.outputs if item != output], program.seed)
+
+    def _fewer_writes(self) -> Iterator[Program]:
+        """Without one of the writes."""
+        program = self.program
+        first = len(program.inputs)
+        for place, node in enumerate(program.nodes, start=first):
+            if node.over is not None:
+                entries = entries_of(program)
+                entries[place] = replace(node, over=None)
+                yield assembled(entries, program.outputs, program.seed)
 
     def _fewer_nodes(self) -> Iterator[Program]:
         """Without the last nodes, without one of them, and with the values of nodes as inputs; as many at once as may be."""
@@ -166,7 +176,9 @@ def blamed(program: Program, cause: tuple[str, str], ask: Ask, specification: Ma
     Each floating value becomes an output, so that a compiler must compute it. The first that is off is the node to blame.
     """
     first = len(program.inputs)
-    if len(program.nodes) == 1:
+    if cause[1] == MEMORY:
+        return "what shares memory"
+    if len(program.nodes) == 1 and not program.writes:
         return f"{program.nodes[0].operation} alone"
     numbers = [number for number, node in enumerate(program.nodes, start=first) if specification[node.operation].cotangents]
     try:
@@ -175,7 +187,19 @@ def blamed(program: Program, cause: tuple[str, str], ask: Ask, specification: Ma
         return "only together"
     if cause[0] == "failed" and verdict.status == "failed":
         wrong = {item["label"].split()[0] for item in verdict.judgements if item["outcome"] == "failed"}
-        for number in numbers:
+        for number in (*numbers, *range(first)):
             if name_of(number) in wrong:
-                return f"{name_of(number)} ({program.nodes[number - first].operation})"
+                kind = program.nodes[number - first].operation if number >= first else "an argument"
+                return f"{name_of(number)} ({kind}){_written_over(program, number)}"
     return "only together"
+
+
+def _written_over(program: Program, number: int) -> str:
+    """Which writes may have changed a value, in words."""
+    families = families_of(entries_of(program))
+    writes = [
+        f"v{node.over}[...] = {name_of(place)}"
+        for place, node in enumerate(program.nodes, start=len(program.inputs))
+        if node.over is not None and node.over in families[number]
+    ]
+    return f", after {'; '.join(writes)}" if writes else ""

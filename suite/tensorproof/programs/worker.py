@@ -36,7 +36,13 @@ class Worker:
         available = [name for name in description.sources if not loaded.declared_layout(name)]
         conventions = {name: dict(values) for name, values in self.subject.conventions.items()}
         numbers = taking_numbers(loaded, description.device, description.dtypes)
-        return {"description": asdict(description), "available": available, "numbers": numbers, "conventions": conventions}
+        return {
+            "description": asdict(description),
+            "available": available,
+            "numbers": numbers,
+            "writes": not self.subject.refusal,
+            "conventions": conventions,
+        }
 
     def judge(self, program: Any, mode: str) -> dict[str, Any]:
         """The verdict on a program in a mode."""
@@ -54,6 +60,11 @@ class Worker:
         except MalformedProgram:
             verdicts = [None] * len(programs)
         return {"verdicts": [item and asdict(item) for item in verdicts]}
+
+    def declared(self, program: Any, mode: str) -> dict[str, Any]:
+        """Why a program that failed is known to fail, if it is declared."""
+        assert self.subject is not None
+        return {"why": self.subject.declared_program(from_plain(program), mode)}
 
     def script(self, program: Any, mode: str, verdict: Any) -> dict[str, Any]:
         """The stand-alone script of a failing program, or why there is none."""

@@ -83,6 +83,10 @@ def test_versions_and_platform_decide_whether_it_is_in_force(versions, expected)
         ("[[unsupported]]\noperation = 'softmax'\nsample = 'plain_row'\nreason = 'x'\n", "(did you mean plain_rows?)"),
         ("[[unsupported]]\nsample = 2020-01-01\nreason = 'x'\n", "unsupported 1: sample: "),
         ("[[unsupported]]\nkeywords = { a = 2020-01-01 }\nreason = 'x'\n", "unsupported 1: keywords: "),
+        ("[[known_program]]\nexplanation = 'x'\n", "program: say which calls are known to fail"),
+        ("[[known_program]]\nprogram = 'exp'\nexplanation = 'x'\n", "program: expected calls as 'v1 = exp(v0) -> v1', got 'exp'"),
+        ("[[known_program]]\nprogram = 'v1 = relo(v0) -> v1'\nexplanation = 'x'\n", "'relo' (did you mean relu?)"),
+        ("[[known_program]]\nprogram = 'v1 = relu(v0) -> v1'\n", "explanation: a declaration says why"),
         ("[[unsupported]\n", "declarations file bad.toml"),
     ],
 )

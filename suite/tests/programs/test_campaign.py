@@ -105,6 +105,28 @@ def test_a_wrong_operation_is_one_finding_with_its_script(fuzz, tmp_path):
     assert "bars at" in ran.stdout
 
 
+DECLARED = """
+[[known_program]]
+program = ["v1 = cos(v0) -> v1", "v1 = sin(v0) -> v1"]
+mode = "MODE"
+explanation = "its sine is a cosine"
+"""
+
+
+@pytest.mark.parametrize(("mode", "code", "status"), [("eager", 0, "known_failure"), ("other", 1, "failed")])
+def test_a_declared_program_is_no_finding_in_the_mode_that_is_declared(plugin, fuzz, tmp_path, mode, code, status):
+    declared = "\nFake.declarations = __import__('pathlib').Path(__file__).with_name('fake.toml')\n"
+    modes = "Fake.modes = {'eager': 'all', 'other': 'all'}\n"
+    folder = plugin("fake", WRONG + END + declared + modes, PREAMBLE)
+    (folder / "fake.toml").write_text(DECLARED.replace("MODE", mode))
+    done, record = fuzz(WRONG, "--programs=4")
+    assert done.code == code, done.text
+    assert {line["status"] for line in record.programs} == {"passed", status}
+    known = [line for line in record.programs if line["status"] == "known_failure"]
+    assert all(line["message"].startswith("declared: its sine is a cosine [v") for line in known)
+    assert len(record.findings) == code
+
+
 def test_scripts_replace_nothing_and_their_folder_is_looked_at_first(fuzz, tmp_path):
     scripts, edited = tmp_path / "scripts", "# edited by hand"
     fuzz(WRONG, "--programs=1", f"--dump={scripts}")

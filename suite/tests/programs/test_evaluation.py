@@ -5,10 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from made_programs import material
+from small_backend import SmallBackend
 
 from tensorproof.programs.building import Builder
-from tensorproof.programs.evaluation import cotangents_of, expected_of, forward_values, primals_of
-from tensorproof.programs.program import Program
+from tensorproof.programs.evaluation import cotangents_of, expected_of, forward_values, primals_of, written_numbers
+from tensorproof.programs.judging import Subject
+from tensorproof.programs.program import Input, Node, Program
 from tensorproof.programs.sources.patterns import PATTERNS
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof.programs.sources.rows import ROWS
@@ -106,3 +108,11 @@ def test_a_pattern_equals_its_operation(name):
     given = [builder.values[number] for number in arrays]
     expected = KNOWN[pattern.operation].function(*given, **pattern.keywords)
     assert builder.values[result] == pytest.approx(np.asarray(expected), rel=1e-12)
+
+
+def test_a_number_that_is_not_finite_is_written_as_python_reads_it():
+    number = Input((), "float32", "number", values=("-inf",))
+    x = Input((2,), "float32", values=(1.0, 2.0))
+    program = Program((x, number), (Node("maximum", (("a", 0), ("b", 1))),), (2,))
+    assert written_numbers(program) == ["v1 = float('-inf')"]
+    assert Subject(SmallBackend(), "cpu", KNOWN).verdict(program, "compiled").status == "passed"

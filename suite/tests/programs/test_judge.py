@@ -7,7 +7,9 @@ import sys
 
 import numpy as np
 import pytest
+from faulty import Fault
 from planted_rewrites import PLANTED
+from planted_writes import PLANTED_WRITES
 from small_backend import KNOWN, SCALE, SmallBackend, Value
 
 import tensorproof
@@ -305,3 +307,54 @@ def test_a_variant_of_a_mode_is_asked_for_by_its_name():
     assert [*found.modes] == ["eager", "compiled"]
     found = tensorproof.judge(lambda x: x_plus_itself(backend, x), *arrays((3,)), backend=backend, modes=["compiled:other"])
     assert {mode: item.status for mode, item in found.modes.items()} == {"compiled:other": "fell_back"}
+
+
+KNOWN_SINE = """
+[[known_failure]]
+operation = "sin"
+mode = "compiled"
+explanation = "its compiled sine is too large"
+"""
+LARGE_SINE = Fault(name="off", operation="sin", group="compiled", mode="compiled", function=lambda x: np.sin(x) * 1.001)
+
+
+def test_a_wrong_value_of_an_operation_that_is_declared_to_fail_is_told_as_known(tmp_path):
+    (tmp_path / "small.toml").write_text(KNOWN_SINE)
+    backend, undeclared = Traceable(LARGE_SINE), Traceable(LARGE_SINE)
+    backend.declarations = tmp_path / "small.toml"
+    verdicts = []
+    for one in (backend, undeclared):
+        calls = {name: item.function for name, item in one.operations.implementations.items()}
+        verdicts.append(tensorproof.judge(lambda x, calls=calls: calls["exp"](calls["sin"](x)), *arrays((5,)), backend=one))
+    known, new = verdicts
+    assert known.right, known.text
+    assert known.modes["compiled"].status == "known_failure"
+    assert "compiled: known failure: declared: its compiled sine is too large [result 0" in known.text
+    assert "first wrong: v1 = sin(v0)" in known.text
+    assert new.modes["compiled"].status == "failed"
+
+
+def test_what_is_wrong_besides_an_operation_that_is_declared_to_fail_is_wrong(tmp_path):
+    (tmp_path / "small.toml").write_text(KNOWN_SINE)
+    backend = Traceable(PLANTED["mean_for_a_sum_of_exponentials"].fault)
+    backend.declarations = tmp_path / "small.toml"
+    calls = {name: item.function for name, item in backend.operations.implementations.items()}
+    found = tensorproof.judge(
+        lambda x: calls["reduce_sum"](calls["exp"](calls["sin"](x)), axis=0), *arrays((3, 4)), backend=backend
+    )
+    assert found.modes["compiled"].status == "failed"
+
+
+class Aliasing(Traceable):
+    """A compiler that gives the argument for what is negated twice."""
+
+    def __init__(self):
+        super().__init__(PLANTED_WRITES["alias_for_a_copy"])
+
+
+def test_what_shares_memory_where_it_is_compiled_only_is_wrong():
+    backend = Aliasing()
+    negative = backend.operations.implementations["negative"].function
+    found = tensorproof.judge(lambda x: negative(negative(x)), *arrays((3,)), backend=backend)
+    assert found.modes["eager"].status == "passed"
+    assert found.modes["compiled"].message == ("result 0 and argument 0 share memory in mode compiled, and not in mode eager")

@@ -1,14 +1,15 @@
 """The verdict on a user's function in each mode, and the first of its values that is wrong."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from tensorproof.backend import Native, Traced, flat_results
 from tensorproof.conformance.verdict import FAILED
 from tensorproof.programs.evaluation import name_of
 from tensorproof.programs.functions.traced_program import TracedProgram, known_numbers, numbers_of, program_of, unknown_names
-from tensorproof.programs.judging import ERROR, FELL_BACK, UNSUPPORTED, Subject, Verdict
+from tensorproof.programs.judging import ERROR, FELL_BACK, KNOWN, MEMORY, UNSUPPORTED, Subject, Verdict
 from tensorproof.programs.records import BAD
 from tensorproof_reference.operation import DTYPES
 
@@ -163,14 +164,18 @@ class FunctionJudge:
         backend = self.subject.backend
         name = mode if mode in (*backend.modes, *backend.variants) and compiler is None else "eager"
         verdict = self.subject.verdict_on(called, traced.program, name, self.with_gradients)
+        verdict = replace(verdict, message=_renamed(verdict, traced, self.places))
         distances = [item["largest_z"] for item in verdict.judgements if isinstance(item["largest_z"], float)]
         largest = max(distances, default=None)
         wrong = ""
-        if verdict.status == FAILED:
+        if verdict.status == FAILED and verdict.reason != MEMORY:
             views = [item for item in (self.traced.as_compiled, self.traced) if item is not None]
             found = (self._first_wrong(item, name, compiler, verdict.reason) for item in views)
             wrong = next((text for text in found if text), ONLY_TOGETHER) if mode != AS_GIVEN or compiler else NOWHERE
-        return ModeVerdict(verdict.status, _renamed(verdict, traced, self.places), wrong, largest)
+            # The plugin's own operations must fail as declared in this mode: what else fails so is new.
+            own = mode == name and self.subject.verdict(traced.program, mode).status == KNOWN
+            verdict = self.subject.unless_known(traced.program, mode, verdict) if own else verdict
+        return ModeVerdict(verdict.status, verdict.message, wrong, largest)
 
     def _first_wrong(self, view: Traced, mode: str, compiler: Compiler | None, reason: str) -> str:
         """The first value that is wrong where each is returned; of gradients, the first value that has a wrong one; or ``""``."""
@@ -211,6 +216,8 @@ def _renamed(verdict: Verdict, traced: TracedProgram, places: Sequence[int]) -> 
     label, colon, rest = verdict.message.partition(":")
     name, _, how = label.partition(" ")
     names = {name_of(number): f"result {place}" for place, number in zip(places, traced.program.outputs, strict=False)}
+    if verdict.reason == MEMORY:
+        return re.sub(r"\bv\d+\b", lambda found: names.get(found[0], found[0]), verdict.message)
     names |= {f"d_{name_of(number)}": f"gradient of argument {number}" for number in range(len(traced.program.inputs))}
     return f"{names.get(name, name)}{' ' + how if how else ''}{colon}{rest}" if verdict.message else ""
 

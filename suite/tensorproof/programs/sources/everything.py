@@ -11,6 +11,7 @@ from tensorproof.programs.sources.neighbours import neighbour_programs
 from tensorproof.programs.sources.patterns import pattern_programs
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof.programs.sources.reported import reported_programs
+from tensorproof.programs.sources.writes import write_programs, written_compositions
 
 Labelled = Iterator[tuple[str, Program]]
 
@@ -22,8 +23,9 @@ def random_programs(material: Material) -> Labelled:
 
 
 def all_programs(material: Material) -> Labelled:
-    """Patterns, identities, blocks and reports first, then random programs and neighbours in turn; without end."""
+    """Patterns, identities, blocks and reports first, then random programs, neighbours and writes in turn; without end."""
     neighbours = neighbour_programs(material)
+    writes = write_programs(material) if material.writes else iter(())
     yield from pattern_programs(material)
     yield from identity_programs(material)
     yield from block_programs(material)
@@ -31,6 +33,7 @@ def all_programs(material: Material) -> Labelled:
     for labelled in random_programs(material):
         yield labelled
         yield from _next(neighbours)
+        yield from _next(writes)
 
 
 def fixed_programs(material: Material) -> Labelled:
@@ -41,6 +44,9 @@ def fixed_programs(material: Material) -> Labelled:
     yield from identity_programs(material)
     for label, program in neighbour_programs(material):
         if label in CHOSEN:
+            yield label, program
+    for label, program in written_compositions(material) if material.writes else ():
+        if label in CHOSEN_WRITES:
             yield label, program
 
 
@@ -53,6 +59,13 @@ CHOSEN = (
     *("flip then padded", "variance then scaled_by_a_row", "logsumexp then residual", "cumulative_sum then cropped"),
 )
 """Neighbours that notice the miscompilations planted in tests, or such as reports tell of, by name."""
+
+
+CHOSEN_WRITES = (
+    *("argument, transposed_and_cropped, total", "sum, flattened_and_cropped, plus_one", "product, columns, tanh"),
+    *("argument, itself, softmax", "sum, transposed_and_flattened, doubled", "sum, every_other_row, others"),
+)
+"""Writes of each kind, by name."""
 
 
 def _next(programs: Labelled) -> Labelled:
@@ -70,6 +83,7 @@ SOURCES: Mapping[str, Callable[[Material], Labelled]] = {
     "identities": identity_programs,
     "blocks": block_programs,
     "reported": reported_programs,
+    "writes": write_programs,
     "fixed": fixed_programs,
 }
 """By the word of ``--source``."""

@@ -1,0 +1,129 @@
+"""``tensorproof.judge`` on functions of TensorFlow: right ones, one that a compiler gets wrong, and what is not known."""
+
+import numpy as np
+import pytest
+
+import tensorproof
+
+tensorproof_tensorflow = pytest.importorskip("tensorproof_tensorflow")
+from tensorproof_tensorflow.framework import tf  # noqa: E402
+
+
+def block(x, w, b):
+    """A layer with its residual, normalized."""
+    y = tf.nn.gelu(tf.nn.bias_add(x @ w, b)) + x
+    mean, variance = tf.nn.moments(y, -1, keepdims=True)
+    return (y - mean) * tf.math.rsqrt(variance + 1e-5)
+
+
+def attention(q, k, v):
+    """With a causal mask."""
+    mask = tf.linalg.band_part(tf.ones((5, 5), tf.bool), -1, 0)
+    scores = tf.einsum("bik,bjk->bij", q, k) / tf.sqrt(tf.cast(tf.shape(q)[-1], tf.float32))
+    weights = tf.nn.softmax(tf.where(mask, scores, -np.inf), -1)
+    return {"weights": weights, "out": tf.matmul(weights, v), "v": tf.pad(v, [[0, 0], [1, 0], [0, 2]])}
+
+
+def moved(x):
+    """Parts, moves and sums."""
+    joined = tf.concat([tf.transpose(x), tf.cumsum(tf.transpose(x), 0)], 1)[1:, ::2]
+    first, second = tf.split(joined, [2, 2], 1)
+    largest = tf.reduce_max(tf.nn.silu(joined), 1), tf.reduce_logsumexp(joined, 0)
+    return *largest, tf.nn.log_softmax(joined, 0), first[..., 1] * tf.unstack(second, axis=1)[0]
+
+
+def convolved(x, w):
+    """Images, a layer, and the largest of windows."""
+    return tf.nn.max_pool2d(tf.nn.relu(tf.nn.conv2d(x, w, 2, "SAME")), 2, 1, "VALID")
+
+
+SCALE = tf.Variable(np.linspace(0.5, 1.5, 6, dtype=np.float32))
+
+
+@tf.function
+def scaled(x):
+    """A function of its own, with a variable."""
+    return x * SCALE
+
+
+def with_a_function(x):
+    """What calls another function."""
+    return tf.tanh(scaled(x)) + tf.gather(x, [2, 0, 1, 3])
+
+
+def given(*shapes):
+    """Normal numbers."""
+    rng = np.random.default_rng(0)
+    return [rng.standard_normal(shape).astype(np.float32) for shape in shapes]
+
+
+@pytest.mark.parametrize(
+    ("function", "shapes"),
+    [
+        (block, [(4, 6), (6, 6), (6,)]),
+        (attention, [(2, 5, 8)] * 3),
+        (moved, [(4, 6)]),
+        (convolved, [(2, 7, 8, 3), (3, 3, 3, 4)]),
+        (with_a_function, [(4, 6)]),
+    ],
+    ids=["block", "attention", "moved", "convolved", "with_a_function"],
+)
+def test_a_right_function_is_right_in_every_mode(function, shapes):
+    found = tensorproof.judge(function, *given(*shapes), backend="tensorflow")
+    assert {mode: item.status for mode, item in found.modes.items()} == dict.fromkeys(("eager", "function", "xla"), "passed"), (
+        found.text
+    )
+    assert not found.unknown
+    assert not found.notes
+
+
+def test_a_wrong_rewrite_is_found_where_it_is():
+    def wrong(function):
+        def compiled(*arguments):
+            tanh = tf.raw_ops.Tanh
+            tf.raw_ops.Tanh = lambda x: tanh(x=x) * 1.001
+            try:
+                return function(*arguments)
+            finally:
+                tf.raw_ops.Tanh = tanh
+
+        return compiled
+
+    def function(x, y):
+        return tf.exp(tf.raw_ops.Tanh(x=tf.sin(x) * y))
+
+    inputs = given((3, 4), (3, 4))
+    found = tensorproof.judge(function, *inputs, backend="tensorflow", modes=["function"], compilers={"mine": wrong})
+    assert (found.modes["function"].status, found.modes["mine"].status) == ("passed", "failed")
+    assert "= tanh(" in found.modes["mine"].wrong
+
+
+def test_what_is_not_known_is_listed_and_a_stopped_gradient_is_none():
+    def function(x):
+        return tf.exp(x) * tf.stop_gradient(x), tf.sort(x, 0), tf.cast(tf.argmax(x, 1), tf.float32)
+
+    found = tensorproof.judge(function, *given((3, 4)), backend="tensorflow", modes=["function"])
+    assert set(found.unknown) >= {"tf.TopKV2", "tf.ArgMax", "tf.Cast"}
+    assert found.right, found.text
+
+    def stopped(x):
+        return tf.exp(x) * tf.stop_gradient(x)
+
+    found = tensorproof.judge(stopped, *given((3, 4)), backend="tensorflow", modes=["function"])
+    assert found.right, found.text
+    assert not found.notes
+
+
+def test_a_function_that_its_user_compiled_is_judged_as_given_too():
+    found = tensorproof.judge(tf.function(block, jit_compile=True), *given((4, 6), (6, 6), (6,)), backend="tensorflow")
+    assert {mode: item.status for mode, item in found.modes.items()} == dict.fromkeys(
+        ("eager", "function", "xla", "as given"), "passed"
+    ), found.text
+
+
+def test_a_function_that_cannot_be_traced_is_a_usage_error():
+    def branching(x):
+        return x if tf.reduce_sum(x) > 0 else -x
+
+    with pytest.raises(tensorproof.errors.UsageError, match="the function cannot be traced"):
+        tensorproof.judge(branching, *given((3,)), backend="tensorflow")
