@@ -16,6 +16,7 @@ GRAPH_BREAKS = (
     *blocks.GRAPH_BREAKS,
     *initializers.GRAPH_BREAKS,
     *schedules.GRAPH_BREAKS,
+    "channel_dropout",
     "dropout",
     "gaussian_nll",
     "gru",

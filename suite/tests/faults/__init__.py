@@ -14,6 +14,7 @@ from faults import (
     beyond,
     cached_attention,
     casts,
+    channel_dropout,
     contractions,
     convolution,
     crossings,
@@ -107,6 +108,7 @@ EXTENDED = _by_key(
     sequences.FAULTS,
     bags.FAULTS,
     normalized_weights.FAULTS,
+    channel_dropout.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}
