@@ -88,7 +88,7 @@ def optimizer_steps(
         variable.assign(value)
     for variable, parameter in zip(variables, parameters, strict=True):
         variable.assign(parameter)
-    optimizer.iterations.assign(taken)
+    optimizer._iterations.assign(taken)  # of batches, where ``iterations`` may be of steps
     for name, value in (others or {}).items():
         getattr(optimizer, name).assign(value)
     for name, given in slots.items():

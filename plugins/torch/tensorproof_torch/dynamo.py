@@ -19,6 +19,7 @@ GRAPH_BREAKS = (
     "channel_dropout",
     "dropout",
     "gaussian_nll",
+    "gradient_accumulation",
     "gru",
     "lstm",
     "padded_gru",

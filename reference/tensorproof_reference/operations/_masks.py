@@ -26,7 +26,12 @@ def masked(x: Array, shape: Shape, stream: str, *, rate: float, training: bool, 
 
 
 def mask_samples(
-    stream: Stream, *, plain: Shape, inference: Mapping[str, Shape], positions: Shape, statistics: Mapping[str, tuple[float, Shape]]
+    stream: Stream,
+    *,
+    plain: Shape,
+    inference: Mapping[str, Shape],
+    positions: Shape,
+    statistics: Mapping[str, tuple[float, Shape]],
 ) -> Iterator[Sample]:
     """Inference and the extreme rates, exact; and rates in training, to be judged as distributions.
 

@@ -9,6 +9,7 @@ from faults import (
     adaptive_pooling,
     attention,
     attention_layers,
+    averages,
     axis,
     bags,
     beyond,
@@ -109,6 +110,7 @@ EXTENDED = _by_key(
     bags.FAULTS,
     normalized_weights.FAULTS,
     channel_dropout.FAULTS,
+    averages.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}
