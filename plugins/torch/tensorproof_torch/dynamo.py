@@ -18,6 +18,7 @@ GRAPH_BREAKS = (
     *schedules.GRAPH_BREAKS,
     "channel_dropout",
     "dropout",
+    "dynamic_loss_scale",
     "gaussian_nll",
     "gradient_accumulation",
     "gru",

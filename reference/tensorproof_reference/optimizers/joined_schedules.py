@@ -78,7 +78,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
         "bounds_first_step": {"boundaries": (1,)},
         "bounds_one_schedule": {"schedules": ("warmup",), "lengths": (8,), "boundaries": ()},
     }
-    yield from schedule_samples(stream, edges=(8, 24), variants=variants)
+    yield from schedule_samples(stream, edges=(8, 16), variants=variants)
 
 
 OPERATION = Operation(

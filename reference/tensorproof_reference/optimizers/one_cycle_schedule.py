@@ -1,12 +1,14 @@
 """One cycle: see ``one_cycle_schedule``."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_choice
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, asarray
+from tensorproof_reference.optimizers._samples import WIDE_DTYPES
 from tensorproof_reference.optimizers._schedules import require_count, require_schedule
 from tensorproof_reference.optimizers._steps import require_positive
 from tensorproof_reference.stream import Stream
@@ -82,9 +84,10 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield case("size_many_steps", np.arange(128.0), steps=128)
     yield case("size_one_step", [7.0])
     yield case("bounds_rate_zero", first, 0.0)
-    yield case("bounds_step_zero", [0.0])
+    # At both ends the rate is small beside the peak, to which its rounding errors belong.
+    yield replace(case("bounds_step_zero", [0.0]), dtypes=WIDE_DTYPES)
     yield case("bounds_around_peak", [3.0, 4.0, 5.0, 6.0, 7.0, 8.0])
-    yield case("bounds_last", [22.0, 23.0])
+    yield replace(case("bounds_last", [22.0, 23.0]), dtypes=WIDE_DTYPES)
     yield case("optional_rising", first, rising=0.5)
     yield case("optional_rising_between_steps", first, rising=0.3)
     yield case("optional_divisors", first, divisor=4.0, final_divisor=8.0)
