@@ -43,7 +43,7 @@ def one_cycle_schedule(
     phases: int = 2,
     ends: str = "last_step",
 ) -> Native:
-    """``optax.cosine_onecycle_schedule``, ``optax.linear_onecycle_schedule`` with three phases."""
+    """``optax.cosine_onecycle_schedule`` and ``optax.linear_onecycle_schedule``; other phases by what both are made of."""
     if ends != "steps":
         raise Unsupported("Optax's cycle ends after all steps")
     if phases == 3 and form == "linear":
@@ -51,7 +51,10 @@ def one_cycle_schedule(
     elif phases == 2 and form == "cosine":
         schedule = optax.cosine_onecycle_schedule(steps, learning_rate, rising, divisor, final_divisor)
     else:
-        raise Unsupported("Optax's cycle has two phases of cosines, or three lines")
+        back = {int(2 * rising * steps): 1.0 / divisor, steps: 1.0 / final_divisor}
+        falling = back if phases == 3 else {steps: 1.0 / (divisor * final_divisor)}
+        boundaries = {int(rising * steps): divisor, **falling}
+        schedule = optax.piecewise_interpolate_schedule(form, learning_rate / divisor, boundaries)
     return jax.vmap(schedule)(step)
 
 

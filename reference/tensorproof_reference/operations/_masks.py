@@ -68,9 +68,9 @@ def mask_samples(
         exact_zero=("y", "d_x"),
     )
 
-    def special(name: str, values: Array, **others: bool) -> Sample:
+    def special(name: str, values: Array, sign_of_zero: bool = False) -> Sample:
         x = np.broadcast_to(values.reshape(*values.shape, *(1 for _ in positions)), (*values.shape, *positions)).copy()
-        return Sample(name=name, inputs={"x": x}, keywords=off, expected={"y": x}, **others)
+        return Sample(name=name, inputs={"x": x}, keywords=off, expected={"y": x}, sign_of_zero=sign_of_zero)
 
     lanes = stream("nan_each_lane").normal((9, 9))
     np.fill_diagonal(lanes, np.nan)

@@ -1,6 +1,6 @@
 """The exponential moving average of weights: see ``exponential_moving_average``."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ def _arguments(stream: Stream, shapes: Any = SHAPES, steps: int = 3, scale: floa
 def samples(stream: Stream) -> Iterator[Sample]:
     """From the beginning and resumed; both starts; warm-up."""
 
-    def case(name: str, *shapes: tuple[int, ...], how: dict[str, Any] | None = None, **others: Any) -> Sample:
+    def case(name: str, *shapes: tuple[int, ...], how: Mapping[str, Any] | None = None, **others: Any) -> Sample:
         given = bool({"given", "state"} & set(name.split("_")))
         inputs = _arguments(stream(name), shapes or SHAPES, given=given, **others)
         return Sample(name=name, inputs=inputs, keywords={**({"taken": 5} if given else {}), **(how or {})})
@@ -100,7 +100,7 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield case("magnitude_thousands_given", scale=2.0**10, how={"decay": 0.75})
     yield case("magnitude_small_given", scale=2.0**-8, how={"decay": 0.75})
     yield case("long_ten_steps", steps=10, how={"decay": 0.75})
-    variants = {
+    variants: dict[str, Mapping[str, Any]] = {
         "optional_decay": {"decay": 0.5},
         "optional_warmup": {"warmup": True},
         "bounds_decay_zero": {"decay": 0.0},

@@ -56,11 +56,11 @@ def one_cycle_schedule(
     require(phases in (2, 3), "phases", "2 or 3", phases)
     if ends == "last_step":
         require(bool(np.all(step < steps)), "step", f"numbers below {steps}", "others")
-        places = (rising * steps - 1, 2 * rising * steps - 2, steps - 1)
+        peak, back, end = rising * steps - 1, 2 * rising * steps - 2, steps - 1
     else:
-        places = (int(rising * steps), int(2 * rising * steps), steps)
-    places = places if phases == 3 else (places[0], places[2])
-    edges = (0, *places)
+        peak, back, end = int(rising * steps), int(2 * rising * steps), steps
+    places = [peak, back, end] if phases == 3 else [peak, end]
+    edges = [0, *places]
     require(all(a < b for a, b in zip(edges, places, strict=False)), "rising", "a share that leaves steps to each phase", rising)
     start = learning_rate / divisor
     rates = (start, learning_rate, start, start / final_divisor) if phases == 3 else (start, learning_rate, start / final_divisor)
