@@ -59,10 +59,11 @@ def gradient_accumulation(
     learning_rate: float = 0.01,
     kept: str = "shares",
 ) -> tuple[list[Native], ...]:
-    """``keras.optimizers.SGD`` with ``gradient_accumulation_steps``, which keeps the sum."""
+    """``keras.optimizers.SGD`` with ``gradient_accumulation_steps``, at least 2, which keeps the sum."""
     if kept != "sum":
         raise Unsupported("Keras's optimizers keep the sum of gradients")
-    if every < 2:
-        raise Unsupported("Keras's gradient_accumulation_steps are at least 2")
+    if every == 1:
+        moved = optimizer_steps("SGD", parameters, gradients, {}, learning_rate)[0]
+        return moved, [tf.zeros_like(parameter) for parameter in parameters]
     slots = {"_accumulated_gradients": accumulated}
     return optimizer_steps("SGD", parameters, gradients, slots, learning_rate, taken, gradient_accumulation_steps=every)
