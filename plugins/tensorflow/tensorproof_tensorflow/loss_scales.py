@@ -6,14 +6,14 @@ from typing import Any
 
 from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import keras, tf
-from tensorproof_tensorflow.optimizers import Natives
+from tensorproof_tensorflow.optimizers import Arrays, Natives, floats_of
 from tensorproof_tensorflow.table import operations
 
 
 @functools.cache
-def _built(arrays: tuple[tuple[tuple[int, ...], str], ...], interval: int, learning_rate: float) -> tuple[Any, list[Any]]:
+def _built(arrays: Arrays, interval: int, learning_rate: float) -> tuple[Any, list[Any]]:
     """An optimizer and the variables that it trains, outside of any graph being traced."""
-    with tf.init_scope():
+    with floats_of(arrays), tf.init_scope():
         optimizer = keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(learning_rate), dynamic_growth_steps=interval)
         variables = [keras.Variable(tf.zeros(shape, dtype), dtype=dtype) for shape, dtype in arrays]
         optimizer.build(variables)
@@ -46,4 +46,6 @@ def dynamic_loss_scale(
     optimizer.dynamic_scale.assign(tf.cast(scale, tf.float32))
     for of_step in gradients:
         optimizer.apply(list(of_step), variables)
-    return [tf.identity(variable.value) for variable in variables], tf.cast(optimizer.dynamic_scale.value, scale.dtype)
+    return [tf.identity(variable.value) for variable in variables], tf.cast(
+        tf.identity(optimizer.dynamic_scale.value), scale.dtype
+    )
