@@ -53,3 +53,10 @@ def one_hot(labels: Native, *, classes: int, out_of_range: str = "error") -> Nat
 def dropout(x: Native, *, rate: float = 0.5, training: bool = True, seed: int = 0) -> Native:
     """``flax.linen.Dropout``."""
     return linen.Dropout(rate, deterministic=not training).apply({}, x, rngs={"dropout": jax.random.key(seed)})
+
+
+@operations.library
+def channel_dropout(x: Native, *, rate: float = 0.5, training: bool = True, seed: int = 0) -> Native:
+    """``flax.linen.Dropout``, whose mask is broadcast over positions."""
+    layer = linen.Dropout(rate, broadcast_dims=tuple(range(1, x.ndim - 1)), deterministic=not training)
+    return layer.apply({}, x, rngs={"dropout": jax.random.key(seed)})

@@ -4,7 +4,7 @@ from tensorproof.backend import Native, Unsupported
 from tensorproof_jax.framework import jnp, linen
 from tensorproof_jax.table import operations
 
-LAYOUTS = {name: {"x": "n ... c", "y": "n ... c"} for name in ("batch_norm", "group_norm", "instance_norm")}
+LAYOUTS = {name: {"x": "n ... c", "y": "n ... c"} for name in ("batch_norm", "group_norm", "instance_norm", "channel_dropout")}
 LAYOUTS["spectral_norm"] = {"weight": "... a", "y": "... a"}
 """Channels are last; and so are the features of a kernel."""
 

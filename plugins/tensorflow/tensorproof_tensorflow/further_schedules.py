@@ -20,3 +20,7 @@ def cosine_restarts_schedule(
     """``keras.optimizers.schedules.CosineDecayRestarts``, for one step at a time, as optimizers call it."""
     schedule = keras.optimizers.schedules.CosineDecayRestarts(learning_rate, steps, growth, peak, final)
     return tf.map_fn(schedule, step)
+
+
+operations.unsupported("one_cycle_schedule", "Keras has no schedule of one cycle")
+operations.unsupported("joined_schedules", "Keras has no schedule made of others")

@@ -1,4 +1,4 @@
-"""Normalizations: the layers of Keras."""
+"""Normalizations, and dropout of channels: the layers of Keras."""
 
 import functools
 from typing import Any
@@ -8,7 +8,7 @@ from tensorproof_tensorflow import layers
 from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.table import operations
 
-LAYOUTS = {name: {"x": "n ... c", "y": "n ... c"} for name in ("batch_norm", "local_response_normalization")}
+LAYOUTS = {name: {"x": "n ... c", "y": "n ... c"} for name in ("batch_norm", "local_response_normalization", "channel_dropout")}
 LAYOUTS["spectral_norm"] = {"weight": "... a", "y": "... a"}
 """Channels are last; and so are the features of a kernel."""
 
@@ -97,6 +97,13 @@ def group_norm(
 def instance_norm(x: Native, scale: Native | None = None, offset: Native | None = None, *, epsilon: float = 1e-5) -> Native:
     """``keras.layers.GroupNormalization`` with a group for each channel."""
     return group_norm(x, scale, offset, groups=-1, epsilon=epsilon)
+
+
+@operations.library
+def channel_dropout(x: Native, *, rate: float = 0.5, training: bool = True, seed: int = 0) -> Native:
+    """``keras.layers.SpatialDropout1D``, ``SpatialDropout2D`` and ``SpatialDropout3D``."""
+    kind = f"SpatialDropout{len(x.shape) - 2}D"
+    return layers.call(kind, x, [], arguments={"training": training}, rate=rate, seed=seed)[0]
 
 
 @operations.native

@@ -1,8 +1,9 @@
 """Optimizers of Keras."""
 
+import contextlib
 import functools
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tensorproof.backend import Native, Unsupported
@@ -11,6 +12,8 @@ from tensorproof_tensorflow.table import operations
 
 Natives = Sequence[Native]
 Rate = float | Sequence[float]
+Arrays = tuple[tuple[tuple[int, ...], str], ...]
+"""Shapes and dtypes."""
 
 SPECIFIC = {
     "gradient_descent": "SGD",
@@ -45,23 +48,26 @@ def optimizer_defaults() -> dict[str, dict[str, Any]]:
 OPTIMIZER_DEFAULTS = optimizer_defaults()
 
 
-@functools.cache
-def _built(kind: str, arrays: tuple[tuple[tuple[int, ...], str], ...], options: tuple[tuple[str, Any], ...]) -> Any:
-    """An optimizer, the variables that it trains, and the initial values of its state, outside of any graph being traced.
-
-    ``arrays`` are shapes and dtypes. Keras keeps the learning rate in its default dtype; who computes in float64 sets that.
-    """
+@contextlib.contextmanager
+def floats_of(arrays: Arrays) -> Iterator[None]:
+    """Keras keeps the learning rate in its default dtype; who computes in float64 sets that."""
     before = keras.config.floatx()
     if any(dtype == "float64" for _, dtype in arrays):
         keras.config.set_floatx("float64")
     try:
-        with tf.init_scope():
-            optimizer = getattr(keras.optimizers, kind)(**dict(options))
-            variables = [keras.Variable(tf.zeros(shape, dtype), dtype=dtype) for shape, dtype in arrays]
-            optimizer.build(variables)
-            return optimizer, variables, [(variable, variable.numpy()) for variable in optimizer.variables]
+        yield
     finally:
         keras.config.set_floatx(before)
+
+
+@functools.cache
+def _built(kind: str, arrays: Arrays, options: tuple[tuple[str, Any], ...]) -> Any:
+    """An optimizer, the variables that it trains, and the initial values of its state, outside of any graph being traced."""
+    with floats_of(arrays), tf.init_scope():
+        optimizer = getattr(keras.optimizers, kind)(**dict(options))
+        variables = [keras.Variable(tf.zeros(shape, dtype), dtype=dtype) for shape, dtype in arrays]
+        optimizer.build(variables)
+        return optimizer, variables, [(variable, variable.numpy()) for variable in optimizer.variables]
 
 
 def optimizer_steps(
@@ -88,7 +94,7 @@ def optimizer_steps(
         variable.assign(value)
     for variable, parameter in zip(variables, parameters, strict=True):
         variable.assign(parameter)
-    optimizer.iterations.assign(taken)
+    optimizer._iterations.assign(taken)  # of batches, where ``iterations`` may be of steps
     for name, value in (others or {}).items():
         getattr(optimizer, name).assign(value)
     for name, given in slots.items():

@@ -55,6 +55,17 @@ def dropout(x: Native, *, rate: float = 0.5, training: bool = True, seed: int = 
     return F.dropout(x, rate, training)
 
 
+DROPOUTS = {3: F.dropout1d, 4: F.dropout2d, 5: F.dropout3d}
+"""By the number of axes."""
+
+
+@operations.native
+def channel_dropout(x: Native, *, rate: float = 0.5, training: bool = True, seed: int = 0) -> Native:
+    """``F.dropout1d``, ``F.dropout2d`` and ``F.dropout3d``, after seeding the generator."""
+    torch.manual_seed(seed)
+    return DROPOUTS[x.ndim](x, rate, training)
+
+
 @operations.native
 def rms_norm(x: Native, scale: Native | None = None, *, axes: tuple[int, ...] = (-1,), epsilon: float = 1e-6) -> Native:
     """``F.rms_norm``, over the last axes."""

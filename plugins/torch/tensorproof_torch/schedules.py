@@ -13,7 +13,7 @@ Natives = Sequence[Native]
 GRAPH_BREAKS = (
     *("clip_by_value", "clip_by_norm", "clip_by_global_norm"),
     *("constant_schedule", "step_schedule", "exponential_schedule", "cosine_schedule", "warmup_schedule"),
-    *("polynomial_schedule", "cosine_restarts_schedule"),
+    *("polynomial_schedule", "cosine_restarts_schedule", "one_cycle_schedule", "joined_schedules"),
 )
 """Schedulers are objects with state, which Dynamo does not trace as one graph; clipping changes gradients in place."""
 

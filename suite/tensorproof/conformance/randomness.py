@@ -1,5 +1,6 @@
 """Random operations judged as distributions: never by value, always from fixed seeds."""
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -122,11 +123,12 @@ def _repeatable(expectation: Expectation, draw: Draw) -> tuple[tuple[NDArray[Any
     return (y, _value(other)), found
 
 
-def mask_findings(expectation: Expectation, draw: Draw) -> Findings:
+def mask_findings(expectation: Expectation, draw: Draw, own_axes: int | None = None) -> Findings:
     """Judge dropout in training: ``draw(seed)`` gives output and gradient.
 
     Each output is 0 or x/(1-p) within ten roundings; the gradient has the same mask; the number of zeros, the lag-1 and the row
     correlation are within five deviations of chance; another seed gives an independent mask, the same seed the same.
+    Places along the first ``own_axes`` axes are drawn on their own, and share it along the others; without it, all are.
     """
     keywords, (path,) = expectation.sample.keywords, expectation.arguments.primal_paths
     rate = float(keywords.get("rate", 0.5))
@@ -146,10 +148,15 @@ def mask_findings(expectation: Expectation, draw: Draw) -> Findings:
     expected = np.where(kept, cotangent / (1 - rate), 0.0)
     given = np.zeros_like(expected) if gradient is None else gradient.value
     yield bool(np.all(np.abs(given - expected) <= 10 * 2.0**-23 * np.abs(expected))), "the gradient has the output's mask"
-    yield from _chances(~kept, rate, "zeros")
+    own = x.shape[:own_axes]
+    dropped, differently = ((_value(drawn) == 0).reshape(*own, -1) for drawn in (answers, other))
+    for mask in (dropped, differently):
+        yield bool(np.all(mask == mask[..., :1])), "what shares a draw is dropped or kept as a whole"
+    first, second = dropped[..., 0], differently[..., 0]
+    yield from _chances(first, rate, "zeros")
     yield bool(np.array_equal(y, _value(again))), "the same seed repeats"
-    yield not np.array_equal(kept, _value(other) != 0), "another seed gives another mask"
-    yield from _independence(_standard(~kept, rate), _standard(_value(other) == 0, rate))
+    yield not np.array_equal(first, second), "another seed gives another mask"
+    yield from _independence(_standard(first, rate), _standard(second, rate))
 
 
 def _standard(happened: NDArray[Any], probability: float) -> Floats:
@@ -322,6 +329,7 @@ def layer_findings(first: Floats, second: Floats, initializer: str, precision: P
 
 OF_THEIR_OWN: Mapping[str, Callable[[Expectation, Draw], Findings]] = {
     "dropout": mask_findings,
+    "channel_dropout": functools.partial(mask_findings, own_axes=2),
     "shuffle": _shuffle_findings,
     "random_flip": _flip_findings,
 }

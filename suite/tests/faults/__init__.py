@@ -9,11 +9,13 @@ from faults import (
     adaptive_pooling,
     attention,
     attention_layers,
+    averages,
     axis,
     bags,
     beyond,
     cached_attention,
     casts,
+    channel_dropout,
     contractions,
     convolution,
     crossings,
@@ -107,6 +109,8 @@ EXTENDED = _by_key(
     sequences.FAULTS,
     bags.FAULTS,
     normalized_weights.FAULTS,
+    channel_dropout.FAULTS,
+    averages.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}

@@ -13,12 +13,12 @@ def kept(x, rate, seed):
     return Stream(seed)("another").uniform(x.shape) >= rate
 
 
-def plant_dropout(name, draw, scale=None, gradient_seed=0):
+def plant_dropout(name, draw, scale=None, gradient_seed=0, operation=DROPOUT, faults=FAULTS):
     """A dropout that keeps ``draw(x, rate, seed)`` times ``scale(rate)``, in training; the gradient with another seed."""
 
     def apply(x, rate, training, seed):
         if not training or rate in (0.0, 1.0) or not x.size:
-            return reference(DROPOUT, x, rate=rate, training=training, seed=seed)
+            return reference(operation, x, rate=rate, training=training, seed=seed)
         factor = 1.0 / (1.0 - rate) if scale is None else scale(rate)
         return np.where(draw(x, rate, seed), x * factor, 0.0).astype(x.dtype)
 
@@ -29,7 +29,7 @@ def plant_dropout(name, draw, scale=None, gradient_seed=0):
         return {"x": apply(dy, rate, training, seed + gradient_seed)}
 
     value.__name__ = name
-    FAULTS.value(DROPOUT, "statistics", vjp=gradient)(value)
+    faults.value(operation, "statistics", vjp=gradient)(value)
 
 
 plant_dropout("survivors_not_scaled", kept, scale=lambda rate: 1.0)

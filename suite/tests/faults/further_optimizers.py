@@ -110,9 +110,10 @@ FAULTS.planted(
 )
 FAULTS.with_keywords("muon", "optional", "nesterov_always", nesterov=True)
 
-for schedule in ("polynomial_schedule", "cosine_restarts_schedule"):
+for schedule in ("polynomial_schedule", "cosine_restarts_schedule", "joined_schedules"):
     FAULTS.planted(schedule, "plain", "one_step_late", off_by(-1.0))
     FAULTS.planted(schedule, "plain", "one_step_early", off_by(1.0))
+for schedule in ("polynomial_schedule", "cosine_restarts_schedule"):
     FAULTS.with_keywords(schedule, "optional", "final_fraction_ignored", final=0.0)
 FAULTS.with_keywords("polynomial_schedule", "optional", "power_ignored", power=1.0)
 FAULTS.with_keywords("cosine_restarts_schedule", "optional", "cycles_of_one_length", growth=1)
@@ -131,3 +132,46 @@ def restart_one_step_late(learning_rate, step, **keywords):
 def falls_below_the_end(learning_rate, step, *, steps=16, power=1.0, final=0.0):
     right = reference("polynomial_schedule", learning_rate, step, steps=steps, power=power, final=final)
     return np.where(step > steps, right - learning_rate / 8, right).astype(step.dtype)
+
+
+FAULTS.planted("one_cycle_schedule", "plain", "one_step_late", off_by(-1.0))
+FAULTS.planted("one_cycle_schedule", "convention", "ends_at_the_other", other("one_cycle_schedule", "ends"))
+FAULTS.with_keywords("one_cycle_schedule", "optional", "two_phases_always", phases=2)
+FAULTS.with_keywords("one_cycle_schedule", "optional", "cosine_always", form="cosine")
+FAULTS.with_keywords("one_cycle_schedule", "optional", "final_divisor_ignored", final_divisor=10_000.0)
+FAULTS.planted(
+    "one_cycle_schedule",
+    "plain",
+    "final_rate_of_the_peak",
+    lambda right, divisor=25.0, final_divisor=10_000.0, **given: right(
+        divisor=divisor, final_divisor=final_divisor / divisor, **given
+    ),
+)
+
+
+@FAULTS.value("joined_schedules", "plain")
+def later_schedules_go_on_from_the_first_step(learning_rate, step, *, boundaries=(8,), **keywords):
+    """Each schedule is that of the whole training, and not of its own steps."""
+    keywords = {"schedules": ("warmup", "linear"), "lengths": (8, 16), **keywords}
+    y = np.zeros_like(step)
+    for name, length, start in zip(keywords["schedules"], keywords["lengths"], (0, *boundaries), strict=True):
+        alone = reference("joined_schedules", learning_rate, step, schedules=(name,), lengths=(length,), boundaries=())
+        y = np.where(step >= start, alone, y)
+    return y
+
+
+@FAULTS.value("joined_schedules", "plain")
+def boundary_one_step_late(learning_rate, step, *, boundaries=(8,), **keywords):
+    """The step at a boundary is still of the schedule before, and the next one begins there."""
+    right = reference("joined_schedules", learning_rate, step, boundaries=boundaries, **keywords)
+    late = tuple(place + 1 for place in boundaries)
+    return np.where(
+        np.isin(step, boundaries), reference("joined_schedules", learning_rate, step, boundaries=late, **keywords), right
+    )
+
+
+@FAULTS.value("joined_schedules", "optional")
+def last_schedule_left_out(learning_rate, step, *, boundaries=(8,), **keywords):
+    chosen = {"schedules": ("warmup", "linear"), "lengths": (8, 16), **keywords}
+    shorter = {key: value[: max(1, len(value) - 1)] for key, value in chosen.items()}
+    return reference("joined_schedules", learning_rate, step, boundaries=boundaries[: len(shorter["schedules"]) - 1], **shorter)
