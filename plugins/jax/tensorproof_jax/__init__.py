@@ -44,6 +44,7 @@ from tensorproof_jax import (
     mixed,
     models,
     moves,
+    networks,
     normalization,
     optimizers,
     positions,
@@ -78,6 +79,7 @@ __all__ = [
     "metrics",
     "mixed",
     "moves",
+    "networks",
     "optimizers",
     "positions",
     "primitives",
@@ -118,7 +120,14 @@ class JaxBackend(Backend):
     operations = operations
     modes = MODES
     variants = VARIANTS
-    layouts = {**attention.LAYOUTS, **initializers.LAYOUTS, **windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
+    layouts = {
+        **attention.LAYOUTS,
+        **initializers.LAYOUTS,
+        **networks.LAYOUTS,
+        **normalization.LAYOUTS,
+        **recurrent.LAYOUTS,
+        **windows.LAYOUTS,
+    }
     declarations = Path(__file__).with_name("declarations.toml")
 
     def __init__(self) -> None:
