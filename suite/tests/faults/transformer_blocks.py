@@ -101,12 +101,12 @@ def halved(name: str) -> Callable[[Any, dict[str, Any]], dict[str, Any]]:
 
 
 GRADIENTS: Sequence[Row] = (
-    (ENCODER, "plain", "gradient_of_a_scalehalved", pulled(ENCODER, halved("attention_scale"))),
+    (ENCODER, "plain", "gradient_of_a_scale_halved", pulled(ENCODER, halved("attention_scale"))),
     (GPT2, "plain", "gradient_past_both_parts_lost", pulled(GPT2, _without_residual)),
-    (GPT2, "plain", "gradient_of_key_weightshalved", pulled(GPT2, halved("key_weight"))),
+    (GPT2, "plain", "gradient_of_key_weights_halved", pulled(GPT2, halved("key_weight"))),
     (VISION, "plain", "gradient_past_both_parts_lost", pulled(VISION, _without_residual)),
     (LLAMA, "plain", "gradient_past_both_parts_lost", pulled(LLAMA, _without_residual)),
-    (LLAMA, "plain", "gradient_of_value_weightshalved", pulled(LLAMA, halved("value_weight"))),
+    (LLAMA, "plain", "gradient_of_value_weights_halved", pulled(LLAMA, halved("value_weight"))),
 )
 """Vector-Jacobian products that are wrong."""
 
