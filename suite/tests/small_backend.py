@@ -63,6 +63,8 @@ class Node:
     inputs: dict[str, Any]
     keywords: dict[str, Any]
     outputs: tuple[Value, ...] = ()
+    paths: tuple[str, ...] = ()
+    """The paths of the outputs."""
 
 
 Wrapped = tuple[tuple[Value, ...], tuple[Value, ...]]
@@ -264,7 +266,8 @@ class SmallBackend(Backend):
         inputs = {name: self._lifted(value, arguments) for name, value in arguments.items() if name not in known}
         node = Node(operation, inputs, keywords)
         results = self.compute(node)
-        node.outputs = tuple(leaf for _, leaf in trees.leaves(results))
+        found = dict(trees.leaves(results))
+        node.paths, node.outputs = tuple(found), tuple(found.values())
         if self._tapes:
             self._tapes[-1].append(node)
         return tuple(results.values()) if len(results) > 1 else next(iter(results.values()))
@@ -376,7 +379,7 @@ class SmallBackend(Backend):
         operation = self.kernels[node.operation]
         with self._floating(node) as arrays:
             cotangents = []
-            for name, output in zip(operation.outputs, node.outputs, strict=True):
+            for name, output in zip(node.paths, node.outputs, strict=True):
                 if name in operation.cotangents:
                     known = id(output) in found
                     array = in_working_precision(found[id(output)] if known else output)

@@ -46,6 +46,7 @@ from tensorproof_jax import (
     mixed,
     models,
     moves,
+    networks,
     normalization,
     optimizers,
     positions,
@@ -82,6 +83,7 @@ __all__ = [
     "metrics",
     "mixed",
     "moves",
+    "networks",
     "optimizers",
     "positions",
     "primitives",
@@ -122,7 +124,14 @@ class JaxBackend(Backend):
     operations = operations
     modes = MODES
     variants = VARIANTS
-    layouts = {**attention.LAYOUTS, **initializers.LAYOUTS, **windows.LAYOUTS, **normalization.LAYOUTS, **recurrent.LAYOUTS}
+    layouts = {
+        **attention.LAYOUTS,
+        **initializers.LAYOUTS,
+        **networks.LAYOUTS,
+        **normalization.LAYOUTS,
+        **recurrent.LAYOUTS,
+        **windows.LAYOUTS,
+    }
     declarations = Path(__file__).with_name("declarations.toml")
 
     def __init__(self) -> None:

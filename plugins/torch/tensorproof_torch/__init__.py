@@ -49,6 +49,7 @@ from tensorproof_torch import (
     mixed,
     models,
     moves,
+    networks,
     normalization,
     optimizers,
     positions,
@@ -84,6 +85,7 @@ __all__ = [
     "metrics",
     "mixed",
     "moves",
+    "networks",
     "normalization",
     "positions",
     "primitives",
@@ -103,7 +105,13 @@ class TorchBackend(Backend):
     operations = operations
     modes = {"eager": "all", "compile": "spread"}
     variants = VARIANTS
-    layouts = {**attention_layers.LAYOUTS, **blocks.LAYOUTS, **products.LAYOUTS, **recurrent.LAYOUTS}
+    layouts = {
+        **attention_layers.LAYOUTS,
+        **blocks.LAYOUTS,
+        **networks.LAYOUTS,
+        **products.LAYOUTS,
+        **recurrent.LAYOUTS,
+    }
     declarations = Path(__file__).with_name("declarations.toml")
 
     def __init__(self) -> None:

@@ -1,1 +1,1 @@
-"""Blocks of transformers, each a table of steps that are operations."""
+"""Blocks of transformers and of images, and small networks, each a table of steps that are operations."""

@@ -3,8 +3,8 @@
 Each is attention, then a network of two layers at each position, both with a residual connection and a normalization.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from tensorproof_reference.arguments import require, require_rank, require_shape
 from tensorproof_reference.blocks._block_samples import (
@@ -16,15 +16,20 @@ from tensorproof_reference.blocks._block_samples import (
     llama_workload,
     vision_samples,
 )
-from tensorproof_reference.blocks._composition import Step, gradients_of, require_parameters, values_of, work_of
+from tensorproof_reference.blocks._composition import (
+    Parameters,
+    Parts,
+    Step,
+    block_gradients,
+    require_parameters,
+    shaped_arrays,
+    values_of,
+    work_of,
+)
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations._workloads import shaped
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
-
-Parameters: TypeAlias = Mapping[str, Array]
-Parts: TypeAlias = tuple[Sequence[Step], dict[str, Array | None]]
-"""The steps of a block, and the arrays that they begin with."""
 
 ATTENTION = tuple(f"{name}_{kind}" for kind in ("weight", "bias") for name in ("query", "key", "value", "output"))
 NORMS = ("attention_scale", "attention_offset", "network_scale", "network_offset")
@@ -238,54 +243,44 @@ def _llama(x: Array, parameters: Parameters, cosines: Array, sines: Array, epsil
     return steps, {"x": x, **parameters, "cosines": cosines, "sines": sines}
 
 
-def _gradients(dy: Array, parts: Parts, parameters: Parameters) -> Gradients:
-    steps, arrays = parts
-    found = gradients_of(steps, values_of(steps, arrays), dy)
-    return {"x": found["x"], "parameters": {name: found[name] for name in parameters}}
-
-
 def _encoder_vjp(dy: Array, x: Array, parameters: Parameters, mask: Array | None = None, *, epsilon: float = 1e-5) -> Gradients:
     """The gradients of the steps, from the last to the first; x has those of the attention and of the residual connection."""
-    return _gradients(dy, _encoder(x, parameters, mask, epsilon), parameters)
+    return block_gradients({"y": dy}, _encoder(x, parameters, mask, epsilon), parameters)
 
 
 def _gpt2_vjp(dy: Array, x: Array, parameters: Parameters, *, epsilon: float = 1e-5) -> Gradients:
     """The gradients of the steps, from the last to the first; x has those of the normalization and of the residual connection."""
-    return _gradients(dy, _gpt2(x, parameters, epsilon), parameters)
+    return block_gradients({"y": dy}, _gpt2(x, parameters, epsilon), parameters)
 
 
 def _vision_vjp(dy: Array, x: Array, parameters: Parameters, *, epsilon: float = 1e-6) -> Gradients:
     """As for ``gpt2_block``."""
-    return _gradients(dy, _vision(x, parameters, epsilon), parameters)
+    return block_gradients({"y": dy}, _vision(x, parameters, epsilon), parameters)
 
 
 def _llama_vjp(dy: Array, x: Array, parameters: Parameters, cosines: Array, sines: Array, *, epsilon: float = 1e-6) -> Gradients:
     """As for ``gpt2_block``; the tables are fixed."""
-    return _gradients(dy, _llama(x, parameters, cosines, sines, epsilon), parameters)
-
-
-def _shaped(parameters: Parameters) -> Parameters:
-    return {name: shaped(array) for name, array in parameters.items()}
+    return block_gradients({"y": dy}, _llama(x, parameters, cosines, sines, epsilon), parameters)
 
 
 def _encoder_work(x: Array, parameters: Parameters, mask: Array | None = None, *, epsilon: float = 1e-5) -> Work:
     """That of the steps; a ``mask`` is taken to allow all."""
-    return work_of(*_encoder(shaped(x), _shaped(parameters), None, epsilon))
+    return work_of(*_encoder(shaped(x), shaped_arrays(parameters), None, epsilon))
 
 
 def _gpt2_work(x: Array, parameters: Parameters, *, epsilon: float = 1e-5) -> Work:
     """That of the steps."""
-    return work_of(*_gpt2(shaped(x), _shaped(parameters), epsilon))
+    return work_of(*_gpt2(shaped(x), shaped_arrays(parameters), epsilon))
 
 
 def _vision_work(x: Array, parameters: Parameters, *, epsilon: float = 1e-6) -> Work:
     """That of the steps."""
-    return work_of(*_vision(shaped(x), _shaped(parameters), epsilon))
+    return work_of(*_vision(shaped(x), shaped_arrays(parameters), epsilon))
 
 
 def _llama_work(x: Array, parameters: Parameters, cosines: Array, sines: Array, *, epsilon: float = 1e-6) -> Work:
     """That of the steps."""
-    return work_of(*_llama(shaped(x), _shaped(parameters), shaped(cosines), shaped(sines), epsilon))
+    return work_of(*_llama(shaped(x), shaped_arrays(parameters), shaped(cosines), shaped(sines), epsilon))
 
 
 def _block(

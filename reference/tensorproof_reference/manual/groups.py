@@ -17,7 +17,7 @@ GROUPS = {
     "normalizations": "Normalizations",
     "attention": "Attention",
     "sequences": "Sequences of several lengths",
-    "blocks": "Blocks of transformers",
+    "blocks": "Blocks and small networks",
     "metrics": "Metrics",
     "mixed": "Several dtypes in one call",
     "models": "Models, training and fitting",

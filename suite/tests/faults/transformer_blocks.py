@@ -17,7 +17,8 @@ def parameters(**functions: Callable[[Any], Any]) -> Change:
     }
 
 
-def _nothing(x: Any) -> Any:
+def nothing(x: Any) -> Any:
+    """Zeros in place of an array."""
     return np.zeros_like(x)
 
 
@@ -58,16 +59,16 @@ def _last_group(given: dict[str, Any]) -> dict[str, Any]:
 VALUES: Sequence[Row] = (
     (ENCODER, "plain", "normalized_before", _other_block(VISION, epsilon=1e-5)),
     (ENCODER, "mask", "mask_ignored", changed(ENCODER, lambda given: {"mask": None})),
-    (ENCODER, "plain", "output_bias_left_out", changed(ENCODER, parameters(output_bias=_nothing))),
+    (ENCODER, "plain", "output_bias_left_out", changed(ENCODER, parameters(output_bias=nothing))),
     (ENCODER, "optional", "epsilon_ignored", changed(ENCODER, lambda given: {"epsilon": 1e-5})),
     (GPT2, "plain", "not_causal", _other_block(VISION, epsilon=1e-5)),
     (GPT2, "plain", "residual_connection_lost", _residual_lost(GPT2)),
     (GPT2, "plain", "scales_of_norms_swapped", changed(GPT2, _norms_swapped)),
     (VISION, "plain", "causal", _other_block(GPT2, epsilon=1e-6)),
-    (VISION, "plain", "network_offset_left_out", changed(VISION, parameters(network_offset=_nothing))),
+    (VISION, "plain", "network_offset_left_out", changed(VISION, parameters(network_offset=nothing))),
     (LLAMA, "plain", "groups_in_reverse", changed(LLAMA, _last_group)),
     (LLAMA, "plain", "turned_the_other_way", changed(LLAMA, lambda given: {"sines": -given["sines"]})),
-    (LLAMA, "plain", "not_turned", changed(LLAMA, lambda given: {"sines": _nothing(given["sines"])})),
+    (LLAMA, "plain", "not_turned", changed(LLAMA, lambda given: {"sines": nothing(given["sines"])})),
     (LLAMA, "plain", "residual_connection_lost", _residual_lost(LLAMA)),
     (LLAMA, "plain", "scales_of_norms_swapped", changed(LLAMA, _norms_swapped)),
 )
@@ -89,21 +90,23 @@ def _without_residual(dy: Any, right: dict[str, Any]) -> dict[str, Any]:
     return {"x": right["x"] - dy}
 
 
-def _halved(name: str) -> Callable[[Any, dict[str, Any]], dict[str, Any]]:
+def halved(name: str) -> Callable[[Any, dict[str, Any]], dict[str, Any]]:
+    """Half the gradient of a parameter, where there is one of that name."""
+
     def change(dy: Any, right: dict[str, Any]) -> dict[str, Any]:
-        gradients = right["parameters"]
-        return {"parameters": {**gradients, name: gradients[name] * np.asarray(0.5, gradients[name].dtype)}}
+        half = {key: x * np.asarray(0.5, x.dtype) for key, x in right["parameters"].items() if key == name}
+        return {"parameters": {**right["parameters"], **half}}
 
     return change
 
 
 GRADIENTS: Sequence[Row] = (
-    (ENCODER, "plain", "gradient_of_a_scale_halved", pulled(ENCODER, _halved("attention_scale"))),
+    (ENCODER, "plain", "gradient_of_a_scale_halved", pulled(ENCODER, halved("attention_scale"))),
     (GPT2, "plain", "gradient_past_both_parts_lost", pulled(GPT2, _without_residual)),
-    (GPT2, "plain", "gradient_of_key_weights_halved", pulled(GPT2, _halved("key_weight"))),
+    (GPT2, "plain", "gradient_of_key_weights_halved", pulled(GPT2, halved("key_weight"))),
     (VISION, "plain", "gradient_past_both_parts_lost", pulled(VISION, _without_residual)),
     (LLAMA, "plain", "gradient_past_both_parts_lost", pulled(LLAMA, _without_residual)),
-    (LLAMA, "plain", "gradient_of_value_weights_halved", pulled(LLAMA, _halved("value_weight"))),
+    (LLAMA, "plain", "gradient_of_value_weights_halved", pulled(LLAMA, halved("value_weight"))),
 )
 """Vector-Jacobian products that are wrong."""
 
