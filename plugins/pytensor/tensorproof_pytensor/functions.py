@@ -18,7 +18,8 @@ def relu(x: Native) -> Native:
 
 def _gelu(of: Given) -> Native:
     if of.approximation == "tanh":
-        return of.x / 2.0 * (1.0 + pt.tanh(math.sqrt(2.0 / math.pi) * (of.x + 0.044715 * of.x**3)))
+        near = pt.clip(of.x, -100.0, 100.0)  # Beyond, the tangent is ±1, and the cube may overflow.
+        return of.x / 2.0 * (1.0 + pt.tanh(math.sqrt(2.0 / math.pi) * (near + 0.044715 * near**3)))
     return of.x / 2.0 * (1.0 + pt.erf(of.x / math.sqrt(2.0)))
 
 
@@ -40,19 +41,11 @@ composed("leaky_relu", lambda of: pt.switch(of.x <= 0, of.negative_slope * of.x,
 composed("gelu", _gelu)
 native("softmax", lambda of: special.softmax(of.x, of.axis))
 native("log_softmax", lambda of: special.log_softmax(of.x, of.axis))
+native("flatten", lambda of: of.x.reshape((sizes(of.x)[0], math.prod(sizes(of.x)[1:]))), order="channels_first")
 native("matmul", lambda of: pt.matmul(of.a, of.b))
 composed("dense", lambda of: ACTIVATIONS[of.activation](affine(of.x, of.weight, of.bias)))
 composed("linear_regression", lambda of: of.theta0 + pt.matmul(of.x, of.theta))
 composed("logistic_regression", lambda of: pt.sigmoid(of.theta0 + pt.matmul(of.x, of.theta)))
-
-
-def _flatten(of: Given) -> Native:
-    first, *rest = sizes(of.x)
-    axes = of.x if of.order == "channels_first" else pt.moveaxis(of.x, 1, -1)
-    return axes.reshape((first, math.prod(rest)))
-
-
-native("flatten", _flatten)
 
 
 def _normalized(x: Native, mean: Native, variance: Native, scale: Native | None, offset: Native | None, epsilon: float) -> Native:
@@ -67,8 +60,8 @@ def _batch_norm(of: Given) -> tuple[Native, Native, Native]:
     along = (1, lengths[1], *(1 for _ in lengths[2:]))
     scale, offset = (None if item is None else item.reshape(along) for item in (of.scale, of.offset))
     if not of.training:
-        running = (item.reshape(along) for item in (of.running_mean, of.running_variance))
-        return _normalized(of.x, *running, scale, offset, of.epsilon), of.running_mean, of.running_variance
+        mean, variance = of.running_mean, of.running_variance
+        return _normalized(of.x, mean.reshape(along), variance.reshape(along), scale, offset, of.epsilon), mean, variance
     mean, variance = pt.mean(of.x, axes), pt.var(of.x, axes)
     y = _normalized(of.x, mean.reshape(along), variance.reshape(along), scale, offset, of.epsilon)
     count = math.prod(lengths[axis] for axis in axes)

@@ -42,16 +42,11 @@ def _fans(of: Given) -> tuple[int, int]:
     return inputs * math.prod(kernel), outputs * math.prod(kernel)
 
 
-def _glorot(of: Given) -> float:
-    return float(2.0 * of.gain**2 / sum(_fans(of)))
-
-
-def _he(of: Given) -> float:
-    return float(2.0 / (1.0 + of.negative_slope**2) / _fans(of)[0])
-
-
-def _lecun(of: Given) -> float:
-    return 1.0 / _fans(of)[0]
+VARIANCES: dict[str, Callable[[Given], float]] = {
+    "glorot": lambda of: 2.0 * of.gain**2 / sum(_fans(of)),
+    "he": lambda of: 2.0 / (1.0 + of.negative_slope**2) / _fans(of)[0],
+    "lecun": lambda of: 1.0 / _fans(of)[0],
+}
 
 
 def _uniform_of(variance: Callable[[Given], float], of: Given) -> Native:
@@ -64,7 +59,7 @@ def _normal_of(variance: Callable[[Given], float], of: Given) -> Native:
     return _normal(of, 0.0, deviation) if of.distribution == "normal" else _truncated(of, 0.0, deviation / CUT_DEVIATION)
 
 
-for name, variance in {"glorot": _glorot, "he": _he, "lecun": _lecun}.items():
+for name, variance in VARIANCES.items():
     composed(f"{name}_uniform", functools.partial(_uniform_of, variance))
     composed(f"{name}_normal", functools.partial(_normal_of, variance))
 

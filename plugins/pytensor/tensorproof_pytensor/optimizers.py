@@ -24,12 +24,13 @@ class Step:
     """Nothing is known of steps before it."""
 
 
-Update = Callable[[Given, Step, Native, Sequence[Native]], Sequence[Native]]
-"""From the arguments, the step, a parameter and its state to the parameter and the state after the step."""
+Update = Callable[..., Sequence[Native]]
+"""``update(of, step, parameter, *state)`` gives the parameter and its state after the step."""
 
 
 def _coupled(of: Given, parameter: Native, gradient: Native) -> Native:
-    return gradient + of.weight_decay * parameter if of.weight_decay else gradient
+    decay = getattr(of, "weight_decay", 0.0)
+    return gradient + decay * parameter if decay else gradient
 
 
 def _decayed(of: Given, step: Step, parameter: Native, decoupled: bool) -> tuple[Native, Native]:
@@ -47,26 +48,21 @@ def _root(of: Given, square: Native) -> Native:
     return pt.sqrt(square) + of.epsilon if of.epsilon_placement == "outside" else pt.sqrt(square + of.epsilon)
 
 
-def _gradient_descent(of: Given, step: Step, parameter: Native, state: Sequence[Native]) -> Sequence[Native]:
-    return (parameter - step.rate * step.gradient,)
-
-
-def _sgd(of: Given, step: Step, parameter: Native, state: Sequence[Native]) -> Sequence[Native]:
+def _descent(of: Given, step: Step, parameter: Native) -> Sequence[Native]:
     return (parameter - step.rate * _coupled(of, parameter, step.gradient),)
 
 
-def _momentum(of: Given, step: Step, parameter: Native, state: Sequence[Native]) -> Sequence[Native]:
+def _momentum(of: Given, step: Step, parameter: Native, before: Native) -> Sequence[Native]:
     parameter, gradient = _decayed(of, step, parameter, of.decay == "decoupled")
     now = gradient if of.accumulated == "gradients" else -step.rate * gradient
     undampened = step.is_first and of.first_step == "undampened"
-    velocity = now if undampened else of.coefficient * state[0] + (1.0 - of.dampening) * now
+    velocity = now if undampened else of.coefficient * before + (1.0 - of.dampening) * now
     move = of.coefficient * velocity + now if of.nesterov else velocity
     moved = parameter - step.rate * move if of.accumulated == "gradients" else parameter + move
-    return moved, velocity if of.coefficient else state[0]
+    return moved, velocity if of.coefficient else pt.zeros_like(velocity)
 
 
-def _rmsprop(of: Given, step: Step, parameter: Native, state: Sequence[Native]) -> Sequence[Native]:
-    square, mean, velocity = state
+def _rmsprop(of: Given, step: Step, parameter: Native, square: Native, mean: Native, velocity: Native) -> Sequence[Native]:
     gradient = _coupled(of, parameter, step.gradient)
     square, mean = _mean(of.rho, square, pt.sqr(gradient)), _mean(of.rho, mean, gradient)
     move = gradient / _root(of, square - pt.sqr(mean) if of.centered else square)
@@ -77,7 +73,7 @@ def _rmsprop(of: Given, step: Step, parameter: Native, state: Sequence[Native]) 
     return parameter + velocity, square, mean, velocity
 
 
-def _adam(of: Given, step: Step, parameter: Native, state: Sequence[Native], decoupled: bool = False) -> Sequence[Native]:
+def _adam(of: Given, step: Step, parameter: Native, *state: Native, decoupled: bool = False) -> Sequence[Native]:
     first, second, largest = state
     parameter, gradient = _decayed(of, step, parameter, decoupled)
     first, second = _mean(of.beta1, first, gradient), _mean(of.beta2, second, pt.sqr(gradient))
@@ -92,8 +88,7 @@ def _adam(of: Given, step: Step, parameter: Native, state: Sequence[Native], dec
     return parameter - step.rate * move, first, second, largest
 
 
-def _nadam(of: Given, step: Step, parameter: Native, state: Sequence[Native]) -> Sequence[Native]:
-    first, second = state
+def _nadam(of: Given, step: Step, parameter: Native, first: Native, second: Native) -> Sequence[Native]:
     gradient = _coupled(of, parameter, step.gradient)
     first, second = _mean(of.beta1, first, gradient), _mean(of.beta2, second, pt.sqr(gradient))
     warming = 0.5 if of.schedule == "warming" else 0.0
@@ -104,24 +99,24 @@ def _nadam(of: Given, step: Step, parameter: Native, state: Sequence[Native]) ->
     return parameter - step.rate * ahead / root, first, second
 
 
-def _adagrad(of: Given, step: Step, parameter: Native, state: Sequence[Native]) -> Sequence[Native]:
+def _adagrad(of: Given, step: Step, parameter: Native, total: Native) -> Sequence[Native]:
     gradient = _coupled(of, parameter, step.gradient)
-    total = state[0] + pt.sqr(gradient)
+    total = total + pt.sqr(gradient)
     return parameter - step.rate * gradient / _root(of, total), total
 
 
-def _adadelta(of: Given, step: Step, parameter: Native, state: Sequence[Native]) -> Sequence[Native]:
+def _adadelta(of: Given, step: Step, parameter: Native, square: Native, updates: Native) -> Sequence[Native]:
     parameter, gradient = _decayed(of, step, parameter, of.decay == "decoupled")
-    square = _mean(of.rho, state[0], pt.sqr(gradient))
-    move = pt.sqrt(state[1] + of.epsilon) / pt.sqrt(square + of.epsilon) * gradient
-    return parameter - step.rate * move, square, _mean(of.rho, state[1], pt.sqr(move))
+    square = _mean(of.rho, square, pt.sqr(gradient))
+    move = pt.sqrt(updates + of.epsilon) / pt.sqrt(square + of.epsilon) * gradient
+    return parameter - step.rate * move, square, _mean(of.rho, updates, pt.sqr(move))
 
 
 MOMENTS = {"first_moment": "", "second_moment": ""}
 LARGEST = {**MOMENTS, "maximum_second_moment": "amsgrad"}
 RULES: dict[str, tuple[Update, dict[str, str]]] = {
-    "gradient_descent": (_gradient_descent, {}),
-    "sgd": (_sgd, {}),
+    "gradient_descent": (_descent, {}),
+    "sgd": (_descent, {}),
     "momentum": (_momentum, {"velocity": ""}),
     "rmsprop": (_rmsprop, {"mean_square": "", "mean_gradient": "centered", "velocity": "momentum"}),
     "adam": (_adam, LARGEST),
@@ -147,8 +142,7 @@ def _steps(update: Update, slots: dict[str, str], of: Given) -> Any:
                 counts[index] += 1
                 counted = number if getattr(of, "counted", "") == "steps" else counts[index]
                 step = Step(gradient, rates[index], counted, is_first[index])
-                parameter, *state = rows[index]
-                rows[index] = list(update(of, step, parameter, state))
+                rows[index] = list(update(of, step, *rows[index]))
                 is_first[index] = False
     moved, *states = ([row[place] for row in rows] for place in range(1 + len(slots)))
     found = [state if not needed or getattr(of, needed) else [] for state, needed in zip(states, slots.values(), strict=True)]

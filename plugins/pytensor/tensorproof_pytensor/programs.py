@@ -7,10 +7,11 @@ from typing import Any
 import pytensor
 import pytensor.tensor as pt
 from pytensor.compile.mode import Mode
+from pytensor.link.vm import VMLinker
 
 from tensorproof.backend import Native
 
-LINKERS = {"py": Mode("py", None), "numba": "NUMBA", "cvm": "CVM"}
+LINKERS = {"py": Mode(VMLinker(use_cloop=False, c_thunks=False), None), "numba": "NUMBA", "cvm": "CVM"}
 """The graph as it was recorded, run Op by Op in Python; rewritten and compiled by Numba, which is the default; and by C."""
 counts: Counter[str] = Counter()
 """How many programs this process has compiled."""
@@ -32,23 +33,24 @@ def _split(items: Sequence[Any], like: Sequence[Sequence[Any]]) -> list[list[Any
 
 
 def program(build: Callable[..., Groups], mode: str) -> Program:
-    """What ``build`` makes of symbols, compiled at the first call for the dtypes and shapes of its arguments.
+    """What ``build`` makes of symbols, compiled once for the dtypes and shapes of its arguments.
 
     Both take groups of arrays, and return groups with ``None`` where there is none.
     """
-    made: dict[str, Any] = {}
+    made: dict[Any, Any] = {}
 
     def run(groups: Sequence[Sequence[Native]]) -> Groups:
         arrays = [array for group in groups for array in group]
         with _settings(arrays, mode):
-            if not made:
+            key = tuple((array.dtype, array.shape) for array in arrays)
+            if key not in made:
                 symbols = [pt.tensor(dtype=array.dtype.name, shape=array.shape) for array in arrays]
                 results = build(*_split(symbols, groups))
                 found = [item for group in results for item in group if item is not None]
-                made["function"] = pytensor.function(symbols, found, mode=LINKERS[mode], on_unused_input="ignore")
-                made["results"] = results
+                made[key] = pytensor.function(symbols, found, mode=LINKERS[mode], on_unused_input="ignore"), results
                 counts["compiled"] += 1
-            values = iter(made["function"](*arrays))
-        return [[None if item is None else next(values) for item in group] for group in made["results"]]
+            compiled, results = made[key]
+            values = iter(compiled(*arrays))
+        return [[None if item is None else next(values) for item in group] for group in results]
 
     return run

@@ -72,7 +72,8 @@ def _direction(step: Step, x: Native, weights: Weights, states: Sequence[Native]
         return list(step(given, rest[: len(states)], dict(zip(recurrent, rest[len(states) :], strict=True))))
 
     given = pt.moveaxis(_from_input(x, weights), 1, 0)
-    options = {"return_list": True, "return_updates": False, "strict": True}
+    # Unless told, a scan's steps are compiled by C in every mode.
+    options = {"return_list": True, "return_updates": False, "strict": True, "mode": pytensor.config.mode}
     found = pytensor.scan(one, [given], list(states), list(recurrent.values()), **options)
     return [pt.moveaxis(states_in_time, 0, 1) for states_in_time in found]
 

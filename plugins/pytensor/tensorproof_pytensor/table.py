@@ -52,12 +52,14 @@ def _computed(body: Callable[[Given], Any], arguments: dict[str, Any]) -> Any:
     return tuple(found) if isinstance(result[0], tuple) else found
 
 
-def _register(source: Callable[..., Any], name: str, body: Callable[[Given], Any]) -> None:
+def _register(source: Callable[..., Any], name: str, body: Callable[[Given], Any], **only: Any) -> None:
     signature = inspect.signature(operations.specification[name].function)
 
     def call(*given: Any, **keywords: Any) -> Any:
         bound = signature.bind(*given, **keywords)
         bound.apply_defaults()
+        for keyword, value in only.items():
+            require(bound.arguments[keyword] == value, f"PyTensor has {keyword}={value!r} only")
         if any(isinstance(leaf, ARRAYS) for _, leaf in trees.leaves(dict(bound.arguments))):
             return _computed(body, dict(bound.arguments))
         return body(Given(**bound.arguments))
@@ -68,6 +70,7 @@ def _register(source: Callable[..., Any], name: str, body: Callable[[Given], Any
 
 
 native = functools.partial(_register, operations.native)
-"""Register a function of PyTensor's as an operation: its name, and a body that gets the arguments as attributes."""
+"""Register a function of PyTensor's as an operation: its name, a body that gets the arguments as attributes, and the values of
+keywords that it does not let choose."""
 composed = functools.partial(_register, operations.composed)
 """Register in the same way what is written here of PyTensor's primitives."""

@@ -106,7 +106,7 @@ def _max_pool2d(of: Given) -> Native:
 
 def _average_pool2d(of: Given) -> Native:
     taps, inside = _pooled(of, 0.0, count_padding=of.count_padding)
-    return pt.sum(taps, axis=-1) / inside.sum(-1).astype(of.x.dtype)
+    return pt.sum(taps / inside.sum(-1, keepdims=True).astype(of.x.dtype), axis=-1)
 
 
 composed("conv2d", lambda of: _with_bias(_correlated(of.x, of.weight, of), of))
