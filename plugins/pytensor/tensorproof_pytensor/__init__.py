@@ -28,8 +28,8 @@ class PytensorBackend(Backend):
 
     name = "pytensor"
     operations = operations
-    modes = {"py": "all", "numba": "spread"}
-    variants = {"cvm": "spread"}
+    modes = {"py": "all"}
+    variants = {"numba": "spread", "cvm": "spread"}
     layouts = recurrent.LAYOUTS
     declarations = Path(__file__).with_name("declarations.toml")
 

@@ -57,6 +57,7 @@ def test_numbers_have_the_dtype_of_the_arrays(backend):
     for dtype in ("float32", "float64"):
         (y,), _ = backend.forward(scaled, "py")([ONE.astype(dtype)], [])
         assert backend.dtype_of(y) == dtype
+        np.testing.assert_array_equal(y, np.array([0.1, 0.2], dtype))
     assert pytensor.config.floatX == "float64"
 
 
