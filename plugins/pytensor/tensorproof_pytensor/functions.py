@@ -8,12 +8,12 @@ from pytensor.raise_op import Assert
 from pytensor.tensor import special
 
 from tensorproof.backend import Native
-from tensorproof_pytensor.table import Given, composed, native, sizes
+from tensorproof_pytensor.table import Given, composed, native, require, sizes
 
 
 def relu(x: Native) -> Native:
-    """PyTensor has none of its own since 3.0. ``pt.maximum`` has the gradient 1 at 0."""
-    return pt.switch(x <= 0, pt.zeros_like(x), x)
+    """PyTensor has none of its own since 3.0. ``pt.maximum`` alone has the gradient 1 at 0."""
+    return pt.switch(x <= 0, pt.zeros_like(x), pt.maximum(x, 0.0))
 
 
 def _gelu(of: Given) -> Native:
@@ -21,6 +21,11 @@ def _gelu(of: Given) -> Native:
         near = pt.clip(of.x, -100.0, 100.0)  # Beyond, the tangent is ±1, and the cube may overflow.
         return of.x / 2.0 * (1.0 + pt.tanh(math.sqrt(2.0 / math.pi) * (near + 0.044715 * near**3)))
     return of.x / 2.0 * (1.0 + pt.erf(of.x / math.sqrt(2.0)))
+
+
+def _over_axis(function: Any, of: Given) -> Native:
+    require(sizes(of.x)[of.axis] > 0, "softmax takes the maximum over its axis, which is an error over an empty one")
+    return function(of.x, of.axis)
 
 
 ACTIVATIONS: dict[str, Any] = {"linear": lambda x: x, "relu": relu, "sigmoid": pt.sigmoid, "tanh": pt.tanh}
@@ -37,10 +42,10 @@ native("sigmoid", lambda of: pt.sigmoid(of.x))
 native("tanh", lambda of: pt.tanh(of.x))
 native("softplus", lambda of: pt.softplus(of.x))
 composed("silu", lambda of: of.x * pt.sigmoid(of.x))
-composed("leaky_relu", lambda of: pt.switch(of.x <= 0, of.negative_slope * of.x, of.x))
+composed("leaky_relu", lambda of: pt.switch(of.x > 0, of.x, of.negative_slope * of.x))
 composed("gelu", _gelu)
-native("softmax", lambda of: special.softmax(of.x, of.axis))
-native("log_softmax", lambda of: special.log_softmax(of.x, of.axis))
+native("softmax", lambda of: _over_axis(special.softmax, of))
+native("log_softmax", lambda of: _over_axis(special.log_softmax, of))
 native("flatten", lambda of: of.x.reshape((sizes(of.x)[0], math.prod(sizes(of.x)[1:]))), order="channels_first")
 native("matmul", lambda of: pt.matmul(of.a, of.b))
 composed("dense", lambda of: ACTIVATIONS[of.activation](affine(of.x, of.weight, of.bias)))

@@ -56,7 +56,7 @@ def _softmax_cross_entropy(of: Given) -> Native:
 
 
 def _with_logits(of: Given) -> Native:
-    return _reduced((1.0 - of.target) * of.logits + pt.softplus(-of.logits), of)
+    return _reduced(of.target * pt.softplus(-of.logits) + (1.0 - of.target) * pt.softplus(of.logits), of)
 
 
 composed("mean_squared_error", lambda of: _reduced(pt.sqr(of.prediction - of.target), of))

@@ -99,9 +99,10 @@ def _pooled(of: Given, fill: float, **options: bool) -> tuple[Native, Any]:
 
 
 def _max_pool2d(of: Given) -> Native:
-    """The gradient of ``pt.max`` would go to all maxima; that of the element at the first one goes there."""
-    taps, _ = _pooled(of, -np.inf)
-    return pt.take_along_axis(taps, pt.argmax(taps, axis=-1)[..., None], axis=-1)[..., 0]
+    """The element at the first maximum that is no padding: the gradient of ``pt.max`` would go to all maxima."""
+    taps, inside = _pooled(of, -np.inf)
+    largest = (pt.eq(taps, pt.max(taps, axis=-1, keepdims=True)) | pt.isnan(taps)) & inside
+    return pt.take_along_axis(taps, pt.argmax(pt.cast(largest, "int8"), axis=-1)[..., None], axis=-1)[..., 0]
 
 
 def _average_pool2d(of: Given) -> Native:
