@@ -132,7 +132,10 @@ def _steps(update: Update, slots: dict[str, str], of: Given) -> Any:
     count = len(of.parameters)
     rates = [of.learning_rate] * count if isinstance(of.learning_rate, float | int) else of.learning_rate
     start = getattr(of, "initial_accumulator", 0.0)
-    given = [getattr(of, name) or [pt.full_like(parameter, start) for parameter in of.parameters] for name in slots]
+    given = [
+        getattr(of, name) or [pt.full_like(parameter, start, dtype=parameter.dtype) for parameter in of.parameters]
+        for name in slots
+    ]
     rows = [list(row) for row in zip(of.parameters, *given, strict=True)]
     taken = getattr(of, "taken", 0)
     counts, is_first = [taken] * count, [all(getattr(of, name) is None for name in slots)] * count
