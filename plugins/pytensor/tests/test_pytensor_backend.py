@@ -30,7 +30,7 @@ def squared(primals, constants):
     return (primals[0] * primals[0] * constants[0],), ()
 
 
-@pytest.mark.parametrize("mode", ["py", "numba"])
+@pytest.mark.parametrize("mode", ["py", "numba", "cvm"])
 def test_gradients_are_pytensor_s_and_what_is_not_connected_has_none(backend, mode):
     x, constant, dy, unused = ([1.0, 2.0], [3.0, 4.0], [10.0, 100.0], [5.0])
     arrays = [np.array(item, "float32") for item in (x, unused, constant, dy)]
