@@ -102,7 +102,8 @@ def _max_pool2d(of: Given) -> Native:
     """The element at the first maximum that is no padding: the gradient of ``pt.max`` would go to all maxima."""
     taps, inside = _pooled(of, -np.inf)
     largest = (pt.eq(taps, pt.max(taps, axis=-1, keepdims=True)) | pt.isnan(taps)) & inside
-    return pt.take_along_axis(taps, pt.argmax(pt.cast(largest, "int8"), axis=-1)[..., None], axis=-1)[..., 0]
+    chosen = pt.take_along_axis(taps, pt.argmax(pt.cast(largest, "int8"), axis=-1)[..., None], axis=-1)
+    return chosen.reshape((*sizes(of.x)[:2], *inside.shape[:2]))  # Known lengths, also for a batch of one.
 
 
 def _average_pool2d(of: Given) -> Native:
