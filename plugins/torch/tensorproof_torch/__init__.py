@@ -296,7 +296,7 @@ class TorchBackend(Backend):
         """With ``torch.autograd.grad``, and ``torch.compile``."""
         return script.template(operation, mode, device)
 
-    def model(self, model: Model) -> Implementation:
+    def model(self, model: Model) -> Implementation | None:
         """The model as ``torch.nn.Sequential``."""
         return models.layered(model)
 
