@@ -14,7 +14,7 @@ Parameters = Mapping[str, Native]
 
 PROJECTIONS = dict.fromkeys(("query_weight", "key_weight", "value_weight"), "h d e")
 LINEAR = {**PROJECTIONS, "output_weight": "e h d", "gate_weight": "f e", "up_weight": "f e", "down_weight": "e f"}
-LAYOUTS = dict.fromkeys(("encoder_block", "vision_transformer_block", "llama_block"), LINEAR)
+LAYOUTS: dict[str, Mapping[str, str]] = dict.fromkeys(("encoder_block", "vision_transformer_block", "llama_block"), LINEAR)
 """Those of ``torch.nn.Linear``. GPT-2 has ``Conv1D``, whose weights lie as the specification's."""
 
 

@@ -4,7 +4,7 @@ Attention is ``sdpa``, which the models take on their own. Layers are at inferen
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from transformers import BertConfig, GPT2Config, LlamaConfig, PretrainedConfig, ViTConfig
@@ -44,13 +44,15 @@ def _attending(configuration: PretrainedConfig) -> PretrainedConfig:
 KINDS: dict[str, Callable[..., Any]] = {"bert": _bert, "gpt2": _gpt2, "vit": _vit, "llama": _llama, "rms_norm": LlamaRMSNorm}
 
 
-LAYERS: dict[tuple[str | float, ...], Any] = {}
+Key: TypeAlias = tuple[str | float, ...]
+
+LAYERS: dict[Key, Any] = {}
 """Layers by kind and sizes. Dynamo reads this table within a graph; it cannot make a layer there."""
 
 
 def called(kind: str, sizes: tuple[float, ...], parameters: dict[str, Native], *arguments: Any, **keywords: Any) -> Any:
     """What a layer gives with these parameters. It is made at the first call: at inference, without memory for its own."""
-    key = (kind, *sizes)
+    key: Key = (kind, *sizes)
     if key not in LAYERS:
         with torch.device("meta"):
             LAYERS[key] = KINDS[kind](*sizes).eval()
