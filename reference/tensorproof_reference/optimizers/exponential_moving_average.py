@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorproof_reference.arguments import require, require_shape
-from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
+from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work, asarray
 from tensorproof_reference.optimizers._samples import SHAPES, also_given
 from tensorproof_reference.optimizers._steps import Arrays, require_fraction, slot
 from tensorproof_reference.optimizers._workloads import SHAPES as SHAPES_BY_SIZE
@@ -62,9 +62,10 @@ def exponential_moving_average(
 def _arguments(stream: Stream, shapes: Any = SHAPES, steps: int = 3, scale: float = 1.0, given: bool = False) -> dict[str, Any]:
     """Weights of each step, and what was accumulated before."""
     arrays = [
-        [scale * stream(str(step))(str(index)).normal(shape) for index, shape in enumerate(shapes)] for step in range(steps)
+        [asarray(scale * stream(f"{step}")(f"{index}").normal(shape)) for index, shape in enumerate(shapes)]
+        for step in range(steps)
     ]
-    before = [scale * stream("accumulated")(str(index)).normal(shape) for index, shape in enumerate(shapes)]
+    before = [asarray(scale * stream("accumulated")(str(index)).normal(shape)) for index, shape in enumerate(shapes)]
     return {"parameters": arrays, **({"accumulated": before} if given else {})}
 
 

@@ -152,6 +152,17 @@ def test_stale_and_idle_declarations_fail_under_strict_only(tensorproof, plugin,
     assert lenient.code == 0, lenient.text
 
 
+def test_a_declaration_of_a_program_is_none_of_a_check(tensorproof, plugin, tmp_path):
+    folder = plugin("fake", SOURCE)
+    (tmp_path / "all.toml").write_text("[[known_program]]\nprogram = 'v1 = sigmoid(v0) -> v1'\nexplanation = 'a factor'\n")
+    options = ("--sample=plain_both_signs", "--declarations=all.toml", "--strict-declarations", "--record=run.ndjson")
+    outcome = tensorproof(*BASE, *options, path=folder)
+    assert outcome.code == 0, outcome.text
+    declared = records(tmp_path / "run.ndjson")[0]["declarations"]
+    assert isinstance(declared, list)
+    assert "known_program" not in [item["kind"] for item in declared]
+
+
 def test_unsupported_is_tried_under_strict_and_counts_as_unsupported(tensorproof, plugin, tmp_path):
     folder = plugin(
         "fake", SOURCE.replace("return y * 1.001 if", "if x.shape[-1:] == (17,): raise RuntimeError('no')\n    return y if")

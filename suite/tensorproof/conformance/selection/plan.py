@@ -79,7 +79,9 @@ class SampleNames(Mapping[str, Collection[str]]):
 
 
 def speaks_of_any(declaration: Declaration, operations: Collection[str]) -> bool:
-    """Whether a declaration may speak of one of these operations: it names one, or leaves them open."""
+    """Whether a declaration may speak of one of these operations: it names one, or leaves them open. One of programs does not."""
+    if declaration.kind == "known_program":
+        return False
     named = declaration.table.get("operation")
     return named is None or any(name in operations for name in ([named] if isinstance(named, str) else named))
 
