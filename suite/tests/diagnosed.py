@@ -18,7 +18,8 @@ from faults import ALL
 from faulty import Fault, checks_of
 from noticed import is_large
 from plain_options import OPTIONS
-from small_backend import SPECIFICATION, SmallBackend
+from small_backend import SmallBackend
+from small_operations import SPECIFICATION
 
 from tensorproof.conformance.checks import run_check
 from tensorproof.runs.causes.cause import causes_of

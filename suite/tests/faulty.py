@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from small_backend import KNOWN, OPERATIONS, Nodes, SmallBackend
+from small_backend import Nodes, SmallBackend
+from small_operations import KNOWN, OPERATIONS
 
 from tensorproof.backend import Backend
 from tensorproof.conformance.checks import Result, run_check

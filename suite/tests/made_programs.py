@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from small_backend import KNOWN
+from small_operations import KNOWN
 
 from tensorproof.programs.building import Material
 from tensorproof.programs.function import NUMBERED

@@ -9,7 +9,8 @@ from itertools import islice
 
 from made_programs import material
 from planted_rewrites import PLANTED, first_found, told
-from small_backend import KNOWN, SmallBackend
+from small_backend import SmallBackend
+from small_operations import KNOWN
 
 from tensorproof.programs.judging import Subject
 from tensorproof.programs.sources.everything import SOURCES

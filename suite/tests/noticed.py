@@ -15,7 +15,8 @@ from pathlib import Path
 
 from faults import OF_PROFILE
 from faulty import NOTICED, Fault, checks_of
-from small_backend import KNOWN, SmallBackend
+from small_backend import SmallBackend
+from small_operations import KNOWN
 
 from tensorproof.conformance.checks import run_check
 from tensorproof.conformance.selection.cases import Case, all_cases, samples_of, spread

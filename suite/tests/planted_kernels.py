@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from small_backend import KNOWN
+from small_operations import KNOWN
 
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.rounding import round_to

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from faulty import Fault
 from planted_kernels import KERNELS
-from small_backend import KNOWN, Node, Nodes, Value
+from small_backend import Node, Nodes, Value
+from small_operations import KNOWN
 
 from tensorproof.programs.judging import Subject, Verdict
 from tensorproof.programs.program import Program

@@ -7,7 +7,8 @@ from typing import Any
 from faulty import Fault
 from planted_kernels import KERNELS, kernel
 from planted_rewrites import Surroundings, first_of
-from small_backend import WRITE, Node, Nodes, Value
+from small_backend import Node, Nodes, Value
+from small_operations import WRITE
 
 from tensorproof_reference import trees
 

@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 from faults import OF_PROFILE
 from noticed import FIRST_MODE, all_candidates
-from small_backend import KNOWN
+from small_operations import KNOWN
 
 from tensorproof.conformance.selection import quick
 from tensorproof.runs.records import Record, read_record

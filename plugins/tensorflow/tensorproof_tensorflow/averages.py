@@ -6,12 +6,12 @@ from typing import Any
 
 from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import tf
-from tensorproof_tensorflow.optimizers import Natives, optimizer_steps
+from tensorproof_tensorflow.optimizers import Arrays, Natives, arrays_of, optimizer_steps
 from tensorproof_tensorflow.table import operations
 
 
 @functools.cache
-def _built(arrays: tuple[tuple[tuple[int, ...], str], ...], decay: float, warmup: bool) -> tuple[Any, list[Any], Any]:
+def _built(arrays: Arrays, decay: float, warmup: bool) -> tuple[Any, list[Any], Any]:
     """An average, the variables that it is of, and the count of updates, outside of any graph being traced."""
     with tf.init_scope():
         count = tf.Variable(0.0)
@@ -34,8 +34,7 @@ def exponential_moving_average(
     """``tf.train.ExponentialMovingAverage``, which starts at the values that its variables have."""
     if start != "first":
         raise Unsupported("tf.train.ExponentialMovingAverage starts at the first values of its variables")
-    arrays = tuple((tuple(array.shape), array.dtype.name) for array in parameters[0])
-    average, variables, count = _built(arrays, decay, warmup)
+    average, variables, count = _built(arrays_of(parameters[0]), decay, warmup)
     kept = [average.average(variable) for variable in variables]
     for shadow, array in zip(kept, parameters[0] if accumulated is None else accumulated, strict=True):
         shadow.assign(array)

@@ -6,7 +6,7 @@ from typing import Any
 
 from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import keras, tf
-from tensorproof_tensorflow.optimizers import Arrays, Natives, floats_of
+from tensorproof_tensorflow.optimizers import Arrays, Natives, arrays_of, floats_of
 from tensorproof_tensorflow.table import operations
 
 
@@ -38,8 +38,7 @@ def dynamic_loss_scale(
         raise Unsupported("LossScaleOptimizer doubles and halves the scale")
     if grows != "at_interval":
         raise Unsupported("LossScaleOptimizer grows at the last of so many finite steps")
-    arrays = tuple((tuple(parameter.shape), parameter.dtype.name) for parameter in parameters)
-    optimizer, variables = _built(arrays, interval, learning_rate)
+    optimizer, variables = _built(arrays_of(parameters), interval, learning_rate)
     for variable, parameter in zip(variables, parameters, strict=True):
         variable.assign(parameter)
     optimizer.step_counter.assign(finite)

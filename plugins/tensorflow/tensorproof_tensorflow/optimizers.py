@@ -48,6 +48,11 @@ def optimizer_defaults() -> dict[str, dict[str, Any]]:
 OPTIMIZER_DEFAULTS = optimizer_defaults()
 
 
+def arrays_of(tensors: Natives) -> Arrays:
+    """The shapes and dtypes of tensors."""
+    return tuple((tuple(tensor.shape), tensor.dtype.name) for tensor in tensors)
+
+
 @contextlib.contextmanager
 def floats_of(arrays: Arrays) -> Iterator[None]:
     """Keras keeps the learning rate in its default dtype; who computes in float64 sets that."""
@@ -87,7 +92,7 @@ def optimizer_steps(
     """
     if not isinstance(learning_rate, float | int):
         raise Unsupported("a Keras optimizer has one learning rate")
-    arrays = tuple((tuple(parameter.shape), parameter.dtype.name) for parameter in parameters)
+    arrays = arrays_of(parameters)
     options = {"learning_rate": float(learning_rate), **options}
     optimizer, variables, initial = _built(kind, arrays, tuple(sorted(options.items())))
     for variable, value in initial:

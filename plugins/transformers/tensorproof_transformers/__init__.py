@@ -42,7 +42,9 @@ class TransformersBackend(TorchBackend):
 
     def _in_mode(self, function: Function, mode: str) -> Forward:
         run = super()._in_mode(function, mode)
-        made = mode == "eager"
+        if mode == "eager":
+            return run
+        made = False
 
         def call(primals: Sequence[Native], constants: Sequence[Native]) -> Any:
             nonlocal made

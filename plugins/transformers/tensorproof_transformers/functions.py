@@ -90,8 +90,7 @@ def gpt2_block(x: Native, parameters: Parameters, *, epsilon: float = 1e-5) -> N
         **_linear({"up": "mlp.c_fc", "down": "mlp.c_proj"}, parameters),
         **_norms({"attention": "ln_1", "network": "ln_2"}, parameters),
     }
-    result = called("gpt2", _sizes(x, parameters, epsilon), named, x)
-    return result[0] if isinstance(result, tuple) else result
+    return called("gpt2", _sizes(x, parameters, epsilon), named, x)
 
 
 @operations.library

@@ -7,7 +7,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_shape
 from tensorproof_reference.blocks._composition import Parts, Step, values_of, work_of
-from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
+from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work, asarray
 from tensorproof_reference.operations._workloads import ordinary, shaped
 from tensorproof_reference.primitives._unary import SINGLE
 from tensorproof_reference.stream import Stream
@@ -97,7 +97,7 @@ def _samples(stream: Stream) -> Iterator[Sample]:
     for word, factor in (("small", 1e-20), ("large", 1e20)):
         scaled = sample(f"magnitude_{word}", (5, 2))
         clients: Any = scaled.inputs["clients"]
-        given = {**scaled.inputs, "clients": [[weight * factor for weight in weights] for weights in clients]}
+        given = {**scaled.inputs, "clients": [[asarray(weight * factor) for weight in weights] for weights in clients]}
         yield Sample(name=scaled.name, inputs=given, dtypes=SINGLE)
     undefined = sample("nan_one_weight", (5, 2))
     clients = undefined.inputs["clients"]

@@ -67,7 +67,7 @@ def _pairs(stream: Stream, shape: tuple[int, ...]) -> dict[str, Array]:
     length = sign * stream("length").uniform(shape[:-1], 0.5, 2.0)
     away = np.resize(np.array((0.25, 1.75)), shape[-1])
     labels = 2.0 * stream("labels").integers(shape[:-1], 0, 2) - 1.0
-    return {"first": first, "second": length[..., None] * first * away, "labels": labels}
+    return {"first": first, "second": length[..., None] * first * away, "labels": asarray(labels)}
 
 
 def samples(stream: Stream) -> Iterator[Sample]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import DTYPES, EXTENDED, Operation, Sample, Work
+from tensorproof_reference.operation import DTYPES, EXTENDED, Operation, Sample, Work, asarray
 from tensorproof_reference.operations._elementwise_samples import (
     FINE_DTYPES,
     MAGNITUDES,
@@ -86,7 +86,8 @@ def binary_samples(stream: Stream, draw_a: Draw, draw_b: Draw, specials: Special
     """The samples that every function of two numbers has, within its domain but for special values."""
 
     def drawn(name: str, a: tuple[int, ...] = PLAIN_SHAPE, b: tuple[int, ...] | None = None) -> dict[str, Array]:
-        return {"a": draw_a(stream(name)("a"), a), "b": draw_b(stream(name)("b"), a if b is None else b)}
+        first, second = draw_a(stream(name)("a"), a), draw_b(stream(name)("b"), a if b is None else b)
+        return {"a": asarray(first), "b": asarray(second)}
 
     yield Sample(name="plain_values", inputs=drawn("plain_values"))
     yield Sample(name="size_large", inputs=drawn("size_large", (64, 128)))

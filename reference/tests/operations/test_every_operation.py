@@ -72,6 +72,7 @@ def test_samples_have_every_class_that_the_family_needs_and_begin_with_plain(nam
     assert set(REQUIRED[OPERATIONS[name].family]) <= set(classes)
     assert len({sample.name for sample in samples}) == len(samples)
     assert not any("-" in sample.name for sample in samples)
+    assert all(isinstance(leaf, np.ndarray) for sample in samples for _, leaf in trees.leaves(dict(sample.inputs)))
 
 
 @pytest.mark.parametrize("name", OPERATIONS)

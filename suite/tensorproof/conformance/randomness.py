@@ -150,7 +150,7 @@ def mask_findings(expectation: Expectation, draw: Draw, own_axes: int | None = N
     yield bool(np.all(np.abs(given - expected) <= 10 * 2.0**-23 * np.abs(expected))), "the gradient has the output's mask"
     own = x.shape[:own_axes]
     dropped, differently = ((_value(drawn) == 0).reshape(*own, -1) for drawn in (answers, other))
-    for mask in (dropped, differently):
+    for mask in (dropped, differently) if own_axes is not None else ():
         yield bool(np.all(mask == mask[..., :1])), "what shares a draw is dropped or kept as a whole"
     first, second = dropped[..., 0], differently[..., 0]
     yield from _chances(first, rate, "zeros")

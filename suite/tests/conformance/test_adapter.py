@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from faulty import Fault, checks_of
 from plain_options import OPTIONS
-from small_backend import SPECIFICATION, SmallBackend, Value, to_dtype
+from small_backend import SmallBackend, Value, to_dtype
+from small_operations import SPECIFICATION
 
 from tensorproof.conformance.checks import run_check
 from tensorproof.conformance.selection.cases import adapter_cases

@@ -3,7 +3,8 @@
 import pytest
 from faults import ALL, BEYOND, EXTENDED
 from faulty import NOTICED, Fault, checks_of, first_notice, right_vjp
-from small_backend import SPECIFICATION, SmallBackend
+from small_backend import SmallBackend
+from small_operations import SPECIFICATION
 from write_fault_table import PAGES, named_in
 
 from tensorproof.conformance.checks import STATUSES, run_check

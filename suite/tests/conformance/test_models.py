@@ -9,7 +9,8 @@ import jsonschema_rs
 import numpy as np
 import pytest
 from plain_options import OPTIONS
-from small_backend import SPECIFICATION, SmallBackend
+from small_backend import SmallBackend
+from small_operations import SPECIFICATION
 
 from tensorproof.backend import Backend, Implementation, Unsupported
 from tensorproof.conformance.checks import Result, run_check

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from faulty import Fault, checks_of
-from small_backend import KNOWN, SmallBackend, Value, to_dtype
+from small_backend import SmallBackend, Value, to_dtype
+from small_operations import KNOWN
 
 from tensorproof.conformance.checks import run_check
 from tensorproof.conformance.expectation import Expectation, arguments_of, is_floating

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 from plain_options import options_of, plan_of
-from small_backend import KNOWN, SmallBackend
+from small_backend import SmallBackend
+from small_operations import KNOWN
 
 from tensorproof.authoring.listing import add_arguments, lines_of
 from tensorproof.conformance.selection import cases

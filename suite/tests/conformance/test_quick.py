@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 from faults import ALL, OF_PROFILE
 from faulty import NOTICED, checks_of
-from small_backend import KNOWN, SPECIFICATION, SmallBackend
+from small_backend import SmallBackend
+from small_operations import KNOWN, SPECIFICATION
 from write_quick_set import NOTICES, PAGES
 
 from tensorproof.conformance.checks import run_check

@@ -1,7 +1,8 @@
 """The spread, which compilers that are paid dearly get, and the samples that only ``--thorough`` runs."""
 
 import pytest
-from small_backend import SPECIFICATION, SmallBackend
+from small_backend import SmallBackend
+from small_operations import SPECIFICATION
 
 from tensorproof.conformance.selection.cases import EXPENSIVE, SPREAD_CLASSES, all_cases, samples_of, spread
 from tensorproof.contract.description import describe

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from faulty import Fault
 from plain_options import plan_of
-from small_backend import KNOWN, Program, SmallBackend
+from small_backend import Program, SmallBackend
+from small_operations import KNOWN
 
 from tensorproof.conformance.checks import Result, run_check
 from tensorproof.conformance.findings import Session

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 from faulty import Faults, reference
-from small_backend import SPECIFICATION
+from small_operations import SPECIFICATION
 
 from tensorproof_reference.stream import Stream
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 from faulty import Faults, reference
-from small_backend import OPERATIONS
+from small_operations import OPERATIONS
 
 FAULTS = Faults()
 STEPPING = ("gradient_descent", "sgd", "momentum", "rmsprop", "adam", "adamw", "adagrad", "adadelta", "nadam")

@@ -4,7 +4,8 @@ import numpy as np
 from faulty import Fault
 from made_programs import material
 from planted_rewrites import PLANTED
-from small_backend import KNOWN, SmallBackend
+from small_backend import SmallBackend
+from small_operations import KNOWN
 
 from tensorproof.backend import Function
 from tensorproof.programs.building import Builder

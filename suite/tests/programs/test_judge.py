@@ -10,7 +10,8 @@ import pytest
 from faulty import Fault
 from planted_rewrites import PLANTED
 from planted_writes import PLANTED_WRITES
-from small_backend import KNOWN, SCALE, SmallBackend, Value
+from small_backend import SmallBackend, Value
+from small_operations import KNOWN, SCALE
 
 import tensorproof
 from tensorproof import cli

@@ -8,7 +8,8 @@ import pytest
 from made_programs import material
 from planted_rewrites import told
 from planted_writes import PLANTED_WRITES
-from small_backend import KNOWN, SmallBackend
+from small_backend import SmallBackend
+from small_operations import KNOWN
 
 from tensorproof.backend import Unsupported
 from tensorproof.programs.building import Builder

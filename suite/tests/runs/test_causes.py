@@ -11,7 +11,8 @@ import pytest
 from faults import ALL
 from faulty import Fault, checks_of, reference, right_vjp
 from plain_options import OPTIONS
-from small_backend import OPERATIONS, SmallBackend
+from small_backend import SmallBackend
+from small_operations import OPERATIONS
 
 from tensorproof.conformance.checks import run_check
 from tensorproof.runs.baseline import compare
