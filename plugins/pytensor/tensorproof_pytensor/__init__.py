@@ -38,7 +38,7 @@ class PytensorBackend(Backend):
         return {name: importlib.metadata.version(name) for name in ("pytensor", "numba", "numpy", "scipy")}
 
     def dtypes(self, device: str) -> Sequence[str]:
-        """float64 and float32: of float16 Numba has no arithmetic, and C code is disabled."""
+        """float64 and float32: of float16 Numba has no arithmetic."""
         return ("float64", "float32")
 
     def from_numpy(self, array: Any, dtype: str, device: str) -> Native:
