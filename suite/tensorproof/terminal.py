@@ -111,7 +111,7 @@ class TerminalPlugin:
             writer.write(text, flush=True)
 
         live = bool(reporter.isatty) and reporter.verbosity == 0
-        self.progress = Progress(write, len(self.run.planned - self.run.before), writer.fullwidth, live)
+        self.progress = Progress(write, self.run.to_do, self.run.kind, writer.fullwidth, live)
         reporter.showfspath = False  # else the name of the file stands before the line
         reporter._show_progress_info = False  # pytest's own percentages; it has no option that can be set from here
 

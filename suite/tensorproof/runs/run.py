@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import tensorproof
 from tensorproof.conformance.checks import Result
 from tensorproof.conformance.selection.options import command_for
 from tensorproof.conformance.selection.plan import Plan
-from tensorproof.conformance.selection.quick import estimated_seconds, quick_set, share_text
+from tensorproof.conformance.selection.quick import quick_set, share_text
 from tensorproof.contract.compile_cache import has_programs, programs_folder
 from tensorproof.errors import UsageError
 from tensorproof.lines.outputs import require_place
@@ -19,6 +20,7 @@ from tensorproof.processes import undisturbed
 from tensorproof.runs.baseline import Comparison, compare, require_comparable
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.causes.symptoms import BAD
+from tensorproof.runs.progress import Durations
 from tensorproof.runs.recording import default_path, now, open_record
 from tensorproof.runs.records import FORMAT, SCHEMA, Record, check_key, counts_of, machine, read_record
 from tensorproof.runs.resume import kept_lines
@@ -41,6 +43,7 @@ class Run:
         self.path = path
         self.record = Record(header, [])
         self.planned = {case.key for case in plan.cases}
+        self.kind = plan.kind
         self.quick_left = plan.quick_left
         self.began = time.monotonic()
         self.baseline = baseline
@@ -54,6 +57,8 @@ class Run:
             self.record.header, self.record.checks = lines[0], lines[1:]
         self.before = frozenset(map(check_key, self.record.checks))
         """The checks that an earlier run made, which this one goes on with."""
+        self.to_do = Counter(plan.kind(case.mode, case.operation) for case in plan.cases if case.key not in self.before)
+        """How many checks of each kind are planned now."""
         self.done = set(self.before)
         """The checks that have a line."""
         self.causes: list[dict[str, Any]] = []
@@ -190,12 +195,13 @@ def _line_of(result: Result, options: Any) -> dict[str, Any]:
 
 def _quick_text(run: Run) -> str:
     """What a quick run was, and what a full one adds."""
-    durations: dict[str, list[float]] = {}
+    durations = Durations()
     for check in run.record.checks:
         if check["duration_ns"]:
-            durations.setdefault(check["mode"], []).append(check["duration_ns"] / 1e9)
-    seconds = estimated_seconds(durations, run.quick_left, time.monotonic() - run.began)
-    more = sum(run.quick_left.values())
+            durations.add(run.kind(check["mode"], check["operation"]), check["duration_ns"] / 1e9)
+    wall = time.monotonic() - run.began
+    seconds = wall + durations.left(run.quick_left, wall)[0]
+    more = run.quick_left.total()
     share = share_text(quick_set(run.options.profile), next(iter(run.record.header["modes"])))
     minutes = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
     return (

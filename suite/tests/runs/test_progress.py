@@ -1,16 +1,26 @@
 """What is shown while checks run: one line in a terminal, a line for each tenth elsewhere, and each failure when it happens."""
 
-from tensorproof.runs.endings import frames_of_dump
-from tensorproof.runs.progress import SECONDS_BETWEEN, Progress, failure_text
+from collections import Counter
 
-CHECK = {"operation": "relu", "sample": "nan_each_lane", "dtype": "float32", "mode": "eager", "check": "forward", "message": ""}
+from tensorproof.runs.endings import frames_of_dump
+from tensorproof.runs.progress import SECONDS_BETWEEN, Durations, Progress, failure_text
+
+CHECK = {
+    "operation": "relu",
+    "sample": "nan_each_lane",
+    "dtype": "float32",
+    "mode": "eager",
+    "check": "forward",
+    "message": "",
+    "duration_ns": 10**9,
+}
 FAILED = {**CHECK, "status": "failed", "message": "relu nan_each_lane float32 y: \x1b[31mwrong"}
 PASSED = {**CHECK, "status": "passed"}
 
 
 def shown(live: bool, checks, planned=20, width=60) -> str:
     texts: list[str] = []
-    progress = Progress(texts.append, planned, width, live)
+    progress = Progress(texts.append, Counter(eager=planned), lambda mode, operation: mode, width, live)
     for check in checks:
         progress._shown -= SECONDS_BETWEEN
         progress.add(check)
@@ -24,6 +34,27 @@ def test_a_pipe_gets_a_line_for_each_tenth_and_no_control_characters():
     assert "10 of 20 checks (50 %), 0 failed, 0:00 left\n" in text
     assert "\r" not in text
     assert "\x1b" not in text
+
+
+def test_checks_of_another_kind_are_not_taken_for_as_short():
+    durations = Durations()
+    for _ in range(90):
+        durations.add("eager", 0.1)
+    assert durations.left({"eager": 10, "compile": 10}, 9.0) == (1.0, False)
+    durations.add("compile", 1.0)
+    seconds, whole = durations.left({"eager": 10, "compile": 9}, 10.0)
+    assert whole
+    assert round(seconds) == 10
+
+
+def test_kinds_to_come_are_told():
+    texts: list[str] = []
+    progress = Progress(texts.append, Counter(eager=10, compile=1), lambda mode, operation: mode, 60, False)
+    for _ in range(10):
+        progress.add(PASSED)
+    assert all(", more than 0:00 left\n" in text for text in texts)
+    progress.add({**PASSED, "mode": "compile"})
+    assert texts[-1] == "11 of 11 checks (100 %), 0 failed\n"
 
 
 def test_a_terminal_gets_one_line_that_is_written_over():
@@ -44,7 +75,7 @@ def test_a_log_holds_the_whole_message():
 
 def test_the_line_stands_below_a_failure_whatever_the_time():
     texts: list[str] = []
-    progress = Progress(texts.append, 20, 60, True)
+    progress = Progress(texts.append, Counter(eager=20), lambda mode, operation: mode, 60, True)
     progress.add(PASSED)
     progress.add(FAILED)
     assert texts[-1].startswith("\r2 of 20 checks (10 %), 1 failed")

@@ -1,6 +1,7 @@
 """What a run checks: its cases in order, and the declarations that speak of them."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,14 +44,14 @@ class Plan:
         self.left_out: dict[str, int] = {}
         everything = list(all_cases(description, listed, options.seed))
         quick = quick_cases(everything, description, quick_set(options.profile)) if options.quick else frozenset()
-        self.quick_left: dict[str, int] = {}
-        """How many cases of each mode ``--quick`` leaves out."""
+        self.quick_left: Counter[Hashable] = Counter()
+        """How many cases of each kind ``--quick`` leaves out."""
         adapter = adapter_cases(description, own_dtypes(asked_for(options, self.specification), options.seed))
         for case, reason in selected([*adapter, *everything], self.selection, quick):
             if reason:
                 self.left_out[reason] = self.left_out.get(reason, 0) + 1
                 if reason == "quick":
-                    self.quick_left[case.mode] = self.quick_left.get(case.mode, 0) + 1
+                    self.quick_left[self.kind(case.mode, case.operation)] += 1
             else:
                 self.cases.append(case)
         if not self.cases or (all(case.check == ADAPTER for case in self.cases) and ADAPTER not in self.selection.checks):
@@ -59,6 +60,11 @@ class Plan:
         self.done: frozenset[str] = frozenset()
         """The keys of checks that an earlier run made, which this one goes on with."""
         self.order = {case: index for index, case in enumerate(_breadth_first(self.cases) if options.time_budget else self.cases)}
+
+    def kind(self, mode: str, operation: str) -> Hashable:
+        """Cases of one kind take about as long: those of a mode, of operations or of models."""
+        known = self.specification.get(operation)
+        return mode, known is not None and known.model is not None
 
 
 class SampleNames(Mapping[str, Collection[str]]):

@@ -7,7 +7,7 @@ other modes. *Large* names a model of which one check takes longer than all othe
 """
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.resources import files
 
@@ -123,10 +123,3 @@ def share_text(chosen: QuickSet, first_mode: str) -> str:
         return "is the plain samples, since no faults were planted in operations of this profile"
     noticed = chosen.noticed_by(first_mode)
     return f"notices {noticed} of {chosen.faults} planted faults ({100 * noticed // chosen.faults} %)"
-
-
-def estimated_seconds(durations: Mapping[str, list[float]], left: Mapping[str, int], wall: float) -> float:
-    """How long a whole run would take here: from the durations of what ran, how much was left, by mode, and the wall time."""
-    ran = sum(sum(values) for values in durations.values())
-    more = sum(count * sum(durations[mode]) / len(durations[mode]) for mode, count in left.items() if durations.get(mode))
-    return wall * (1 + more / ran) if ran else wall
