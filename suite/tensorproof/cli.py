@@ -19,7 +19,7 @@ from tensorproof.lines.outputs import require_place
 from tensorproof.lines.writing import write_lines
 from tensorproof.nightly import command as nightly
 from tensorproof.processes import guarded
-from tensorproof.programs import command as programs
+from tensorproof.programs.campaigns import command as campaigns
 from tensorproof.programs.functions import command as functions
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.causes.cause import causes_of
@@ -77,7 +77,7 @@ def _parser() -> argparse.ArgumentParser:
         module.add_arguments(commands.add_parser(name, help=text))
 
     fuzz = "judge programs, compositions of operations, on a backend: random ones, neighbours, or patterns"
-    programs.add_arguments(commands.add_parser("fuzz", help=fuzz))
+    campaigns.add_arguments(commands.add_parser("fuzz", help=fuzz))
     own = "judge a function of yours in each mode of a framework: is a difference of its compiler rounding, or a bug"
     functions.add_arguments(commands.add_parser("judge", help=own))
 
@@ -276,7 +276,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         if options.command == "backends":
             return _backends()
         others = {
-            "fuzz": programs.run,
+            "fuzz": campaigns.run,
             "judge": functions.run,
             "time": lambda chosen: time_command(chosen, _write_page),
             "duel": lambda chosen: duel_command(chosen, _write_page),

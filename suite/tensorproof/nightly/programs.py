@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tensorproof.errors import UsageError
-from tensorproof.programs.records import BAD, CampaignRecord, read_campaign
+from tensorproof.programs.campaigns.declared import stale_texts
+from tensorproof.programs.campaigns.records import BAD, CampaignRecord, read_campaign
 from tensorproof.runs.records import read_record
 
 SHOWN = 10
@@ -57,6 +58,7 @@ def told_of_programs(night: Path, earlier: Sequence[Path], backend: str) -> tupl
         name = f"programs of {backend} {record.header['mode']}"
         if not _is_whole(record):
             alarms.append(("incomplete", f"{name}: {len(record.programs)} programs were judged, not all"))
+        notes += [f"{name}: {text}" for text in stale_texts(record.declared)]
         found = {item["key"]: item for item in record.findings if item["status"] in BAD}
         last = _last_before(earlier, path.name)
         if last is None:

@@ -11,12 +11,13 @@ from tensorproof.errors import printable
 from tensorproof.lines.writing import LineFile
 from tensorproof.processes import undisturbed
 from tensorproof.programs.building import Material, packed
+from tensorproof.programs.campaigns.declared import line_of, tried
+from tensorproof.programs.campaigns.records import BAD, CampaignRecord
+from tensorproof.programs.campaigns.worker import verdict_of
 from tensorproof.programs.judging import KNOWN, Verdict
-from tensorproof.programs.program import MalformedProgram, Program
-from tensorproof.programs.records import BAD, CampaignRecord
+from tensorproof.programs.program import MalformedProgram, Program, from_plain
 from tensorproof.programs.shrinking import blamed, shrunk
 from tensorproof.programs.sources.everything import SOURCES
-from tensorproof.programs.worker import verdict_of
 from tensorproof.runs.progress import duration_text
 from tensorproof.worker_process import WorkerFailure, WorkerProcess
 from tensorproof_reference.operation import Operation
@@ -79,7 +80,9 @@ class Crew:
         """
         if self.worker is None or not self.worker.alive:
             self.close()
-            self.worker = WorkerProcess(Path(sys.executable), "tensorproof.programs.worker", {"TF_CPP_MIN_LOG_LEVEL": "2"})
+            self.worker = WorkerProcess(
+                Path(sys.executable), "tensorproof.programs.campaigns.worker", {"TF_CPP_MIN_LOG_LEVEL": "2"}
+            )
             given = {"backend": self.backend, "device": self.device, "modules": list(self.modules)}
             self.hello = self.worker.ask("hello", START_SECONDS, **given)
         return self.worker
@@ -152,6 +155,21 @@ class Campaign:
         available, numbers = frozenset(hello["available"]), frozenset(hello["numbers"])
         material = Material(self.specification, available, header["dtype"], header["seed"], numbers, hello["writes"])
         return SOURCES[header["source"]](material)
+
+    def try_declared(self) -> None:
+        """Run the programs that are declared to fail in this mode.
+
+        Raises:
+            WorkerFailure: the worker does not start again.
+            OSError: the record cannot be written.
+        """
+        header = self.record.header
+        asked = self.crew.ask("declared_programs", self.crew.timeout, dtype=header["dtype"], mode=self.mode, seed=header["seed"])
+        for item in asked["declared"]:
+            line = line_of(item, tried(self.crew, map(from_plain, item["programs"]), self.mode))
+            with undisturbed():
+                self.file.append(line)
+                self.record.declared.append(line)
 
     def run(self) -> None:
         """Judge programs until all are done or the time is up.

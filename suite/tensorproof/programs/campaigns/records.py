@@ -12,9 +12,9 @@ from tensorproof.lines.schema import Schema
 from tensorproof.runs.recording import now
 from tensorproof.runs.resume import require_same
 
-FORMAT = 2
+FORMAT = 3
 SCHEMA = Schema(
-    "tensorproof.programs", "campaign.schema.json", "record of a campaign", first="campaign", format=FORMAT, last="end"
+    "tensorproof.programs.campaigns", "campaign.schema.json", "record of a campaign", first="campaign", format=FORMAT, last="end"
 )
 RESUMED = (
     *("tensorproof", "specification", "backend", "device", "mode", "dtype", "seed", "source"),
@@ -32,6 +32,8 @@ class CampaignRecord:
     header: Mapping[str, Any]
     programs: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
+    declared: list[dict[str, Any]] = field(default_factory=list)
+    """The programs that are declared to fail, and what became of them in this mode."""
     end: dict[str, Any] | None = None
 
     @property
@@ -56,6 +58,8 @@ def record_of(lines: Iterable[dict[str, Any]]) -> CampaignRecord:
             record.programs.append(line)
         elif line["kind"] == "finding":
             findings[line["key"]] = line
+        elif line["kind"] == "declared":
+            record.declared.append(line)
         else:
             record.end = line
     record.findings = list(findings.values())

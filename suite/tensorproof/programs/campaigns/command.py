@@ -15,8 +15,9 @@ from tensorproof.errors import UsageError, shown
 from tensorproof.lines.outputs import write_new
 from tensorproof.operation_table import did_you_mean
 from tensorproof.processes import interruption
-from tensorproof.programs.campaign import Campaign, Crew, verdict_text
-from tensorproof.programs.records import BAD, FORMAT, SCHEMA, closing_line, kept_lines, record_of
+from tensorproof.programs.campaigns.campaign import Campaign, Crew, verdict_text
+from tensorproof.programs.campaigns.declared import stale_texts
+from tensorproof.programs.campaigns.records import BAD, FORMAT, SCHEMA, closing_line, kept_lines, record_of
 from tensorproof.programs.sources.everything import SOURCES
 from tensorproof.runs.recording import default_path, now, open_record
 from tensorproof.runs.records import machine
@@ -50,6 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     place = "record to write (default: a new one in .tensorproof)"
     parser.add_argument("--record", type=Path, default=None, metavar="FILE", help=place)
     parser.add_argument("--resume", action="store_true", help="go on with the record that --record names")
+    strict = "fail if a program that is declared to fail in this mode passes"
+    parser.add_argument("--strict-declarations", action="store_true", help=strict)
     parser.add_argument("--dump", type=Path, default=None, metavar="DIR", help="folder to write a script for each finding to")
     parser.add_argument("-p", dest="plugins", action="append", default=[], metavar="MODULE", help="module to import first")
 
@@ -131,7 +134,9 @@ def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int
         planned=options.programs,
     )
     code, ended = _ended(campaign)
-    notes: list[str] = []
+    notes = stale_texts(record.declared)
+    if notes and options.strict_declarations:
+        code = code or 1
     try:
         file.append(closing_line(record, time.monotonic() - began, crew.seconds, ended))
     except OSError as error:
@@ -158,6 +163,7 @@ def _instructions(description: dict[str, Any]) -> str:
 def _ended(campaign: Campaign) -> tuple[int, str]:
     """The exit code, and why the campaign ended early, if it did."""
     try:
+        campaign.try_declared()
         campaign.run()
     except KeyboardInterrupt:
         return INTERRUPTED, f"interrupted ({interruption() or 'Ctrl-C'})"
