@@ -5,7 +5,7 @@ from pathlib import Path
 import made_lines
 from nightly_records import write_conformance
 
-from tensorproof.nightly.programs import campaigns, told_of_programs
+from tensorproof.nightly.programs import campaigns, readable_campaigns, told_of_programs
 from tensorproof.programs.campaigns.records import FORMAT, SCHEMA
 from tensorproof.runs.recording import open_record
 
@@ -126,3 +126,9 @@ def test_a_stale_declaration_is_a_note(tmp_path):
     assert notes == [
         "programs of torch compile: stale declaration: d.toml: known_program 1: v0: float32[9]; v1 = sin(v0) -> v1 passes"
     ]
+
+
+def test_the_page_of_a_night_has_its_campaigns_that_can_be_read(tmp_path):
+    night = write(tmp_path / "1", "one")
+    (night / "programs_torch_vmap.ndjson").write_text("no record\n")
+    assert readable_campaigns(night) == [night / "programs_torch_compile.ndjson"]

@@ -173,6 +173,23 @@ def test_what_is_declared_and_no_program_is_a_usage_error(plugin, fuzz):
     assert "fake.toml: known_program 1: program: 'v0: float32[9]; v1 = sin(v0, v9) -> v1' is no program" in done.text
 
 
+def test_a_campaign_has_a_page_and_its_record_gives_the_same(fuzz, tensorproof, tmp_path):
+    done, _ = fuzz(WRONG, "--programs=2", "--report=page.html")
+    assert done.code == 1, done.text
+    assert "report: page.html" in done.text
+    page = (tmp_path / "page.html").read_text()
+    assert "fake eager float32: 1 finding in 2 programs" in page
+    assert "sin alone" in page
+    again = tensorproof("report", "campaign.ndjson", "-o", "again.html")
+    assert again.code == 0, again.text
+    assert (tmp_path / "again.html").read_text() == page
+    (tmp_path / "notes.html").write_text("mine")
+    done, record = fuzz(WRONG, "--programs=3", "--resume", "--report=notes.html")
+    assert done.code == 4
+    assert "--report: notes.html is no page of tensorproof" in done.text
+    assert len(record.programs) == 2
+
+
 def test_scripts_replace_nothing_and_their_folder_is_looked_at_first(fuzz, tmp_path):
     scripts, edited = tmp_path / "scripts", "# edited by hand"
     fuzz(WRONG, "--programs=1", f"--dump={scripts}")

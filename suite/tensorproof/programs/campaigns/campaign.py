@@ -339,16 +339,6 @@ def progress_text(done: int, left: float | None, judged: int, planned: int | Non
     return f"{judged:,}{of} programs, {bad} failed" + (f", {duration_text(left)} left" if left is not None and done else "")
 
 
-def verdict_text(record: CampaignRecord) -> str:
-    """The verdict, as the last line says it."""
-    header, counts = record.header, record.counts
-    words = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in sorted(counts.items()))
-    new = [item for item in record.findings if item["status"] in BAD]
-    name = f"{header['backend']} {header['mode']} {header['dtype']}"
-    told = f"{len(new)} finding{'s' * (len(new) != 1)}" if new else "no finding"
-    return f"{name}: {told} in {len(record.programs):,} programs ({words or 'none'})"
-
-
 def _batches(programs: Iterable[Numbered], most: int) -> Iterator[list[Numbered]]:
     """The programs in batches that one compilation can take; those that hold infinities or NaN, or write over values, alone."""
     batch: list[Numbered] = []

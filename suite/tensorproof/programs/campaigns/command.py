@@ -4,20 +4,29 @@ import argparse
 import itertools
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import tensorproof
 from tensorproof.conformance.dump.files import require_folder
 from tensorproof.contract.backends import specification
 from tensorproof.contract.description import described
 from tensorproof.errors import UsageError, shown
-from tensorproof.lines.outputs import write_new
+from tensorproof.lines.outputs import require_place, write_new
 from tensorproof.operation_table import did_you_mean
 from tensorproof.processes import interruption
-from tensorproof.programs.campaigns.campaign import Campaign, Crew, verdict_text
+from tensorproof.programs.campaigns.campaign import Campaign, Crew
 from tensorproof.programs.campaigns.declared import stale_texts
-from tensorproof.programs.campaigns.records import BAD, FORMAT, SCHEMA, closing_line, kept_lines, record_of
+from tensorproof.programs.campaigns.records import (
+    BAD,
+    FORMAT,
+    SCHEMA,
+    closing_line,
+    kept_lines,
+    record_of,
+    verdict_text,
+)
 from tensorproof.programs.sources.everything import SOURCES
 from tensorproof.runs.recording import default_path, now, open_record
 from tensorproof.runs.records import machine
@@ -32,6 +41,10 @@ TIMEOUT = 120.0
 ENDLESS = ("all", "random", "writes")
 """The sources that do not end by themselves."""
 GO_ON = "the same command with --record=FILE and --resume goes on"
+
+
+PageWriter: TypeAlias = Callable[[Path, Path, bool], None]
+"""Writes the page of a record; the last argument lets it replace a file that is no page."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=float, default=TIMEOUT, metavar="S", help="seconds for a program (default: 120)")
     place = "record to write (default: a new one in .tensorproof)"
     parser.add_argument("--record", type=Path, default=None, metavar="FILE", help=place)
+    page = "write a self-contained HTML page of the campaign"
+    parser.add_argument("--report", type=Path, default=None, metavar="FILE", help=page)
+    parser.add_argument("--force", action="store_true", help="let the page replace a file that is no page")
     parser.add_argument("--resume", action="store_true", help="go on with the record that --record names")
     strict = "fail if a program that is declared to fail in this mode passes"
     parser.add_argument("--strict-declarations", action="store_true", help=strict)
@@ -88,7 +104,7 @@ def _header(options: argparse.Namespace, description: dict[str, Any], instructio
     }
 
 
-def run(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace, write_page: PageWriter) -> int:
     """Run a campaign; the return value is the exit code.
 
     Raises:
@@ -99,12 +115,12 @@ def run(options: argparse.Namespace) -> int:
     minutes = MINUTES if options.minutes is None and endless else options.minutes
     crew = Crew(options.backend, options.device, tuple(options.plugins), options.timeout)
     try:
-        return _with(crew, options, minutes)
+        return _with(crew, options, minutes, write_page)
     finally:
         crew.close()
 
 
-def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int:
+def _with(crew: Crew, options: argparse.Namespace, minutes: float | None, write_page: PageWriter) -> int:
     try:
         crew.start()
     except WorkerFailure as failure:
@@ -118,6 +134,8 @@ def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int
             )
     began = time.monotonic()
     path = options.record or default_path(f"fuzz_{options.backend}")
+    if options.report is not None:
+        require_place("--report", options.report, [path], force=options.force)
     header = _header(options, description, _instructions(description))
     file, lines = open_record(path, SCHEMA, header, kept_lines if options.resume else None)
     record = record_of(lines or [header])
@@ -149,6 +167,13 @@ def _with(crew: Crew, options: argparse.Namespace, minutes: float | None) -> int
     except OSError as error:
         code = COULD_NOT_GO_ON
         notes.append(f"--dump: a script cannot be written: {error.strerror}")
+    if options.report is not None:
+        try:
+            write_page(path, options.report, options.force)
+            notes.append(f"report: {options.report}")
+        except UsageError as error:
+            code = COULD_NOT_GO_ON
+            notes.append(str(error))
     _write("\n" if campaign.live else "")
     hint = f"; {GO_ON}" if record.programs or code == INTERRUPTED else ""
     for text in (*notes, f"record: {path}", *([f"ended early: {ended}{hint}"] if ended else []), verdict_text(record)):

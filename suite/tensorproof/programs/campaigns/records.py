@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tensorproof.errors import UsageError
-from tensorproof.lines.reading import name_of, read_lines, require_counts, require_each_once
+from tensorproof.lines.reading import LONGEST_LINE, name_of, opened, parsed_json, read_lines, require_counts, require_each_once
 from tensorproof.lines.schema import Schema
 from tensorproof.runs.recording import now
 from tensorproof.runs.resume import require_same
@@ -66,6 +66,16 @@ def record_of(lines: Iterable[dict[str, Any]]) -> CampaignRecord:
     return record
 
 
+def is_campaign(path: Path) -> bool:
+    """Whether a file begins like a record of a campaign."""
+    try:
+        with opened(path) as file:
+            line = parsed_json(file.readline(LONGEST_LINE))
+    except (OSError, ValueError):
+        return False
+    return isinstance(line, dict) and line.get("kind") == SCHEMA.first
+
+
 def read_campaign(path: Path) -> CampaignRecord:
     """The record in a file.
 
@@ -104,3 +114,13 @@ def closing_line(record: CampaignRecord, seconds: float, framework: float, ended
         "seconds": {"total": round(seconds, 2), "workers": round(framework, 2)},
         **({"ended": ended} if ended else {}),
     }
+
+
+def verdict_text(record: CampaignRecord) -> str:
+    """The verdict, as the last line says it."""
+    header, counts = record.header, record.counts
+    words = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in sorted(counts.items()))
+    new = [item for item in record.findings if item["status"] in BAD]
+    name = f"{header['backend']} {header['mode']} {header['dtype']}"
+    told = f"{len(new)} finding{'s' * (len(new) != 1)}" if new else "no finding"
+    return f"{name}: {told} in {len(record.programs):,} programs ({words or 'none'})"
