@@ -17,6 +17,7 @@ from tensorproof.contract.backends import installed
 from tensorproof.errors import UsageError, sentence, shown
 from tensorproof.lines.outputs import require_place
 from tensorproof.lines.writing import write_lines
+from tensorproof.machines.cluster import add_ray_options
 from tensorproof.nightly import command as nightly
 from tensorproof.processes import guarded
 from tensorproof.programs.campaigns import command as campaigns
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--next", action="store_true", help="say what to mend or write next, the most telling first")
     check.add_argument("-x", dest="first", action="store_true", help="stop at the first failure")
     add_selection_options(check.add_argument)
+    add_ray_options(check.add_argument)
 
     for name, (module, text) in AUTHORING.items():
         module.add_arguments(commands.add_parser(name, help=text))

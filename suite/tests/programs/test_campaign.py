@@ -11,7 +11,7 @@ import pytest
 from made_programs import material
 
 from tensorproof.errors import UsageError
-from tensorproof.programs.campaigns.campaign import Campaign
+from tensorproof.programs.campaigns.batches import Judging
 from tensorproof.programs.campaigns.records import SCHEMA, kept_lines, read_campaign
 from tensorproof.programs.judging import Verdict
 from tensorproof.programs.sources.random_programs import random_program
@@ -368,7 +368,7 @@ class Talkative:
 
 def test_a_script_that_is_too_long_is_left_out_and_says_so():
     program = random_program(material(), 0)
-    campaign = Campaign(Talkative(), None, None, {}, "eager", print, False, None, None)
-    assert campaign._script(program, Verdict("failed")) == {
+    judging = Judging(Talkative(), "eager", {}, set())
+    assert judging._script(program, Verdict("failed")) == {
         "why": "its arrays are too long to be written down: 300,000 characters"
     }

@@ -12,7 +12,7 @@ from tensorproof.lines.schema import Schema
 from tensorproof.runs.recording import now
 from tensorproof.runs.resume import require_same
 
-FORMAT = 3
+FORMAT = 2
 SCHEMA = Schema(
     "tensorproof.programs.campaigns", "campaign.schema.json", "record of a campaign", first="campaign", format=FORMAT, last="end"
 )
