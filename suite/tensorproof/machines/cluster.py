@@ -156,7 +156,9 @@ class Cluster:
             answer: dict[str, Any] = self.ray.get(ref)
             return answer
         except self.ray.exceptions.RayTaskError as error:
-            raise NotDone(f"a task failed on a node: {sentence(error.cause if error.cause is not None else error)}") from None
+            if isinstance(error.cause, NotDone):
+                raise NotDone(str(error.cause)) from None
+            raise NotDone(f"a task failed on a node: {sentence(error.cause or error)}") from None
         except self.ray.exceptions.RayError:
             return None
 
