@@ -168,6 +168,7 @@ def _campaign(key: str, record: CampaignRecord) -> Campaign:
         ("device", fields.text(header, "device")),
         ("instruction set", fields.text(header, "instructions") or "not known"),
         ("machine", f"{fields.text(machine, 'processor')}, {machine.get('cores')} cores, {fields.text(machine, 'system')}"),
+        *_nodes(header),
         ("source", f"{fields.text(header, 'source')}, seed {header.get('seed')}"),
         ("programs", f"{len(record.programs):,}" + (f" of {planned:,}" if planned else "")),
         ("started", fields.text(header, "started")),
@@ -179,6 +180,15 @@ def _campaign(key: str, record: CampaignRecord) -> Campaign:
     counts, coverage = Counter(record.counts), coverage_of(record.coverage)
     verdict = fields.clipped(verdict_text(record))
     return Campaign(key, verdict, has_findings, early, counts, conditions, coverage)
+
+
+def _nodes(header: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The machines of a cluster, each kind with how many there were."""
+    found = []
+    for item in fields.sequence(header, "nodes")[:40]:
+        processor = fields.text(fields.mapping(item, "machine"), "processor")
+        found.append(("nodes", f"{item['count']} × {processor}, {fields.text(item, 'instructions')}"))
+    return found
 
 
 def _add_findings(found: dict[tuple[str, str], Finding], key: str, record: CampaignRecord) -> None:

@@ -104,6 +104,12 @@ def test_known_failures_are_counted_by_explanation_and_stale_declarations_told(c
     assert "△ still failed" in text
 
 
+def test_machines_of_a_cluster_are_among_the_conditions():
+    nodes = [{"machine": {**made_lines.MACHINE, "processor": f"<{name}>"}, "instructions": "x avx2", "count": 3} for name in "ab"]
+    (one,) = programs_of([record(nodes=nodes)]).campaigns
+    assert [text for name, text in one.conditions if name == "nodes"] == ["3 × <a>, x avx2", "3 × <b>, x avx2"]
+
+
 def test_pairs_are_counted_of_programs_that_mean_something():
     (one,) = programs_of([record(program(0), program(1), program(2, "unsupported"))]).campaigns
     assert one.coverage.rows == [("add", [0, 0, 2]), ("exp", [2, 0, 0]), ("sin", [0, 0, 0])]

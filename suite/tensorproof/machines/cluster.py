@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import threading
+import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,8 @@ TICK = 1.0
 ANSWER_SECONDS = 300.0
 """How long nodes may take to say what they are; one that works for others takes longer, and is asked with its first task."""
 
+GONE_SECONDS = 120.0
+"""How long a cluster may be without a node that has what a task takes: another may be on its way."""
 CONNECT_SECONDS = 10.0
 
 Plain: TypeAlias = Mapping[str, Any]
@@ -111,9 +114,11 @@ class Cluster:
         """
         running: dict[Any, tuple[Plain, int]] = {}
         again: deque[tuple[Plain, int]] = deque()
+        seen = time.monotonic()
         try:
             while True:
-                while len(running) < AHEAD * self.at_once:
+                room = AHEAD * self.at_once
+                while len(running) < room:
                     request, tries = again.popleft() if again else (next(requests, None), 0)
                     if request is None:
                         break
@@ -121,6 +126,9 @@ class Cluster:
                 if not running:
                     return
                 ready, _ = self.ray.wait(list(running), num_returns=1, timeout=TICK)
+                seen = time.monotonic() if ready or self._able() else seen
+                if time.monotonic() > seen + GONE_SECONDS:
+                    raise NotDone("no node of the cluster is left that has what a task takes")
                 for ref in ready:
                     request, tries = running.pop(ref)
                     answer = self._answer(ref)

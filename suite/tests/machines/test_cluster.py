@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tensorproof.errors import UsageError
+from tensorproof.machines import cluster as cluster_module
 from tensorproof.machines.cluster import MOST_LOST, Cluster, NotDone, needs_of
 from tensorproof.machines.nodes import difference, nodes_lines, require_alike
 from tensorproof.machines.shards import arguments_of, files_of
@@ -109,6 +110,15 @@ def test_what_a_task_raises_ends_the_work_and_what_is_under_way():
     with pytest.raises(NotDone, match="a task failed on a node: ValueError: unlucky"):
         answers(ray, [1, 2, 13, 4, 5, 6])
     assert ray.cancelled
+
+
+def test_a_cluster_without_any_node_is_not_waited_for_for_ever(monkeypatch):
+    monkeypatch.setattr(cluster_module, "GONE_SECONDS", -1.0)
+    ray = MadeUpRay(nodes=0)
+    ray.wait = lambda refs, **how: ([], refs)  # type: ignore[method-assign]
+    with pytest.raises(NotDone, match="no node of the cluster is left"):
+        answers(ray, range(3))
+    assert ray.cancelled == [0, 1]
 
 
 def test_no_more_is_asked_for_than_the_cluster_has_room_for():
