@@ -76,7 +76,9 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
     if not is_conformance(config) and not is_timing(config):
         return (yield)
     if is_conformance(config) and option.ray is not None:
-        option.numprocesses = 0  # checks run in workers of the nodes
+        if getattr(option, "numprocesses", None):
+            raise pytest.UsageError("-n: not together with --ray, which starts a worker for each task")
+        option.numprocesses = 0
     elif is_conformance(config) and not alone and hasattr(option, "numprocesses"):
         if option.numprocesses is None and not option.tx:
             option.numprocesses = 1

@@ -223,6 +223,12 @@ def test_where_no_cluster_answers_nothing_is_waited_for(start, command):
     assert "--ray: no cluster answers at 127.0.0.1:1" in text
 
 
+def test_workers_of_this_machine_are_not_asked_for_too(start):
+    code, text = ended(start(*CHECK, "-n2", "--ray=auto"))
+    assert code == 4, text
+    assert "-n: not together with --ray" in text
+
+
 @pytest.mark.parametrize("command", [FUZZ, CHECK])
 def test_without_ray_the_option_says_what_to_install(start, tmp_path, command):
     (tmp_path / "plugins" / "ray.py").write_text("raise ImportError('hidden')\n")
