@@ -11,6 +11,7 @@ import markupsafe
 from tensorproof.conformance.checks import STATUSES
 from tensorproof.errors import UsageError
 from tensorproof.lines.outputs import write_page_text
+from tensorproof.programs.campaigns.records import CampaignRecord
 from tensorproof.runs.records import Record
 from tensorproof_reports import assets, duels, fields, units
 from tensorproof_reports import timings as timing_rows
@@ -21,6 +22,10 @@ from tensorproof_reports.conformance.operations import described
 from tensorproof_reports.conformance.runs import Earlier, Run, runs_of
 from tensorproof_reports.history import History
 from tensorproof_reports.payload import data_of, details_of, packed
+from tensorproof_reports.programs.campaigns import ALL_MEANINGS as PROGRAM_MEANINGS
+from tensorproof_reports.programs.campaigns import ALL_SYMBOLS as PROGRAM_SYMBOLS
+from tensorproof_reports.programs.campaigns import STATUSES as PROGRAM_STATUSES
+from tensorproof_reports.programs.campaigns import programs_of
 from tensorproof_reports.timing_data import STEPS
 from tensorproof_reports.timing_page import Section, TimingRecord, sections
 
@@ -78,9 +83,10 @@ def _unsupported(runs: Sequence[Run]) -> dict[str, list[tuple[str, str, int]]]:
     return found
 
 
-def made_by(runs: Sequence[Run], timings: Sequence[TimingRecord]) -> dict[str, str]:
+def made_by(runs: Sequence[Run], timings: Sequence[TimingRecord], campaigns: Sequence[CampaignRecord] = ()) -> dict[str, str]:
     """Version of the suite and of the specification, by the first record."""
     headers = [*((run.key, run.header) for run in runs), *((record.name, record.header) for record in timings)]
+    headers += [("of a campaign", dict(record.header)) for record in campaigns]
     if not headers:
         return {"tensorproof": "", "specification": ""}
     name, header = headers[0]
@@ -88,9 +94,9 @@ def made_by(runs: Sequence[Run], timings: Sequence[TimingRecord]) -> dict[str, s
         return {field: fields.text(header, field) for field in ("tensorproof", "specification")}
 
 
-def _subjects(runs: Sequence[Run], timings: Sequence[TimingRecord]) -> list[str]:
+def _subjects(runs: Sequence[Run], timings: Sequence[TimingRecord], campaigns: Sequence[CampaignRecord]) -> list[str]:
     """The backends that the page is about."""
-    names = [run.backend for run in runs]
+    names = [run.backend for run in runs] + [fields.text(record.header, "backend", 60) for record in campaigns]
     for timed in timings:
         with fields.part_of(timed.name, "its header"):
             names += [fields.text(entry, "backend", 60) for entry in fields.sequence(timed.header, "contenders")[:64]]
@@ -106,6 +112,7 @@ def page(
     timings: Sequence[TimingRecord] = (),
     earlier: Earlier = no_earlier_run,
     history: History | None = None,
+    campaigns: Sequence[CampaignRecord] = (),
 ) -> str:
     """The page as text. Everything that comes from a record is escaped.
 
@@ -114,11 +121,12 @@ def page(
         timings: records of timings.
         earlier: finds the run that each of the records is compared with.
         history: the nights, if the page tells of them.
+        campaigns: records of programs.
 
     Raises:
         UsageError: something in a record is of a wrong type.
     """
-    return page_of(runs_of(records, earlier), timings, sections(timings), history)
+    return page_of(runs_of(records, earlier), timings, sections(timings), history, campaigns)
 
 
 def page_of(
@@ -126,9 +134,10 @@ def page_of(
     timings: Sequence[TimingRecord],
     timing_sections: Sequence[Section],
     history: History | None,
+    campaigns: Sequence[CampaignRecord] = (),
     home: str = "",
 ) -> str:
-    """The page of runs and timings that were read (see ``page``); ``home`` is the index that leads to it, if any."""
+    """The page of runs, timings and campaigns that were read (see ``page``); ``home`` is the index that leads to it, if any."""
     operations = described(name for run in runs for name in run.rows.operation)
     columns, groups = matrix_of(runs, operations)
     data = packed(data_of(runs, operations)) if runs else ""
@@ -147,8 +156,12 @@ def page_of(
         "statuses": STATUSES,
         "symbols": statuses.SYMBOLS,
         "meanings": statuses.MEANINGS,
-        "subjects": _subjects(runs, timings),
-        "made_by": made_by(runs, timings),
+        "subjects": _subjects(runs, timings, campaigns),
+        "made_by": made_by(runs, timings, campaigns),
+        "programs": programs_of(campaigns) if campaigns else None,
+        "programs_statuses": PROGRAM_STATUSES,
+        "programs_symbols": PROGRAM_SYMBOLS,
+        "programs_meanings": PROGRAM_MEANINGS,
         "history": history,
         "history_data": packed(history.data) if history else "",
         "timing_sections": timing_sections,
@@ -176,16 +189,17 @@ def write_page(
     timings: Sequence[TimingRecord] = (),
     earlier: Earlier = no_earlier_run,
     history: History | None = None,
+    campaigns: Sequence[CampaignRecord] = (),
     *,
     force: bool = False,
 ) -> None:
-    """Write the page of some runs of checks, of timings, or of both, whole or not at all (see ``page``).
+    """Write the page of some runs of checks, timings and campaigns, whole or not at all (see ``page``).
 
     Raises:
         UsageError: the file cannot be written or is no page (unless ``force``), or a record lacks what a page needs.
     """
     try:
-        text = page(records, timings, earlier, history)
+        text = page(records, timings, earlier, history, campaigns)
     except (*fields.MALFORMED, jinja2.UndefinedError) as error:
         raise UsageError(f"a record is malformed: {type(error).__name__}: {error}") from error
     write_page_text("report", path, text, force=force)

@@ -17,9 +17,11 @@ from tensorproof.contract.backends import installed
 from tensorproof.errors import UsageError, sentence, shown
 from tensorproof.lines.outputs import require_place
 from tensorproof.lines.writing import write_lines
+from tensorproof.machines.cluster import add_ray_options
 from tensorproof.nightly import command as nightly
 from tensorproof.processes import guarded
-from tensorproof.programs import command as programs
+from tensorproof.programs.campaigns import command as campaigns
+from tensorproof.programs.campaigns.records import is_campaign, read_campaign
 from tensorproof.programs.functions import command as functions
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.causes.cause import causes_of
@@ -72,12 +74,13 @@ def _parser() -> argparse.ArgumentParser:
     check.add_argument("--next", action="store_true", help="say what to mend or write next, the most telling first")
     check.add_argument("-x", dest="first", action="store_true", help="stop at the first failure")
     add_selection_options(check.add_argument)
+    add_ray_options(check.add_argument)
 
     for name, (module, text) in AUTHORING.items():
         module.add_arguments(commands.add_parser(name, help=text))
 
     fuzz = "judge programs, compositions of operations, on a backend: random ones, neighbours, or patterns"
-    programs.add_arguments(commands.add_parser("fuzz", help=fuzz))
+    campaigns.add_arguments(commands.add_parser("fuzz", help=fuzz))
     own = "judge a function of yours in each mode of a framework: is a difference of its compiler rounding, or a bug"
     functions.add_arguments(commands.add_parser("judge", help=own))
 
@@ -168,6 +171,12 @@ def _write_page(checks: Sequence[Record], path: Path, timings: Sequence[TimingRe
     write_page(checks, path, timings, force=force)
 
 
+def _write_campaign_page(record: Path, path: Path, force: bool) -> None:
+    from tensorproof_reports.page import write_page
+
+    write_page([], path, campaigns=[read_campaign(record)], force=force)
+
+
 def _state(options: argparse.Namespace) -> int:
     from tensorproof_reports.statement_page import statement_badge, statement_page
 
@@ -187,16 +196,18 @@ def _report(options: argparse.Namespace) -> int:
         require_place("-o", options.output, options.runs, force=options.force)
     folder = options.history
     timings = [path for path in options.runs if is_timing_record(path)]
+    fuzzed = [path for path in options.runs if is_campaign(path)]
     # One by one, so that memory holds one record at a time.
-    checks = (read_record(path) for path in options.runs if path not in timings)
+    checks = (read_record(path) for path in options.runs if path not in (*timings, *fuzzed))
     earlier = (lambda record: earlier_night(folder, record)) if folder else no_earlier_run
     history = read_nights(folder) if folder else None
     timed = [read_timing_record(path) for path in timings]
+    programs = [read_campaign(path) for path in fuzzed]
     if options.site:
         nights = list_nights(folder) if folder else []
-        write_site(checks, options.site, timed, earlier, history, nights, force=options.force)
+        write_site(checks, options.site, timed, earlier, history, nights, programs, force=options.force)
     else:
-        write_page(checks, options.output, timed, earlier, history, force=options.force)
+        write_page(checks, options.output, timed, earlier, history, programs, force=options.force)
     _print(f"report: {options.site / 'index.html' if options.site else options.output}")
     return 0
 
@@ -276,7 +287,7 @@ def _main(arguments: Sequence[str] | None) -> int:
         if options.command == "backends":
             return _backends()
         others = {
-            "fuzz": programs.run,
+            "fuzz": lambda chosen: campaigns.run(chosen, _write_campaign_page),
             "judge": functions.run,
             "time": lambda chosen: time_command(chosen, _write_page),
             "duel": lambda chosen: duel_command(chosen, _write_page),

@@ -133,6 +133,17 @@ def guarded() -> Iterator[None]:
         _Current.run = None
 
 
+def guard_for_life() -> None:
+    """End with this process, however it ends, all that it starts from now on; its signals stay as they are.
+
+    For a process that somebody else started, such as those in which a cluster runs tasks.
+    """
+    if _Current.run is None:
+        mark = secrets.token_hex(8)
+        _Current.run = Guarded(mark, _start_guard(mark))
+        os.environ[MARK] = ",".join(filter(None, [os.environ.get(MARK), mark]))
+
+
 def _end_with_parent() -> None:
     """Have Linux send SIGTERM when the parent is gone: tox, when it is killed, does not tell its commands.
 

@@ -4,6 +4,7 @@ Loaded with ``-p tensorproof.pytest_plugin``, not as a ``pytest11`` plugin, so t
 The controller writes the record; a worker imports the framework, runs checks and sends each result back with its report.
 """
 
+import contextlib
 import faulthandler
 import math
 import os
@@ -31,13 +32,15 @@ from tensorproof.contract.outlines import outlined_specification
 from tensorproof.errors import UsageError, frames, printable, sentence, shown
 from tensorproof.instructions import require_taken
 from tensorproof.invocation import CONFORMANCE, is_conformance, is_timing, named_in, require_own_checks, require_own_report
+from tensorproof.machines.cluster import add_ray_options, connected
+from tensorproof.machines.shards import Shards
 from tensorproof.outcomes import raise_outcome
 from tensorproof.processes import end_all, guarded, interruption, settle_worker, undisturbed
 from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED, Run, finish, result_to_record, start_run
 from tensorproof.terminal import TerminalPlugin, code_with_output, make_outputs_last
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
-from tensorproof.workers import Deadline, LeavingPlugin, WorkersPlugin, leave, loaded_or_ended, share_cores
+from tensorproof.workers import Deadline, LeavingPlugin, ShardsPlugin, WorkersPlugin, leave, loaded_or_ended, share_cores
 from tensorproof_reference.catalogue import of_profile
 
 DEFAULT_BACKEND = "numpy"
@@ -58,6 +61,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("tensorproof", "conformance of deep-learning backends")
     group.addoption("--backend", default=None, metavar="NAME", help=f"backend to check (default: {DEFAULT_BACKEND})")
     add_selection_options(group.addoption)
+    add_ray_options(group.addoption)
     add_series_options(group.addoption, launches=1)
 
 
@@ -71,7 +75,11 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
         return (yield)
     if not is_conformance(config) and not is_timing(config):
         return (yield)
-    if is_conformance(config) and not alone and hasattr(option, "numprocesses"):
+    if is_conformance(config) and option.ray is not None:
+        if getattr(option, "numprocesses", None):
+            raise pytest.UsageError("-n: not together with --ray, which starts a worker for each task")
+        option.numprocesses = 0
+    elif is_conformance(config) and not alone and hasattr(option, "numprocesses"):
         if option.numprocesses is None and not option.tx:
             option.numprocesses = 1
         if option.numprocesses and option.dist == "no":
@@ -116,13 +124,14 @@ def _configure(config: pytest.Config) -> None:
     count = getattr(option, "numprocesses", None)
     if isinstance(count, int) and count < 0:
         raise UsageError(f"-n: expected a count of worker processes, got {count}")
-    if option.instructions and not is_worker:
+    shards = _shards(config) if option.ray is not None and not is_worker else None
+    if option.instructions and not is_worker and shards is None:
         os.environ.update(switches_for(option.backend, option.instructions, modules))
     apart = bool(count) and not is_worker
     if not is_worker:
         require_cache(option)
-    if apart:
-        described = describe_apart(option.backend, option.device, modules)
+    if apart or shards is not None:
+        described = shards.description if shards is not None else describe_apart(option.backend, option.device, modules)
         outlined = outlined_specification(max(option.seed, 0))
         plan = Plan(option, described, outlined, of_profile(outlined, option.profile))
     elif is_worker:
@@ -137,14 +146,23 @@ def _configure(config: pytest.Config) -> None:
     plan.done = frozenset(getattr(config, "workerinput", {}).get("tensorproof_done", ()))
     if not hasattr(config, "workerinput") and not option.collectonly:
         require_own_report(option)
-        config.stash[RUN] = start_run(option, plan)
+        config.stash[RUN] = start_run(option, plan, shards.nodes if shards is not None else ())
         plan.done = config.stash[RUN].before
         config.stash[FOLDER] = tempfile.TemporaryDirectory(prefix="tensorproof_", ignore_cleanup_errors=True)
         config.add_cleanup(config.stash[FOLDER].cleanup)
         config.pluginmanager.register(TerminalPlugin(config, config.stash[RUN]), "tensorproof terminal")
-        if apart:
+        if shards is not None:
+            config.pluginmanager.register(ShardsPlugin(config, config.stash[RUN], plan, shards), "tensorproof shards")
+        elif apart:
             workers = WorkersPlugin(config, config.stash[RUN], plan, Path(config.stash[FOLDER].name))
             config.pluginmanager.register(workers, "tensorproof workers")
+
+
+def _shards(config: pytest.Config) -> Shards:
+    """The cluster that makes the checks of this run."""
+    stack = contextlib.ExitStack()
+    config.add_cleanup(stack.close)
+    return Shards(stack.enter_context(connected(config.option)), config.option)
 
 
 def _loaded(config: pytest.Config) -> Plan:

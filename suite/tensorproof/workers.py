@@ -23,8 +23,13 @@ from tensorproof.conformance.selection.options import command_for
 from tensorproof.conformance.selection.plan import Plan
 from tensorproof.contract.description import IMPORT_SECONDS
 from tensorproof.errors import UsageError, printable, sentence
+from tensorproof.invocation import CONFORMANCE
+from tensorproof.machines.cluster import NotDone
+from tensorproof.machines.shards import Shards
+from tensorproof.outcomes import report_of
 from tensorproof.processes import PROC, end_group, end_orphans, watch
 from tensorproof.runs.endings import end_of_worker, frames_of_dump
+from tensorproof.runs.records import check_key
 from tensorproof.runs.run import COULD_NOT_GO_ON, Run, result_to_record
 
 GRACE = 15.0
@@ -226,6 +231,47 @@ class WorkersPlugin:
         name = test.rpartition("[")[2].removesuffix("]")
         check = test.rpartition("::")[2].partition("[")[0].removeprefix("test_")
         return next((item for item in self.plan.cases if item.check == check and item.name == name), None)
+
+
+class ShardsPlugin:
+    """The hooks of a controller whose checks run on the nodes of a cluster."""
+
+    def __init__(self, config: pytest.Config, run: Run, plan: Plan, shards: Shards) -> None:
+        self.config = config
+        self.run = run
+        self.plan = plan
+        self.shards = shards
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection(self, session: pytest.Session) -> bool:
+        """Collect nothing: the nodes do."""
+        session.testscollected = len(self.run.planned - self.run.before)
+        return True
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Report each check as it comes from a node.
+
+        Raises:
+            pytest.Session.Failed: the run stops at its first failures.
+        """
+        names = {case.key: case.name for case in self.plan.cases}
+        try:
+            with contextlib.closing(self.shards.lines(self.plan.cases, self.run.done)) as lines:
+                for line in lines:
+                    name = f"{CONFORMANCE.name}::test_{line['check']}[{names[check_key(line)]}]"
+                    self.config.hook.pytest_runtest_logreport(report=report_of(line, name, self.config.option))
+                    if session.shouldfail:
+                        raise session.Failed(session.shouldfail)
+        except NotDone as error:
+            self.run.end_early(str(error))
+            pytest.exit(self.run.ended, returncode=COULD_NOT_GO_ON)
+        return True
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self) -> None:
+        """Say what was lost."""
+        self.run.lines += self.shards.cluster.notes
 
 
 def _is_stopped(process: int) -> bool:

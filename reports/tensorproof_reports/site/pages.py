@@ -9,6 +9,7 @@ import markupsafe
 
 from tensorproof.conformance.checks import STATUSES
 from tensorproof.errors import UsageError
+from tensorproof.programs.campaigns.records import CampaignRecord
 from tensorproof.runs.records import Record
 from tensorproof_reports import assets, fields, units
 from tensorproof_reports import timings as timing_rows
@@ -35,6 +36,7 @@ def site(
     earlier: Earlier = no_earlier_run,
     history: History | None = None,
     nights: Sequence[Night] = (),
+    campaigns: Sequence[CampaignRecord] = (),
 ) -> dict[str, str]:
     """The pages by their place in the folder; the index first. Everything that comes from a record is escaped.
 
@@ -44,6 +46,7 @@ def site(
         earlier: finds the run that each of the records is compared with.
         history: the nights, if the page of the runs tells of them.
         nights: oldest first.
+        campaigns: records of programs.
 
     Raises:
         UsageError: something in a record is of a wrong type.
@@ -54,7 +57,7 @@ def site(
     common = {
         "policy": assets.still_policy(),
         "style": markupsafe.Markup(assets.style()),
-        "made_by": made_by(runs, timings),
+        "made_by": made_by(runs, timings, campaigns),
         "symbols": statuses.SYMBOLS,
         "words": statuses.words,
         "mode_words": statuses.mode_words,
@@ -68,7 +71,7 @@ def site(
     timed = sections(timings)
     return {
         INDEX: _index(common, runs, operations, rows, nights, bool(timings), bool(history)),
-        RUNS: page_of(runs, timings, timed, history, home=INDEX),
+        RUNS: page_of(runs, timings, timed, history, campaigns, home=INDEX),
         **{f"{OPERATIONS}/{file_name(item.name)}": _operation(common, item, runs, rows, causes, timed) for item in operations},
         **_nights(common, nights),
     }
@@ -164,6 +167,7 @@ def write_site(
     earlier: Earlier = no_earlier_run,
     history: History | None = None,
     nights: Sequence[Night] = (),
+    campaigns: Sequence[CampaignRecord] = (),
     *,
     force: bool = False,
 ) -> None:
@@ -173,7 +177,7 @@ def write_site(
         UsageError: the folder is not ours (unless ``force``) or cannot be written, or a record lacks what a page needs.
     """
     try:
-        pages = site(records, timings, earlier, history, nights)
+        pages = site(records, timings, earlier, history, nights, campaigns)
     except (*fields.MALFORMED, jinja2.UndefinedError) as error:
         raise UsageError(f"a record is malformed: {type(error).__name__}: {error}") from error
     write_folder("--site", folder, pages, force=force)

@@ -131,7 +131,9 @@ function watchQuery(data) {
 
 /** A button beside each block of code that the page came with. */
 function addCopyButtons() {
-  for (const block of document.querySelectorAll("details.cause pre")) block.after(copyButton("Copy command", () => block.textContent));
+  for (const block of document.querySelectorAll("details.cause pre")) {
+    block.after(copyButton(`Copy ${block.dataset.copied || "command"}`, () => block.textContent));
+  }
   for (const link of document.querySelectorAll("details.cause .actions a")) {
     link.after(" ", copyButton("Copy link", () => link.href));
   }

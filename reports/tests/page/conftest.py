@@ -75,10 +75,16 @@ def opened_fixture(browser: Any, tmp_path: Path) -> Iterator[Any]:
     found: list[Opened] = []
 
     def opened(
-        records: Any, timings: Any = (), fragment: str = "", earlier: Any = no_earlier_run, history: Any = None, **settings: Any
+        records: Any,
+        timings: Any = (),
+        fragment: str = "",
+        earlier: Any = no_earlier_run,
+        history: Any = None,
+        campaigns: Any = (),
+        **settings: Any,
     ) -> Opened:
         path = tmp_path / f"page_{len(found)}.html"
-        write_page(records, path, timings, earlier, history)
+        write_page(records, path, timings, earlier, history, campaigns)
         found.append(Opened(browser, path, fragment, settings))
         return found[-1]
 

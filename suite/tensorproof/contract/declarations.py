@@ -21,8 +21,8 @@ A declaration is a table in a list named for its kind. The conditions narrow it 
     issue = "https://…"
 
     [[known_program]]                        # a finding of tensorproof fuzz, which then goes on behind it: a failure that is
-    program = "v2 = exp(v0); … -> v3"        # shrunk to these calls, as findings write them (a list: to one of them)
-    mode = "compile"                         # also dtype, device, platform, versions, instructions
+    program = "v0: float32[9]; v1 = exp(v0) -> v1"  # shrunk to these calls (a list: to one of them), whatever the shapes; it is
+    mode = "compile"                         # stale if it passes in these; also dtype, device, platform, versions, instructions
     explanation = "…"
 
     [[convention]]                           # which reading of the operation this backend has; it is held to it wherever a
@@ -89,6 +89,7 @@ EXTRA = {
     "precision": ("reason", "matmul_input_bits", "accumulate"),
     "device": ("name", "dtypes", "modes"),
 }
+A_PROGRAM = "v0: float32[9]; v1 = exp(v0) -> v1"
 CHECKS = ("forward", "gradient", "subset", "purity", "fused", "randomness", "training", "fitting", "declared", "adapter")
 
 
@@ -259,13 +260,14 @@ def _check_program(table: Mapping[str, Any], source: str, operations: Mapping[st
     texts = _strings(table.get("program", []), source, "program")
     for text in texts:
         called = re.findall(r"v\d+ = (\w+)\(", text)
-        if not called or not re.search(r" -> v\d+(, v\d+)*$", text):
-            raise DeclarationError(f"{source}: program: expected calls as 'v1 = exp(v0) -> v1', got {text!r}")
+        shapes = re.match(r"v\d+: \w+\[[\d, ]*\](, v\d+: \w+\[[\d, ]*\])*; ", text)
+        if not called or not shapes or not re.search(r" -> v\d+(, v\d+)*$", text):
+            raise DeclarationError(f"{source}: program: expected a finding's text, as {A_PROGRAM!r}, got {text!r}")
         for name in called:
             if name not in operations:
                 raise DeclarationError(f"{source}: no operation is called {name!r}{did_you_mean(name, operations)}")
     if not texts:
-        raise DeclarationError(f"{source}: program: say which calls are known to fail, as 'v1 = exp(v0) -> v1'")
+        raise DeclarationError(f"{source}: program: say which calls are known to fail, as {A_PROGRAM!r}")
 
 
 def _plain(value: Any) -> Any:

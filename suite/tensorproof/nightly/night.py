@@ -35,7 +35,7 @@ from tensorproof.nightly.history import (
 from tensorproof.nightly.judge import Alarm, Judgement, judge
 from tensorproof.nightly.packages import Environment, kept_pins, look_into, pins_file
 from tensorproof.nightly.processes import TIMED_OUT, Runner, Watch, lines_done
-from tensorproof.nightly.programs import campaigns
+from tensorproof.nightly.programs import campaigns, readable_campaigns
 from tensorproof.nightly.summary import headline, summary
 from tensorproof.runs.records import machine, read_record
 
@@ -227,7 +227,7 @@ def publish(plan: Plan, night: Night, judgement: Judgement, runner: Runner) -> N
     write_verdict(night.folder, [verdict, *alarms, *judgement.findings, *(entry.told for entry in plan.accepted)])
     _write_summary(night.folder, judgement)
     records = [path for path in sorted(night.folder.glob("conformance_*.ndjson")) if _readable(path)]
-    records += timing_records(night.folder)
+    records += [*readable_campaigns(night.folder), *timing_records(night.folder)]
     if not records:
         return
     command = [*plan.own, "report", *map(str, records), f"--history={plan.history}", "-o", str(night.folder / "report.html")]

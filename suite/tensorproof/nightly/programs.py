@@ -1,11 +1,13 @@
 """The programs of a night: the fixed set in each compiled mode of a backend, and what is found that was not found before."""
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tensorproof.errors import UsageError
-from tensorproof.programs.records import BAD, CampaignRecord, read_campaign
+from tensorproof.programs.campaigns.declared import stale_texts
+from tensorproof.programs.campaigns.records import BAD, CampaignRecord, read_campaign
 from tensorproof.runs.records import read_record
 
 SHOWN = 10
@@ -57,6 +59,7 @@ def told_of_programs(night: Path, earlier: Sequence[Path], backend: str) -> tupl
         name = f"programs of {backend} {record.header['mode']}"
         if not _is_whole(record):
             alarms.append(("incomplete", f"{name}: {len(record.programs)} programs were judged, not all"))
+        notes += [f"{name}: {text}" for text in stale_texts(record.declared)]
         found = {item["key"]: item for item in record.findings if item["status"] in BAD}
         last = _last_before(earlier, path.name)
         if last is None:
@@ -69,6 +72,16 @@ def told_of_programs(night: Path, earlier: Sequence[Path], backend: str) -> tupl
         texts[SHOWN:] = [f"{name}: {len(texts) - SHOWN} more new findings"] if len(texts) > SHOWN else []
         alarms += [("new failure", text) for text in texts]
     return alarms, notes
+
+
+def readable_campaigns(night: Path) -> list[Path]:
+    """The records of a night's campaigns that a page can show."""
+    found = []
+    for path in sorted(night.glob("programs_*.ndjson")):
+        with contextlib.suppress(UsageError):
+            read_campaign(path)
+            found.append(path)
+    return found
 
 
 def _records_of(night: Path, backend: str) -> list[Path]:

@@ -121,11 +121,16 @@ class Subject:
 
     def declared_program(self, program: Program, mode: str) -> str:
         """Why a program that failed is known to fail, by a declaration of its very calls; empty if there is none."""
-        for item in self.declared.of_kind("known_program") if self.declared is not None else ():
-            about = {"dtype": program.dtype, "mode": mode, "device": self.device, "program": program.calls}
-            if all(value in _all_of(item.table.get(key, value)) for key, value in about.items()):
+        for item in self.known_programs(program.dtype, mode):
+            if program.calls in (text.partition("; ")[2] for text in _all_of(item.table["program"])):
                 return item.text
         return ""
+
+    def known_programs(self, dtype: str, mode: str) -> list[Declaration]:
+        """The declarations of programs that are in force in a dtype and a mode on this device."""
+        about = {"dtype": dtype, "mode": mode, "device": self.device}
+        declared = self.declared.of_kind("known_program") if self.declared is not None else []
+        return [item for item in declared if all(value in _all_of(item.table.get(key, value)) for key, value in about.items())]
 
     def precision(self, program: Program, mode: str) -> Precision:
         """The arithmetic that the program is held to: the least precise that is declared of one of its operations."""

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,8 +103,10 @@ def _compiled_before(options: Any, backend: str) -> bool | None:
     return None if place is None else has_programs(programs_folder(place, backend, options.instructions))
 
 
-def start_run(options: Any, plan: Plan) -> Run:
+def start_run(options: Any, plan: Plan, nodes: Sequence[Mapping[str, Any]] = ()) -> Run:
     """Open the record and write its header. All that a run reads or writes at its end is looked at now.
+
+    ``nodes`` are those of the cluster that makes the checks, if one does.
 
     Raises:
         UsageError: the record's file exists or cannot be made, the baseline cannot be read or compared with, the page cannot be
@@ -135,6 +138,7 @@ def start_run(options: Any, plan: Plan) -> Run:
         "sources": description.sources,
         "reasons": description.reasons,
         "machine": machine(),
+        **({"nodes": list(nodes)} if nodes else {}),
         "compiled_before": _compiled_before(options, description.backend),
         "options": {name: getattr(options, name) for name in RECORDED_OPTIONS},
         "shard": options.shard,

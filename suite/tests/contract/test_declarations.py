@@ -84,9 +84,16 @@ def test_versions_and_platform_decide_whether_it_is_in_force(versions, expected)
         ("[[unsupported]]\nsample = 2020-01-01\nreason = 'x'\n", "unsupported 1: sample: "),
         ("[[unsupported]]\nkeywords = { a = 2020-01-01 }\nreason = 'x'\n", "unsupported 1: keywords: "),
         ("[[known_program]]\nexplanation = 'x'\n", "program: say which calls are known to fail"),
-        ("[[known_program]]\nprogram = 'exp'\nexplanation = 'x'\n", "program: expected calls as 'v1 = exp(v0) -> v1', got 'exp'"),
-        ("[[known_program]]\nprogram = 'v1 = relo(v0) -> v1'\nexplanation = 'x'\n", "'relo' (did you mean relu?)"),
-        ("[[known_program]]\nprogram = 'v1 = relu(v0) -> v1'\n", "explanation: a declaration says why"),
+        (
+            "[[known_program]]\nprogram = 'exp'\nexplanation = 'x'\n",
+            "as 'v0: float32[9]; v1 = exp(v0) -> v1', got 'exp'",
+        ),
+        ("[[known_program]]\nprogram = 'v1 = exp(v0) -> v1'\nexplanation = 'x'\n", "expected a finding's text"),
+        (
+            "[[known_program]]\nprogram = 'v0: float32[]; v1 = relo(v0) -> v1'\nexplanation = 'x'\n",
+            "'relo' (did you mean relu?)",
+        ),
+        ("[[known_program]]\nprogram = 'v0: float32[9]; v1 = relu(v0) -> v1'\n", "explanation: a declaration says why"),
         ("[[unsupported]\n", "declarations file bad.toml"),
     ],
 )
@@ -154,7 +161,8 @@ def test_stale_and_idle_declarations_fail_under_strict_only(tensorproof, plugin,
 
 def test_a_declaration_of_a_program_is_none_of_a_check(tensorproof, plugin, tmp_path):
     folder = plugin("fake", SOURCE)
-    (tmp_path / "all.toml").write_text("[[known_program]]\nprogram = 'v1 = sigmoid(v0) -> v1'\nexplanation = 'a factor'\n")
+    text = "v0: float32[9]; v1 = sigmoid(v0) -> v1"
+    (tmp_path / "all.toml").write_text(f"[[known_program]]\nprogram = '{text}'\nexplanation = 'a factor'\n")
     options = ("--sample=plain_both_signs", "--declarations=all.toml", "--strict-declarations", "--record=run.ndjson")
     outcome = tensorproof(*BASE, *options, path=folder)
     assert outcome.code == 0, outcome.text

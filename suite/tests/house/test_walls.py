@@ -46,7 +46,7 @@ FLOORS = [
     ["suite.contract", "suite.backend"],
     ["suite.conformance"],
     ["suite.runs", "suite.serving"],
-    ["suite.programs"],
+    ["suite.programs", "suite.machines"],
     ["suite.timing"],
     ["suite.nightly", "suite.authoring", "suite.statements"],
     ["reports"],

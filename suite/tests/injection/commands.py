@@ -10,7 +10,7 @@ from fake_backend import BACKEND
 
 from tensorproof.lines.schema import Schema
 from tensorproof.nightly.history import is_night
-from tensorproof.programs.records import SCHEMA as CAMPAIGN_SCHEMA
+from tensorproof.programs.campaigns.records import SCHEMA as CAMPAIGN_SCHEMA
 from tensorproof.runs.records import SCHEMA, check_key
 from tensorproof.timing.results.records import SCHEMA as TIMING_SCHEMA
 from tensorproof.timing.results.records import line_key
@@ -108,7 +108,7 @@ COMMANDS = {
     "fuzz": Command(
         arguments=("fuzz", "fake", "--source=random", "--programs=8", "--record=run.ndjson"),
         records={"run.ndjson": PROGRAMS},
-        known_by={"worker": "tensorproof.programs.worker"},
+        known_by={"worker": "tensorproof.programs.campaigns.worker"},
         page="",
     ),
     "nightly": Command(

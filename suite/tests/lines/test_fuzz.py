@@ -16,9 +16,8 @@ from tensorproof.contract.declarations import DeclarationError, read_declaration
 from tensorproof.errors import UsageError
 from tensorproof.lines.reading import read_lines
 from tensorproof.nightly.history import NIGHT_SCHEMA
-from tensorproof.programs.campaign import verdict_text
-from tensorproof.programs.records import FORMAT, kept_lines, read_campaign
-from tensorproof.programs.records import SCHEMA as CAMPAIGN_SCHEMA
+from tensorproof.programs.campaigns.records import FORMAT, kept_lines, read_campaign, verdict_text
+from tensorproof.programs.campaigns.records import SCHEMA as CAMPAIGN_SCHEMA
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.merge import merge_records

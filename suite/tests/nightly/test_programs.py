@@ -5,8 +5,8 @@ from pathlib import Path
 import made_lines
 from nightly_records import write_conformance
 
-from tensorproof.nightly.programs import campaigns, told_of_programs
-from tensorproof.programs.records import FORMAT, SCHEMA
+from tensorproof.nightly.programs import campaigns, readable_campaigns, told_of_programs
+from tensorproof.programs.campaigns.records import FORMAT, SCHEMA
 from tensorproof.runs.recording import open_record
 
 HEADER = {
@@ -115,3 +115,20 @@ def test_a_backend_has_no_findings_of_one_whose_name_begins_with_its_name(tmp_pa
     night = write(tmp_path / "1", "one", backend="torch_xpu")
     assert told_of_programs(night, [], "torch") == ([], [])
     assert told_of_programs(night, [], "torch_xpu")[1]
+
+
+def test_a_stale_declaration_is_a_note(tmp_path):
+    declared = {"kind": "declared", "source": "d.toml: known_program 1", "text": "v0: float32[9]; v1 = sin(v0) -> v1"}
+    lines = [{**declared, "explanation": "wrong", "status": status, "message": ""} for status in ("passed", "failed")]
+    path = write(tmp_path / "1") / "programs_torch_compile.ndjson"
+    made_lines.write(path, [HEADER, *lines, end()])
+    notes = told_of_programs(tmp_path / "1", [tmp_path / "1"], "torch")[1]
+    assert notes == [
+        "programs of torch compile: stale declaration: d.toml: known_program 1: v0: float32[9]; v1 = sin(v0) -> v1 passes"
+    ]
+
+
+def test_the_page_of_a_night_has_its_campaigns_that_can_be_read(tmp_path):
+    night = write(tmp_path / "1", "one")
+    (night / "programs_torch_vmap.ndjson").write_text("no record\n")
+    assert readable_campaigns(night) == [night / "programs_torch_compile.ndjson"]

@@ -11,9 +11,9 @@ import pytest
 from made_programs import material
 
 from tensorproof.errors import UsageError
-from tensorproof.programs.campaign import Campaign
+from tensorproof.programs.campaigns.batches import Judging
+from tensorproof.programs.campaigns.records import SCHEMA, kept_lines, read_campaign
 from tensorproof.programs.judging import Verdict
-from tensorproof.programs.records import SCHEMA, kept_lines, read_campaign
 from tensorproof.programs.sources.random_programs import random_program
 
 PREAMBLE = """
@@ -107,24 +107,87 @@ def test_a_wrong_operation_is_one_finding_with_its_script(fuzz, tmp_path):
 
 DECLARED = """
 [[known_program]]
-program = ["v1 = cos(v0) -> v1", "v1 = sin(v0) -> v1"]
+program = ["v0: float32[3, 4]; v1 = cos(v0) -> v1", "v0: float32[9]; v1 = sin(v0) -> v1"]
 mode = "MODE"
 explanation = "its sine is a cosine"
 """
 
 
+def declaring(plugin: Plugin, source: str, declared: str) -> None:
+    """Install a made-up backend of two modes with declarations."""
+    declarations = "\nFake.declarations = __import__('pathlib').Path(__file__).with_name('fake.toml')\n"
+    folder = plugin("fake", source + END + declarations + "Fake.modes = {'eager': 'all', 'other': 'all'}\n", PREAMBLE)
+    (folder / "fake.toml").write_text(declared)
+
+
 @pytest.mark.parametrize(("mode", "code", "status"), [("eager", 0, "known_failure"), ("other", 1, "failed")])
-def test_a_declared_program_is_no_finding_in_the_mode_that_is_declared(plugin, fuzz, tmp_path, mode, code, status):
-    declared = "\nFake.declarations = __import__('pathlib').Path(__file__).with_name('fake.toml')\n"
-    modes = "Fake.modes = {'eager': 'all', 'other': 'all'}\n"
-    folder = plugin("fake", WRONG + END + declared + modes, PREAMBLE)
-    (folder / "fake.toml").write_text(DECLARED.replace("MODE", mode))
+def test_a_declared_program_is_no_finding_in_the_mode_that_is_declared(plugin, fuzz, mode, code, status):
+    declaring(plugin, WRONG, DECLARED.replace("MODE", mode))
     done, record = fuzz(WRONG, "--programs=4")
     assert done.code == code, done.text
     assert {line["status"] for line in record.programs} == {"passed", status}
     known = [line for line in record.programs if line["status"] == "known_failure"]
     assert all(line["message"].startswith("declared: its sine is a cosine [v") for line in known)
     assert len(record.findings) == code
+
+
+def test_a_declared_program_that_passes_is_stale_and_one_that_fails_is_not(plugin, fuzz, tmp_path):
+    declaring(plugin, WRONG, DECLARED.replace("MODE", "eager"))
+    stale = "stale declaration: fake.toml: known_program 1: v0: float32[3, 4]; v1 = cos(v0) -> v1 passes"
+    done, record = fuzz(WRONG, "--programs=2")
+    assert done.code == 0, done.text
+    assert [line for line in done.text.splitlines() if line.startswith("stale")] == [stale]
+    assert [line["status"] for line in record.declared] == ["passed", "failed"]
+    done, record = fuzz(WRONG, "--programs=4", "--resume", "--strict-declarations")
+    assert done.code == 1, done.text
+    assert stale in done.text
+    assert [line["status"] for line in record.declared] == ["passed", "failed"]
+
+
+@pytest.mark.parametrize("option", ["--mode=other", "--dtype=float64"])
+def test_a_declared_program_of_another_mode_or_dtype_is_not_tried(plugin, fuzz, option):
+    declaring(plugin, RIGHT, DECLARED.replace("MODE", "eager"))
+    done, record = fuzz(RIGHT, "--programs=2", "--strict-declarations", option)
+    assert done.code == 0, done.text
+    assert record.declared == []
+
+
+SIGNED = """
+@operations.native
+def sin(x):
+    return np.where(np.isfinite(x), np.sin(x) if np.all(x < 200) else np.cos(x), np.nan)
+"""
+
+
+def test_a_declared_program_is_tried_with_several_kinds_of_inputs(plugin, fuzz):
+    """This sine is wrong of large numbers only."""
+    declaring(plugin, SIGNED, DECLARED.replace("MODE", "eager"))
+    done, record = fuzz(SIGNED, "--programs=1")
+    assert [line["status"] for line in record.declared] == ["passed", "failed"], done.text
+
+
+def test_what_is_declared_and_no_program_is_a_usage_error(plugin, fuzz):
+    declaring(plugin, RIGHT, DECLARED.replace("MODE", "eager").replace("v1 = sin(v0)", "v1 = sin(v0, v9)"))
+    done, _ = fuzz(RIGHT, "--programs=1")
+    assert done.code == 4, done.text
+    assert "fake.toml: known_program 1: program: 'v0: float32[9]; v1 = sin(v0, v9) -> v1' is no program" in done.text
+
+
+def test_a_campaign_has_a_page_and_its_record_gives_the_same(fuzz, tensorproof, tmp_path):
+    done, _ = fuzz(WRONG, "--programs=2", "--report=page.html")
+    assert done.code == 1, done.text
+    assert "report: page.html" in done.text
+    page = (tmp_path / "page.html").read_text()
+    assert "fake eager float32: 1 finding in 2 programs" in page
+    assert "sin alone" in page
+    again = tensorproof("report", "campaign.ndjson", "-o", "again.html")
+    assert again.code == 0, again.text
+    assert (tmp_path / "again.html").read_text() == page
+    (tmp_path / "notes.html").write_text("mine")
+    done, record = fuzz(WRONG, "--programs=3", "--resume", "--report=notes.html")
+    assert done.code == 4
+    assert "--report: notes.html is no page of tensorproof" in done.text
+    assert len(record.programs) == 2
 
 
 def test_scripts_replace_nothing_and_their_folder_is_looked_at_first(fuzz, tmp_path):
@@ -232,7 +295,7 @@ def test_patterns_and_neighbours_are_sources(fuzz):
 
 def test_every_line_fits_the_schema(fuzz):
     _, record = fuzz(WRONG, "--programs=3")
-    for line in (record.header, *record.programs, *record.findings, record.end):
+    for line in (record.header, *record.declared, *record.programs, *record.findings, record.end):
         assert SCHEMA.problem(json.loads(json.dumps(line))) == ""
 
 
@@ -305,7 +368,7 @@ class Talkative:
 
 def test_a_script_that_is_too_long_is_left_out_and_says_so():
     program = random_program(material(), 0)
-    campaign = Campaign(Talkative(), None, None, {}, "eager", print, False, None, None)
-    assert campaign._script(program, Verdict("failed")) == {
+    judging = Judging(Talkative(), "eager", {}, set())
+    assert judging._script(program, Verdict("failed")) == {
         "why": "its arrays are too long to be written down: 300,000 characters"
     }

@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 
 from tensorproof.backend import Native, Traced, flat_results
 from tensorproof.conformance.verdict import FAILED
+from tensorproof.programs.campaigns.records import BAD
 from tensorproof.programs.evaluation import name_of
 from tensorproof.programs.functions.traced_program import TracedProgram, known_numbers, numbers_of, program_of, unknown_names
 from tensorproof.programs.judging import ERROR, FELL_BACK, KNOWN, MEMORY, UNSUPPORTED, Subject, Verdict
-from tensorproof.programs.records import BAD
 from tensorproof_reference.operation import DTYPES
 
 AS_GIVEN = "as given"

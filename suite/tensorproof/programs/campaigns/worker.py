@@ -4,13 +4,16 @@ It reads requests from its standard input, a JSON object a line, and answers on 
 """
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from tensorproof.backend import Unsupported
 from tensorproof.conformance.dump.folding import NotPlain
 from tensorproof.contract.backends import load
+from tensorproof.contract.declarations import Declaration
+from tensorproof.errors import UsageError
+from tensorproof.programs.campaigns.declared import programs_of
 from tensorproof.programs.function import taking_numbers
 from tensorproof.programs.judging import Subject, Verdict, subject_of
 from tensorproof.programs.program import MalformedProgram, from_plain
@@ -33,6 +36,7 @@ class Worker:
             importlib.import_module(module)
         loaded = load(backend)
         self.subject, description = subject_of(loaded, device)
+        self._require_programs()
         available = [name for name in description.sources if not loaded.declared_layout(name)]
         conventions = {name: dict(values) for name, values in self.subject.conventions.items()}
         numbers = taking_numbers(loaded, description.device, description.dtypes)
@@ -43,6 +47,30 @@ class Worker:
             "writes": not self.subject.refusal,
             "conventions": conventions,
         }
+
+    def _require_programs(self) -> None:
+        """Refuse declarations of what is no program.
+
+        Raises:
+            UsageError: one of them is none.
+        """
+        assert self.subject is not None
+        for item, text in _texts(self.subject.declared.of_kind("known_program") if self.subject.declared else ()):
+            try:
+                programs_of(text, self.subject.specification)
+            except MalformedProgram as error:
+                raise UsageError(f"{item.source}: program: {error}") from None
+
+    def declared_programs(self, dtype: str, mode: str, seed: int) -> dict[str, Any]:
+        """The programs of a dtype that are declared to fail in a mode: where, why, and each with several kinds of inputs."""
+        assert self.subject is not None
+        found = []
+        for item, text in _texts(self.subject.known_programs(dtype, mode)):
+            programs = programs_of(text, self.subject.specification, seed)
+            if programs[0].dtype == dtype:
+                plain = [asdict(program) for program in programs]
+                found.append({"source": item.source, "text": text, "why": item.text, "programs": plain})
+        return {"declared": found}
 
     def judge(self, program: Any, mode: str) -> dict[str, Any]:
         """The verdict on a program in a mode."""
@@ -73,6 +101,14 @@ class Worker:
             return {"script": script_of(self.subject, from_plain(program), mode, verdict_of(verdict)), "why": ""}
         except (NotPlain, Unsupported) as error:
             return {"script": "", "why": str(error)}
+
+
+def _texts(declarations: Iterable[Declaration]) -> Iterator[tuple[Declaration, str]]:
+    """Each text of declarations of programs."""
+    for item in declarations:
+        texts = item.table["program"]
+        for text in texts if isinstance(texts, list) else [texts]:
+            yield item, text
 
 
 def verdict_of(plain: Any) -> Verdict:

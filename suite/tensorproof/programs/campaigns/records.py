@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from tensorproof.errors import UsageError
-from tensorproof.lines.reading import name_of, read_lines, require_counts, require_each_once
+from tensorproof.lines.reading import LONGEST_LINE, name_of, opened, parsed_json, read_lines, require_counts, require_each_once
 from tensorproof.lines.schema import Schema
 from tensorproof.runs.recording import now
 from tensorproof.runs.resume import require_same
 
 FORMAT = 2
 SCHEMA = Schema(
-    "tensorproof.programs", "campaign.schema.json", "record of a campaign", first="campaign", format=FORMAT, last="end"
+    "tensorproof.programs.campaigns", "campaign.schema.json", "record of a campaign", first="campaign", format=FORMAT, last="end"
 )
 RESUMED = (
     *("tensorproof", "specification", "backend", "device", "mode", "dtype", "seed", "source"),
@@ -32,6 +32,8 @@ class CampaignRecord:
     header: Mapping[str, Any]
     programs: list[dict[str, Any]] = field(default_factory=list)
     findings: list[dict[str, Any]] = field(default_factory=list)
+    declared: list[dict[str, Any]] = field(default_factory=list)
+    """The programs that are declared to fail, and what became of them in this mode."""
     end: dict[str, Any] | None = None
 
     @property
@@ -56,10 +58,22 @@ def record_of(lines: Iterable[dict[str, Any]]) -> CampaignRecord:
             record.programs.append(line)
         elif line["kind"] == "finding":
             findings[line["key"]] = line
+        elif line["kind"] == "declared":
+            record.declared.append(line)
         else:
             record.end = line
     record.findings = list(findings.values())
     return record
+
+
+def is_campaign(path: Path) -> bool:
+    """Whether a file begins like a record of a campaign."""
+    try:
+        with opened(path) as file:
+            line = parsed_json(file.readline(LONGEST_LINE))
+    except (OSError, ValueError):
+        return False
+    return isinstance(line, dict) and line.get("kind") == SCHEMA.first
 
 
 def read_campaign(path: Path) -> CampaignRecord:
@@ -100,3 +114,13 @@ def closing_line(record: CampaignRecord, seconds: float, framework: float, ended
         "seconds": {"total": round(seconds, 2), "workers": round(framework, 2)},
         **({"ended": ended} if ended else {}),
     }
+
+
+def verdict_text(record: CampaignRecord) -> str:
+    """The verdict, as the last line says it."""
+    header, counts = record.header, record.counts
+    words = ", ".join(f"{count:,} {status.replace('_', ' ')}" for status, count in sorted(counts.items()))
+    new = [item for item in record.findings if item["status"] in BAD]
+    name = f"{header['backend']} {header['mode']} {header['dtype']}"
+    told = f"{len(new)} finding{'s' * (len(new) != 1)}" if new else "no finding"
+    return f"{name}: {told} in {len(record.programs):,} programs ({words or 'none'})"

@@ -1,0 +1,1 @@
+"""Campaigns of programs on a page: verdicts, findings, known failures, coverage."""

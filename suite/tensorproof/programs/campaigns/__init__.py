@@ -1,0 +1,1 @@
+"""Campaigns: programs one after the other, in workers that may die, with a record."""
