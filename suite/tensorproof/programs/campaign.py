@@ -150,7 +150,9 @@ class Campaign:
     def _all(self) -> Iterator[tuple[str, Program]]:
         header, hello = self.record.header, self.crew.hello
         available, numbers = frozenset(hello["available"]), frozenset(hello["numbers"])
-        material = Material(self.specification, available, header["dtype"], header["seed"], numbers, hello["writes"])
+        material = Material(
+            self.specification, available, header["dtype"], header["seed"], numbers, hello["writes"], hello["dtypes"]
+        )
         return SOURCES[header["source"]](material)
 
     def run(self) -> None:

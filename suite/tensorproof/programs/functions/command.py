@@ -37,7 +37,7 @@ def judge(
     """Judge a function of a framework's arrays in each mode, as ``tensorproof.judge`` says.
 
     Raises:
-        UsageError: there is no such backend, mode or device, the plugin traces no functions, or the inputs differ in dtype.
+        UsageError: there is no such backend, mode or device, the plugin traces no functions, or no input is floating.
     """
     loaded = load(backend) if isinstance(backend, str) else backend
     subject, description = subject_of(loaded, device)
