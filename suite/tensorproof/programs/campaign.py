@@ -11,6 +11,7 @@ from tensorproof.errors import printable
 from tensorproof.lines.writing import LineFile
 from tensorproof.processes import undisturbed
 from tensorproof.programs.building import Material, packed
+from tensorproof.programs.dtypes import casts_of
 from tensorproof.programs.judging import KNOWN, Verdict
 from tensorproof.programs.program import MalformedProgram, Program
 from tensorproof.programs.records import BAD, CampaignRecord
@@ -205,6 +206,7 @@ class Campaign:
             "label": label,
             "nodes": len(program.nodes),
             "pairs": [f"{one}>{other}" for one, other in program.pairs],
+            "casts": list(casts_of(program, self.specification)),
             "status": finding["status"] if finding else verdict.status,
             "message": verdict.message[:10_000],
             "compiled": dict(verdict.compiled),

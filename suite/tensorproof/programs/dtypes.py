@@ -66,6 +66,21 @@ def computed_in(node: Node, number: int, dtypes: Sequence[str]) -> str:
     return next((dtypes[item] for item in (*node.numbers, number) if dtypes[item] in DTYPES), "float32")
 
 
+def casts_of(program: Program, specification: Mapping[str, Operation]) -> tuple[str, ...]:
+    """The dtypes that are cast to each other, as ``float32>bfloat16``, each pair once; what is not floating is ``whole``."""
+    dtypes = dtypes_of(program, specification)
+    found = {
+        f"{_word(dtypes[node.numbers[0]])}>{_word(dtypes[number])}": None
+        for number, node in enumerate(program.nodes, start=len(program.inputs))
+        if node.operation == CAST
+    }
+    return tuple(found)
+
+
+def _word(dtype: str) -> str:
+    return dtype if dtype in DTYPES else "whole"
+
+
 def is_narrower(one: str, other: str) -> bool:
     """Whether a floating dtype has fewer digits than another, and no more range."""
     return FORMATS[one].bits < FORMATS[other].bits and FORMATS[one].fmax <= FORMATS[other].fmax

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.conformance.expectation import Expected, is_floating
+from tensorproof.conformance.expectation import Expected
 from tensorproof.programs.dtypes import CAST, WHOLE, Arithmetic, coarsest_of, dtypes_of
 from tensorproof.programs.program import CAPTURED, NUMBER, Node, Program
-from tensorproof_reference.errorbars.array import ErrorBars, values_and_bars, with_bars
+from tensorproof_reference.errorbars.array import ErrorBars, values_and_bars
 from tensorproof_reference.errorbars.branches import closest_branch
 from tensorproof_reference.errorbars.rules import bar_of, value_of
 from tensorproof_reference.operation import DTYPES, Operation

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Native
+from tensorproof.programs.dtypes import Arithmetic
 from tensorproof.programs.evaluation import (
     Conventions,
     Expectations,
@@ -22,7 +23,6 @@ from tensorproof.programs.evaluation import (
     keywords_of,
     name_of,
 )
-from tensorproof.programs.dtypes import Arithmetic
 from tensorproof.programs.program import CAPTURED, INTEGER, NUMBER, Input, MalformedProgram, Node, Program
 from tensorproof_reference.operation import Operation
 

@@ -13,8 +13,8 @@ from small_operations import KNOWN
 
 from tensorproof.backend import Unsupported
 from tensorproof.programs.building import Builder
-from tensorproof.programs.judging import Subject, Verdict
 from tensorproof.programs.dtypes import PLAIN
+from tensorproof.programs.judging import Subject, Verdict
 from tensorproof.programs.memory import expected_after_writes, unwritten
 from tensorproof.programs.program import Input, MalformedProgram, Node, Program, from_json, to_json
 from tensorproof.programs.sources.everything import all_programs

@@ -83,6 +83,13 @@ def _attention_with_wide_softmax(builder: Builder, pair: Pair) -> list[int]:
     return [_two(builder, "matmul", weights, value)]
 
 
+def _softmax_computed_wide(builder: Builder, pair: Pair) -> list[int]:
+    """Of narrow numbers, along either axis; the result is wide and narrow."""
+    x = _cast(builder, _rows(builder, pair.narrow), pair.wide)
+    found = [builder.call("softmax", {"x": x}, {"axis": axis}) for axis in (0, -1)]
+    return [*found, *(_cast(builder, item, pair.narrow) for item in found)]
+
+
 def _mean(builder: Builder, x: int) -> int:
     return builder.call("reduce_mean", {"x": x}, {"axis": -1, "keepdims": True})
 
@@ -179,6 +186,7 @@ MIXED: Mapping[str, Build] = {
     "linear_summed_wide": _linear_summed_wide,
     "linear_of_cast_weights": _linear_of_cast_weights,
     "attention_with_wide_softmax": _attention_with_wide_softmax,
+    "softmax_computed_wide": _softmax_computed_wide,
     "layer_norm_computed_wide": _layer_norm_computed_wide,
     "rms_norm_computed_wide": _root_mean_square_norm,
     "scaled_loss": _scaled_loss,

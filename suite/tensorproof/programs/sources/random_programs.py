@@ -31,6 +31,8 @@ PATIENCE = 400
 TRIES = 6
 """How often the next operation of the walk is tried on the value before it, and then on another one."""
 KINDS = (*["normal"] * 6, *["positive"] * 3, "large", "offset")
+NARROW_RANGE = "float16"
+"""A dtype that random programs cast nothing to: their gradients would overflow on the way, in the order of one framework or another."""
 NUMBERS = (0.0, 1.0, 2.0, 0.5, -1.0)
 
 
@@ -41,7 +43,7 @@ class RandomHand(Builder):
         super().__init__(material.specification, material.dtype, seed, material.numbers)
         self._stream = stream
         self._rows = rows
-        self._others = sorted(item for item in material.dtypes if _nests(item, material.dtype))
+        self._others = sorted(item for item in material.dtypes if item != NARROW_RANGE and _nests(item, material.dtype))
         self._beside = material.dtype
         """The dtype of the value that was taken last, which what is made for it has too."""
         self.wanted: int | None = None
@@ -98,7 +100,7 @@ class RandomHand(Builder):
     def other_dtype(self, number: int) -> str:
         """A floating dtype that a value has not: mostly the program's own, if the value has another."""
         own = self.dtypes[number]
-        return self.dtype if own != self.dtype else self._others[self.below(len(self._others))]
+        return self.dtype if own != self.dtype or not self._others else self._others[self.below(len(self._others))]
 
     def fitting(self, other: int) -> int:
         """Another floating value that broadcasts, the same one now and then, or a new input of a part of its axes."""
