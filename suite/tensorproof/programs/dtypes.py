@@ -101,7 +101,7 @@ class Arithmetic:
     """Casts, as from one dtype to another, after which code may go on with the digits that the cast should have dropped."""
 
     def held(self, value: Any, dtype: str) -> Array:
-        """What was computed as an array of the dtype holds it, rounded if it was computed in a finer one; no integers, booleans."""
+        """What was computed as an array of the dtype holds it; integers and booleans as they are."""
         if isinstance(value, ErrorBars):
             return held_in(value, self.precisions[dtype])
         floating = np.asarray(value).dtype.kind == "f" and dtype in self.precisions

@@ -63,7 +63,8 @@ def _native(backend: Backend, value: Any, device: str) -> Native:
     """
     if isinstance(value, np.ndarray | np.generic | bool | int | float | list | tuple):
         array = np.asarray(value)
-        dtype = array.dtype.name if array.dtype.kind == "f" else BOOLEAN if array.dtype.kind == "b" else INTEGER
+        floating = array.dtype.kind == "f" or array.dtype.name in DTYPES
+        dtype = array.dtype.name if floating else BOOLEAN if array.dtype.kind == "b" else INTEGER
     else:
         array, dtype = np.asarray(backend.to_numpy(value)), backend.dtype_of(value)
         dtype = dtype if dtype in (*DTYPES, BOOLEAN) else INTEGER

@@ -1,4 +1,4 @@
-"""Programs of several dtypes: mixed precision as networks have it, casts around each operation, and random programs with casts."""
+"""Programs of several dtypes: mixed precision as networks have it, casts around each operation, random programs with casts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager

@@ -32,7 +32,7 @@ TRIES = 6
 """How often the next operation of the walk is tried on the value before it, and then on another one."""
 KINDS = (*["normal"] * 6, *["positive"] * 3, "large", "offset")
 NARROW_RANGE = "float16"
-"""A dtype that random programs cast nothing to: their gradients would overflow on the way, in the order of one framework or another."""
+"""What random programs cast nothing to: gradients would overflow on the way, in the order of one framework or another."""
 NUMBERS = (0.0, 1.0, 2.0, 0.5, -1.0)
 
 
