@@ -26,7 +26,7 @@ from tensorproof.contract.description import Description, describe, on_declared_
 from tensorproof.errors import UsageError, sentence
 from tensorproof.programs.building import alone, packed, with_values
 from tensorproof.programs.calls import Calls, inputs_of, run
-from tensorproof.programs.dtypes import CAST, Arithmetic, computed_in, dtypes_of
+from tensorproof.programs.dtypes import CAST, NAMED, Arithmetic, computed_in, dtypes_of, result_dtype
 from tensorproof.programs.evaluation import (
     Conventions,
     Expectations,
@@ -40,6 +40,7 @@ from tensorproof.programs.memory import Unwritten, Views, expected_after_writes,
 from tensorproof.programs.program import MalformedProgram, Node, Program
 from tensorproof_reference.errorbars.rules import precision_of
 from tensorproof_reference.operation import DTYPES, Operation
+from tensorproof_reference.stream import Stream
 
 NEAR = "near_a_branch"
 FELL_BACK = "fell_back"
@@ -93,6 +94,7 @@ class Subject:
         self.declared = declared
         self._views_of_last: tuple[str, Views] = ("", {})
         """Name and views of the program that was asked for last."""
+        self._named_dtypes: dict[str, Mapping[str, str]] = {}
         self.conventions: Conventions = {
             name: declared.conventions(name) for name in specification if declared is not None and declared.conventions(name)
         }
@@ -113,7 +115,12 @@ class Subject:
         return found
 
     def _speaks(self, item: Declaration, node: Node, dtype: str, mode: str) -> bool:
-        """Whether a declaration speaks of a call in a dtype, in any of its samples."""
+        """Whether a declaration speaks of a call in a dtype, in any of its samples; of a cast, in one to the same dtype."""
+        named = _all_of(item.table.get("sample", []))
+        if node.operation in NAMED and named:
+            to = result_dtype(node, (), self.specification, "")
+            if all(self._cast_to(node.operation).get(sample) != to for sample in named):
+                return False
         situation = Situation(
             node.operation,
             _one_of(item.table.get("sample", "")),
@@ -125,6 +132,14 @@ class Subject:
             frozenset(name for name, _ in node.operands),
         )
         return "operation" in item.table and matches(item, situation)
+
+    def _cast_to(self, operation: str) -> Mapping[str, str]:
+        """The dtype of the result by name of a sample, of an operation that names it."""
+        if operation not in self._named_dtypes:
+            samples = self.specification[operation].samples(Stream(0))
+            found = {item.name: str(item.keywords.get("dtype", NAMED[operation])) for item in samples}
+            self._named_dtypes[operation] = found
+        return self._named_dtypes[operation]
 
     def _wide_casts(self, program: Program, mode: str) -> frozenset[tuple[str, str]]:
         """The casts, from a dtype to another, that are declared to keep digits now and then; none where a program has no cast."""
