@@ -78,7 +78,7 @@ CHOSEN_WRITES = (
 
 CHOSEN_CASTS = (
     *("bfloat16 and back, then exp", "add, then bfloat16 and back", "reduce_sum in bfloat16", "matmul in bfloat16"),
-    *("bfloat16 and back, then reduce_sum", "exp, then bfloat16 and back"),
+    *("bfloat16 and back, then reduce_sum", "matmul, then bfloat16 and back"),
 )
 """Casts around operations, by name."""
 
