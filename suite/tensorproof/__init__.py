@@ -15,7 +15,7 @@ def judge(function: Any, *inputs: Any, backend: Any = "torch", **options: Any) -
     Args:
         function: takes arrays of the framework by position, and returns arrays, or tuples, lists or dicts of them. One that its
             user has compiled (``torch.compile``) is judged *as given* too.
-        inputs: arrays of the framework or of NumPy, of one floating dtype; integers and booleans besides.
+        inputs: arrays of the framework or of NumPy: floating ones, one at least, integers and booleans.
         backend: the name of an installed backend, or a ``tensorproof.backend.Backend``.
         options: ``modes`` (names; all but variants), ``device`` (the backend's first), and ``compilers``: more modes by
             name, each a function that takes a function and gives it compiled.

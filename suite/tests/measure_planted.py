@@ -1,13 +1,15 @@
 """Measure how soon a campaign finds each planted miscompilation, what it blames, and how small the program becomes.
 
-``python suite/tests/measure_planted.py [--source all] [--programs 3000] [--seed 0]`` prints a table of ``docs/programs.md``.
+``python suite/tests/measure_planted.py [--source all] [--programs 3000] [--seed 0]`` prints a table of ``docs/programs.md``;
+with ``--source mixed`` of those that concern casts.
 """
 
 import argparse
 import time
 from itertools import islice
 
-from made_programs import material
+from made_programs import material, mixed_material
+from planted_casts import PLANTED_CASTS
 from planted_rewrites import PLANTED, first_found, told
 from small_backend import SmallBackend
 from small_operations import KNOWN
@@ -22,12 +24,13 @@ def main() -> None:
     parser.add_argument("--source", default="all", choices=SOURCES)
     parser.add_argument("--programs", type=int, default=3000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", nargs="*", default=tuple(PLANTED))
+    parser.add_argument("--only", nargs="*", default=None)
     options = parser.parse_args()
-    programs = list(islice(SOURCES[options.source](material(seed=options.seed)), options.programs))
+    table, made = (PLANTED_CASTS, mixed_material) if options.source == "mixed" else (PLANTED, material)
+    programs = list(islice(SOURCES[options.source](made(seed=options.seed)), options.programs))
     print("| miscompilation | found by program | source | nodes | blamed | seconds |\n|---|---|---|---|---|---|")
-    for name in options.only:
-        planted = PLANTED[name]
+    for name in options.only or table:
+        planted = table[name]
         subject = Subject(SmallBackend(planted.fault), "cpu", KNOWN)
         began = time.perf_counter()
         found = first_found(subject, planted, programs)

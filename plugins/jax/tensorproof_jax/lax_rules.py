@@ -59,7 +59,13 @@ def _cumulative(hand: Hand, x: Value, *, axis: int, reverse: bool, **_: Any) -> 
 
 
 def _product(hand: Hand, a: Value, b: Value, *, dimension_numbers: Any, **_: Any) -> Value | None:
-    """One contraction of any axes: they are moved to where matrices have them, and moved back by the shape."""
+    """One contraction of any axes, computed in the result's dtype: they are moved to where matrices have them, and moved back by
+    the shape.
+    """
+    wide = [hand.cast(item, hand.like.dtype) for item in (a, b)]
+    if wide[0] is None or wide[1] is None:
+        return None
+    a, b = wide[0], wide[1]
     (summed_a, summed_b), (batch_a, batch_b) = dimension_numbers
     free_a = [axis for axis in range(len(a.shape)) if axis not in (*summed_a, *batch_a)]
     free_b = [axis for axis in range(len(b.shape)) if axis not in (*summed_b, *batch_b)]
@@ -127,8 +133,8 @@ def _reverse(hand: Hand, x: Value, *, dimensions: Any, **_: Any) -> Value:
     return hand.call("flip", {"axis": tuple(dimensions)}, x=x)
 
 
-def _same_dtype(hand: Hand, x: Any, **_: Any) -> Value | None:
-    return x if isinstance(x, Value) and x.dtype == hand.like.dtype else None
+def _cast(hand: Hand, x: Any, **_: Any) -> Value | None:
+    return hand.cast(x, hand.like.dtype) if isinstance(x, Value) else None
 
 
 def _itself(hand: Hand, x: Any, **_: Any) -> Value | None:
@@ -176,7 +182,7 @@ RULES: Mapping[str, Rule] = {
     "pad": _pad,
     "slice": _slice,
     "rev": _reverse,
-    "convert_element_type": _same_dtype,
+    "convert_element_type": _cast,
     "copy": _itself,
     "optimization_barrier": _itself,
     "stop_gradient": _stopped,

@@ -87,3 +87,27 @@ def test_what_is_not_known_is_listed_and_a_stopped_gradient_is_none():
     found = tensorproof.judge(stopped, *given((3, 4)), backend="jax", modes=["jit"])
     assert found.right, found.text
     assert not found.notes
+
+
+def test_a_function_that_casts_is_judged_in_the_dtypes_of_its_values():
+    def function(x, w):
+        y = jnp.matmul(x.astype(jnp.bfloat16), w.astype(jnp.bfloat16), preferred_element_type=jnp.float32)
+        return jax.nn.softmax(0.5 * y), y.astype(jnp.float16)
+
+    found = tensorproof.judge(function, *given((4, 6), (6, 6)), backend="jax", modes=["jit"])
+    assert {"matmul", "softmax", "cast"} & set(found.calls) >= {"matmul", "cast"}
+    assert not found.unknown
+    assert found.modes["jit"].status == "passed", found.text
+
+    def wide(x, w):
+        return jax.nn.softmax(0.5 * (x @ w)), (x @ w).astype(jnp.float16)
+
+    found = tensorproof.judge(function, *given((4, 6), (6, 6)), backend="jax", modes=["jit"], compilers={"mine": lambda _: wide})
+    assert found.modes["mine"].status == "failed"
+
+
+def test_arguments_may_differ_in_dtype():
+    x, w = given((4, 6), (6, 6))
+    found = tensorproof.judge(lambda x, w: jnp.tanh(x + w[:4]), x.astype(jnp.bfloat16), w, backend="jax", modes=["jit"])
+    assert not found.unknown
+    assert found.modes["jit"].status == "passed", found.text

@@ -296,8 +296,8 @@ def _themselves(hand: Hand, *items: Any, **_: Any) -> Found:
     return [item if isinstance(item, Value) else hand.as_result(hand.transcript.number(item)) for item in items]
 
 
-def _same_dtype(hand: Hand, x: Any, **_: Any) -> Found:
-    return x if isinstance(x, Value) and x.dtype == hand.like.dtype else None
+def _cast(hand: Hand, x: Any, **_: Any) -> Found:
+    return hand.cast(x, hand.like.dtype) if isinstance(x, Value) else None
 
 
 def _stopped(hand: Hand, x: Value, **_: Any) -> Found:
@@ -356,7 +356,7 @@ RULES: Mapping[str, Rule] = {
     "AvgPool": _pooling("average_pool2d"),
     **dict.fromkeys(("Identity", "Snapshot", "EnsureShape", "PreventGradient"), _itself),
     "IdentityN": _themselves,
-    "Cast": _same_dtype,
+    "Cast": _cast,
     "StopGradient": _stopped,
 }
 """By the type of the graph's operation. What has no row is unknown."""

@@ -103,7 +103,7 @@ def test_what_is_not_known_is_listed_and_a_stopped_gradient_is_none():
         return tf.exp(x) * tf.stop_gradient(x), tf.sort(x, 0), tf.cast(tf.argmax(x, 1), tf.float32)
 
     found = tensorproof.judge(function, *given((3, 4)), backend="tensorflow", modes=["function"])
-    assert set(found.unknown) >= {"tf.TopKV2", "tf.ArgMax", "tf.Cast"}
+    assert set(found.unknown) >= {"tf.TopKV2", "tf.ArgMax"}
     assert found.right, found.text
 
     def stopped(x):
@@ -127,3 +127,21 @@ def test_a_function_that_cannot_be_traced_is_a_usage_error():
 
     with pytest.raises(tensorproof.errors.UsageError, match="the function cannot be traced"):
         tensorproof.judge(branching, *given((3,)), backend="tensorflow")
+
+
+def test_a_function_that_casts_is_judged_in_the_dtypes_of_its_values():
+    def function(x, w):
+        y = tf.cast(tf.matmul(tf.cast(x, tf.bfloat16), tf.cast(w, tf.bfloat16)), tf.float32)
+        return tf.exp(tf.cast(tf.cast(x, tf.bfloat16), tf.float32)), tf.cast(y, tf.float16)
+
+    found = tensorproof.judge(function, *given((4, 6), (6, 6)), backend="tensorflow", modes=["eager", "function"])
+    assert found.calls.count("cast") == 6
+    assert {item.status for item in found.modes.values()} == {"passed"}, found.text
+
+    def wide(x, w):
+        return tf.exp(x), function(x, w)[1]
+
+    found = tensorproof.judge(
+        function, *given((4, 6), (6, 6)), backend="tensorflow", modes=["eager"], compilers={"mine": lambda _: wide}
+    )
+    assert (found.modes["eager"].status, found.modes["mine"].status) == ("passed", "failed")

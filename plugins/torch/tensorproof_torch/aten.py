@@ -83,7 +83,7 @@ RULES: Mapping[Any, rules.Rule] = {
     aten.roll.default: rules.rolled,
     aten.tril.default: rules.triangle("tril"),
     aten.triu.default: rules.triangle("triu"),
-    **dict.fromkeys(_COPIES, rules.itself),
+    **dict.fromkeys(_COPIES, rules.copied),
     aten.copy.default: rules.written_over,
     # Traced below autograd, ``detach`` is an alias; no other alias is left that something takes.
     **dict.fromkeys((aten.detach.default, aten.alias.default), rules.detached),

@@ -79,9 +79,10 @@ def reduction(operation: str) -> Rule:
     """Over some axes, or all."""
 
     def rule(hand: Hand, x: Value, dim: Any = None, keepdim: bool = False, dtype: Any = None) -> Any:
-        if dtype not in (None, x.dtype) or not x.dtype.is_floating_point:
+        cast = x if dtype is None else hand.cast(x, dtype)
+        if cast is None or not cast.dtype.is_floating_point:
             return None
-        return hand.call(operation, {"axis": _axes(x, dim), "keepdims": bool(keepdim)}, x=x)
+        return hand.call(operation, {"axis": _axes(x, dim), "keepdims": bool(keepdim)}, x=cast)
 
     return rule
 
@@ -113,8 +114,9 @@ def vector_norm(hand: Hand, x: Value, order: float = 2, dim: Any = None, keepdim
 
 
 def cumulative(hand: Hand, x: Value, dim: int, *, dtype: Any = None) -> Any:
-    """A running sum."""
-    return hand.call("cumulative_sum", {"axis": dim}, x=x) if dtype in (None, x.dtype) else None
+    """A running sum, in another dtype if it is asked for."""
+    cast = x if dtype is None else hand.cast(x, dtype)
+    return None if cast is None else hand.call("cumulative_sum", {"axis": dim}, x=cast)
 
 
 def softmax(operation: str) -> Rule:
@@ -221,9 +223,9 @@ def triangle(operation: str) -> Rule:
     return lambda hand, x, diagonal=0: hand.call(operation, {"diagonal": diagonal}, x=x)
 
 
-def itself(hand: Hand, x: Value, *_: Any, **__: Any) -> Any:
-    """What changes nothing: a copy, or a cast to the dtype that it has."""
-    return x if x.dtype == hand.like.dtype else None
+def copied(hand: Hand, x: Value, *_: Any, **__: Any) -> Any:
+    """A copy, which may have another dtype."""
+    return hand.cast(x, hand.like.dtype)
 
 
 def detached(hand: Hand, x: Value) -> Any:

@@ -1,5 +1,6 @@
 """A user's function traced to core ATen, for ``tensorproof judge``."""
 
+import functools
 import operator
 import types
 import warnings
@@ -201,8 +202,9 @@ class _Walk:
         rule = RULES.get(node.target)
         like = _like(-1, node.meta["val"]) if isinstance(node.meta.get("val"), torch.Tensor) else Value(-1, (), torch.float32)
         before = len(self.transcript.entries)
+        hand = Hand(self.transcript, str(node.target), like)
         try:
-            found = rule(Hand(self.transcript, str(node.target), like), *arguments, **keywords) if rule else None
+            found = rule(hand, *_promoted(hand, node, arguments), **keywords) if rule else None
         except (TypeError, AttributeError, ValueError):  # arguments that the rule does not know
             found = None
         if found is None:
@@ -214,6 +216,18 @@ class _Walk:
         value = node.meta.get("val")
         number = self.transcript.unknown(name)
         return _like(number, value) if isinstance(value, torch.Tensor) else Value(number, (), torch.float32)
+
+
+def _promoted(hand: Hand, node: torch.fx.Node, arguments: Sequence[Any]) -> Sequence[Any]:
+    """The arguments with floating arrays that differ in dtype cast to the one that PyTorch computes in."""
+    found = [item.meta.get("val") for item in node.all_input_nodes]
+    floating = [item for item in found if isinstance(item, torch.Tensor) and item.dtype.is_floating_point]
+    if len({item.dtype for item in floating}) < 2:
+        return arguments
+    # An array without axes gives way to those that have some.
+    deciding = [item.dtype for item in floating if item.ndim] or [item.dtype for item in floating]
+    wide = functools.reduce(torch.promote_types, deciding)
+    return [hand.cast(item, wide) if isinstance(item, Value) and item.dtype.is_floating_point else item for item in arguments]
 
 
 def _like(number: int, tensor: torch.Tensor) -> Value:

@@ -117,3 +117,38 @@ def test_a_gradient_that_is_stopped_is_not_expected():
     found = tensorproof.judge(lambda x: x.exp() * x.detach(), *given((3,)), modes=["eager"])
     assert found.right, found.text
     assert not found.notes
+
+
+def autocast(x, w):
+    """A product in bfloat16 and a softmax in float32, as autocast has them."""
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return functional.softmax(x @ w, -1, dtype=torch.float32), functional.layer_norm(x @ w, (8,))
+
+
+def test_a_function_of_several_dtypes_is_judged_in_those_of_its_values():
+    found = tensorproof.judge(autocast, *given((4, 8), (8, 8)), modes=["eager"], compilers={"mine": plain})
+    assert {"matmul", "softmax", "cast"} <= set(found.calls)
+    assert not found.unknown
+    assert {item.status for item in found.modes.values()} == {"passed"}, found.text
+
+
+def test_a_cast_that_a_compiler_leaves_out_is_found():
+    def function(x, y):
+        return ((x + y).bfloat16().float() - x).exp()
+
+    def kept(x, y):
+        return (x + y - x).exp()
+
+    found = tensorproof.judge(function, *given((4, 8), (4, 8)), modes=["eager"], compilers={"mine": lambda _: kept})
+    assert (found.modes["eager"].status, found.modes["mine"].status) == ("passed", "failed")
+
+
+def test_arrays_of_several_dtypes_meet_as_pytorch_promotes_them():
+    x, y = given((4, 8), (4, 8))
+
+    def function(x, y, scale):
+        return (x * y).sin() * scale + x
+
+    found = tensorproof.judge(function, x.bfloat16(), y, torch.tensor(0.5, dtype=torch.float64), modes=["eager"])
+    assert not found.unknown
+    assert found.modes["eager"].status == "passed", found.text

@@ -95,11 +95,13 @@ def judge(
     expected_dtype: str | None,
     exact_zero: bool = False,
     sign_of_zero: bool = False,
+    coarsest: str | None = None,
 ) -> Judgement:
     """The verdict on ``output`` against ``reference`` ± ``bar``, computed in ``dtype``.
 
     ``output`` holds the values that a backend returned (floating ones as float64), ``output_dtype`` what dtype it returned them
-    in, and ``expected_dtype`` the one it should have (``None``: any).
+    in, and ``expected_dtype`` the one it should have (``None``: any). ``coarsest`` is the dtype with the fewest digits on the
+    way to it, which says how wide bars may be (``None``: ``dtype``).
 
     Raises:
         ValueError: ``bar`` is not of the reference's shape, is negative or NaN, or ``dtype`` is unknown.
@@ -117,7 +119,8 @@ def judge(
     if e.shape != r.shape or not (e >= 0).all():
         raise ValueError(f"bar: expected numbers of at least 0 in shape {r.shape}, got shape {e.shape}")
     with np.errstate(all="ignore"):
-        return _Comparison(label, y.astype(np.float64), r.astype(np.float64), e, dtype).verdict(exact_zero, sign_of_zero)
+        found = _Comparison(label, y.astype(np.float64), r.astype(np.float64), e, dtype)
+        return found.verdict(exact_zero, sign_of_zero, largest_blur(coarsest or dtype))
 
 
 def _judge_whole(label: str, y: NDArray[Any], r: NDArray[Any]) -> Judgement:
@@ -178,8 +181,8 @@ class _Comparison:
         if exact.any():
             self.equal |= exact & (y == round_to(r, dtype))
 
-    def verdict(self, exact_zero: bool, sign_of_zero: bool) -> Judgement:
-        """Rules 2 to 5 in order."""
+    def verdict(self, exact_zero: bool, sign_of_zero: bool, widest: float) -> Judgement:
+        """Rules 2 to 5 in order; ``widest`` is how wide bars may be, as a share of values."""
         if not self.e.any() and not self.equal.all():
             return self._wrong("exact", ~self.equal)
         if sign_of_zero:
@@ -187,14 +190,14 @@ class _Comparison:
             if signs.any():
                 return self._wrong("sign of zero", signs)
         if self._is_ordinary():
-            return self._in_bars(exact_zero, self.bounded)
+            return self._in_bars(exact_zero, self.bounded, widest)
         nan = self.bounded & (np.isnan(self.y) != np.isnan(self.r))
         if nan.any():
             return self._wrong("nan", nan)
         overflow = self._overflow()
         if overflow.any():
             return self._wrong("overflow", overflow)
-        return self._in_bars(exact_zero, self.bounded & np.isfinite(self.r) & np.isfinite(self.y))
+        return self._in_bars(exact_zero, self.bounded & np.isfinite(self.r) & np.isfinite(self.y), widest)
 
     def _is_ordinary(self) -> bool:
         """Whether all is finite and far from overflow, so that rules 2 and 3 need not look closer."""
@@ -217,7 +220,7 @@ class _Comparison:
         decades = np.ceil(np.log10(np.clip(z, 1.0, 1e9)))
         return np.asarray(np.where(special, len(MAP_LEVELS) - 1, decades), np.int64)
 
-    def _in_bars(self, exact_zero: bool, judged: NDArray[np.bool_]) -> Judgement:
+    def _in_bars(self, exact_zero: bool, judged: NDArray[np.bool_], widest: float) -> Judgement:
         """Rules 4 and 5, of the elements that are judged by their distance."""
         z = np.where(judged & ~self.equal, np.abs(self.y - self.r) / self.e, 0.0)
         count = int(np.count_nonzero(judged))
@@ -228,7 +231,7 @@ class _Comparison:
         index = _first(z == largest) if largest > 0 or not judged.any() else _first(judged)
         outcome, reason, remark = (FAILED, "bars", "") if share > 1.0 else (PASSED, "bars", "")
         if outcome == PASSED and not exact_zero and (self.r != 0).any():
-            blur = self._blur()
+            blur = self._blur(widest)
             if blur:
                 outcome, (reason, remark) = NOT_MEANINGFUL, blur
         rms_limit = f"limit {LARGEST_RMS_Z:g}" if count >= LEAST_ELEMENTS_FOR_RMS else f"of {count}"
@@ -240,7 +243,7 @@ class _Comparison:
         )
         return self._judgement(outcome, reason, line, outside, index, ulp=ulp, largest_z=largest, rms_z=rms, share=share)
 
-    def _blur(self) -> tuple[str, str] | None:
+    def _blur(self, widest: float) -> tuple[str, str] | None:
         """Rule 5: why the case proves nothing, or ``None``."""
         unbounded = np.count_nonzero(~self.bounded) / self.r.size
         if unbounded > LARGEST_UNBOUNDED_SHARE:
@@ -253,12 +256,12 @@ class _Comparison:
             return None
         peak = float(np.max(sizes))
         rms = peak * float(np.sqrt(np.mean(np.square(sizes / peak)))) if peak else 0.0
-        limit = largest_blur(self.dtype) * rms
+        limit = widest * rms
         if LARGEST_Z * 2.0 * float(np.mean(bars)) <= limit:
             return None  # half of the bars at least are no larger than twice their mean, which costs less than their median
         blur = LARGEST_Z * float(np.median(bars))
         if blur > limit:
-            width = f"{blur / rms if rms else math.inf:.2g} of the values (limit {largest_blur(self.dtype):g})"
+            width = f"{blur / rms if rms else math.inf:.2g} of the values (limit {widest:g})"
             return "blurred", f"not meaningful in {self.dtype}, 10 bars are {width}; "
         return None
 

@@ -35,6 +35,7 @@ A declaration is a table in a list named for its kind. The conditions narrow it 
     device = "cuda"
     matmul_input_bits = 11                   # 24, 16 (bf16x3), 11 (TF32), 8 (bfloat16)
     accumulate = "float32"                   # or "same"
+    casts = "wide"                           # of cast: compiled code may go on with the digits that a cast drops ("rounded")
     reason = "…"
 
     [[device]]                               # a device of an existing framework, brought up without touching its plugin
@@ -86,7 +87,7 @@ EXTRA = {
         *("explanation", "issue", "finding"),
     ),
     "convention": ("operation", "keywords", "platform", "versions", "reason"),
-    "precision": ("reason", "matmul_input_bits", "accumulate"),
+    "precision": ("reason", "matmul_input_bits", "accumulate", "casts"),
     "device": ("name", "dtypes", "modes"),
 }
 A_PROGRAM = "v0: float32[9]; v1 = exp(v0) -> v1"
@@ -187,6 +188,8 @@ def _check_table(
         raise DeclarationError(f"{source}: matmul_input_bits: expected 24, 16, 11 or 8, got {table['matmul_input_bits']!r}")
     if table.get("accumulate", "float32") not in ("float32", "same"):
         raise DeclarationError(f"{source}: accumulate: expected 'float32' or 'same', got {table['accumulate']!r}")
+    if table.get("casts", "rounded") not in ("rounded", "wide"):
+        raise DeclarationError(f"{source}: casts: expected 'rounded' or 'wide', got {table['casts']!r}")
     problem = problem_of(_validator(), table)
     if problem:
         where, _, what = problem.partition(": ")

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tensorproof_reference.operation import DTYPES
+
 Operands = Mapping[str, int | tuple[int, ...]]
 """The numbers of an operation's arrays by the name of the argument; several for an argument that is a list."""
 
@@ -93,6 +95,15 @@ class Hand:
     def hold(self, x: Value) -> Value:
         """The same value, through which no gradient goes."""
         return self.as_result(self.transcript.hold(self.name, x.number, x.shape))
+
+    def cast(self, x: Value, dtype: Any) -> Value | None:
+        """The value in another dtype, as the framework names it; ``None`` if no program computes in that."""
+        if x.dtype == dtype:
+            return x
+        name = str(dtype).rpartition(".")[2]
+        if name not in DTYPES:
+            return None
+        return Value(self.transcript.call(self.name, "cast", {"x": x.number}, {"dtype": name}), x.shape, dtype)
 
     def as_result(self, number: int) -> Value:
         """A value of the shape and dtype of what the framework's call gives."""

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.programs.program import BOOLEAN, NUMBER, Input, Node, Program
+from tensorproof.programs.dtypes import result_dtype
+from tensorproof.programs.program import BOOLEAN, INTEGER, NUMBER, Input, Node, Program
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.rounding import round_to
 
@@ -96,22 +97,24 @@ def entries_of(program: Program) -> list[Entry]:
     return [*program.inputs, *program.nodes]
 
 
-def with_values(program: Program, values: Sequence[NDArray[Any]], numbers: Collection[int]) -> Program | None:
+def with_values(
+    program: Program, values: Sequence[NDArray[Any]], dtypes: Sequence[str], numbers: Collection[int]
+) -> Program | None:
     """The program with inputs that hold given values instead of some nodes; ``None`` if no output is left.
 
-    Floating values are rounded to the dtype.
+    Floating values are rounded to their dtypes, by number.
     """
     entries = entries_of(program)
     outputs = [number for number in program.outputs if number not in numbers]
     for number in numbers:
-        entries[number] = holding(program, values[number])
+        entries[number] = holding(values[number], dtypes[number])
     return assembled(entries, outputs, program.seed) if outputs else None
 
 
-def alone(program: Program, values: Sequence[NDArray[Any]], number: int) -> Program:
+def alone(program: Program, values: Sequence[NDArray[Any]], dtypes: Sequence[str], number: int) -> Program:
     """One node of a program, with inputs that hold the given values of its operands."""
     node = program.nodes[number - len(program.inputs)]
-    entries: list[Entry] = [holding(program, values[item]) for item in node.numbers]
+    entries: list[Entry] = [holding(values[item], dtypes[item]) for item in node.numbers]
     places = iter(range(len(entries)))
     operands = tuple(
         (name, tuple(next(places) for _ in operand) if isinstance(operand, tuple) else next(places))
@@ -120,11 +123,11 @@ def alone(program: Program, values: Sequence[NDArray[Any]], number: int) -> Prog
     return assembled([*entries, Node(node.operation, operands, node.keywords)], [len(entries)], program.seed)
 
 
-def holding(program: Program, value: NDArray[Any]) -> Input:
-    """An input that holds a value, rounded to the program's dtype if it is floating."""
-    floating = value.dtype.kind == "f"
-    rounded = round_to(value, program.dtype) if floating else value
-    return Input(value.shape, program.dtype if floating else BOOLEAN).holding(rounded)
+def holding(value: NDArray[Any], dtype: str) -> Input:
+    """An input that holds a value, rounded to the dtype if it is floating."""
+    if value.dtype.kind == "f":
+        return Input(value.shape, dtype).holding(round_to(value, dtype))
+    return Input(value.shape, BOOLEAN if value.dtype.kind == "b" else INTEGER).holding(value)
 
 
 def is_ordinary(value: NDArray[Any]) -> bool:
@@ -143,11 +146,14 @@ class Material:
     available: Collection[str]
     """The operations that the backend has."""
     dtype: str
+    """That of inputs, unless a source names another."""
     seed: int
     numbers: Collection[str] = ()
     """The operations that take a number instead of their argument ``b``."""
     writes: bool = False
     """Whether a program may write over a value."""
+    dtypes: Collection[str] = ()
+    """All floating dtypes that the backend computes in."""
 
     def builder(self, most: int = MOST_ELEMENTS) -> "Builder":
         """A program in the making, with the material's own seed, whose values have at most so many elements."""
@@ -176,16 +182,18 @@ class Builder:
         self.numbers = numbers
         self.entries: list[Entry] = []
         self.values: list[NDArray[Any]] = []
+        self.dtypes: list[str] = []
+        """By place, the dtype of a value (``dtypes.dtypes_of``)."""
 
-    def input(self, shape: Sequence[int], kind: str = "normal") -> int:
-        """A new input; its numbers depend on the seed and its place."""
-        dtype = BOOLEAN if kind == "truth" else self.dtype
-        return self._added(Input(tuple(shape), dtype, kind, 1_000 * self.seed + len(self.entries)))
+    def input(self, shape: Sequence[int], kind: str = "normal", dtype: str = "") -> int:
+        """A new input, of the builder's dtype unless another is given; its numbers depend on the seed and its place."""
+        chosen = BOOLEAN if kind == "truth" else dtype or self.dtype
+        return self._added(Input(tuple(shape), chosen, kind, 1_000 * self.seed + len(self.entries)))
 
-    def number(self, value: float, operation: str = "") -> int:
+    def number(self, value: float, operation: str = "", dtype: str = "") -> int:
         """One number, rounded to the dtype: written into the program where ``operation`` takes one, else a new input."""
-        kind = NUMBER if operation in self.numbers else "normal"
-        return self._added(Input((), self.dtype, kind, values=(float(round_to(value, self.dtype)),)))
+        kind, chosen = NUMBER if operation in self.numbers else "normal", dtype or self.dtype
+        return self._added(Input((), chosen, kind, values=(float(round_to(value, chosen)),)))
 
     @property
     def _special(self) -> bool:
@@ -194,16 +202,22 @@ class Builder:
     def _added(self, item: Input) -> int:
         self.entries.append(item)
         self.values.append(item.array)
+        self.dtypes.append(item.dtype)
         return len(self.entries) - 1
+
+    def forget(self, place: int) -> None:
+        """Undo all that was made from that place on."""
+        del self.entries[place:], self.values[place:], self.dtypes[place:]
 
     def call(self, operation: str, operands: Mapping[str, Any], keywords: Mapping[str, Any] | None = None) -> int:
         """A call of an operation; the number of what it gives.
 
         Raises:
             NotOrdinary: its values are not ordinary numbers; nothing was added.
-            ValueError: the operation rejects the arguments.
+            ValueError: the operation rejects the arguments, or they differ in dtype.
         """
         node = Node(operation, tuple(operands.items()), tuple((keywords or {}).items()))
+        dtype = result_dtype(node, [self.dtypes[number] for number in node.numbers], self.specification, self.dtype)
         arguments = {
             name: [self.values[item] for item in operand] if isinstance(operand, tuple) else self.values[operand]
             for name, operand in operands.items()
@@ -216,6 +230,7 @@ class Builder:
             raise NotOrdinary(f"{operation}: expected numbers from {SMALLEST:g} to {LARGEST:g} in size, or zeros")
         self.entries.append(node)
         self.values.append(value)
+        self.dtypes.append(dtype)
         return len(self.entries) - 1
 
     def is_floating(self, number: int) -> bool:

@@ -63,7 +63,9 @@ class Calls:
     def _cotangents(self) -> tuple[Native, ...]:
         backend, device = self.backend, self.device
         return tuple(
-            _native(backend, device, item, program.dtype) for program, expected in self.parts for item in expected.cotangents
+            _native(backend, device, item, expected.dtypes[name])
+            for _, expected in self.parts
+            for name, item in zip(expected.outputs, expected.cotangents, strict=True)
         )
 
     def _judge_arguments(
@@ -81,7 +83,7 @@ class Calls:
                 if name in expected.arguments:
                     item, answer = expected.arguments[name], self._answer(native)
                     if number in written or not np.array_equal(answer.value, item[0], equal_nan=is_floating(item[0])):
-                        judged.append(_judged(f"{name}{how}", answer, item, program, expected))
+                        judged.append(_judged(name, f"{name}{how}", answer, item, program, expected))
 
     def _shared_elsewhere(self, arguments: Sequence[Native], results: Sequence[Native]) -> str:
         """Which results and arguments share memory here and not in the first mode, or the other way round."""
@@ -138,7 +140,7 @@ class Calls:
                 gradient = next(left)
                 answer = None if gradient is None else self._answer(gradient)
                 name = name_of(number)
-                judged.append(_judged(f"d_{name}", answer, expected.gradients[name], program, expected))
+                judged.append(_judged(name, f"d_{name}", answer, expected.gradients[name], program, expected))
         self._judge_arguments(found, inputs, " after the call with gradients")
         return found
 
@@ -172,7 +174,7 @@ class Calls:
         left = iter(outputs)
         return [
             [
-                _judged(f"{name}{how}", self._answer(next(left)), item, program, expected)
+                _judged(name, f"{name}{how}", self._answer(next(left)), item, program, expected)
                 for name, item in expected.outputs.items()
             ]
             for program, expected in self.parts
@@ -194,18 +196,19 @@ def _native(backend: Backend, device: str, array: NDArray[Any], dtype: str) -> N
     return backend.from_numpy(array.astype(numpy_dtype(dtype)) if is_floating(array) else array, dtype, device)
 
 
-def _judged(label: str, answer: Answer | None, item: Expected, program: Program, expected: Expectations) -> Judgement:
+def _judged(name: str, label: str, answer: Answer | None, item: Expected, program: Program, expected: Expectations) -> Judgement:
+    """The verdict on the value of that name, or on its gradient."""
     value, bar = item
-    floating = is_floating(value)
-    dtype = program.dtype if floating else str(value.dtype)
+    dtype = expected.dtypes[name] if is_floating(value) else str(value.dtype)
     found = judge(
         label,
         np.zeros_like(value) if answer is None else answer.value,
         value,
         bar,
-        program.dtype,
+        expected.dtypes[name],
         output_dtype=dtype if answer is None else answer.dtype,
         expected_dtype=dtype,
+        coarsest=expected.coarsest,
     )
     # A value of few elements that is broadcast makes one rounding error many; then the root mean square is of few.
     few = min(value.size for value, _ in expected.values[len(program.inputs) :]) < LEAST_ELEMENTS_FOR_RMS

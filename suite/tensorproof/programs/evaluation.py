@@ -1,17 +1,18 @@
 """A program by the reference: every value with its bar, and all gradients by reverse accumulation."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.conformance.expectation import Expected, is_floating
+from tensorproof.conformance.expectation import Expected
+from tensorproof.programs.dtypes import CAST, WHOLE, Arithmetic, coarsest_of, dtypes_of
 from tensorproof.programs.program import CAPTURED, NUMBER, Node, Program
-from tensorproof_reference.errorbars.array import values_and_bars, with_bars
+from tensorproof_reference.errorbars.array import ErrorBars, values_and_bars
 from tensorproof_reference.errorbars.branches import closest_branch
-from tensorproof_reference.errorbars.rules import Precision, bar_of, value_of
+from tensorproof_reference.errorbars.rules import bar_of, value_of
 from tensorproof_reference.operation import DTYPES, Operation
 from tensorproof_reference.rounding import round_to
 from tensorproof_reference.stream import Stream
@@ -40,6 +41,13 @@ class Expectations:
     """Whether a value that does not come of infinite inputs, or a gradient on the way, is not finite; or a value NaN."""
     arguments: Mapping[str, Expected]
     """By the name of an input that is an array, what it holds after a call."""
+    dtypes: Mapping[str, str]
+    """By the name of a value."""
+
+    @property
+    def coarsest(self) -> str:
+        """The dtype with the fewest digits that anything is computed in."""
+        return coarsest_of(tuple(self.dtypes.values()))
 
 
 def name_of(number: int) -> str:
@@ -82,42 +90,57 @@ def keywords_of(node: Node, conventions: Conventions) -> dict[str, Any]:
 
 
 def forward_values(
-    program: Program, specification: Mapping[str, Operation], conventions: Conventions, precision: Precision | None
+    program: Program, specification: Mapping[str, Operation], conventions: Conventions, arithmetic: Arithmetic | None
 ) -> list[Array]:
-    """All values by number; with bars if there is a precision, else plain float64.
+    """All values by number; with bars if there is an arithmetic, else plain float64.
 
     Raises:
         ValueError: a node's operation rejects its arguments.
+        MalformedProgram: floating operands of a node differ in dtype.
     """
     values: list[Array] = []
+    dtypes = dtypes_of(program, specification)
     for item in program.inputs:
         array = item.array
-        values.append(with_bars(array, precision) if precision is not None and is_floating(array) else array)
+        values.append(arithmetic.held(array, item.dtype) if arithmetic is not None else array)
     with np.errstate(all="ignore"):
-        for node in program.nodes:
-            function = specification[node.operation].function
-            values.append(function(**arguments_of(node, values), **keywords_of(node, conventions)))
+        for number, node in enumerate(program.nodes, start=len(program.inputs)):
+            given = arguments_of(node, values)
+            if (
+                arithmetic is not None
+                and node.operation == CAST
+                and isinstance(given["x"], ErrorBars)
+                and dtypes[number] != WHOLE
+            ):
+                values.append(arithmetic.cast(given["x"], dtypes[number]))
+                continue
+            value = specification[node.operation].function(**given, **keywords_of(node, conventions))
+            values.append(value if arithmetic is None else arithmetic.held(value, dtypes[number]))
     return values
 
 
-def cotangents_of(program: Program, shapes: tuple[tuple[int, ...], ...]) -> tuple[NDArray[Any], ...]:
-    """A random cotangent on the dtype's grid for each output."""
-    stream = Stream(program.seed)("cotangents")
-    return tuple(round_to(stream(str(place)).normal(shape), program.dtype) for place, shape in enumerate(shapes))
+def cotangents_of(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[str], seed: int) -> tuple[NDArray[Any], ...]:
+    """A random cotangent for each output, on the grid of its dtype."""
+    stream = Stream(seed)("cotangents")
+    return tuple(
+        round_to(stream(str(place)).normal(shape), dtype) for place, (shape, dtype) in enumerate(zip(shapes, dtypes, strict=True))
+    )
 
 
 def expected_of(
-    program: Program, specification: Mapping[str, Operation], conventions: Conventions, precision: Precision
+    program: Program, specification: Mapping[str, Operation], conventions: Conventions, arithmetic: Arithmetic
 ) -> Expectations:
     """Values, outputs and gradients of a program with their bars.
 
     Raises:
         ValueError: a node's operation rejects its arguments.
     """
-    values = forward_values(program, specification, conventions, precision)
-    cotangents = cotangents_of(program, tuple(np.shape(value_of(values[number])) for number in program.outputs))
+    values = forward_values(program, specification, conventions, arithmetic)
+    dtypes = judged_dtypes(program, specification)
+    shapes = [np.shape(value_of(values[number])) for number in program.outputs]
+    cotangents = cotangents_of(shapes, [dtypes[name_of(number)] for number in program.outputs], program.seed)
     with np.errstate(all="ignore"):
-        pulled = _pulled_back(program, specification, conventions, values, cotangents, precision)
+        pulled = _pulled_back(program, specification, conventions, values, cotangents, arithmetic)
     zero = {number: (np.zeros(program.inputs[number].shape),) * 2 for number in primals_of(program)}
     return Expectations(
         values=tuple(_expected(value) for value in values),
@@ -133,6 +156,7 @@ def expected_of(
             if item.kind != NUMBER
         },
         tied=any(_is_tied(node, arguments_of(node, values)) for node in program.nodes if node.operation in KINKED),
+        dtypes=dtypes,
     )
 
 
@@ -147,6 +171,12 @@ def _is_singular(program: Program, values: list[NDArray[Any]], gradients: list[N
     return not finite or any(np.isnan(value).any() for value in values)
 
 
+def judged_dtypes(program: Program, specification: Mapping[str, Operation]) -> dict[str, str]:
+    """The floating dtype that each value is judged in, by name; integers and booleans are equal or not in any."""
+    found = dtypes_of(program, specification)
+    return {name_of(number): dtype if dtype in DTYPES else program.dtype for number, dtype in enumerate(found)}
+
+
 def _expected(value: Array) -> Expected:
     array, bar = values_and_bars(value)
     return np.asarray(array), np.asarray(bar)
@@ -158,17 +188,21 @@ def _pulled_back(
     conventions: Conventions,
     values: list[Array],
     cotangents: tuple[NDArray[Any], ...],
-    precision: Precision,
+    arithmetic: Arithmetic,
 ) -> dict[int, Array]:
     """The cotangent of each value that the outputs depend on, by number: backwards through each node's ``vjp``."""
-    parts: dict[int, list[Array]] = {}
+    parts: dict[int, list[ErrorBars]] = {}
     found: dict[int, Array] = {}
+    dtypes = dtypes_of(program, specification)
 
-    def add(number: int, cotangent: Array) -> None:
-        parts.setdefault(number, []).append(cotangent)
+    def add(number: int, cotangent: Array, node: Node | None = None) -> None:
+        dtype = dtypes[number]
+        if dtype in DTYPES:
+            cast = node is not None and node.operation == CAST
+            parts.setdefault(number, []).append(arithmetic.cast(cotangent, dtype) if cast else arithmetic.held(cotangent, dtype))
 
     for number, cotangent in zip(program.outputs, cotangents, strict=True):
-        add(number, with_bars(cotangent, precision))
+        add(number, cotangent)
     first = len(program.inputs)
     for place, node in reversed(list(enumerate(program.nodes))):
         operation = specification[node.operation]
@@ -180,24 +214,29 @@ def _pulled_back(
             gradient = gradients.get(name)
             if isinstance(operand, tuple):
                 for item, part in zip(operand, gradient or (), strict=gradient is not None):
-                    add(item, part)
+                    add(item, part, node)
             elif gradient is not None:
-                add(operand, gradient)
+                add(operand, gradient, node)
     found.update({number: _sum(parts[number]) for number in range(first) if number in parts})
     return found
 
 
-def _sum(parts: list[Array]) -> Array:
-    """The sum of the cotangents of a value from its consumers; of three or more with the bars of a sum in any order."""
+def _sum(parts: list[ErrorBars]) -> ErrorBars:
+    """The sum of the cotangents of a value from its consumers, each sum of two in their dtype; of three or more in any order."""
     if len(parts) < 3:
         return parts[0] if len(parts) == 1 else parts[0] + parts[1]
-    return np.sum(np.stack(parts), axis=0)
+    precision = parts[0].precision
+    one_by_one = replace(precision, ua=precision.u)
+    total: ErrorBars = np.sum(np.stack([part.in_precision(one_by_one) for part in parts]), axis=0)
+    return total.in_precision(precision)
 
 
-def closest_of(program: Program, specification: Mapping[str, Operation], conventions: Conventions, precision: Precision) -> float:
+def closest_of(
+    program: Program, specification: Mapping[str, Operation], conventions: Conventions, arithmetic: Arithmetic
+) -> float:
     """The distance in bars of the branch that came closest to going the other way."""
     with closest_branch() as closest:
-        expected_of(program, specification, conventions, precision)
+        expected_of(program, specification, conventions, arithmetic)
     return min(closest.comparison, closest.selection)
 
 

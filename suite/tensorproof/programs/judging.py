@@ -1,6 +1,7 @@
 """A program on a backend in a mode, and the verdict on it: value and gradients, judged as those of one operation are."""
 
 import functools
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from tensorproof.contract.description import Description, describe, on_declared_
 from tensorproof.errors import UsageError, sentence
 from tensorproof.programs.building import alone, packed, with_values
 from tensorproof.programs.calls import Calls, inputs_of, run
+from tensorproof.programs.dtypes import CAST, NAMED, Arithmetic, computed_in, dtypes_of, result_dtype
 from tensorproof.programs.evaluation import (
     Conventions,
     Expectations,
@@ -35,9 +37,10 @@ from tensorproof.programs.evaluation import (
 )
 from tensorproof.programs.function import ProgramFunction
 from tensorproof.programs.memory import Unwritten, Views, expected_after_writes, unwritten, views_among, without_overs
-from tensorproof.programs.program import MalformedProgram, Program
-from tensorproof_reference.errorbars.rules import Precision, precision_of
-from tensorproof_reference.operation import Operation
+from tensorproof.programs.program import MalformedProgram, Node, Program
+from tensorproof_reference.errorbars.rules import precision_of
+from tensorproof_reference.operation import DTYPES, Operation
+from tensorproof_reference.stream import Stream
 
 NEAR = "near_a_branch"
 FELL_BACK = "fell_back"
@@ -91,39 +94,70 @@ class Subject:
         self.declared = declared
         self._views_of_last: tuple[str, Views] = ("", {})
         """Name and views of the program that was asked for last."""
+        self._named_dtypes: dict[str, Mapping[str, str]] = {}
         self.conventions: Conventions = {
             name: declared.conventions(name) for name in specification if declared is not None and declared.conventions(name)
         }
 
-    def declarations_of(self, program: Program, mode: str, kinds: tuple[str, ...]) -> list[Declaration]:
-        """The declarations of some kinds that speak of an operation of the program, in any of its samples."""
+    def declarations_of(self, program: Program, mode: str, kinds: tuple[str, ...]) -> list[tuple[str, Declaration]]:
+        """The declarations of some kinds that speak of an operation of the program, in any of its samples; each with the dtype
+        that the operation is computed in there.
+        """
         if self.declared is None:
             return []
+        dtypes = dtypes_of(program, self.specification)
         found = []
-        for node in program.nodes:
-            arguments = frozenset(name for name, _ in node.operands)
-            for kind in kinds:
-                for item in self.declared.of_kind(kind):
-                    check = item.table.get("check", "forward")
-                    situation = Situation(
-                        node.operation,
-                        _one_of(item.table.get("sample", "")),
-                        program.dtype,
-                        mode,
-                        self.device,
-                        _one_of(check),
-                        {**self.conventions.get(node.operation, {}), **dict(node.keywords)},
-                        arguments,
-                    )
-                    if "operation" in item.table and matches(item, situation):
-                        found.append(item)
+        for number, node in enumerate(program.nodes, start=len(program.inputs)):
+            dtype = computed_in(node, number, dtypes)
+            found += [
+                (dtype, item) for kind in kinds for item in self.declared.of_kind(kind) if self._speaks(item, node, dtype, mode)
+            ]
         return found
+
+    def _speaks(self, item: Declaration, node: Node, dtype: str, mode: str) -> bool:
+        """Whether a declaration speaks of a call in a dtype, in any of its samples; of a cast, in one to the same dtype."""
+        named = _all_of(item.table.get("sample", []))
+        if node.operation in NAMED and named:
+            to = result_dtype(node, (), self.specification, "")
+            if all(self._cast_to(node.operation).get(sample) != to for sample in named):
+                return False
+        situation = Situation(
+            node.operation,
+            _one_of(item.table.get("sample", "")),
+            dtype,
+            mode,
+            self.device,
+            _one_of(item.table.get("check", "forward")),
+            {**self.conventions.get(node.operation, {}), **dict(node.keywords)},
+            frozenset(name for name, _ in node.operands),
+        )
+        return "operation" in item.table and matches(item, situation)
+
+    def _cast_to(self, operation: str) -> Mapping[str, str]:
+        """The dtype of the result by name of a sample, of an operation that names it."""
+        if operation not in self._named_dtypes:
+            samples = self.specification[operation].samples(Stream(0))
+            found = {item.name: str(item.keywords.get("dtype", NAMED[operation])) for item in samples}
+            self._named_dtypes[operation] = found
+        return self._named_dtypes[operation]
+
+    def _wide_casts(self, program: Program, mode: str) -> frozenset[tuple[str, str]]:
+        """The casts, from a dtype to another, that are declared to keep digits now and then; none where a program has no cast."""
+        if self.declared is None or all(node.operation != CAST for node in program.nodes):
+            return frozenset()
+        wide = [item for item in self.declared.of_kind("precision") if item.table.get("casts") == "wide"]
+        return frozenset(
+            (before, after)
+            for before, after in itertools.permutations(DTYPES, 2)
+            if any(self._speaks(item, Node(CAST, (("x", 0),), (("dtype", after),)), before, mode) for item in wide)
+        )
 
     def declared_program(self, program: Program, mode: str) -> str:
         """Why a program that failed is known to fail, by a declaration of its very calls; empty if there is none."""
-        for item in self.known_programs(program.dtype, mode):
-            if program.calls in (text.partition("; ")[2] for text in _all_of(item.table["program"])):
-                return item.text
+        for dtype in sorted({given.dtype for given in program.inputs}):
+            for item in self.known_programs(dtype, mode):
+                if program.calls in (text.partition("; ")[2] for text in _all_of(item.table["program"])):
+                    return item.text
         return ""
 
     def known_programs(self, dtype: str, mode: str) -> list[Declaration]:
@@ -132,12 +166,16 @@ class Subject:
         declared = self.declared.of_kind("known_program") if self.declared is not None else []
         return [item for item in declared if all(value in _all_of(item.table.get(key, value)) for key, value in about.items())]
 
-    def precision(self, program: Program, mode: str) -> Precision:
-        """The arithmetic that the program is held to: the least precise that is declared of one of its operations."""
-        tables = [item.table for item in self.declarations_of(program, mode, ("precision",))]
-        bits = min((table.get("matmul_input_bits", 24) for table in tables), default=24)
-        same = any(table.get("accumulate") == "same" for table in tables)
-        return precision_of(program.dtype, matmul_input_bits=bits, accumulate="same" if same else "float32")
+    def arithmetic(self, program: Program, mode: str) -> Arithmetic:
+        """What the program is held to: in each dtype the least precise that is declared of one of its operations there."""
+        declared = self.declarations_of(program, mode, ("precision",))
+        precisions = {}
+        for dtype in DTYPES:
+            tables = [item.table for computed, item in declared if computed == dtype]
+            bits = min((table.get("matmul_input_bits", 24) for table in tables), default=24)
+            same = any(table.get("accumulate") == "same" for table in tables)
+            precisions[dtype] = precision_of(dtype, matmul_input_bits=bits, accumulate="same" if same else "float32")
+        return Arithmetic(precisions, self._wide_casts(program, mode))
 
     def expected(self, program: Program, mode: str) -> Expectations:
         """What the reference expects.
@@ -146,11 +184,11 @@ class Subject:
             MalformedProgram: an operation rejects its arguments, or there is none of that name.
         """
         try:
-            precision = self.precision(program, mode)
+            arithmetic = self.arithmetic(program, mode)
             if not program.writes:
-                return expected_of(program, self.specification, self.conventions, precision)
+                return expected_of(program, self.specification, self.conventions, arithmetic)
             plain = self._unwritten(program)
-            return expected_after_writes(program, plain, self.specification, self.conventions, precision)
+            return expected_after_writes(program, plain, self.specification, self.conventions, arithmetic)
         except MalformedProgram:
             raise
         except (ValueError, IndexError, KeyError, TypeError) as error:
@@ -202,14 +240,18 @@ class Subject:
             MalformedProgram: it is no program of the specification.
         """
         values = [value for value, _ in self.expected(program, mode).values]
+        dtypes = dtypes_of(program, self.specification)
         declared = {}
         for number in range(len(program.inputs), len(program.inputs) + len(program.nodes)):
-            single = alone(program, values, number)
-            arranged = self.backend.declared_layout(single.nodes[0].operation)
-            tables = [] if arranged else self.declarations_of(single, mode, ("known_failure", "unsupported"))
+            node = program.nodes[number - len(program.inputs)]
+            arranged = self.backend.declared_layout(node.operation)
+            if self.declared is None or arranged or all(dtypes[item] not in DTYPES for item in node.numbers):
+                continue
+            single = alone(program, values, dtypes, number)
+            tables = self.declarations_of(single, mode, ("known_failure", "unsupported"))
             if tables and _share(self._verdict(single, mode)) >= SUSPICIOUS:
-                declared[number] = tables[0]
-        rest = with_values(program, values, declared) if declared else program
+                declared[number] = tables[0][1]
+        rest = with_values(program, values, dtypes, declared) if declared else program
         if not declared or (rest is not None and self._verdict(rest, mode).status == FAILED):
             return found
         text = "; ".join(dict.fromkeys(item.text for item in declared.values()))
@@ -295,9 +337,9 @@ class Subject:
             return replace(found, status=NEAR, message=text, reason="")
         if expected.tied and found.reason.startswith("gradient"):
             return replace(found, status=NEAR, message=f"an operation stands on its kink [{found.message}]", reason="")
-        precision = self.precision(program, mode)
+        arithmetic = self.arithmetic(program, mode)
         plain = self._unwritten(program).program if program.writes else program
-        closest = closest_of(plain, self.specification, self.conventions, precision)
+        closest = closest_of(plain, self.specification, self.conventions, arithmetic)
         if closest < SAFE_DISTANCE:
             text = f"a branch of the reference lies {closest:.1f} bars away [{found.message}]"
             return replace(found, status=NEAR, message=text, reason="")

@@ -12,17 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Native
+from tensorproof.programs.dtypes import Arithmetic
 from tensorproof.programs.evaluation import (
     Conventions,
     Expectations,
     arguments_of,
     expected_of,
     forward_values,
+    judged_dtypes,
     keywords_of,
     name_of,
 )
 from tensorproof.programs.program import CAPTURED, INTEGER, NUMBER, Input, MalformedProgram, Node, Program
-from tensorproof_reference.errorbars.rules import Precision
 from tensorproof_reference.operation import Operation
 
 Views = Mapping[int, int]
@@ -181,14 +182,14 @@ def unwritten(program: Program, specification: Mapping[str, Operation], conventi
 
 
 def expected_after_writes(
-    program: Program, plain: Unwritten, specification: Mapping[str, Operation], conventions: Conventions, precision: Precision
+    program: Program, plain: Unwritten, specification: Mapping[str, Operation], conventions: Conventions, arithmetic: Arithmetic
 ) -> Expectations:
     """Values, outputs, gradients and arguments of a program with writes: outputs and arguments as they are in the end.
 
     Raises:
         ValueError: a node's operation rejects its arguments.
     """
-    found = expected_of(plain.program, specification, conventions, precision)
+    found = expected_of(plain.program, specification, conventions, arithmetic)
     values = found.values
     given = [number for number, item in enumerate(program.inputs) if item.kind != NUMBER]
     return replace(
@@ -196,4 +197,5 @@ def expected_after_writes(
         values=tuple(values[number] for number in plain.made),
         outputs={name_of(number): values[plain.last[number]] for number in program.outputs},
         arguments={name_of(number): values[plain.last[number]] for number in given},
+        dtypes=judged_dtypes(program, specification),
     )

@@ -113,7 +113,7 @@ class Program:
     """A composition of operations.
 
     Raises:
-        MalformedProgram: a node takes what comes after it, an output is no node's, or floating inputs differ in dtype.
+        MalformedProgram: a node takes what comes after it, an output is no node's, or no input is floating.
     """
 
     inputs: tuple[Input, ...]
@@ -128,8 +128,8 @@ class Program:
     def __post_init__(self) -> None:
         first = len(self.inputs)
         dtypes = {item.dtype for item in self.inputs} - {BOOLEAN, INTEGER}
-        if len(dtypes) != 1 or not dtypes <= set(DTYPES):
-            raise MalformedProgram(f"inputs: expected one floating dtype, got {', '.join(sorted(dtypes)) or 'none'}")
+        if not dtypes or not dtypes <= set(DTYPES):
+            raise MalformedProgram(f"inputs: expected floating dtypes, got {', '.join(sorted(dtypes)) or 'none'}")
         for number, node in enumerate(self.nodes, start=first):
             if not node.operands or not all(0 <= item < number for item in node.needs):
                 raise MalformedProgram(f"node {number} ({node.operation}): operands come before it, got {node.needs}")
@@ -140,7 +140,7 @@ class Program:
 
     @property
     def dtype(self) -> str:
-        """The floating dtype that all is computed in."""
+        """The dtype of the first floating input: where casts change none, all is computed in it."""
         return next(item.dtype for item in self.inputs if item.dtype in DTYPES)
 
     @property
@@ -163,7 +163,8 @@ class Program:
     def form(self) -> str:
         """Twelve digits that stand for its calls and the numbers in them, whatever the shapes and values of its inputs."""
         numbers = [(number, item.values) for number, item in enumerate(self.inputs) if item.kind == NUMBER]
-        about = (self.dtype, self.nodes, self.outputs, *([numbers] if numbers else []))
+        dtypes = list(dict.fromkeys(item.dtype for item in self.inputs if item.dtype in DTYPES))
+        about = (*dtypes, self.nodes, self.outputs, *([numbers] if numbers else []))
         return hashlib.sha256(repr(about).encode()).hexdigest()[:12]
 
     @property

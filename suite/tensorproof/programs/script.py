@@ -19,7 +19,8 @@ from tensorproof.errors import printable
 from tensorproof.programs.evaluation import constants_of, keywords_of, name_of, primals_of, written_numbers
 from tensorproof.programs.function import operand_expression
 from tensorproof.programs.judging import MEMORY, Subject, Verdict
-from tensorproof.programs.program import BOOLEAN, Program
+from tensorproof.programs.program import Program
+from tensorproof_reference.operation import DTYPES
 
 
 class _Filled(ast.NodeTransformer):
@@ -182,17 +183,19 @@ def _ending(
 ) -> list[str]:
     """Arrays, the call, and what is judged."""
     expected = subject.expected(program, mode)
-    dtype = numpy_dtype(program.dtype)
 
     def made(number: int) -> str:
         item = program.inputs[number]
-        array = item.array if item.dtype == BOOLEAN else item.array.astype(dtype)
+        array = item.array.astype(numpy_dtype(item.dtype)) if item.dtype in DTYPES else item.array
         return f"    array({_array_text(array)}, {item.dtype!r}),  # {name_of(number)}"
 
     groups = {"primals": [made(number) for number in primals_of(program)]}
     groups["constants"] = [made(number) for number in constants_of(program)]
     if gradient:
-        groups["cotangents"] = [f"    array({_array_text(dy.astype(dtype))}, {program.dtype!r})," for dy in expected.cotangents]
+        groups["cotangents"] = [
+            f"    array({_array_text(dy.astype(numpy_dtype(expected.dtypes[name])))}, {expected.dtypes[name]!r}),"
+            for name, dy in zip(expected.outputs, expected.cotangents, strict=True)
+        ]
     lines = []
     for name, items in groups.items():
         lines += [f"{name} = (", *items, ")"] if items else [f"{name} = ()"]
@@ -210,7 +213,9 @@ def _ending(
     judged = [name for name in places if not wrong or name in wrong]
     case = [f"    {f'expected {name}'!r}: {_array_text(everything[name][0])}," for name in judged]
     case += [f"    {f'bar {name}'!r}: {_array_text(everything[name][1])}," for name in judged]
-    listed = [Judged(name, places[name], *everything[name], None, program.dtype, "") for name in judged]
+    dtypes = {f"{word}{name}": dtype for word in ("", "d_") for name, dtype in expected.dtypes.items()}
+    named = verdict.reason.endswith("dtype")
+    listed = [Judged(name, places[name], *everything[name], None, dtypes[name], dtypes[name] if named else "") for name in judged]
     text = [*lines, "", *(template.gradient if gradient else template.forward).strip().splitlines(), ""]
     text += ["# float64, and the distance that rounding explains", "case = {", *case, "}"]
     return [*text, *_short(judging_lines(listed, False))]

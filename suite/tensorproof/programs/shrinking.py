@@ -1,7 +1,8 @@
 """The smallest program that still fails for the same reason, and the node that is to blame."""
 
+import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -10,11 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.programs.building import MOST_ELEMENTS, assembled, entries_of, families_of, with_values
+from tensorproof.programs.dtypes import CAST, dtypes_of
 from tensorproof.programs.evaluation import Conventions, forward_values, name_of
 from tensorproof.programs.judging import MEMORY, Verdict
-from tensorproof.programs.program import Input, MalformedProgram, Program
-from tensorproof_reference.operation import Operation
+from tensorproof.programs.program import Input, MalformedProgram, Node, Program
+from tensorproof_reference.operation import DTYPES, Operation
 
+Computed = tuple[NDArray[Any], str]
+"""A value and its dtype."""
 Ask = Callable[[Program], Verdict]
 """Judges a program in the mode in which it failed.
 
@@ -34,9 +38,9 @@ class Shrinking:
     """One program that fails, made smaller step by step; nodes first, then shapes."""
 
     def __init__(
-        self, program: Program, cause: tuple[str, str], ask: Ask, compute: Callable[[Program], list[NDArray[Any]]]
+        self, program: Program, cause: tuple[str, str], ask: Ask, compute: Callable[[Program], Sequence[Computed]]
     ) -> None:
-        """``compute`` gives a program's values by the reference, by number."""
+        """``compute`` gives a program's values by the reference, by number, each with its dtype."""
         self.program = program
         self.cause = cause
         self.asked = 0
@@ -58,7 +62,7 @@ class Shrinking:
 
     def run(self) -> Program:
         """The smallest program that was found."""
-        steps = (self._fewer_outputs, self._fewer_writes, self._fewer_nodes, self._shorter_axes)
+        steps = (self._fewer_outputs, self._fewer_writes, self._fewer_nodes, self._fewer_casts, self._shorter_axes)
         while any(self._taken(step) for step in steps):
             pass
         return self.program
@@ -122,10 +126,18 @@ class Shrinking:
         """The program with inputs that hold the reference's values instead of some nodes; none if one of them is an output."""
         if set(numbers) & set(program.outputs):
             return None
-        values = self._compute(program)
+        values, dtypes = zip(*self._compute(program), strict=True)
         if any(values[number].size > MOST_KEPT for number in numbers):
             return None
-        return with_values(program, values, numbers)
+        return with_values(program, values, dtypes, numbers)
+
+    def _fewer_casts(self) -> Iterator[Program]:
+        """Without one of the casts, or two of them, where dtypes still fit."""
+        casts = [
+            place for place, node in enumerate(entries_of(self.program)) if isinstance(node, Node) and node.operation == CAST
+        ]
+        for some in (*itertools.combinations(casts, 1), *itertools.combinations(casts, 2)):
+            yield from self._smaller(partial(_without, self.program, some))
 
     def _shorter_axes(self) -> Iterator[Program]:
         """All axes of one length made shorter at once, or none left of the inputs' leading axes of that length."""
@@ -139,6 +151,17 @@ class Shrinking:
         for axis in range(max((len(item.shape) for item in program.inputs), default=0)):
             if any(len(item.shape) > axis for item in program.inputs):
                 yield replace(program, inputs=tuple(_without_leading(item, axis) for item in program.inputs))
+
+
+def _without(program: Program, numbers: Sequence[int]) -> Program:
+    """Some nodes left out: what takes them takes their first operands."""
+    instead = {number: number for number in range(len(entries_of(program)))}
+    entries = entries_of(program)
+    for number in numbers:
+        node = program.nodes[number - len(program.inputs)]
+        instead[number] = instead[node.numbers[0]]
+    entries = [entry.renumbered(instead) if isinstance(entry, Node) else entry for entry in entries]
+    return assembled(entries, [instead[number] for number in program.outputs], program.seed)
 
 
 def _cut(item: Input, length: int, wanted: int) -> Input:
@@ -164,8 +187,9 @@ def shrunk(
         conventions: those of the backend.
     """
 
-    def compute(candidate: Program) -> list[NDArray[Any]]:
-        return [np.asarray(value) for value in forward_values(candidate, specification, conventions, None)]
+    def compute(candidate: Program) -> Sequence[Computed]:
+        values = [np.asarray(value) for value in forward_values(candidate, specification, conventions, None)]
+        return list(zip(values, dtypes_of(candidate, specification), strict=True))
 
     return Shrinking(program, cause, ask, compute).run()
 
@@ -180,7 +204,8 @@ def blamed(program: Program, cause: tuple[str, str], ask: Ask, specification: Ma
         return "what shares memory"
     if len(program.nodes) == 1 and not program.writes:
         return f"{program.nodes[0].operation} alone"
-    numbers = [number for number, node in enumerate(program.nodes, start=first) if specification[node.operation].cotangents]
+    dtypes = dtypes_of(program, specification)
+    numbers = [number for number in range(first, len(dtypes)) if dtypes[number] in DTYPES]
     try:
         verdict = ask(replace(program, outputs=tuple(numbers)))
     except MalformedProgram:

@@ -91,7 +91,7 @@ def _checked_dtypes(record: Record) -> dict[str, set[str]]:
 
 def _precision(record: Record) -> list[dict[str, Any]]:
     """The declared precision, without the reasons."""
-    names = ("operation", "dtype", "mode", "device", "check", "matmul_input_bits", "accumulate")
+    names = ("operation", "dtype", "mode", "device", "check", "matmul_input_bits", "accumulate", "casts")
     tables = [table for table in record.header["declarations"] if table["kind"] == "precision"]
     return [{name: table[name] for name in names if name in table} for table in tables]
 

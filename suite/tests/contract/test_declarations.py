@@ -69,6 +69,7 @@ def test_versions_and_platform_decide_whether_it_is_in_force(versions, expected)
         ("[[unsupported]]\nversions = { torch = '2.13' }\nreason = 'x'\n", "is no version specifier"),
         ("[[precision]]\nmatmul_input_bits = 10\nreason = 'x'\n", "matmul_input_bits: expected 24, 16, 11 or 8"),
         ("[[precision]]\naccumulate = 'half'\nreason = 'x'\n", "accumulate: expected"),
+        ("[[precision]]\ncasts = 'exact'\nreason = 'x'\n", "casts: expected"),
         ("[[device]]\ndtypes = ['float32']\n", "name: expected the device's name"),
         ("[[device]]\nname = 'x'\ndtypes = ['float31']\n", "no dtype is called 'float31'"),
         ("[[convention]]\noperation = 'gelu'\nreason = 'x'\n", "names its operation and its keywords"),

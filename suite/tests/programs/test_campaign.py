@@ -105,6 +105,27 @@ def test_a_wrong_operation_is_one_finding_with_its_script(fuzz, tmp_path):
     assert "bars at" in ran.stdout
 
 
+TRUNCATING = """
+@operations.native
+def cast(x, *, dtype="float16", saturate=False, overflow="saturates"):
+    y = x.astype(dtype)
+    return np.where(np.abs(y) > np.abs(x), np.nextafter(y, y.dtype.type(0)), y)
+"""
+
+
+def test_a_cast_that_truncates_is_found_with_its_script_and_casts_are_counted(fuzz, tmp_path):
+    source = f"NumpyBackend.dtypes = lambda self, device: ('float64', 'float32', 'float16')\n{TRUNCATING}"
+    done, record = fuzz(source, "--source=mixed", "--programs=12", f"--dump={tmp_path / 'scripts'}")
+    assert done.code == 1, done.text
+    assert all("cast" in finding["text"] for finding in record.findings)
+    assert "cast alone" in {finding["blamed"] for finding in record.findings}
+    assert record.end["casts"]["float32>float16"] > 0
+    assert all(set(line["casts"]) <= set(record.end["casts"]) for line in record.programs)
+    for script in (tmp_path / "scripts").iterdir():
+        ran = subprocess.run([sys.executable, str(script)], capture_output=True, text=True, check=False, timeout=100)
+        assert ran.returncode == 1, ran.stderr
+
+
 DECLARED = """
 [[known_program]]
 program = ["v0: float32[3, 4]; v1 = cos(v0) -> v1", "v0: float32[9]; v1 = sin(v0) -> v1"]

@@ -13,13 +13,13 @@ from small_operations import KNOWN
 
 from tensorproof.backend import Unsupported
 from tensorproof.programs.building import Builder
+from tensorproof.programs.dtypes import PLAIN
 from tensorproof.programs.judging import Subject, Verdict
 from tensorproof.programs.memory import expected_after_writes, unwritten
 from tensorproof.programs.program import Input, MalformedProgram, Node, Program, from_json, to_json
 from tensorproof.programs.sources.everything import all_programs
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof.programs.sources.writes import with_random_writes, write, written_compositions
-from tensorproof_reference.errorbars.rules import precision_of
 
 WRITTEN = replace(material(), writes=True)
 SOME = 24
@@ -63,7 +63,7 @@ def test_the_program_without_writes_computes_what_numpy_computes_in_place():
 def test_gradients_of_a_program_with_writes_agree_with_finite_differences():
     program = part_doubled()
     plain = unwritten(program, KNOWN, {}, {3: 2, 4: 3})
-    expected = expected_after_writes(program, plain, KNOWN, {}, precision_of("float64"))
+    expected = expected_after_writes(program, plain, KNOWN, {}, PLAIN)
 
     def total(first, second):
         y = first + second

@@ -9,6 +9,7 @@ from tensorproof.programs.building import packed
 from tensorproof.programs.campaigns.crew import Crew
 from tensorproof.programs.campaigns.declared import line_of, tried
 from tensorproof.programs.campaigns.records import BAD
+from tensorproof.programs.dtypes import casts_of
 from tensorproof.programs.judging import KNOWN, Verdict
 from tensorproof.programs.program import Program, from_plain
 from tensorproof.programs.shrinking import blamed, shrunk
@@ -89,6 +90,7 @@ class Judging:
             "label": label,
             "nodes": len(program.nodes),
             "pairs": [f"{one}>{other}" for one, other in program.pairs],
+            "casts": list(casts_of(program, self.specification)),
             "status": finding["status"] if finding else verdict.status,
             "message": verdict.message[:10_000],
             "compiled": dict(verdict.compiled),

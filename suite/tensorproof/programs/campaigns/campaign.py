@@ -47,7 +47,9 @@ class Campaign:
     def _all(self) -> Iterator[tuple[str, Program]]:
         header, hello = self.record.header, self.hello
         available, numbers = frozenset(hello["available"]), frozenset(hello["numbers"])
-        material = Material(self.specification, available, header["dtype"], header["seed"], numbers, hello["writes"])
+        material = Material(
+            self.specification, available, header["dtype"], header["seed"], numbers, hello["writes"], hello["dtypes"]
+        )
         return SOURCES[header["source"]](material)
 
     def tell_declared(self, lines: Iterable[dict[str, Any]]) -> None:

@@ -44,7 +44,7 @@ from tensorproof_reference.operation import DTYPES
 MINUTES = 10.0
 """How long a campaign takes unless told otherwise."""
 TIMEOUT = 120.0
-ENDLESS = ("all", "random", "writes")
+ENDLESS = ("all", "random", "writes", "mixed")
 """The sources that do not end by themselves."""
 GO_ON = "the same command with --record=FILE and --resume goes on"
 

@@ -44,8 +44,17 @@ class CampaignRecord:
     @property
     def coverage(self) -> dict[str, int]:
         """How often operations followed each other, by ``first>second``, in programs that mean something."""
+        return self._counted("pairs")
+
+    @property
+    def casts(self) -> dict[str, int]:
+        """How many programs that mean something cast one dtype to another, by ``float32>bfloat16``."""
+        return self._counted("casts")
+
+    def _counted(self, name: str) -> dict[str, int]:
+        """How often words stand in a field, which older lines may lack, of programs that mean something."""
         judged = [line for line in self.programs if line["status"] not in ("not_meaningful", "unsupported")]
-        return dict(sorted(Counter(pair for line in judged for pair in line["pairs"]).items()))
+        return dict(sorted(Counter(word for line in judged for word in line.get(name, ())).items()))
 
 
 def record_of(lines: Iterable[dict[str, Any]]) -> CampaignRecord:
@@ -111,6 +120,7 @@ def closing_line(record: CampaignRecord, seconds: float, framework: float, ended
         "finished": now(),
         "counts": record.counts,
         "coverage": record.coverage,
+        "casts": record.casts,
         "seconds": {"total": round(seconds, 2), "workers": round(framework, 2)},
         **({"ended": ended} if ended else {}),
     }

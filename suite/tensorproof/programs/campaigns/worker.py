@@ -45,6 +45,7 @@ class Worker:
             "available": available,
             "numbers": numbers,
             "writes": not self.subject.refusal,
+            "dtypes": list(description.dtypes),
             "conventions": conventions,
         }
 

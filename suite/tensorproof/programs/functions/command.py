@@ -37,7 +37,7 @@ def judge(
     """Judge a function of a framework's arrays in each mode, as ``tensorproof.judge`` says.
 
     Raises:
-        UsageError: there is no such backend, mode or device, the plugin traces no functions, or the inputs differ in dtype.
+        UsageError: there is no such backend, mode or device, the plugin traces no functions, or no input is floating.
     """
     loaded = load(backend) if isinstance(backend, str) else backend
     subject, description = subject_of(loaded, device)
@@ -63,7 +63,8 @@ def _native(backend: Backend, value: Any, device: str) -> Native:
     """
     if isinstance(value, np.ndarray | np.generic | bool | int | float | list | tuple):
         array = np.asarray(value)
-        dtype = array.dtype.name if array.dtype.kind == "f" else BOOLEAN if array.dtype.kind == "b" else INTEGER
+        floating = array.dtype.kind == "f" or array.dtype.name in DTYPES
+        dtype = array.dtype.name if floating else BOOLEAN if array.dtype.kind == "b" else INTEGER
     else:
         array, dtype = np.asarray(backend.to_numpy(value)), backend.dtype_of(value)
         dtype = dtype if dtype in (*DTYPES, BOOLEAN) else INTEGER

@@ -123,7 +123,7 @@ class FunctionJudge:
         self.places = [place for place, number in enumerate(traced.results) if number in judged]
         self.outputs = [traced.results[place] for place in self.places] or self._frontier()
         """The numbers of what is judged in each mode."""
-        self.program = program_of(traced, subject.backend, self.outputs, 0) if self.outputs else None
+        self.program = program_of(traced, subject.backend, subject.specification, self.outputs, 0) if self.outputs else None
         self.with_gradients = bool(self.places) and self.known.issuperset(traced.results)
 
     def _judged_of(self, traced: Traced, known: frozenset[int], numbers: Sequence[int]) -> list[int]:
@@ -182,7 +182,7 @@ class FunctionJudge:
         numbers = self.visible if view is self.traced else self._judged_of(view, known_numbers(view.transcript), view.visible)
         if not numbers:
             return ""
-        traced = program_of(view, self.subject.backend, numbers, 0)
+        traced = program_of(view, self.subject.backend, self.subject.specification, numbers, 0)
         if not reason.startswith("gradient"):
             verdict = self.subject.verdict_on(self._returning(view, numbers, compiler), traced.program, mode, False)
             if verdict.status == ERROR:
@@ -191,7 +191,7 @@ class FunctionJudge:
             wrong = (number for number in numbers if name_of(traced.numbers[number]) in names)
             return next((_described(view, number, traced) for number in wrong), "")
         for number in numbers[:MOST_GRADIENTS]:
-            alone = program_of(view, self.subject.backend, [number], 0)
+            alone = program_of(view, self.subject.backend, self.subject.specification, [number], 0)
             verdict = self.subject.verdict_on(self._returning(view, [number], compiler), alone.program, mode)
             if verdict.status == FAILED:
                 return f"the gradient of {_described(view, number, traced)}"
@@ -233,7 +233,7 @@ def judge_function(
 
     Raises:
         Unsupported: the plugin cannot trace it.
-        UsageError: its floating arrays differ in dtype.
+        UsageError: none of its arrays is floating.
     """
     traced = subject.backend.trace(function, arguments)
     judge = FunctionJudge(subject, function, traced, arguments)

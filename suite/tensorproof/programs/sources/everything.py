@@ -1,12 +1,14 @@
 """All sources in the order in which a campaign of limited time learns most."""
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 
 from tensorproof.programs.building import Material
 from tensorproof.programs.program import Program
 from tensorproof.programs.sources.blocks import block_programs
 from tensorproof.programs.sources.identities import identity_programs
+from tensorproof.programs.sources.mixed import cast_neighbours, mixed_patterns, mixed_programs, next_of, others_of
 from tensorproof.programs.sources.neighbours import neighbour_programs
 from tensorproof.programs.sources.patterns import pattern_programs
 from tensorproof.programs.sources.random_programs import random_program
@@ -23,8 +25,8 @@ def random_programs(material: Material) -> Labelled:
 
 
 def all_programs(material: Material) -> Labelled:
-    """Patterns, identities, blocks and reports first, then random programs, neighbours and writes in turn; without end."""
-    neighbours = neighbour_programs(material)
+    """Patterns, identities, blocks and reports first, then random programs, neighbours, writes and casts in turn; without end."""
+    neighbours, mixed = neighbour_programs(material), mixed_programs(material)
     writes = write_programs(material) if material.writes else iter(())
     yield from pattern_programs(material)
     yield from identity_programs(material)
@@ -32,8 +34,9 @@ def all_programs(material: Material) -> Labelled:
     yield from reported_programs(material)
     for labelled in random_programs(material):
         yield labelled
-        yield from _next(neighbours)
-        yield from _next(writes)
+        yield from next_of(neighbours)
+        yield from next_of(writes)
+        yield from next_of(mixed)
 
 
 def fixed_programs(material: Material) -> Labelled:
@@ -47,6 +50,11 @@ def fixed_programs(material: Material) -> Labelled:
             yield label, program
     for label, program in written_compositions(material) if material.writes else ():
         if label in CHOSEN_WRITES:
+            yield label, program
+    first = material if not others_of(material) else replace(material, dtypes=others_of(material)[:1])
+    yield from mixed_patterns(first)
+    for label, program in cast_neighbours(first):
+        if label in CHOSEN_CASTS:
             yield label, program
 
 
@@ -68,11 +76,11 @@ CHOSEN_WRITES = (
 """Writes of each kind, by name."""
 
 
-def _next(programs: Labelled) -> Labelled:
-    """The next program, if there is one."""
-    for labelled in programs:
-        yield labelled
-        return
+CHOSEN_CASTS = (
+    *("bfloat16 and back, then exp", "add, then bfloat16 and back", "reduce_sum in bfloat16", "matmul in bfloat16"),
+    *("bfloat16 and back, then reduce_sum", "matmul, then bfloat16 and back"),
+)
+"""Casts around operations, by name."""
 
 
 SOURCES: Mapping[str, Callable[[Material], Labelled]] = {
@@ -84,6 +92,7 @@ SOURCES: Mapping[str, Callable[[Material], Labelled]] = {
     "blocks": block_programs,
     "reported": reported_programs,
     "writes": write_programs,
+    "mixed": mixed_programs,
     "fixed": fixed_programs,
 }
 """By the word of ``--source``."""

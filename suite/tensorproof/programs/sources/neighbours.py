@@ -103,7 +103,7 @@ def neighbour_programs(material: Material) -> Iterator[tuple[str, Program]]:
     # In any order, so that a campaign that ends early has met some of each.
     for place in Stream(material.seed)("neighbours").permutation(len(made)):
         label, make = made[place]
-        program = _of_all_shapes(material.builder(), make)
+        program = of_all_shapes(material.builder(), make)
         if program is not None and material.has(program):
             yield label, program
 
@@ -147,7 +147,7 @@ def _beside(operation: Neighbour) -> Neighbour:
     return build
 
 
-def _of_all_shapes(builder: Builder, make: Neighbour) -> Program | None:
+def of_all_shapes(builder: Builder, make: Neighbour) -> Program | None:
     """The same calls once for each shape that they take, in one program; on positive numbers where others leave a domain."""
     ends = []
     for shape in SHAPES:
@@ -160,5 +160,5 @@ def _of_all_shapes(builder: Builder, make: Neighbour) -> Program | None:
                     break
             except ValueError:  # not ordinary, or not of shapes that fit
                 pass
-            del builder.entries[before:], builder.values[before:]
+            builder.forget(before)
     return builder.program(ends) if ends else None

@@ -3,13 +3,15 @@
 Each program takes a few steps of a walk over all pairs of operations, so that a campaign meets new pairs before old ones.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from tensorproof.programs.building import Builder, Material
-from tensorproof.programs.program import Node, Program
-from tensorproof.programs.sources.rows import ROWS, Shape
+from tensorproof.programs.dtypes import is_narrower
+from tensorproof.programs.program import Input, Node, Program
+from tensorproof.programs.sources.rows import ROWS, Row, Shape
 from tensorproof.programs.sources.walk import walk_over_pairs
 from tensorproof_reference.stream import Stream
 
@@ -29,15 +31,21 @@ PATIENCE = 400
 TRIES = 6
 """How often the next operation of the walk is tried on the value before it, and then on another one."""
 KINDS = (*["normal"] * 6, *["positive"] * 3, "large", "offset")
+NARROW_RANGE = "float16"
+"""What random programs cast nothing to: gradients would overflow on the way, in the order of one framework or another."""
 NUMBERS = (0.0, 1.0, 2.0, 0.5, -1.0)
 
 
 class RandomHand(Builder):
     """A program in the making, and what rules of shapes draw with (``rows.Hand``)."""
 
-    def __init__(self, material: Material, seed: int, stream: Stream) -> None:
+    def __init__(self, material: Material, seed: int, stream: Stream, rows: Mapping[str, Row]) -> None:
         super().__init__(material.specification, material.dtype, seed, material.numbers)
         self._stream = stream
+        self._rows = rows
+        self._others = sorted(item for item in material.dtypes if item != NARROW_RANGE and _nests(item, material.dtype))
+        self._beside = material.dtype
+        """The dtype of the value that was taken last, which what is made for it has too."""
         self.wanted: int | None = None
         """The value that the next operation shall take."""
 
@@ -69,21 +77,39 @@ class RandomHand(Builder):
 
     def fresh(self, shape: Shape, kind: str = "normal") -> int:
         """A new input."""
-        return self.input(shape, kind)
+        return self.input(shape, kind, self._beside)
 
     def value(self, least_rank: int = 0) -> int | None:
         """A floating value with so many axes at least; the wanted one if it is such."""
         known = [number for number in self._floating() if len(self.shape(number)) >= least_rank]
         if self.wanted in known:
+            number = self.wanted
+        elif known:
+            number = self.one_of(known)
+        else:
+            return None
+        self._beside = self.dtypes[number]
+        return number
+
+    def castable(self) -> int | None:
+        """The wanted value if it is a condition, or a floating one."""
+        if self.wanted is not None and self.values[self.wanted].dtype.kind == "b":
             return self.wanted
-        return self.one_of(known) if known else None
+        return self.value()
+
+    def other_dtype(self, number: int) -> str:
+        """A floating dtype that a value has not: mostly the program's own, if the value has another."""
+        own = self.dtypes[number]
+        return self.dtype if own != self.dtype or not self._others else self._others[self.below(len(self._others))]
 
     def fitting(self, other: int) -> int:
         """Another floating value that broadcasts, the same one now and then, or a new input of a part of its axes."""
         if not self.below(12):
             return other
-        known = [number for number in self._floating() if number != other and _broadcasts(self.shape(number), self.shape(other))]
-        return self.one_of(known) if known and self.below(3) else self.input(self._part_of(self.shape(other)), self.kind())
+        known = [number for number in self._floating() if number != other and self._fits(number, other)]
+        if known and self.below(3):
+            return self.one_of(known)
+        return self.input(self._part_of(self.shape(other)), self.kind(), self.dtypes[other])
 
     def constant(self, operation: str) -> int | None:
         """A number that is written into the program, now and then, where an operation takes one."""
@@ -109,6 +135,9 @@ class RandomHand(Builder):
     def _floating(self) -> list[int]:
         return [number for number in range(len(self.entries)) if self.is_floating(number) and not self.is_number(number)]
 
+    def _fits(self, one: int, other: int) -> bool:
+        return self.dtypes[one] == self.dtypes[other] and _broadcasts(self.shape(one), self.shape(other))
+
     def _part_of(self, shape: Shape) -> Shape:
         """A shape that broadcasts with another: without some leading axes, or with lengths of 1."""
         kept = shape[self.below(len(shape) + 1) :] if self.below(2) else shape
@@ -117,9 +146,10 @@ class RandomHand(Builder):
     def take(self, name: str) -> bool:
         """Call an operation on what its rule draws; ``False`` if that is no call of ordinary numbers, and nothing has changed."""
         before = len(self.entries)
-        drawn = ROWS[name].rule(self)
+        drawn = self._rows[name].rule(self)
         try:
             if drawn is not None:
+                self._settle(before)
                 taken = self.call(name, *drawn)
                 entry = self.entries[taken]
                 if self.wanted is None or (isinstance(entry, Node) and self.wanted in entry.numbers):
@@ -127,26 +157,39 @@ class RandomHand(Builder):
         except ValueError:
             pass
         # Not ordinary, shapes that do not fit after all, or another value: what was drawn for it goes too.
-        del self.entries[before:], self.values[before:]
+        self.forget(before)
         return False
+
+    def _settle(self, before: int) -> None:
+        """Let numbers that were made for a call have the dtype of what they are computed with; it has them all exactly."""
+        for place in range(before, len(self.entries)):
+            entry = self.entries[place]
+            if isinstance(entry, Input) and self.is_number(place):
+                self.entries[place], self.dtypes[place] = replace(entry, dtype=self._beside), self._beside
+
+
+def _nests(one: str, other: str) -> bool:
+    """Whether one of two dtypes has all numbers of the other, and more."""
+    return is_narrower(one, other) or is_narrower(other, one)
 
 
 def _broadcasts(one: Shape, other: Shape) -> bool:
     return all(m == n or 1 in (m, n) for m, n in zip(one[::-1], other[::-1], strict=False))
 
 
-def random_program(material: Material, number: int) -> Program:
-    """A program of 4 to 24 nodes of the operations that are available.
+def random_program(material: Material, number: int, rows: Mapping[str, Row] = ROWS, more: tuple[str, ...] = ()) -> Program:
+    """A program of 4 to 24 nodes of the operations that are available; those in ``more`` have further places on the walk.
 
     Raises:
         ValueError: no operation is available that programs are drawn from.
     """
-    names = tuple(name for name in ROWS if name in material.available and name in material.specification)
+    names = tuple(name for name in rows if name in material.available and name in material.specification)
     if not names:
         raise ValueError("available: none of the operations that programs are drawn from")
     stream = Stream(material.seed)("programs")(str(number))
-    hand = RandomHand(material, 1_000_000 * material.seed + number, stream)
-    steps = _steps(names, material.seed, number)
+    hand = RandomHand(material, 1_000_000 * material.seed + number, stream, rows)
+    often = tuple(name for name in names if rows[name].weight >= OFTEN)
+    steps = _steps((*names, *often, *more), material.seed, number)
     wanted = FEWEST_NODES + hand.below(MOST_NODES - FEWEST_NODES + 1)
     made = row = 0
     for _ in range(PATIENCE):
@@ -156,12 +199,12 @@ def random_program(material: Material, number: int) -> Program:
                 hand.input(hand.new_shape(), hand.kind())
             made += _taken(hand, next(steps))
             row -= 1
-    return hand.program(_outputs(hand)) if made else random_program(material, number + 10**9)
+    return hand.program(_outputs(hand)) if made else random_program(material, number + 10**9, rows, more)
 
 
 def _steps(names: tuple[str, ...], seed: int, number: int) -> Iterator[str]:
     """The operations of the walk from the program's own place on, for ever."""
-    walk = walk_over_pairs((*names, *(name for name in names if ROWS[name].weight >= OFTEN)), seed)
+    walk = walk_over_pairs(names, seed)
     place = STRIDE * number
     while True:
         yield walk[place % len(walk)]

@@ -40,6 +40,14 @@ class Hand(Protocol):
         """The number of a new input."""
         ...
 
+    def castable(self) -> int | None:
+        """The number of a floating or boolean value."""
+        ...
+
+    def other_dtype(self, number: int) -> str:
+        """A floating dtype that a value has not."""
+        ...
+
     def shape(self, number: int) -> Shape:
         """The shape of a value."""
         ...
@@ -244,6 +252,12 @@ def triangle(hand: Hand) -> Drawn:
     """A triangle of matrices, on the diagonal or beside it."""
     number = hand.value(2)
     return None if number is None else ({"x": number}, {"diagonal": hand.below(3) - 1})
+
+
+def casted(hand: Hand) -> Drawn:
+    """One array or condition in another dtype. Programs of one dtype have no such row."""
+    number = hand.castable()
+    return None if number is None else ({"x": number}, {"dtype": hand.other_dtype(number)})
 
 
 ROWS: Mapping[str, Row] = {
