@@ -1,4 +1,4 @@
-"""Averages of weights, and of gradients before a step (profile ``extended``)."""
+"""Averages of weights, and steps of several gradients (profile ``extended``)."""
 
 from collections.abc import Sequence
 
@@ -58,3 +58,29 @@ def gradient_accumulation(
         updates, state = steps.update(list(of_batch), state, moved)
         moved = optax.apply_updates(moved, updates)
     return moved, state.acc_grads
+
+
+@operations.library
+def sharpness_aware_minimization(
+    parameters: Natives,
+    gradients: Sequence[Natives],
+    origin: Natives | None = None,
+    *,
+    every: int = 2,
+    taken: int = 0,
+    radius: float = 0.05,
+    learning_rate: float = 0.01,
+    epsilon: float = 0.0,
+) -> tuple[list[Native], list[Native]]:
+    """``optax.contrib.sam`` of ``optax.sgd``, climbing by ``optax.contrib.normalize`` and ``optax.sgd``."""
+    if epsilon:
+        raise Unsupported("optax.contrib.normalize adds nothing to the norm")
+    moved = list(parameters)
+    climbing = optax.chain(optax.contrib.normalize(), optax.sgd(radius))
+    optimizer = optax.contrib.sam(optax.sgd(learning_rate), climbing, sync_period=every)
+    count, cache = jnp.asarray(taken % every, jnp.int32), moved if origin is None else list(origin)
+    state = optimizer.init(moved)._replace(steps_since_sync=count, cache=cache)
+    for of_step in gradients:
+        updates, state = optimizer.update(list(of_step), state, moved)
+        moved = optax.apply_updates(moved, updates)
+    return moved, state.cache

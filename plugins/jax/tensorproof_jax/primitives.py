@@ -207,3 +207,9 @@ def cast_through(x: Native, *, dtype: str = "float16", saturate: bool = False) -
 
 
 operations.unsupported("fake_quantize", "neither JAX nor Flax has fake quantization")
+
+
+@operations.native
+def clip(x: Native, *, low: float | None = -0.5, high: float | None = 2.0) -> Native:
+    """``jax.numpy.clip``."""
+    return jnp.clip(x, low, high)

@@ -1,4 +1,4 @@
-"""Averages of weights, and of gradients before a step (profile ``extended``)."""
+"""Averages of weights, and steps of several gradients (profile ``extended``)."""
 
 import functools
 from collections.abc import Sequence
@@ -66,3 +66,28 @@ def gradient_accumulation(
         return moved, [tf.zeros_like(parameter) for parameter in parameters]
     slots = {"_accumulated_gradients": accumulated}
     return optimizer_steps("SGD", parameters, gradients, slots, learning_rate, taken, gradient_accumulation_steps=every)
+
+
+@operations.composed
+def sharpness_aware_minimization(
+    parameters: Natives,
+    gradients: Sequence[Natives],
+    origin: Natives | None = None,
+    *,
+    every: int = 2,
+    taken: int = 0,
+    radius: float = 0.05,
+    learning_rate: float = 0.01,
+    epsilon: float = 0.0,
+) -> tuple[list[Native], list[Native]]:
+    """``tf.linalg.global_norm`` and ``keras.optimizers.SGD``, as users write it: neither has such an optimizer."""
+    moved, before = list(parameters), list(parameters if origin is None else origin)
+    for count, of_step in enumerate(gradients, taken):
+        if count % every == 0:
+            before = moved
+        if (count + 1) % every:
+            factor = radius / (tf.linalg.global_norm(list(of_step)) + epsilon)
+            moved = [parameter + gradient * factor for parameter, gradient in zip(moved, of_step, strict=True)]
+        else:
+            moved = optimizer_steps("SGD", before, [of_step], {}, learning_rate)[0]
+    return [tf.identity(array) for array in moved], [tf.identity(array) for array in before]

@@ -215,3 +215,11 @@ def fake_quantize(x: Native, *, scale: float = 0.125, zero_point: int = 0, lowes
     bits = steps.bit_length() if steps % 2 else steps.bit_length() - 1
     ends = ((lowest - zero_point) * scale, (highest - zero_point) * scale)
     return tf.quantization.fake_quant_with_min_max_args(x, *ends, num_bits=bits, narrow_range=steps % 2 == 1)
+
+
+@operations.native
+def clip(x: Native, *, low: float | None = -0.5, high: float | None = 2.0) -> Native:
+    """``tf.clip_by_value``."""
+    if low is None or high is None:
+        raise Unsupported("tf.clip_by_value takes both limits")
+    return tf.clip_by_value(x, low, high)

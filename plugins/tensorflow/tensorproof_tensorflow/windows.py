@@ -19,6 +19,7 @@ LAYOUTS = {
         for kind in ("max", "average")
         for rank, axes in POSITIONS.items()
     },
+    **{f"dilated_{kind}_pool2d": {"x": "n h w c", "y": "n h w c"} for kind in ("max", "average")},
     **{
         f"{kind}_pool": {"x": "n ... c", "y": "n ... c"}
         for kind in ("adaptive_average", "adaptive_max", "global_average", "global_max")
@@ -289,6 +290,51 @@ def average_pool3d(
 ) -> Native:
     """``tf.nn.avg_pool3d``, which does not count its padding; padding that counts is added before, by ``tf.pad``."""
     return _average(tf.nn.avg_pool3d, x, window, stride, padding, ceil_mode, count_padding)
+
+
+def _dilated(kind: str, x: Native, window: Pair, stride: Pair, padding: str, dilation: Pair, ceil_mode: bool) -> Native:
+    """``tf.nn.pool``."""
+    if ceil_mode:
+        raise Unsupported("tf.nn.pool has no ceil mode")
+    if stride != (1, 1) and dilation != (1, 1):
+        raise Unsupported("tf.nn.pool has no strides together with dilations")
+    if padding == "same" and dilation != (1, 1):
+        raise Unsupported("tf.nn.pool has no SAME padding together with dilations")
+    return tf.nn.pool(x, window, kind, strides=stride, padding=padding.upper(), dilations=dilation)
+
+
+@operations.native
+def dilated_max_pool2d(
+    x: Native,
+    *,
+    window: Pair = (2, 2),
+    stride: Pair = (1, 1),
+    padding: Padding = "valid",
+    dilation: Pair = (2, 2),
+    ceil_mode: bool = False,
+) -> Native:
+    """``tf.nn.pool``."""
+    if not isinstance(padding, str):
+        raise Unsupported("tf.nn.pool takes no explicit padding")
+    return _dilated("MAX", x, window, stride, padding, dilation, ceil_mode)
+
+
+@operations.native
+def dilated_average_pool2d(
+    x: Native,
+    *,
+    window: Pair = (2, 2),
+    stride: Pair = (1, 1),
+    padding: Padding = "valid",
+    dilation: Pair = (2, 2),
+    ceil_mode: bool = False,
+    count_padding: bool = False,
+) -> Native:
+    """``tf.nn.pool``, which does not count its padding; padding that counts is added before, by ``tf.pad``."""
+    if not (isinstance(padding, str) or count_padding):
+        raise Unsupported("tf.nn.pool takes no explicit padding, and padding added before is counted")
+    x, rest = _padded(x, padding)
+    return _dilated("AVG", x, window, stride, rest.lower(), dilation, ceil_mode)
 
 
 @operations.library

@@ -1,4 +1,4 @@
-"""Averages of weights, and of gradients before a step (profile ``extended``)."""
+"""Averages of weights, and steps of several gradients (profile ``extended``)."""
 
 from collections.abc import Sequence
 
@@ -58,3 +58,35 @@ def gradient_accumulation(
             optimizer.step()
             optimizer.zero_grad(set_to_none=False)
     return [leaf.detach() for leaf in leaves], [leaf.grad for leaf in leaves]
+
+
+@operations.composed
+def sharpness_aware_minimization(
+    parameters: Natives,
+    gradients: Sequence[Natives],
+    origin: Natives | None = None,
+    *,
+    every: int = 2,
+    taken: int = 0,
+    radius: float = 0.05,
+    learning_rate: float = 0.01,
+    epsilon: float = 0.0,
+) -> tuple[list[Native], list[Native]]:
+    """``torch.nn.utils.get_total_norm`` and ``torch.optim.SGD``, as users write it: PyTorch has no such optimizer."""
+    leaves = [torch.nn.Parameter(parameter.clone()) for parameter in parameters]
+    before = [array.clone() for array in (parameters if origin is None else origin)]
+    optimizer = torch.optim.SGD(leaves, lr=learning_rate)
+    for count, of_step in enumerate(gradients, taken):
+        if count % every == 0:
+            before = [leaf.detach().clone() for leaf in leaves]
+        with torch.no_grad():
+            if (count + 1) % every:
+                factor = radius / (torch.nn.utils.get_total_norm(of_step) + epsilon)
+                for leaf, gradient in zip(leaves, of_step, strict=True):
+                    leaf.add_(gradient * factor)
+                continue
+            for leaf, gradient, array in zip(leaves, of_step, before, strict=True):
+                leaf.copy_(array)
+                leaf.grad = gradient.clone()
+        optimizer.step()
+    return [leaf.detach() for leaf in leaves], before

@@ -26,6 +26,7 @@ GRAPH_BREAKS = (
     "padded_gru",
     "padded_lstm",
     "padded_simple_rnn",
+    "sharpness_aware_minimization",
     "simple_rnn",
     "spectral_norm",
 )

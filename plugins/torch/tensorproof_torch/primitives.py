@@ -211,3 +211,9 @@ def cast_through(x: Native, *, dtype: str = "float16", saturate: bool = False) -
 def fake_quantize(x: Native, *, scale: float = 0.125, zero_point: int = 0, lowest: int = -128, highest: int = 127) -> Native:
     """``torch.fake_quantize_per_tensor_affine``."""
     return torch.fake_quantize_per_tensor_affine(x, scale, zero_point, lowest, highest)
+
+
+@operations.native
+def clip(x: Native, *, low: float | None = -0.5, high: float | None = 2.0) -> Native:
+    """``torch.clamp``."""
+    return torch.clamp(x, low, high)

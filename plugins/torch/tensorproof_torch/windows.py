@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,10 +23,10 @@ def _pairs(padding: Padding, axes: int) -> tuple[Pair, ...]:
     return ((0, 0),) * axes if isinstance(padding, str) else padding
 
 
-def _split(padding: Padding, axes: int) -> tuple[Numbers, Any]:
-    """Padding as what the framework's function takes and what ``F.pad`` takes before it (``None`` if nothing)."""
+def _split(padding: Padding, axes: int, most: float = math.inf) -> tuple[Numbers, Any]:
+    """Padding as what the framework's function takes, at most so much, and what ``F.pad`` takes before it (or ``None``)."""
     pairs = _pairs(padding, axes)
-    if all(before == after for before, after in pairs):
+    if all(before == after <= most for before, after in pairs):
         return tuple(before for before, _ in pairs), None
     return (0,) * axes, [side for pair in reversed(pairs) for side in pair]
 
@@ -157,8 +158,8 @@ def conv3d_transpose(
 def _maximum(
     function: Callable[..., Native], x: Native, window: Numbers, stride: Numbers | None, padding: Padding, ceil_mode: bool
 ) -> Native:
-    """Pooling by ``function``, after ``F.pad`` with -∞ where the two sides of an axis differ."""
-    inside, outside = _split(padding, x.ndim - 2)
+    """Pooling by ``function``, after ``F.pad`` with -∞ where the two sides of an axis differ, or are more than half a window."""
+    inside, outside = _split(padding, x.ndim - 2, min(window) // 2)
     if outside is not None:
         _require_floor(ceil_mode)
         x = F.pad(x, outside, value=-math.inf)
@@ -187,6 +188,23 @@ def max_pool3d(
 ) -> Native:
     """``F.max_pool3d``, after ``F.pad`` with -∞ where the two sides of an axis differ."""
     return _maximum(F.max_pool3d, x, window, stride, padding, ceil_mode)
+
+
+@operations.native
+def dilated_max_pool2d(
+    x: Native,
+    *,
+    window: Pair = (2, 2),
+    stride: Pair = (1, 1),
+    padding: Padding = "valid",
+    dilation: Pair = (2, 2),
+    ceil_mode: bool = False,
+) -> Native:
+    """``F.max_pool2d``, after ``F.pad`` with -∞ where the two sides of an axis differ, or are more than half a window."""
+    return _maximum(partial(F.max_pool2d, dilation=dilation), x, window, stride, padding, ceil_mode)
+
+
+operations.unsupported("dilated_average_pool2d", "F.avg_pool2d has no dilation")
 
 
 @operations.native

@@ -129,6 +129,8 @@ class ErrorBars(Barred, NDArrayOperatorsMixin):
         """The function's result written into ``out``, where asked."""
         if kwargs or out is None or len(out) != 1 or not isinstance(out[0], Barred):
             self._refuse(f"{ufunc.__name__} with {', '.join(kwargs) or 'out or where, unless out has error bars too'}")
+        if out[0].precision != self.precision_with(inputs):
+            self._refuse(f"{ufunc.__name__} into another precision than its result's")
         FUNCTIONS[np.copyto](self, out[0], ufunc(*inputs), where=where)
         return out[0]
 

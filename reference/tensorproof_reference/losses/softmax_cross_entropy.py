@@ -70,11 +70,13 @@ def vjp(
     Divided by the number of samples that count where the mean is taken, and 0 for ignored samples.
     """
     ignored, labels, outside, count = _labels(logits, target, label_smoothing, ignored_label, out_of_range)
-    exponentials = np.exp(logits - np.max(logits, axis=-1, keepdims=True))
-    softmax = exponentials / np.sum(exponentials, axis=-1, keepdims=True)
+    d_logits = logits - np.max(logits, axis=-1, keepdims=True)
+    np.exp(d_logits, out=d_logits)
+    d_logits /= np.sum(d_logits, axis=-1, keepdims=True)
     weights = _weights(logits, target, labels, outside, label_smoothing, out_of_range)
-    per_sample = spread(dy, logits.shape[:-1], reduction, count)[..., None]
-    d_logits = (softmax * np.sum(weights, axis=-1, keepdims=True) - weights) * per_sample
+    d_logits *= np.sum(weights, axis=-1, keepdims=True)
+    d_logits -= weights
+    d_logits *= spread(dy, logits.shape[:-1], reduction, count)[..., None]
     return {"logits": d_logits if ignored is None else np.where(ignored[..., None], 0.0, d_logits)}
 
 
@@ -103,8 +105,8 @@ def _weights(
 ) -> Array:
     """The target as one smoothed row of weights for each sample."""
     if labels is not None and outside is not None:
-        one = replaced(np.ones_like(logits), outside[..., None], out_of_range)
-        target = np.where(indicated(labels, logits.shape[-1]), one, np.zeros_like(logits))
+        one = replaced(np.ones_like(logits[..., :1]), outside[..., None], out_of_range)
+        target = np.where(indicated(labels, logits.shape[-1]), one, np.zeros_like(logits[..., :1]))
     if label_smoothing == 0.0:
         return target
     return (1.0 - label_smoothing) * target + label_smoothing / logits.shape[-1]

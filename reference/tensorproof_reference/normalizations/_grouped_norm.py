@@ -22,9 +22,10 @@ WIDE = (*HIGH, "bfloat16")
 def normalize(x: Array, groups: int, epsilon: float) -> tuple[Array, Array]:
     """The input normalized over each group of channels, in its shape, and the roots that it was divided by: (N, groups, 1)."""
     together = _together(x, groups)
-    centred = together - np.mean(together, axis=-1, keepdims=True)
-    deviation = np.sqrt(np.mean(np.square(centred), axis=-1, keepdims=True) + epsilon)
-    return (centred / deviation).reshape(x.shape), deviation
+    normalized = together - np.mean(together, axis=-1, keepdims=True)
+    deviation = np.sqrt(np.mean(np.square(normalized), axis=-1, keepdims=True) + epsilon)
+    normalized /= deviation
+    return normalized.reshape(x.shape), deviation
 
 
 def _together(x: Array, groups: int) -> Array:
@@ -41,15 +42,16 @@ def affine(normalized: Array, scale: Array | None, offset: Array | None) -> Arra
 def pull_back(dy: Array, x: Array, scale: Array | None, offset: Array | None, groups: int, epsilon: float) -> Gradients:
     """The vector-Jacobian product of ``affine`` of ``normalize``."""
     normalized, deviation = normalize(x, groups, epsilon)
+    dscale = None if scale is None else np.sum(dy * normalized, axis=over_channels(x))
+    doffset = None if offset is None else np.sum(dy, axis=over_channels(x))
     dnormalized = _together(dy if scale is None else dy * beside_channels(scale, x), groups)
     together = _together(normalized, groups)
-    centred = dnormalized - np.mean(dnormalized, axis=-1, keepdims=True)
     projection = np.mean(dnormalized * together, axis=-1, keepdims=True)
-    return {
-        "x": ((centred - together * projection) / deviation).reshape(x.shape),
-        "scale": None if scale is None else np.sum(dy * normalized, axis=over_channels(x)),
-        "offset": None if offset is None else np.sum(dy, axis=over_channels(x)),
-    }
+    dx = dnormalized - np.mean(dnormalized, axis=-1, keepdims=True)
+    together *= projection
+    dx -= together
+    dx /= deviation
+    return {"x": dx.reshape(x.shape), "scale": dscale, "offset": doffset}
 
 
 def check(x: Array, scale: Array | None, offset: Array | None, epsilon: float) -> None:

@@ -14,21 +14,37 @@ from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
 
-def max_pooling(axes: int, x: Array, *, window: Numbers, stride: Numbers | None, padding: Padding, ceil_mode: bool) -> Array:
-    """The maximum of each window over so many axes of positions, as ``max_pool2d`` says."""
-    return np.max(taps_between(x, _windows.pooling_geometry(x, axes, window, stride, padding, ceil_mode), -np.inf), axis=0)
+def max_pooling(
+    dilation: Numbers,
+    x: Array,
+    *,
+    window: Numbers,
+    stride: Numbers | None,
+    padding: Padding,
+    ceil_mode: bool,
+) -> Array:
+    """The maximum of each window as ``max_pool2d`` says, with taps so far apart on each axis of positions."""
+    place = _windows.pooling_geometry(x, dilation, window, stride, padding, ceil_mode)
+    return np.max(taps_between(x, place, -np.inf), axis=0)
 
 
 def max_pooling_vjp(
-    axes: int, dy: Array, x: Array, *, window: Numbers, stride: Numbers | None, padding: Padding, ceil_mode: bool
+    dilation: Numbers,
+    dy: Array,
+    x: Array,
+    *,
+    window: Numbers,
+    stride: Numbers | None,
+    padding: Padding,
+    ceil_mode: bool,
 ) -> Gradients:
     """The vector-Jacobian product of ``max_pooling``: each window's cotangent goes to its first maximum."""
-    place = _windows.pooling_geometry(x, axes, window, stride, padding, ceil_mode)
+    place = _windows.pooling_geometry(x, dilation, window, stride, padding, ceil_mode)
     taps = taps_between(x, place, -np.inf)
     first = _first(((taps == np.max(taps, axis=0)) | np.isnan(taps)) & _inside(x, place))
     size = padded_size(x, place)
-    taken = _places(place.kernel, (1,) * axes, size).ravel()[first]
-    channels = np.arange(x.shape[0] * x.shape[1]).reshape(x.shape[0], x.shape[1], *(1,) * axes) * math.prod(size)
+    taken = _places(place.kernel, place.dilation, size).ravel()[first]
+    channels = np.arange(x.shape[0] * x.shape[1]).reshape(x.shape[0], x.shape[1], *(1,) * len(dilation)) * math.prod(size)
     dx = np.zeros_like(x, shape=(x.shape[0] * x.shape[1] * math.prod(size),))
     np.add.at(dx, (channels + _places(place.outputs, place.stride, size) + taken).ravel(), np.reshape(dy, (-1,)))
     whole = np.reshape(dx, (x.shape[0], x.shape[1], *size))
@@ -57,14 +73,14 @@ def padded_size(x: Array, place: Geometry) -> Numbers:
 
 def taps_between(x: Array, place: Geometry, value: float) -> Array:
     """The windows of the input with padding and overhang of ``value``: (taps, N, C, windows of each axis)."""
-    return _windows.taps(_windows.pad(x, _sides(place), value), place.kernel, place.stride)
+    return _windows.taps(_windows.pad(x, _sides(place), value), place.kernel, place.stride, place.dilation)
 
 
 def _inside(x: Array, place: Geometry) -> Array:
     """Which taps lie on the input: booleans, (taps, 1, 1, windows of each axis)."""
     ones = np.ones((1, 1, *_windows.positions(x)), dtype=bool)
     padded = np.pad(ones, ((0, 0), (0, 0), *_sides(place)))
-    return _windows.taps(padded, place.kernel, place.stride)
+    return _windows.taps(padded, place.kernel, place.stride, place.dilation)
 
 
 def _first(hits: Array) -> Array:
@@ -74,15 +90,23 @@ def _first(hits: Array) -> Array:
     return count - np.max(hits * countdown, axis=0)
 
 
-def max_pooling_work(axes: int, x: Array, *, window: Numbers, stride: Numbers | None, padding: Padding, ceil_mode: bool) -> Work:
+def max_pooling_work(
+    dilation: Numbers,
+    x: Array,
+    *,
+    window: Numbers,
+    stride: Numbers | None,
+    padding: Padding,
+    ceil_mode: bool,
+) -> Work:
     """Comparisons: one less for each window than it has positions of the input; back, a sum for each window."""
-    place = _windows.pooling_geometry(shaped(x), axes, window, stride, padding, ceil_mode)
+    place = _windows.pooling_geometry(shaped(x), dilation, window, stride, padding, ceil_mode)
     planes, windows = x.shape[0] * x.shape[1], math.prod(place.outputs)
     return Work(flops=planes * (_windows.taps_inside(_windows.positions(x), place) - windows), backward_flops=planes * windows)
 
 
 def average_pooling(
-    axes: int,
+    dilation: Numbers,
     x: Array,
     *,
     window: Numbers,
@@ -91,13 +115,13 @@ def average_pooling(
     ceil_mode: bool,
     count_padding: bool,
 ) -> Array:
-    """The mean of each window over so many axes of positions, as ``average_pool2d`` says."""
-    place = _average_place(axes, x, window, stride, padding, ceil_mode, count_padding)
+    """The mean of each window as ``average_pool2d`` says, with taps so far apart on each axis of positions."""
+    place = _average_place(dilation, x, window, stride, padding, ceil_mode, count_padding)
     return np.sum(taps_between(x, place, 0.0), axis=0) / _counts(x, place, count_padding)
 
 
 def average_pooling_vjp(
-    axes: int,
+    dilation: Numbers,
     dy: Array,
     x: Array,
     *,
@@ -108,18 +132,24 @@ def average_pooling_vjp(
     count_padding: bool,
 ) -> Gradients:
     """The vector-Jacobian product of ``average_pooling``."""
-    place = _average_place(axes, x, window, stride, padding, ceil_mode, count_padding)
+    place = _average_place(dilation, x, window, stride, padding, ceil_mode, count_padding)
     share = dy / _counts(x, place, count_padding)
-    dx = _windows.sum_adjoint(share, place.kernel, place.stride, padded_size(x, place))
+    dx = _windows.sum_adjoint(share, place.kernel, place.stride, place.dilation, padded_size(x, place))
     return {"x": _windows.crop(dx, place.padding, _windows.positions(x))}
 
 
 def _average_place(
-    axes: int, x: Array, window: Numbers, stride: Numbers | None, padding: Padding, ceil_mode: bool, count_padding: bool
+    dilation: Numbers,
+    x: Array,
+    window: Numbers,
+    stride: Numbers | None,
+    padding: Padding,
+    ceil_mode: bool,
+    count_padding: bool,
 ) -> Geometry:
     """The geometry, once all arguments are known to fit."""
     require(isinstance(count_padding, bool), "count_padding", "True or False", count_padding)
-    return _windows.pooling_geometry(x, axes, window, stride, padding, ceil_mode)
+    return _windows.pooling_geometry(x, dilation, window, stride, padding, ceil_mode)
 
 
 def _counts(x: Array, place: Geometry, count_padding: bool) -> Array:
@@ -129,8 +159,9 @@ def _counts(x: Array, place: Geometry, count_padding: bool) -> Array:
     for axis, (low, high) in enumerate(place.padding):
         size = x.shape[axis + 2]
         starts = np.arange(place.outputs[axis]) * place.stride[axis]
+        taps = starts[:, None] + np.arange(place.kernel[axis]) * place.dilation[axis]
         begin, end = (0, low + size + high) if count_padding else (low, low + size)
-        along = np.minimum(starts + place.kernel[axis], end) - np.maximum(starts, begin)
+        along = np.count_nonzero((taps >= begin) & (taps < end), axis=1)
         found = found * along.reshape(-1, *(1,) * (axes - axis - 1))
     counts = np.zeros_like(x, shape=place.outputs)
     counts[...] = found
@@ -138,7 +169,7 @@ def _counts(x: Array, place: Geometry, count_padding: bool) -> Array:
 
 
 def average_pooling_work(
-    axes: int,
+    dilation: Numbers,
     x: Array,
     *,
     window: Numbers,
@@ -151,7 +182,7 @@ def average_pooling_work(
 
     Back, a quotient for each window, and sums where windows overlap.
     """
-    place = _average_place(axes, shaped(x), window, stride, padding, ceil_mode, count_padding)
+    place = _average_place(dilation, shaped(x), window, stride, padding, ceil_mode, count_padding)
     planes, windows, pixels = x.shape[0] * x.shape[1], math.prod(place.outputs), math.prod(_windows.positions(x))
     taps = _windows.taps_inside(_windows.positions(x), place)
     return Work(flops=planes * taps, backward_flops=planes * (windows + max(taps - pixels, 0)))

@@ -95,20 +95,24 @@ def geometry(size: Numbers, kernel: Numbers, stride: Any, padding: Any, dilation
     return Geometry(kernel, stride, dilation, padding, outputs, (0,) * axes)
 
 
-def pooling_geometry(x: Array, axes: int, window: Any, stride: Any, padding: Any, ceil_mode: bool) -> Geometry:
-    """The windows of pooling; in ceil mode also those that start within the input or its low padding and hang over the end.
+def pooling_geometry(x: Array, dilation: Any, window: Any, stride: Any, padding: Any, ceil_mode: bool) -> Geometry:
+    """The windows of pooling, with a ``dilation`` for each axis of positions.
+
+    In ceil mode there are also those that start within the input or its low padding and hang over the end.
 
     Raises:
         ValueError: an argument is malformed, or a window could lie in the padding alone.
     """
+    axes = len(dilation)
     require_rank(x, "x", axes + 2)
     window = require_numbers(window, "window", 1, axes)
     stride = window if stride is None else require_numbers(stride, "stride", 1, axes)
     require(isinstance(ceil_mode, bool), "ceil_mode", "True or False", ceil_mode)
     size = positions(x)
-    plain = geometry(size, window, stride, padding, (1,) * axes, argument="window")
-    inside = all(side < reach for sides, reach in zip(plain.padding, window, strict=True) for side in sides)
-    require(inside, "padding", f"less than the window {window} on every side", plain.padding)
+    plain = geometry(size, window, stride, padding, dilation, argument="window")
+    reaches = _each_axis(extent, window, plain.dilation)
+    inside = all(side < reach for sides, reach in zip(plain.padding, reaches, strict=True) for side in sides)
+    require(inside, "padding", f"less than the window {reaches} on every side", plain.padding)
     if not ceil_mode:
         return plain
 
@@ -119,7 +123,7 @@ def pooling_geometry(x: Array, axes: int, window: Any, stride: Any, padding: Any
             count -= 1
         return count, max((count - 1) * step + reach - padded, 0)
 
-    counts, overhang = zip(*_each_axis(axis, size, window, stride, plain.padding), strict=True)
+    counts, overhang = zip(*_each_axis(axis, size, reaches, stride, plain.padding), strict=True)
     return plain._replace(outputs=counts, overhang=overhang)
 
 
@@ -150,9 +154,9 @@ def windows(x: Array, kernel: Numbers, stride: Numbers, dilation: Numbers) -> Ar
     return view[(slice(None), slice(None), *steps)]
 
 
-def taps(x: Array, kernel: Numbers, stride: Numbers) -> Array:
+def taps(x: Array, kernel: Numbers, stride: Numbers, dilation: Numbers) -> Array:
     """The windows of ``x`` with the tap, in row-major order, as first axis: (taps, N, C, windows of each axis)."""
-    view = windows(x, kernel, stride, (1,) * len(kernel))
+    view = windows(x, kernel, stride, dilation)
     return np.stack([view[(..., *tap)] for tap in np.ndindex(*kernel)])
 
 
@@ -246,13 +250,13 @@ def correlate_adjoint(dy: Array, weight: Array, stride: Numbers, dilation: Numbe
     return dx
 
 
-def sum_adjoint(dy: Array, kernel: Numbers, stride: Numbers, size: Numbers) -> Array:
+def sum_adjoint(dy: Array, kernel: Numbers, stride: Numbers, dilation: Numbers, size: Numbers) -> Array:
     """The adjoint of summing each window, in an input of ``size``: each result is one sum over the windows that hold it."""
     dx = np.zeros_like(dy, shape=(dy.shape[0], dy.shape[1], *size))
-    for found, places in _phases_of_all(size, dy, kernel, stride, (1,) * len(size)):
+    for found, places in _phases_of_all(size, dy, kernel, stride, dilation):
         used = tuple(len(range(length)[phase.taps]) for phase, length in zip(found, kernel, strict=True))
         padded = pad(dy, tuple(phase.padding for phase in found))
-        dx[places] = np.sum(taps(padded, used, (1,) * len(size)), axis=0)
+        dx[places] = np.sum(taps(padded, used, (1,) * len(size), tuple(phase.dilation for phase in found)), axis=0)
     return dx
 
 

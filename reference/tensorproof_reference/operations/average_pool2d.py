@@ -33,7 +33,7 @@ def average_pool2d(
     Source: LeCun, Bottou, Bengio & Haffner (1998), §II.B (subsampling); the texts, 000 §3.2.2.
     """
     return average_pooling(
-        *(2, x),
+        *((1, 1), x),
         window=window,
         stride=stride,
         padding=padding,
@@ -54,7 +54,7 @@ def vjp(
 ) -> Gradients:
     r""":math:`dx` at a pixel is the sum of :math:`dy_{pq}/m_{pq}` over the windows that hold it."""
     return average_pooling_vjp(
-        *(2, dy, x),
+        *((1, 1), dy, x),
         window=window,
         stride=stride,
         padding=padding,
@@ -77,7 +77,7 @@ def work(
     Back, a quotient for each window, and sums where windows overlap.
     """
     return average_pooling_work(
-        *(2, x),
+        *((1, 1), x),
         window=window,
         stride=stride,
         padding=padding,

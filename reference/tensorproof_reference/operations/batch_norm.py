@@ -77,7 +77,9 @@ def _batch_statistics(x: Array) -> tuple[Array, Array]:
 
 
 def _normalize(x: Array, mean: Array, variance: Array, epsilon: float) -> Array:
-    return (x - beside_channels(mean, x)) / np.sqrt(beside_channels(variance, x) + epsilon)
+    centred = x - beside_channels(mean, x)
+    centred /= np.sqrt(beside_channels(variance, x) + epsilon)
+    return centred
 
 
 def _affine(x: Array, scale: Array | None, offset: Array | None) -> Array:
@@ -104,16 +106,15 @@ def vjp(
     """
     mean, variance = _batch_statistics(x) if training else (running_mean, running_variance)
     normalized = _normalize(x, mean, variance, epsilon)
+    dscale = None if scale is None else np.sum(dy * normalized, axis=over_channels(x))
+    doffset = None if offset is None else np.sum(dy, axis=over_channels(x))
     dnormalized = _affine(dy, scale, None)
     if training:
-        centred = dnormalized - np.mean(dnormalized, axis=over_channels(x), keepdims=True)
         projection = np.mean(dnormalized * normalized, axis=over_channels(x), keepdims=True)
-        dnormalized = centred - normalized * projection
-    return {
-        "x": dnormalized / np.sqrt(beside_channels(variance, x) + epsilon),
-        "scale": None if scale is None else np.sum(dy * normalized, axis=over_channels(x)),
-        "offset": None if offset is None else np.sum(dy, axis=over_channels(x)),
-    }
+        dnormalized = dnormalized - np.mean(dnormalized, axis=over_channels(x), keepdims=True)
+        normalized *= projection
+        dnormalized -= normalized
+    return {"x": dnormalized / np.sqrt(beside_channels(variance, x) + epsilon), "scale": dscale, "offset": doffset}
 
 
 def samples(stream: Stream) -> Iterator[Sample]:

@@ -50,9 +50,10 @@ def _check(x: Array, scale: Array | None, offset: Array | None, axes: tuple[int,
 
 def _normalize(x: Array, axes: tuple[int, ...], epsilon: float) -> tuple[Array, Array]:
     """The normalized input, and the root that it was divided by."""
-    centred = x - np.mean(x, axis=tuple(axes), keepdims=True)
-    deviation = np.sqrt(np.mean(np.square(centred), axis=tuple(axes), keepdims=True) + epsilon)
-    return centred / deviation, deviation
+    normalized = x - np.mean(x, axis=tuple(axes), keepdims=True)
+    deviation = np.sqrt(np.mean(np.square(normalized), axis=tuple(axes), keepdims=True) + epsilon)
+    normalized /= deviation
+    return normalized, deviation
 
 
 def vjp(
@@ -69,15 +70,16 @@ def vjp(
     :math:`d\gamma = \sum dy\, \hat x` and :math:`d\beta = \sum dy` over the other axes.
     """
     normalized, deviation = _normalize(x, axes, epsilon)
-    dnormalized = dy if scale is None else dy * scale
-    centred = dnormalized - np.mean(dnormalized, axis=tuple(axes), keepdims=True)
-    projection = np.mean(dnormalized * normalized, axis=tuple(axes), keepdims=True)
     others = tuple(range(x.ndim - len(axes)))
-    return {
-        "x": (centred - normalized * projection) / deviation,
-        "scale": None if scale is None else np.sum(dy * normalized, axis=others),
-        "offset": None if offset is None else np.sum(dy, axis=others),
-    }
+    dscale = None if scale is None else np.sum(dy * normalized, axis=others)
+    doffset = None if offset is None else np.sum(dy, axis=others)
+    dnormalized = dy if scale is None else dy * scale
+    projection = np.mean(dnormalized * normalized, axis=tuple(axes), keepdims=True)
+    dx = dnormalized - np.mean(dnormalized, axis=tuple(axes), keepdims=True)
+    normalized *= projection
+    dx -= normalized
+    dx /= deviation
+    return {"x": dx, "scale": dscale, "offset": doffset}
 
 
 def samples(stream: Stream) -> Iterator[Sample]:

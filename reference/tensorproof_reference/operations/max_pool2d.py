@@ -28,21 +28,21 @@ def max_pool2d(
     or the padding on some side is not less than the window.
     Source: Goodfellow, Bengio & Courville (2016), §9.3; the texts, 000 §3.2.2.
     """
-    return max_pooling(2, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
+    return max_pooling((1, 1), x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
 
 
 def vjp(
     dy: Array, x: Array, *, window: Pair = (2, 2), stride: Pair | None = None, padding: Padding = "valid", ceil_mode: bool = False
 ) -> Gradients:
     r""":math:`dx` at a pixel is the sum of :math:`dy` over the windows whose first maximum it is."""
-    return max_pooling_vjp(2, dy, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
+    return max_pooling_vjp((1, 1), dy, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
 
 
 def work(
     x: Array, *, window: Pair = (2, 2), stride: Pair | None = None, padding: Padding = "valid", ceil_mode: bool = False
 ) -> Work:
     """Comparisons: one less for each window than it has pixels of the image; back, a sum for each window."""
-    return max_pooling_work(2, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
+    return max_pooling_work((1, 1), x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
 
 
 OPERATION = Operation(

@@ -26,14 +26,18 @@ def softmax(x: Array, *, axis: int = -1) -> Array:
     require_axis(x, "axis", axis)
     if x.size == 0:
         return x
-    exponentials = np.exp(x - np.max(x, axis=axis, keepdims=True))
-    return exponentials / np.sum(exponentials, axis=axis, keepdims=True)
+    y = x - np.max(x, axis=axis, keepdims=True)
+    np.exp(y, out=y)
+    y /= np.sum(y, axis=axis, keepdims=True)
+    return y
 
 
 def vjp(dy: Array, x: Array, *, axis: int = -1) -> Gradients:
     r""":math:`dx = y \odot (dy - \sum_k dy_k y_k)`."""
     y = softmax(x, axis=axis)
-    return {"x": y * (dy - np.sum(dy * y, axis=axis, keepdims=True))}
+    dx = dy - np.sum(dy * y, axis=axis, keepdims=True)
+    dx *= y
+    return {"x": dx}
 
 
 def samples(stream: Stream) -> Iterator[Sample]:

@@ -65,6 +65,19 @@ def dynamic_loss_scale(
 
 
 def samples(stream: Stream) -> Iterator[Sample]:
+    """The cases, of which those in float16 are not required: what is unscaled are gradients of weights of more digits.
+
+    Nor are those of other factors than the usual ones, which not every framework lets its users choose.
+    """
+    for sample in _cases(stream):
+        kind, _, rest = sample.name.partition("_")
+        factors = {"growth", "backoff"} & set(sample.keywords)
+        wide = tuple(dtype for dtype in sample.dtypes if dtype != "float16")
+        yield replace(sample, dtypes=wide, required=not factors)
+        yield replace(sample, name=f"{kind}_half_{rest}", dtypes=("float16",), required=False)
+
+
+def _cases(stream: Stream) -> Iterator[Sample]:
     """Scales that are powers of two, finite steps and others, and counts around the interval."""
 
     def case(name: str, *shapes: tuple[int, ...], bad: Any = None, steps: int = 3, **keywords: Any) -> Sample:
@@ -129,6 +142,7 @@ OPERATION = Operation(
     cotangents=(),
     conventions={"grows": GROWS},
     profile=EXTENDED,
+    version=2,
     workload=workload,
     work=work,
 )

@@ -81,7 +81,7 @@ def l2_pool3d(
 
 
 def _pooled(axes: int, x: Array, window: Numbers, stride: Numbers | None, padding: Padding, ceil_mode: bool) -> Array:
-    return _roots(x, _windows.pooling_geometry(x, axes, window, stride, padding, ceil_mode))
+    return _roots(x, _windows.pooling_geometry(x, (1,) * axes, window, stride, padding, ceil_mode))
 
 
 def _roots(x: Array, place: Geometry) -> Array:
@@ -99,8 +99,8 @@ def _vjp(
     ceil_mode: bool = False,
 ) -> Gradients:
     r""":math:`dx` at a position is :math:`x \sum dy / y` over the windows that hold it."""
-    place = _windows.pooling_geometry(x, axes, window, stride, padding, ceil_mode)
-    share = _windows.sum_adjoint(dy / _roots(x, place), place.kernel, place.stride, padded_size(x, place))
+    place = _windows.pooling_geometry(x, (1,) * axes, window, stride, padding, ceil_mode)
+    share = _windows.sum_adjoint(dy / _roots(x, place), place.kernel, place.stride, place.dilation, padded_size(x, place))
     return {"x": x * _windows.crop(share, place.padding, _windows.positions(x))}
 
 
@@ -117,7 +117,7 @@ def _work(
 
     Back, a quotient for each window, sums where windows overlap, and a product for each number.
     """
-    place = _windows.pooling_geometry(shaped(x), axes, window, stride, padding, ceil_mode)
+    place = _windows.pooling_geometry(shaped(x), (1,) * axes, window, stride, padding, ceil_mode)
     planes, windows, pixels = x.shape[0] * x.shape[1], math.prod(place.outputs), math.prod(_windows.positions(x))
     taps = _windows.taps_inside(_windows.positions(x), place)
     return Work(

@@ -33,7 +33,7 @@ def max_pool1d(
     or the padding on some side is not less than the window.
     Source: Goodfellow, Bengio & Courville (2016), §9.3.
     """
-    return max_pooling(1, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
+    return max_pooling((1,), x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
 
 
 def max_pool3d(
@@ -51,7 +51,7 @@ def max_pool3d(
     or the padding on some side is not less than the window.
     Source: Tran, Bourdev, Fergus, Torresani & Paluri (2015), section 3.1.
     """
-    return max_pooling(3, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
+    return max_pooling((1, 1, 1), x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
 
 
 def average_pool1d(
@@ -76,7 +76,7 @@ def average_pool1d(
     Source: LeCun, Bottou, Bengio & Haffner (1998), §II.B (subsampling).
     """
     return average_pooling(
-        *(1, x),
+        *((1,), x),
         window=window,
         stride=stride,
         padding=padding,
@@ -108,7 +108,7 @@ def average_pool3d(
     Source: LeCun, Bottou, Bengio & Haffner (1998), §II.B (subsampling).
     """
     return average_pooling(
-        *(3, x),
+        *((1, 1, 1), x),
         window=window,
         stride=stride,
         padding=padding,
@@ -122,13 +122,13 @@ def _maximum(axes: int, function: Callable[..., Array]) -> Operation:
     usual = function.__kwdefaults__ or {}
     return Operation(
         function=function,
-        vjp=partial(max_pooling_vjp, axes, **usual),
+        vjp=partial(max_pooling_vjp, (1,) * axes, **usual),
         samples=partial(max_pooling_samples, axes),
         family="window",
         profile=EXTENDED,
         axes=inputs_and_outputs(axes),
         workload=partial(pooling_workload, axes),
-        work=partial(max_pooling_work, axes, **usual),
+        work=partial(max_pooling_work, (1,) * axes, **usual),
     )
 
 
@@ -137,14 +137,14 @@ def _average(axes: int, function: Callable[..., Array]) -> Operation:
     usual = function.__kwdefaults__ or {}
     return Operation(
         function=function,
-        vjp=partial(average_pooling_vjp, axes, **usual),
+        vjp=partial(average_pooling_vjp, (1,) * axes, **usual),
         samples=partial(average_pooling_samples, axes),
         family="window",
         profile=EXTENDED,
         axes=inputs_and_outputs(axes),
         conventions={"count_padding": (False, True)},
         workload=partial(pooling_workload, axes),
-        work=partial(average_pooling_work, axes, **usual),
+        work=partial(average_pooling_work, (1,) * axes, **usual),
     )
 
 

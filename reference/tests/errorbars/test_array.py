@@ -319,6 +319,14 @@ def test_an_unknown_precision_is_refused(keywords):
         precision_of(**{"dtype": "float32", **keywords})
 
 
+def test_a_result_is_not_written_into_a_coarser_precision():
+    fine = with_bars([1.0, 2.0], precision_of("float32"))
+    coarse = with_bars([1.0, 2.0], precision_of("bfloat16"))
+    fine += coarse
+    with pytest.raises(TypeError, match="another precision"):
+        coarse += fine
+
+
 def test_assignment_and_output_arguments():
     x = barred(normal("x", 3, 4), 1e-3)
     y = np.zeros_like(x)

@@ -30,6 +30,7 @@ EXACT: dict[str, Callable[..., Any]] = {
     "mish": lambda x: x * mpmath.tanh(mpmath.log1p(mpmath.exp(x))),
     "softsign": lambda x: x / (1 + abs(x)),
     "relu6": lambda x: clipped(x, 0, 6),
+    "clip": lambda x: clipped(x, -0.5, 2),
     "hard_sigmoid": lambda x, slope="sixth": clipped(x / 6 + 0.5, 0, 1) if slope == "sixth" else clipped(x / 5 + 0.5, 0, 1),
     "hard_swish": lambda x: x * clipped(x + 3, 0, 6) / 6,
     "hard_tanh": lambda x, low=-1, high=1: clipped(x, low, high),

@@ -18,6 +18,7 @@ ASKED: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {
     "hard_sigmoid": ("x", lambda x: np.abs(x) == 3),
     "hard_swish": ("x", lambda x: np.abs(x) == 3),
     "hard_tanh": ("x", lambda x: np.abs(x) == 1),
+    "clip": ("x", lambda x: (x == -0.5) | (x == 2)),
     "prelu": ("x", lambda x: x == 0),
     "l1_penalty": ("w", lambda w: (w == 0) | np.isnan(w)),
 }

@@ -13,6 +13,7 @@ from tensorproof_reference.optimizers.gradient_descent import gradient_descent
 from tensorproof_reference.optimizers.joined_schedules import joined_schedules
 from tensorproof_reference.optimizers.one_cycle_schedule import one_cycle_schedule
 from tensorproof_reference.optimizers.polynomial_schedule import polynomial_schedule
+from tensorproof_reference.optimizers.sharpness_aware_minimization import sharpness_aware_minimization
 from tensorproof_reference.stream import Stream
 
 RATE = np.array(0.5)
@@ -58,6 +59,26 @@ def test_accumulated_gradients_are_a_step_along_their_mean():
         assert np.array_equal(between, START)
         resumed, _ = gradient_accumulation(between, GRADIENTS[2:], sums, taken=2, **how)
         np.testing.assert_allclose(resumed, expected, rtol=1e-14)
+
+
+def test_sharpness_aware_minimization_by_hand():
+    climbing, descending = [np.array([3.0, -4.0])], [np.array([2.0, 8.0])]
+    high, origin = sharpness_aware_minimization(START, [climbing], radius=0.5)
+    np.testing.assert_allclose(high[0], [1.0 + 0.3, -2.0 - 0.4])
+    assert np.array_equal(origin, START)
+    expected = gradient_descent(START, [descending], learning_rate=0.25)
+    moved, _ = sharpness_aware_minimization(START, [climbing, descending], radius=0.5, learning_rate=0.25)
+    assert np.array_equal(moved, expected)
+    resumed, _ = sharpness_aware_minimization(high, [descending], origin, taken=1, learning_rate=0.25)
+    assert np.array_equal(resumed, expected)
+    plain, _ = sharpness_aware_minimization(START, GRADIENTS, every=1, learning_rate=0.25)
+    np.testing.assert_allclose(plain, gradient_descent(START, GRADIENTS, learning_rate=0.25))
+
+
+def test_sharpness_aware_minimization_climbs_by_the_norm_of_all_parameters():
+    two = [np.array(1.0), np.array([0.0])]
+    high, _ = sharpness_aware_minimization(two, [[np.array(3.0), np.array([4.0])]], radius=1.0)
+    np.testing.assert_allclose([high[0], high[1][0]], [1.6, 0.8])
 
 
 def test_a_scale_grows_and_backs_off():
@@ -110,6 +131,11 @@ def test_joined_schedules_by_hand():
         (gradient_accumulation, "kept", {"parameters": START, "gradients": GRADIENTS, "kept": "none"}),
         (gradient_accumulation, "gradients", {"parameters": START, "gradients": [[]]}),
         (gradient_accumulation, "taken", {"parameters": START, "gradients": GRADIENTS, "taken": -1}),
+        (sharpness_aware_minimization, "every", {"parameters": START, "gradients": GRADIENTS, "every": 0}),
+        (sharpness_aware_minimization, "origin", {"parameters": START, "gradients": GRADIENTS, "origin": []}),
+        (sharpness_aware_minimization, "radius", {"parameters": START, "gradients": GRADIENTS, "radius": -1.0}),
+        (sharpness_aware_minimization, "epsilon", {"parameters": START, "gradients": GRADIENTS, "epsilon": 0.5}),
+        (sharpness_aware_minimization, "gradients", {"parameters": START, "gradients": [[]]}),
         (dynamic_loss_scale, "scale", {"parameters": START, "gradients": GRADIENTS, "scale": np.ones(1)}),
         (dynamic_loss_scale, "growth", {"parameters": START, "gradients": GRADIENTS, "scale": RATE, "growth": 1.0}),
         (dynamic_loss_scale, "backoff", {"parameters": START, "gradients": GRADIENTS, "scale": RATE, "backoff": 1.0}),

@@ -10,6 +10,7 @@ from scipy.signal import correlate2d
 
 from tensorproof_reference.operations import _windows, average_pool2d, conv2d, conv2d_transpose, max_pool2d
 from tensorproof_reference.stream import Stream
+from tensorproof_reference.windows.dilated import dilated_average_pool2d, dilated_max_pool2d
 
 GEOMETRIES: list[dict[str, Any]] = [
     {},
@@ -308,3 +309,47 @@ def test_pooling_refuses(argument: str, changes: dict[str, Any]) -> None:
 def test_average_pooling_refuses_a_count_that_is_no_truth_value() -> None:
     with pytest.raises(ValueError, match=r"^count_padding: "):
         average_pool2d.average_pool2d(X, count_padding="yes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "keywords",
+    [
+        {"window": (2, 3), "dilation": (3, 2), "stride": (2, 1)},
+        {"window": (3, 2), "dilation": (2, 3), "padding": ((2, 1), (0, 2))},
+        {"window": (3, 3), "dilation": (2, 2), "padding": "same"},
+        {"window": (2, 2), "dilation": (2, 1), "stride": (3, 2), "padding": ((1, 0), (0, 1)), "ceil_mode": True},
+    ],
+)
+def test_pooling_with_gaps_is_pooling_of_what_lies_at_the_taps(keywords: dict[str, Any]) -> None:
+    x = Stream(5)("dilated").normal((2, 3, 9, 8))
+    place = _windows.pooling_geometry(
+        x,
+        keywords["dilation"],
+        keywords["window"],
+        keywords.get("stride", (1, 1)),
+        keywords.get("padding", "valid"),
+        keywords.get("ceil_mode", False),
+    )
+    (top, _), (left, _) = place.padding
+    for p, q in np.ndindex(*place.outputs):
+        rows = p * place.stride[0] - top + np.arange(place.kernel[0]) * place.dilation[0]
+        columns = q * place.stride[1] - left + np.arange(place.kernel[1]) * place.dilation[1]
+        rows, columns = rows[(rows >= 0) & (rows < 9)], columns[(columns >= 0) & (columns < 8)]
+        held = x[:, :, rows][:, :, :, columns]
+        assert_array_equal(dilated_max_pool2d(x, **keywords)[:, :, p, q], np.max(held, axis=(2, 3)))
+        assert_allclose(dilated_average_pool2d(x, **keywords)[:, :, p, q], np.mean(held, axis=(2, 3)))
+
+
+@pytest.mark.parametrize("function", [dilated_max_pool2d, dilated_average_pool2d])
+@pytest.mark.parametrize(
+    ("argument", "changes"),
+    [
+        ("dilation", {"dilation": (0, 1)}),
+        ("dilation", {"dilation": 2}),
+        ("window", {"dilation": (9, 9)}),
+        ("padding", {"padding": ((3, 0), (0, 0))}),
+    ],
+)
+def test_pooling_with_gaps_refuses(function: Any, argument: str, changes: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"^{argument}: expected"):
+        function(np.ones((1, 1, 6, 6)), **changes)

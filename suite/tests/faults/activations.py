@@ -1,4 +1,4 @@
-"""Faults in activations beyond those of the texts: operation, class, what is wrong, formula."""
+"""Faults in activations beyond those of the texts, and in limits: operation, class, what is wrong, formula."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,6 +21,11 @@ def halves(x: Any, axis: int) -> tuple[Any, Any]:
 def softplus(x: Any) -> Any:
     """The logarithm of one and the exponential."""
     return np.logaddexp(x, 0.0)
+
+
+def clipped_with_nan(x: Any, *, low: float | None = -0.5, high: float | None = 2.0) -> Any:
+    """NaN is the lower limit, or the upper one where there is no other."""
+    return np.fmin(np.fmax(x, -np.inf if low is None else low), np.inf if high is None else high)
 
 
 VALUES: Sequence[Row] = (
@@ -52,6 +57,14 @@ VALUES: Sequence[Row] = (
     ("hard_swish", "magnitude", "clipped_above_too", lambda x: np.minimum(reference("hard_swish", x), 1e5)),
     ("hard_tanh", "nan", "nan_is_clipped_to_the_lower_bound", lambda x, *, low=-1.0, high=1.0: np.fmin(np.fmax(x, low), high)),
     ("hard_tanh", "bounds", "bounds_ignored", lambda x, *, low=-1.0, high=1.0: np.clip(x, -1.0, 1.0)),
+    ("clip", "nan", "nan_is_clipped_to_the_lower_limit", clipped_with_nan),
+    (
+        "clip",
+        "bounds",
+        "upper_limit_on_both_sides",
+        lambda x, *, low=-0.5, high=2.0: reference("clip", x, low=-abs(high or low), high=high),
+    ),
+    ("clip", "optional", "no_limit_is_zero", lambda x, *, low=-0.5, high=2.0: np.clip(x, low or 0.0, high or 0.0)),
     ("threshold", "kink", "threshold_itself_passes", lambda x, *, threshold=1.0, value=0.0: np.where(x < threshold, value, x)),
     ("threshold", "plain", "value_is_zero_always", lambda x, *, threshold=1.0, value=0.0: np.where(x <= threshold, 0.0, x)),
     ("prelu", "plain", "first_slope_for_all_channels", lambda x, slope: reference("prelu", x, slope[:1])),
@@ -150,6 +163,8 @@ GRADIENTS: Sequence[Row] = (
     ),
     ("hard_tanh", "plain", "straight_through", changed("hard_tanh", lambda dx, dy, x: dy)),
     ("hard_tanh", "infinity", "passes_at_infinity", changed("hard_tanh", lambda dx, dy, x: np.where(np.isinf(x), dy, dx))),
+    ("clip", "plain", "straight_through", lambda dy, x, *, low=-0.5, high=2.0: {"x": dy}),
+    ("clip", "bounds", "gradient_between_the_usual_limits", lambda dy, x, **limits: right_vjp("clip", dy, x)),
     ("threshold", "kink", "passes_at_the_threshold", changed("threshold", lambda dx, dy, x: np.where(x == 1, dy, dx))),
     ("prelu", "plain", "slopes_gradient_summed_over_channels", _one_slope_for_all),
     ("prelu", "plain", "slopes_gradient_counts_positive_numbers", _slope_counts_positive),

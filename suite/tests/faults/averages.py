@@ -1,4 +1,4 @@
-"""Faults in averages of weights, in accumulated gradients, and in scales of losses."""
+"""Faults in averages of weights, in steps of several gradients, and in scales of losses."""
 
 import numpy as np
 from faulty import Faults
@@ -7,6 +7,7 @@ from faults.optimizers import first_gradient_in_every_step, last_step_left_out, 
 
 FAULTS = Faults()
 AVERAGE, ACCUMULATION, SCALING = "exponential_moving_average", "gradient_accumulation", "dynamic_loss_scale"
+SHARPNESS = "sharpness_aware_minimization"
 
 
 def _all_steps(right, gradients, **given):
@@ -93,3 +94,43 @@ FAULTS.with_keywords(SCALING, "state", "finite_steps_before_forgotten", finite=0
 FAULTS.with_keywords(SCALING, "optional", "growth_of_two_always", growth=2.0)
 FAULTS.with_keywords(SCALING, "optional", "backoff_of_one_half_always", backoff=0.5)
 FAULTS.planted(*(SCALING, "bounds", "count_goes_on_after_a_skipped_step"), _count_goes_on)
+
+
+def _each_by_its_own_norm(right, parameters, gradients, origin=None, **given):
+    """Each parameter climbs by the norm of its own gradient."""
+    alone = [
+        right(
+            parameters=[parameters[index]],
+            gradients=[[of_step[index]] for of_step in gradients],
+            origin=None if origin is None else [origin[index]],
+            **given,
+        )
+        for index in range(len(parameters))
+    ]
+    return [moved[0] for moved, _ in alone], [before[0] for _, before in alone]
+
+
+def _from_where_it_climbed(right, parameters, gradients, origin=None, learning_rate=0.01, **given):
+    """The step down is from the higher point."""
+    moved, before = list(parameters), origin
+    every, taken = given.pop("every", 2), given.pop("taken", 0)
+    for count, of_step in enumerate(gradients, taken):
+        high = moved
+        moved, before = right(
+            parameters=moved, gradients=[of_step], origin=before, every=every, taken=count, learning_rate=learning_rate, **given
+        )
+        if (count + 1) % every == 0:
+            pairs = zip(high, of_step, strict=True)
+            moved = [parameter - np.asarray(learning_rate, parameter.dtype) * gradient for parameter, gradient in pairs]
+    return moved, before
+
+
+FAULTS.planted(SHARPNESS, "plain", "last_step_left_out", last_step_left_out)
+FAULTS.planted(SHARPNESS, "plain", "first_gradient_in_every_step", first_gradient_in_every_step)
+FAULTS.planted(SHARPNESS, "plain", "each_parameter_climbs_by_its_own_norm", _each_by_its_own_norm)
+FAULTS.planted(SHARPNESS, "plain", "step_down_from_the_higher_point", _from_where_it_climbed)
+FAULTS.planted(SHARPNESS, "state", "origin_forgotten", state_forgotten("origin"))
+FAULTS.planted(SHARPNESS, "convention", "epsilon_of_the_other_kind", other(SHARPNESS, "epsilon"))
+FAULTS.with_keywords(SHARPNESS, "state", "steps_taken_before_forgotten", taken=0)
+FAULTS.with_keywords(SHARPNESS, "optional", "every_other_always", every=2)
+FAULTS.with_keywords(SHARPNESS, "optional", "radius_ignored", radius=0.05)

@@ -115,7 +115,7 @@ def padded_with_zeros(rank: int) -> Callable[..., Any]:
     """Padding takes part in the maximum."""
 
     def wrong(x: Any, *, window: Any = (2,) * rank, stride: Any = None, padding: Any = "valid", ceil_mode: bool = False) -> Any:
-        return np.max(taps_between(x, _windows.pooling_geometry(x, rank, window, stride, padding, ceil_mode), 0.0), axis=0)
+        return np.max(taps_between(x, _windows.pooling_geometry(x, (1,) * rank, window, stride, padding, ceil_mode), 0.0), axis=0)
 
     return wrong
 
@@ -124,7 +124,7 @@ def maximum_without_nan(rank: int) -> Callable[..., Any]:
     """NaN is never the maximum."""
 
     def wrong(x: Any, *, window: Any = (2,) * rank, stride: Any = None, padding: Any = "valid", ceil_mode: bool = False) -> Any:
-        place = _windows.pooling_geometry(x, rank, window, stride, padding, ceil_mode)
+        place = _windows.pooling_geometry(x, (1,) * rank, window, stride, padding, ceil_mode)
         return np.fmax.reduce(taps_between(x, place, -np.inf), axis=0)
 
     return wrong
@@ -183,5 +183,58 @@ def gradients(rank: int) -> Iterator[Row]:
     yield average, "padding", "gradient_divided_by_the_whole_window", by_the_whole_window(average)
 
 
+def without_dilation(name: str) -> Callable[..., Any]:
+    """Windows without gaps, as far as these reach."""
+
+    def wrong(x: Any, *, window: Any = (2, 2), dilation: Any = (2, 2), **keywords: Any) -> Any:
+        reach = tuple(_windows.extent(*axis) for axis in zip(window, dilation, strict=True))
+        return reference(name, x, window=reach, dilation=(1, 1), **keywords)
+
+    return wrong
+
+
+def same_by_the_taps(name: str) -> Callable[..., Any]:
+    """Padding ``same`` for windows without gaps, put at the end what is missing."""
+
+    def wrong(x: Any, *, window: Any = (2, 2), dilation: Any = (2, 2), padding: Any = "valid", **keywords: Any) -> Any:
+        if padding == "same" and keywords.get("stride", (1, 1)) == (1, 1):
+            reaches = [_windows.extent(*axis) for axis in zip(window, dilation, strict=True)]
+            befores = [(taps - 1) // 2 for taps in window]
+            padding = tuple((before, reach - 1 - before) for before, reach in zip(befores, reaches, strict=True))
+        return reference(name, x, window=window, dilation=dilation, padding=padding, **keywords)
+
+    return wrong
+
+
+def without_gaps(name: str) -> Callable[..., Any]:
+    """The gradient of windows without gaps, as far as these reach."""
+
+    def wrong(dy: Any, x: Any, *, window: Any = (2, 2), dilation: Any = (2, 2), **keywords: Any) -> Any:
+        reach = tuple(_windows.extent(*axis) for axis in zip(window, dilation, strict=True))
+        return right_vjp(name, dy, x, window=reach, dilation=(1, 1), **keywords)
+
+    return wrong
+
+
+def dilated_values() -> Iterator[Row]:
+    """Pooling with gaps whose values are wrong."""
+    for name in ("dilated_max_pool2d", "dilated_average_pool2d"):
+        yield name, "plain", "gaps_filled", without_dilation(name)
+        yield name, "geometry", "axes_of_dilation_in_reverse_order", axes_exchanged(name, "dilation")
+        yield name, "padding", "same_padding_of_windows_without_gaps", same_by_the_taps(name)
+        yield name, "optional", "stride_ignored", without(name, "stride")
+    yield "dilated_average_pool2d", "convention", "count_padding_ignored", without("dilated_average_pool2d", "count_padding")
+
+
+def dilated_gradients() -> Iterator[Row]:
+    """Pooling with gaps whose vector-Jacobian products are wrong."""
+    for name in ("dilated_max_pool2d", "dilated_average_pool2d"):
+        yield name, "plain", "gradient_fills_gaps", without_gaps(name)
+        yield name, "plain", "overlapping_gradient_overwrites", overwritten(name)
+    average = "dilated_average_pool2d"
+    yield average, "padding", "gradient_divided_by_the_whole_window", by_the_whole_window(average)
+
+
 for axes in RANKS:
     FAULTS.rows(values(axes), gradients(axes))
+FAULTS.rows(dilated_values(), dilated_gradients())

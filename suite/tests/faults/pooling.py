@@ -10,7 +10,7 @@ FAULTS = Faults()
 
 
 def geometry(x, *, window=(2, 2), stride=None, padding="valid", ceil_mode=False, count_padding=False):
-    return _windows.pooling_geometry(x, 2, window, stride, padding, ceil_mode)
+    return _windows.pooling_geometry(x, (1, 1), window, stride, padding, ceil_mode)
 
 
 def _taps(x, place):
@@ -114,7 +114,7 @@ def padded_with_zeros(x, **keywords):
     place = geometry(x, **keywords)
     (top, bottom), (left, right) = place.padding
     sides = ((top, bottom + place.overhang[0]), (left, right + place.overhang[1]))
-    return np.max(_windows.taps(_windows.pad(x, sides), place.kernel, place.stride), axis=0)
+    return np.max(_windows.taps(_windows.pad(x, sides), place.kernel, place.stride, place.dilation), axis=0)
 
 
 @FAULTS.value("max_pool2d", "infinity")
@@ -183,7 +183,7 @@ def with_divisor(x, counts, **keywords):
     one = average(np.ones_like(x), **keywords)
     (top, bottom), (left, right) = place.padding
     sides = ((top, bottom + place.overhang[0]), (left, right + place.overhang[1]))
-    total = np.sum(_windows.taps(_windows.pad(x, sides), place.kernel, place.stride), axis=0)
+    total = np.sum(_windows.taps(_windows.pad(x, sides), place.kernel, place.stride, place.dilation), axis=0)
     return (total / (along[0][:, None] * along[1])).astype(one.dtype)
 
 
