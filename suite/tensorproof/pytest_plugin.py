@@ -40,11 +40,10 @@ from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED, Run, finish, resu
 from tensorproof.terminal import TerminalPlugin, code_with_output, make_outputs_last
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
-from tensorproof.workers import Deadline, LeavingPlugin, ShardsPlugin, WorkersPlugin, leave, loaded_or_ended, share_cores
+from tensorproof.workers import Deadline, LeavingPlugin, ShardsPlugin, WorkersPlugin, choose_workers, leave, loaded_or_ended
 from tensorproof_reference.catalogue import of_profile
 
 DEFAULT_BACKEND = "numpy"
-RESTARTS = 100
 RUN = pytest.StashKey[Run]()
 PLAN = pytest.StashKey[Plan]()
 SESSION = pytest.StashKey[Session]()
@@ -75,18 +74,8 @@ def pytest_cmdline_main(config: pytest.Config) -> Generator[None, object, object
         return (yield)
     if not is_conformance(config) and not is_timing(config):
         return (yield)
-    if is_conformance(config) and option.ray is not None:
-        if getattr(option, "numprocesses", None):
-            raise pytest.UsageError("-n: not together with --ray, which starts a worker for each task")
-        option.numprocesses = 0
-    elif is_conformance(config) and not alone and hasattr(option, "numprocesses"):
-        if option.numprocesses is None and not option.tx:
-            option.numprocesses = 1
-        if option.numprocesses and option.dist == "no":
-            option.dist = "worksteal"
-        if option.maxworkerrestart is None:
-            option.maxworkerrestart = str(RESTARTS)
-        share_cores(option.numprocesses or 1)
+    if is_conformance(config) and (option.ray is not None or not alone):
+        choose_workers(option)
     make_outputs_last()
     with guarded():
         try:

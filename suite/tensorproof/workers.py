@@ -36,6 +36,8 @@ GRACE = 15.0
 """Seconds after which the controller ends a worker whose own timer did not, or that is stopped, or does not leave."""
 TICK = 0.5
 WIDTH = 32
+RESTARTS = 100
+"""So many workers may end, of crashes and hangs, before a run does."""
 STARTS = 3
 """So many workers in a row may end before they have started; then a run ends."""
 FRAMES = 1000
@@ -94,7 +96,27 @@ class LeavingPlugin:
         leave(self.place, sentence(excinfo.value))
 
 
-def share_cores(workers: int | str) -> None:
+def choose_workers(option: Any) -> None:
+    """One worker process unless pytest-xdist's options say otherwise; none with ``--ray``, which has a worker for each task.
+
+    Raises:
+        pytest.UsageError: both are asked for.
+    """
+    if option.ray is not None:
+        if getattr(option, "numprocesses", None):
+            raise pytest.UsageError("-n: not together with --ray, which starts a worker for each task")
+        option.numprocesses = 0
+    elif hasattr(option, "numprocesses"):
+        if option.numprocesses is None and not option.tx:
+            option.numprocesses = 1
+        if option.numprocesses and option.dist == "no":
+            option.dist = "worksteal"
+        if option.maxworkerrestart is None:
+            option.maxworkerrestart = str(RESTARTS)
+        _share_cores(option.numprocesses or 1)
+
+
+def _share_cores(workers: int | str) -> None:
     """Give each worker its share of the cores, before any framework starts its threads."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     count = workers if isinstance(workers, int) else cores
