@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from faulty import Fault
 from planted_kernels import KERNELS
-from small_backend import Node, Nodes, Value
+from small_backend import Node, Nodes, SmallBackend, Value
 from small_operations import KNOWN
 
 from tensorproof.programs.judging import Subject, Verdict
@@ -340,3 +340,16 @@ def told(subject: Subject, program: Program, verdict: Verdict) -> Told:
 
     smallest = shrunk(program, verdict.cause, ask, dict(KNOWN), {})
     return Told(smallest, blamed(smallest, verdict.cause, ask, KNOWN))
+
+
+def told_of_first(planted: Planted, programs: Iterable[tuple[str, Program]]) -> tuple[Subject, Told]:
+    """What is told of the first program that a miscompilation makes fail: at most four nodes, its own calls among them."""
+    subject = Subject(SmallBackend(planted.fault), "cpu", KNOWN)
+    found = first_found(subject, planted, programs)
+    assert found is not None
+    _, program, verdict = found
+    finding = told(subject, program, verdict)
+    operations = [node.operation for node in finding.smallest.nodes]
+    assert len(operations) <= 4
+    assert set(planted.operations) <= set(operations)
+    return subject, finding

@@ -74,6 +74,14 @@ def run(
     return tuple(columns) if columns else tuple([] for _ in range(1 + len(states)))
 
 
+def require_step(of_step: Arrays, parameters: Arrays) -> None:
+    """Raise ``ValueError`` unless there is a gradient for each parameter, of its shape."""
+    wanted = f"{len(parameters)} in each step, one per parameter"
+    require(len(of_step) == len(parameters), "gradients", wanted, f"{len(of_step)}")
+    for gradient, parameter in zip(of_step, parameters, strict=True):
+        require_shape(gradient, "gradients", parameter.shape)
+
+
 def require_fraction(**numbers: float) -> None:
     """Raise ``ValueError`` unless each is in [0, 1)."""
     for name, number in numbers.items():

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.arguments import require, require_choice, require_rank, require_shape
+from tensorproof_reference.arguments import require, require_choice, require_rank
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work, asarray
 from tensorproof_reference.optimizers._samples import SHAPES, arguments
 from tensorproof_reference.optimizers._schedules import require_count
-from tensorproof_reference.optimizers._steps import Arrays
+from tensorproof_reference.optimizers._steps import Arrays, require_step
 from tensorproof_reference.optimizers._workloads import numbers_in, optimizer_workload
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
@@ -53,9 +53,7 @@ def dynamic_loss_scale(
     require_choice(grows, "grows", GROWS)
     moved, last = list(parameters), interval - (grows == "at_interval")
     for of_step in gradients:
-        require(len(of_step) == len(moved), "gradients", f"{len(moved)} in each step, one per parameter", f"{len(of_step)}")
-        for gradient, parameter in zip(of_step, moved, strict=True):
-            require_shape(gradient, "gradients", parameter.shape)
+        require_step(of_step, moved)
         if not all(bool(np.all(np.isfinite(gradient))) for gradient in of_step):
             scale, finite = scale * backoff, 0
             continue

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tensorproof_reference.arguments import require, require_choice, require_shape
+from tensorproof_reference.arguments import require, require_choice
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.optimizers._samples import also_given, optimizer_samples
 from tensorproof_reference.optimizers._schedules import require_count
-from tensorproof_reference.optimizers._steps import Arrays, slot
+from tensorproof_reference.optimizers._steps import Arrays, require_step, slot
 from tensorproof_reference.optimizers._workloads import numbers_in, optimizer_workload
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
@@ -47,10 +47,9 @@ def gradient_accumulation(
     require_choice(kept, "kept", KEPT)
     moved, sums = list(parameters), slot(parameters, "accumulated", accumulated)
     for count, of_batch in enumerate(gradients, taken + 1):
-        require(len(of_batch) == len(moved), "gradients", f"{len(moved)} for each batch, one per parameter", f"{len(of_batch)}")
+        require_step(of_batch, moved)
         number = (count - 1) % every + 1
         for index, gradient in enumerate(of_batch):
-            require_shape(gradient, "gradients", moved[index].shape)
             before = sums[index]
             if kept == "mean":
                 sums[index] = before + (gradient - before) / number

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.arguments import require, require_choice, require_shape
+from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.optimizers._samples import SHAPES, WIDE_DTYPES, also_given, arguments, optimizer_samples
 from tensorproof_reference.optimizers._schedules import require_count
-from tensorproof_reference.optimizers._steps import Arrays, require_not_negative
+from tensorproof_reference.optimizers._steps import Arrays, require_not_negative, require_step, slot
 from tensorproof_reference.optimizers._workloads import numbers_in, optimizer_workload
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
@@ -51,14 +51,10 @@ def sharpness_aware_minimization(
     require_count(every=every)
     require_not_negative(taken=taken, radius=radius, learning_rate=learning_rate)
     require_choice(epsilon, "epsilon", EPSILONS)
-    moved, before = list(parameters), list(parameters if origin is None else origin)
-    require(len(before) == len(moved), "origin", f"{len(moved)} arrays, one per parameter", f"{len(before)}")
-    for array, parameter in zip(before, moved, strict=True):
-        require_shape(array, "origin", parameter.shape)
+    moved = list(parameters)
+    before = slot(parameters, "origin", parameters if origin is None else origin)
     for count, of_step in enumerate(gradients, taken):
-        require(len(of_step) == len(moved), "gradients", f"{len(moved)} in each step, one per parameter", f"{len(of_step)}")
-        for gradient, parameter in zip(of_step, moved, strict=True):
-            require_shape(gradient, "gradients", parameter.shape)
+        require_step(of_step, moved)
         if count % every == 0:
             before = moved
         if (count + 1) % every == 0:

@@ -16,8 +16,9 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
+from tensorproof.conformance.selection.options import Adder
 from tensorproof.errors import UsageError, sentence
 
 INSTALL = "pip install 'tensorproof[ray]'"
@@ -35,14 +36,6 @@ CONNECT_SECONDS = 10.0
 
 Plain: TypeAlias = Mapping[str, Any]
 Task: TypeAlias = Callable[[Plain], dict[str, Any]]
-
-
-class Adder(Protocol):
-    """What adds an option: ``argparse.ArgumentParser`` and pytest's option groups have the method under two names."""
-
-    def __call__(self, *names: str, **attributes: Any) -> Any:
-        """Add one option."""
-        ...
 
 
 class NotDone(Exception):

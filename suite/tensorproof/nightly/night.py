@@ -5,10 +5,11 @@ one for the night itself. A night without that last line is continued by the nex
 are those of now.
 """
 
+import contextlib
 import datetime
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,9 @@ from tensorproof.nightly.history import (
 from tensorproof.nightly.judge import Alarm, Judgement, judge
 from tensorproof.nightly.packages import Environment, kept_pins, look_into, pins_file
 from tensorproof.nightly.processes import TIMED_OUT, Runner, Watch, lines_done
-from tensorproof.nightly.programs import campaigns, readable_campaigns
+from tensorproof.nightly.programs import campaigns
 from tensorproof.nightly.summary import headline, summary
+from tensorproof.programs.campaigns.records import read_campaign
 from tensorproof.runs.records import machine, read_record
 
 
@@ -226,8 +228,11 @@ def publish(plan: Plan, night: Night, judgement: Judgement, runner: Runner) -> N
     alarms = [{"kind": "alarm", "of": alarm.subject, "alarm": alarm.kind, "message": alarm.message} for alarm in judgement.alarms]
     write_verdict(night.folder, [verdict, *alarms, *judgement.findings, *(entry.told for entry in plan.accepted)])
     _write_summary(night.folder, judgement)
-    records = [path for path in sorted(night.folder.glob("conformance_*.ndjson")) if _readable(path)]
-    records += [*readable_campaigns(night.folder), *timing_records(night.folder)]
+    records = [
+        *readable_records(night.folder, "conformance_*.ndjson", read_record),
+        *readable_records(night.folder, "programs_*.ndjson", read_campaign),
+        *timing_records(night.folder),
+    ]
     if not records:
         return
     command = [*plan.own, "report", *map(str, records), f"--history={plan.history}", "-o", str(night.folder / "report.html")]
@@ -242,12 +247,12 @@ def _write_summary(folder: Path, judgement: Judgement) -> None:
     write_beside(folder / "summary.md", summary(judgement))
 
 
-def _readable(path: Path) -> bool:
-    try:
-        read_record(path)
-    except UsageError:
-        return False
-    return True
+def readable_records(folder: Path, pattern: str, read: Callable[[Path], object]) -> Iterator[Path]:
+    """The records of a kind that a page can show."""
+    for path in sorted(folder.glob(pattern)):
+        with contextlib.suppress(UsageError):
+            read(path)
+            yield path
 
 
 def finish(

@@ -1,6 +1,5 @@
 """The programs of a night: the fixed set in each compiled mode of a backend, and what is found that was not found before."""
 
-import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,16 +71,6 @@ def told_of_programs(night: Path, earlier: Sequence[Path], backend: str) -> tupl
         texts[SHOWN:] = [f"{name}: {len(texts) - SHOWN} more new findings"] if len(texts) > SHOWN else []
         alarms += [("new failure", text) for text in texts]
     return alarms, notes
-
-
-def readable_campaigns(night: Path) -> list[Path]:
-    """The records of a night's campaigns that a page can show."""
-    found = []
-    for path in sorted(night.glob("programs_*.ndjson")):
-        with contextlib.suppress(UsageError):
-            read_campaign(path)
-            found.append(path)
-    return found
 
 
 def _records_of(night: Path, backend: str) -> list[Path]:

@@ -5,8 +5,9 @@ from pathlib import Path
 import made_lines
 from nightly_records import write_conformance
 
-from tensorproof.nightly.programs import campaigns, readable_campaigns, told_of_programs
-from tensorproof.programs.campaigns.records import FORMAT, SCHEMA
+from tensorproof.nightly.night import readable_records
+from tensorproof.nightly.programs import campaigns, told_of_programs
+from tensorproof.programs.campaigns.records import FORMAT, SCHEMA, read_campaign
 from tensorproof.runs.recording import open_record
 
 HEADER = {
@@ -131,4 +132,5 @@ def test_a_stale_declaration_is_a_note(tmp_path):
 def test_the_page_of_a_night_has_its_campaigns_that_can_be_read(tmp_path):
     night = write(tmp_path / "1", "one")
     (night / "programs_torch_vmap.ndjson").write_text("no record\n")
-    assert readable_campaigns(night) == [night / "programs_torch_compile.ndjson"]
+    found = readable_records(night, "programs_*.ndjson", read_campaign)
+    assert list(found) == [night / "programs_torch_compile.ndjson"]
