@@ -90,6 +90,9 @@ REQUIRED = {
     "optimizer": ("plain", "size", "rank", "unit", "state", "zero", "epsilon", "long", "optional", "convention"),
     "matrix_optimizer": ("plain", "size", "unit", "state", "zero", "epsilon", "long", "optional", "convention"),
     "master_optimizer": ("plain", "size", "rank", "unit", "state", "zero", "epsilon", "long", "optional", "magnitude"),
+    "quasi_newton": (
+        *("plain", "size", "rank", "unit", "state", "zero", "long", "optional", "convention", "bounds", "magnitude"),
+    ),
     "accumulation": ("plain", "size", "rank", "unit", "state", "zero", "long", "optional", "convention", "bounds"),
     "loss_scaling": (*("plain", "size", "rank", "unit", "state", "zero", "nan", "infinity", "bounds", "optional", "convention"),),
     "average": ("plain", "size", "rank", "unit", "state", "zero", "nan", "magnitude", "long", "optional", "convention"),
