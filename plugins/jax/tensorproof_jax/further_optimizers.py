@@ -265,7 +265,7 @@ def lbfgs(
     first_step: str = "norm",
     zero_gradient: str = "counts",
 ) -> tuple[Any, ...]:
-    """``optax.lbfgs`` without a line search, whose memory begins with places for all pairs."""
+    """``optax.lbfgs`` without a line search, whose memory begins with places for all pairs; its steps by ``jax.lax.scan``."""
     if kept != "all":
         raise Unsupported("optax.lbfgs keeps all pairs")
     if first_step != ("norm" if scale == "curvature" else "whole"):
@@ -290,10 +290,15 @@ def lbfgs(
             weights_memory=_with_pairs([weights], [[1.0 / curvature] for curvature in curvatures])[0],
         )
         state = (first, *others)
-    for of_step in gradients:
-        count += 1
-        updates, state = optimizer.update(list(of_step), state, moved)
-        moved = optax.apply_updates(moved, updates)
+
+    def step(carry: tuple[Natives, Any], of_step: Natives) -> tuple[tuple[Natives, Any], None]:
+        place, before_step = carry
+        updates, after = optimizer.update(of_step, before_step, place)
+        return (optax.apply_updates(place, updates), after), None
+
+    of_steps = [jax.numpy.stack(of_parameter) for of_parameter in zip(*gradients, strict=True)]
+    (moved, state), _ = jax.lax.scan(step, (moved, state), of_steps)
+    count += len(gradients)
     first = state[0]
     # The pair of the step so many steps ago lies at this place.
     places = [number % memory for number in range(max(0, count - 1 - memory), count - 1)]

@@ -22,6 +22,7 @@ GRAPH_BREAKS = (
     "gaussian_nll",
     "gradient_accumulation",
     "gru",
+    "lbfgs",
     "lstm",
     "padded_gru",
     "padded_lstm",
