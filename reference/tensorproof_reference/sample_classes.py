@@ -113,6 +113,9 @@ REQUIRED = {
     "training": ("plain",),
     "fitting": ("plain",),
     "random": ("plain", "size", "rank", "empty", "strided", "nan", "infinity", "statistics", "optional"),
+    "random_attention": (
+        *("plain", "size", "unit", "empty", "strided", "mask", "nan", "magnitude", "long", "statistics", "optional", "bounds"),
+    ),
 }
 """For each ``Operation.family`` the classes that every operation of it must have; operations add their own beyond these."""
 

@@ -16,6 +16,7 @@ GRAPH_BREAKS = (
     *blocks.GRAPH_BREAKS,
     *initializers.GRAPH_BREAKS,
     *schedules.GRAPH_BREAKS,
+    "attention_dropout",
     "channel_dropout",
     "dropout",
     "dynamic_loss_scale",
