@@ -302,9 +302,8 @@ def lbfgs(
     first = state[0]
     # The pair of the step so many steps ago lies at this place.
     places = [number % memory for number in range(max(0, count - 1 - memory), count - 1)]
-    pairs = [
-        [[array[place] for array in arrays] for place in places] for arrays in (first.diff_params_memory, first.diff_updates_memory)
-    ]
+    memories = (first.diff_params_memory, first.diff_updates_memory)
+    pairs = [[[array[place] for array in arrays] for place in places] for arrays in memories]
     return moved, first.params if count else moved, first.updates, *pairs
 
 

@@ -141,7 +141,5 @@ def attention_dropout(
     if mask is not None:
         mask = mask[(None,) * (4 - mask.shape.rank)]
     with keras.StatelessScope(state_mapping=[(variable, variable.value) for variable in layer.non_trainable_variables]):
-        y, _ = layer._compute_attention(
-            query, key, value, attention_mask=mask, training=training, use_causal_mask=causal
-        )
+        y, _ = layer._compute_attention(query, key, value, attention_mask=mask, training=training, use_causal_mask=causal)
     return y

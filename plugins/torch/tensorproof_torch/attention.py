@@ -98,7 +98,7 @@ def attention_dropout(
     training: bool = True,
     seed: int = 0,
 ) -> Native:
-    """``F.scaled_dot_product_attention`` with ``dropout_p``, after seeding the generator; ``dropout_p`` drops at inference too."""
+    """``F.scaled_dot_product_attention`` with ``dropout_p``, after seeding the generator; it drops at inference too."""
     torch.manual_seed(seed)
     if causal and mask is not None:
         mask, causal = mask & _near(query, key, causal, None, "upper_left"), False

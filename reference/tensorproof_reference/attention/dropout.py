@@ -13,7 +13,6 @@ from tensorproof_reference.attention._heads import (
     heads_vjp,
     require_heads,
     scores_of,
-    scores_shape,
     weights_of,
 )
 from tensorproof_reference.operation import EXTENDED, Operation, Sample
@@ -67,7 +66,7 @@ def attention_dropout(
     Source: Vaswani et al. (2017), eq. 1; dropout of the weights as in the authors' code (``attention_dropout``), and in
     Devlin et al. (2019), appendix A.2.
     """
-    drop = partial(masked, shape=scores_shape(query, key), stream="attention_dropout", rate=rate, training=training, seed=seed)
+    drop = partial(_drawn, rate=rate, training=training, seed=seed)
     return attended(drop, query, key, value, mask, causal=causal, scale=scale)
 
 
@@ -87,8 +86,13 @@ def _vjp(
     r"""As without dropout, with :math:`dP = \frac{M}{1 - p} \odot (dy\, V^\top)` and
     :math:`dV = (\frac{M}{1 - p} \odot P)^\top dy`, of the same M.
     """
-    drop = partial(masked, shape=scores_shape(query, key), stream="attention_dropout", rate=rate, training=training, seed=seed)
+    drop = partial(_drawn, rate=rate, training=training, seed=seed)
     return attended_vjp(dy, drop, query, key, value, mask, causal=causal, scale=scale)
+
+
+def _drawn(weights: Array, rate: float, training: bool, seed: int) -> Array:
+    """Dropout of weights, or of their gradient: the same seed draws the same mask."""
+    return masked(weights, weights.shape, "attention_dropout", rate=rate, training=training, seed=seed)
 
 
 def _weights(

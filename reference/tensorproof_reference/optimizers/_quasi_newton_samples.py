@@ -83,7 +83,11 @@ def quasi_newton_samples(stream: Stream, conventions: Mapping[str, tuple[Any, ..
     """Shapes, sizes of memory, state, steps of zero, curvature of either sign, and each value of each convention."""
 
     def case(
-        name: str, *shapes: tuple[int, ...], more: Mapping[str, Any] | None = None, dtypes: tuple[str, ...] = DTYPES, **others: Any
+        name: str,
+        *shapes: tuple[int, ...],
+        more: Mapping[str, Any] | None = None,
+        dtypes: tuple[str, ...] = DTYPES,
+        **others: Any,
     ) -> Sample:
         inputs = arguments(stream(name), shapes or SHAPES, **others)
         return Sample(name=name, inputs=inputs, keywords=more or {}, dtypes=dtypes)

@@ -1,7 +1,6 @@
 """L-BFGS: see ``lbfgs``."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -52,7 +51,7 @@ def lbfgs(
     ``learning_rate`` :math:`\alpha` as it is: there is no line search.
 
     ``scale`` says where H begins: with :math:`\gamma I` and :math:`\gamma = s^\top y / y^\top y` of the newest pair
-    (``"curvature"``), or with the identity (``"one"``), as it does without a pair. The first step is g divided by
+    that counts (``"curvature"``), or with the identity (``"one"``), as it does without a pair. The first step is g divided by
     :math:`\max(1, \|g\|_2)` (``first_step="norm"``), by :math:`\max(1, \|g\|_1)` (``"sum"``), or g itself (``"whole"``).
 
     ``kept`` says which pairs go into the memory: those whose curvature :math:`s^\top y` is above 1e-10 (``"positive"``), without
@@ -158,9 +157,7 @@ def _vector(arrays: Arrays) -> Array:
 def _arrays(vector: Array, parameters: Arrays) -> list[Array]:
     """Arrays of the parameters' shapes, of the numbers of a vector."""
     ends = np.cumsum([parameter.size for parameter in parameters]).tolist()
-    return [
-        vector[end - parameter.size : end].reshape(parameter.shape) for end, parameter in zip(ends, parameters, strict=True)
-    ]
+    return [vector[end - parameter.size : end].reshape(parameter.shape) for end, parameter in zip(ends, parameters, strict=True)]
 
 
 def samples(stream: Stream) -> Iterator[Sample]:

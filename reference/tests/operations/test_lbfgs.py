@@ -1,4 +1,4 @@
-"""L-BFGS against the matrices of its formula, in forty digits, on losses with known minima, and its state, conventions and errors."""
+"""L-BFGS against the matrices of its formula, in forty digits, on a parabola, and its state, conventions and errors."""
 
 import inspect
 
