@@ -34,7 +34,7 @@ def test_weights_are_dropped_or_scaled_after_the_softmax(how):
     kept = left != 0
     np.testing.assert_allclose(left[kept], weights[kept] / 0.75, rtol=1e-13)
     assert 0.1 < np.mean(~kept[weights != 0]) < 0.5
-    assert len(np.unique(kept.reshape(-1, 7), axis=0)) > 10
+    assert len(np.unique(kept.reshape(-1, 7), axis=0)) > 5
     # The same draw, of other values.
     np.testing.assert_allclose(
         attention_dropout(**ARRAYS, **how, rate=0.25, seed=5), left @ ARRAYS["value"], rtol=1e-11, atol=1e-13

@@ -172,8 +172,10 @@ def attention_findings(expectation: Expectation, draw: Draw) -> Findings:
         yield False, f"shape {y.shape}, not {shape}"
         return
     kept = y != 0
-    how = {"causal": keywords.get("causal", False), "scale": keywords.get("scale")}
-    barred = {name: with_bars(array, expectation.precision) if name != "mask" else array for name, array in inputs.items()}
+    how: dict[str, Any] = {"causal": keywords.get("causal", False), "scale": keywords.get("scale")}
+    barred: dict[str, Any] = {
+        name: with_bars(array, expectation.precision) if name != "mask" else array for name, array in inputs.items()
+    }
 
     def drop(weights: Any) -> Any:
         return np.where(kept, weights / (1.0 - rate), 0.0)
