@@ -90,6 +90,9 @@ REQUIRED = {
     "optimizer": ("plain", "size", "rank", "unit", "state", "zero", "epsilon", "long", "optional", "convention"),
     "matrix_optimizer": ("plain", "size", "unit", "state", "zero", "epsilon", "long", "optional", "convention"),
     "master_optimizer": ("plain", "size", "rank", "unit", "state", "zero", "epsilon", "long", "optional", "magnitude"),
+    "quasi_newton": (
+        *("plain", "size", "rank", "unit", "state", "zero", "long", "optional", "convention", "bounds", "magnitude"),
+    ),
     "accumulation": ("plain", "size", "rank", "unit", "state", "zero", "long", "optional", "convention", "bounds"),
     "loss_scaling": (*("plain", "size", "rank", "unit", "state", "zero", "nan", "infinity", "bounds", "optional", "convention"),),
     "average": ("plain", "size", "rank", "unit", "state", "zero", "nan", "magnitude", "long", "optional", "convention"),
@@ -110,6 +113,9 @@ REQUIRED = {
     "training": ("plain",),
     "fitting": ("plain",),
     "random": ("plain", "size", "rank", "empty", "strided", "nan", "infinity", "statistics", "optional"),
+    "random_attention": (
+        *("plain", "size", "unit", "empty", "strided", "mask", "nan", "magnitude", "long", "statistics", "optional", "bounds"),
+    ),
 }
 """For each ``Operation.family`` the classes that every operation of it must have; operations add their own beyond these."""
 

@@ -3,11 +3,12 @@
 import math
 
 from tensorproof.backend import Native, Unsupported
-from tensorproof_jax.framework import jax, jnp
+from tensorproof_jax.framework import jax, jnp, linen
 from tensorproof_jax.table import operations
 
 LAYOUTS = {
     "grouped_query_attention": {"query": "b l h e", "key": "b s g e", "value": "b s g v", "y": "b l h v"},
+    "attention_dropout": {"query": "b l h e", "key": "b s h e", "value": "b s h v", "y": "b l h v"},
     "cached_attention": {
         "query": "b n h e",
         "key": "b n g e",
@@ -132,3 +133,42 @@ def cached_attention(
     places = lengths[:, None] + jnp.arange(query.shape[1])
     mask = jnp.arange(keys.shape[1]) <= places[:, None, :, None]
     return jax.nn.dot_product_attention(query, keys, values, mask=mask, scale=scale), keys, values
+
+
+@operations.library
+def attention_dropout(
+    query: Native,
+    key: Native,
+    value: Native,
+    mask: Native | None = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+    rate: float = 0.1,
+    training: bool = True,
+    seed: int = 0,
+) -> Native:
+    """``flax.linen.dot_product_attention`` without ``broadcast_dropout``; ``jax.nn.dot_product_attention`` has no dropout.
+
+    It has a scale of its own, and one mask.
+    """
+    if scale is not None:
+        query = query * (scale * math.sqrt(query.shape[-1]))
+    if causal:
+        near = _lower(query.shape[1], key.shape[1])
+        mask = near if mask is None else mask & near
+    return linen.dot_product_attention(
+        query,
+        key,
+        value,
+        mask=mask,
+        broadcast_dropout=False,
+        dropout_rng=jax.random.key(seed),
+        dropout_rate=rate,
+        deterministic=not training,
+    )
+
+
+def _lower(queries: int, keys: int) -> Native:
+    """The keys up to each query's own position, as a mask."""
+    return jnp.tril(jnp.ones((queries, keys), bool))

@@ -247,3 +247,69 @@ def muon(
         return optax.contrib.muon(rate, **options)
 
     return optimizer_steps(transformation, parameters, gradients, {"mu": first_moment}, learning_rate, taken)
+
+
+@operations.library
+def lbfgs(
+    parameters: Natives,
+    gradients: Sequence[Natives],
+    previous_parameters: Natives | None = None,
+    previous_gradients: Natives | None = None,
+    parameter_changes: Sequence[Natives] | None = None,
+    gradient_changes: Sequence[Natives] | None = None,
+    *,
+    memory: int = 10,
+    learning_rate: float = 1.0,
+    kept: str = "positive",
+    scale: str = "curvature",
+    first_step: str = "norm",
+    zero_gradient: str = "counts",
+) -> tuple[Any, ...]:
+    """``optax.lbfgs`` without a line search, whose memory begins with places for all pairs; its steps by ``jax.lax.scan``."""
+    if kept != "all":
+        raise Unsupported("optax.lbfgs keeps all pairs")
+    if first_step != ("norm" if scale == "curvature" else "whole"):
+        raise Unsupported("optax.lbfgs limits the first step by the gradient's norm where it scales by the curvature, else not")
+    if zero_gradient != "counts":
+        raise Unsupported("optax.lbfgs takes a step along a gradient of zero for one as any other")
+    moved, before, old = list(parameters), previous_parameters, previous_gradients
+    optimizer = optax.lbfgs(learning_rate, memory, scale_init_precond=scale == "curvature", linesearch=None)
+    state = optimizer.init(moved)
+    count, (first, *others) = 0, state
+    if before is not None and old is not None:
+        steps, changes = list(parameter_changes or ()), list(gradient_changes or ())
+        count = len(steps) + 1
+        curvatures = [optax.tree.vdot(step, change) for step, change in zip(steps, changes, strict=True)]
+        weights = first.weights_memory
+        first = first._replace(
+            count=jax.numpy.asarray(count, jax.numpy.int32),
+            params=list(before),
+            updates=list(old),
+            diff_params_memory=_with_pairs(first.diff_params_memory, steps),
+            diff_updates_memory=_with_pairs(first.diff_updates_memory, changes),
+            weights_memory=_with_pairs([weights], [[1.0 / curvature] for curvature in curvatures])[0],
+        )
+        state = (first, *others)
+
+    def step(carry: tuple[Natives, Any], of_step: Natives) -> tuple[tuple[Natives, Any], None]:
+        place, before_step = carry
+        updates, after = optimizer.update(of_step, before_step, place)
+        return (optax.apply_updates(place, updates), after), None
+
+    of_steps = [jax.numpy.stack(of_parameter) for of_parameter in zip(*gradients, strict=True)]
+    (moved, state), _ = jax.lax.scan(step, (moved, state), of_steps)
+    count += len(gradients)
+    first = state[0]
+    # The pair of the step so many steps ago lies at this place.
+    places = [number % memory for number in range(max(0, count - 1 - memory), count - 1)]
+    memories = (first.diff_params_memory, first.diff_updates_memory)
+    pairs = [[[array[place] for array in arrays] for place in places] for arrays in memories]
+    return moved, first.params if count else moved, first.updates, *pairs
+
+
+def _with_pairs(arrays: Natives, pairs: Sequence[Natives]) -> list[Native]:
+    """A memory whose first places have these pairs."""
+    filled = list(arrays)
+    for place, pair in enumerate(pairs):
+        filled = [array.at[place].set(item) for array, item in zip(filled, pair, strict=True)]
+    return filled

@@ -1,11 +1,16 @@
 """Scaled dot-product attention: the operation of Keras."""
 
+import functools
+import math
+from typing import Any
+
 from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow.framework import keras, tf
 from tensorproof_tensorflow.table import operations
 
 LAYOUTS = {
     "grouped_query_attention": {"query": "b l h e", "key": "b s g e", "value": "b s g v", "y": "b l h v"},
+    "attention_dropout": {"query": "b l h e", "key": "b s h e", "value": "b s h v", "y": "b l h v"},
     "cached_attention": {
         "query": "b n h e",
         "key": "b n g e",
@@ -101,3 +106,40 @@ def cached_attention(
     keys, values = (tf.tensor_scatter_nd_update(*arrays) for arrays in ((key_cache, rows, key), (value_cache, rows, value)))
     mask = tf.range(keys.shape[1]) <= places[:, None, :, None]
     return keras.ops.dot_product_attention(query, keys, values, mask=mask, scale=scale), keys, values
+
+
+@functools.cache
+def _dropping(heads: int, features: int, results: int, rate: float, seed: int, dtype: str) -> Any:
+    """A layer whose variables exist, outside of any graph that is being traced."""
+    with tf.init_scope():
+        layer = keras.layers.MultiHeadAttention(heads, features, results, dropout=rate, seed=seed, dtype=dtype)
+        layer.build((1, 1, 1), (1, 1, 1), (1, 1, 1))
+    return layer
+
+
+@operations.library
+def attention_dropout(
+    query: Native,
+    key: Native,
+    value: Native,
+    mask: Native | None = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+    rate: float = 0.1,
+    training: bool = True,
+    seed: int = 0,
+) -> Native:
+    """What ``keras.layers.MultiHeadAttention`` does between its projections, with ``dropout``: products, Softmax and Dropout.
+
+    It has a scale of its own. Without dropout it calls ``keras.ops.dot_product_attention``, which has none.
+    """
+    heads, features = query.shape[2:]
+    layer = _dropping(heads, features, value.shape[-1], rate, seed, query.dtype.name)
+    if scale is not None:
+        query = query * (scale * math.sqrt(features))
+    if mask is not None:
+        mask = mask[(None,) * (4 - mask.shape.rank)]
+    with keras.StatelessScope(state_mapping=[(variable, variable.value) for variable in layer.non_trainable_variables]):
+        y, _ = layer._compute_attention(query, key, value, attention_mask=mask, training=training, use_causal_mask=causal)
+    return y

@@ -44,6 +44,7 @@ def adamax(
 
 
 operations.unsupported("radam", "Keras has no RAdam")
+operations.unsupported("lbfgs", "neither Keras nor TensorFlow has L-BFGS: that of TensorFlow Probability is a search of its own")
 
 
 @operations.library

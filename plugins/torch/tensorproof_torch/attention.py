@@ -83,3 +83,24 @@ def cached_attention(
     grouped = query.shape[1] != key.shape[1]
     y = F.scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=scale, enable_gqa=grouped)
     return y, keys, values
+
+
+@operations.native
+def attention_dropout(
+    query: Native,
+    key: Native,
+    value: Native,
+    mask: Native | None = None,
+    *,
+    causal: bool = False,
+    scale: float | None = None,
+    rate: float = 0.1,
+    training: bool = True,
+    seed: int = 0,
+) -> Native:
+    """``F.scaled_dot_product_attention`` with ``dropout_p``, after seeding the generator; it drops at inference too."""
+    torch.manual_seed(seed)
+    if causal and mask is not None:
+        mask, causal = mask & _near(query, key, causal, None, "upper_left"), False
+    dropped = rate if training else 0.0
+    return F.scaled_dot_product_attention(query, key, value, attn_mask=mask, dropout_p=dropped, is_causal=causal, scale=scale)

@@ -9,6 +9,8 @@ from tensorproof.backend import Native, Unsupported
 from tensorproof_torch.optimizers import Natives, Rate, optimizer_steps, require_updates, step_counter
 from tensorproof_torch.table import operations
 
+Changes = Sequence[Natives]
+"""Arrays of all parameters, for each pair in a memory."""
 GradientsOfSteps = Sequence[Sequence[Native | None]]
 SCALES = {"rows": "original", "size": "match_rms_adamw"}
 """What ``torch.optim.Muon`` calls the scales of its step."""
@@ -198,3 +200,81 @@ def muon(
         "weight_decay": weight_decay,
     }
     return optimizer_steps(torch.optim.Muon, parameters, gradients, {"momentum_buffer": first_moment}, learning_rate, **options)
+
+
+@operations.native
+def lbfgs(
+    parameters: Natives,
+    gradients: Sequence[Natives],
+    previous_parameters: Natives | None = None,
+    previous_gradients: Natives | None = None,
+    parameter_changes: Changes | None = None,
+    gradient_changes: Changes | None = None,
+    *,
+    memory: int = 10,
+    learning_rate: float = 1.0,
+    kept: str = "positive",
+    scale: str = "curvature",
+    first_step: str = "norm",
+    zero_gradient: str = "counts",
+) -> tuple[Any, ...]:
+    """``torch.optim.LBFGS`` without a line search, one iteration in each call of ``step``, and no tolerance but for zero.
+
+    It remembers the direction of the last step, and no parameters before it.
+    """
+    if kept != "positive":
+        raise Unsupported("torch.optim.LBFGS keeps pairs of positive curvature")
+    if scale != "curvature":
+        raise Unsupported("torch.optim.LBFGS scales by the curvature of the newest pair")
+    if first_step != "sum":
+        raise Unsupported("torch.optim.LBFGS limits the first step by the sum of the gradient's sizes")
+    if zero_gradient != "stays":
+        raise Unsupported("torch.optim.LBFGS leaves its state as it is where the gradient is zero")
+    leaves = [torch.nn.Parameter(parameter.clone()) for parameter in parameters]
+    options: dict[str, Any] = {"max_iter": 1, "tolerance_grad": 0.0, "tolerance_change": 0.0, "history_size": memory}
+    optimizer = torch.optim.LBFGS(leaves, lr=learning_rate, **options)
+    before = list(parameters if previous_parameters is None else previous_parameters)
+    state = optimizer.state[leaves[0]]
+    if previous_gradients is not None:
+        state.update(_lbfgs_state(parameters, before, previous_gradients, parameter_changes or (), gradient_changes or ()))
+    for of_step in gradients:
+        place = [leaf.detach().clone() for leaf in leaves]
+        for leaf, gradient in zip(leaves, of_step, strict=True):
+            leaf.grad = gradient.clone()
+        taken = state.get("n_iter", 0)
+        optimizer.step(lambda: 0.0)
+        before = place if state["n_iter"] > taken else before
+    last = state.get("prev_flat_grad")
+    vectors = [torch.zeros_like(_vector(parameters)) if last is None else last]
+    vectors += [*state.get("old_stps", ()), *state.get("old_dirs", ())]
+    old, *changes = (_arrays(vector, parameters) for vector in vectors)
+    pairs = len(changes) // 2
+    return [leaf.detach() for leaf in leaves], before, old, changes[:pairs], changes[pairs:]
+
+
+def _lbfgs_state(
+    parameters: Natives, before: Natives, gradients: Natives, parameter_changes: Changes, gradient_changes: Changes
+) -> dict[str, Any]:
+    """The state of ``torch.optim.LBFGS`` after a step that led from ``before`` to the parameters."""
+    steps, changes = ([_vector(arrays) for arrays in of_pairs] for of_pairs in (parameter_changes, gradient_changes))
+    curvatures = [change.dot(step) for step, change in zip(steps, changes, strict=True)]
+    return {
+        "n_iter": 1 + len(steps),
+        "d": _vector(parameters) - _vector(before),
+        "t": 1.0,
+        "old_dirs": changes,
+        "old_stps": steps,
+        "ro": [1.0 / curvature for curvature in curvatures],
+        "H_diag": curvatures[-1] / changes[-1].dot(changes[-1]) if changes else 1.0,
+        "prev_flat_grad": _vector(gradients),
+    }
+
+
+def _vector(arrays: Natives) -> Native:
+    return torch.cat([array.reshape(-1) for array in arrays])
+
+
+def _arrays(vector: Native, parameters: Natives) -> list[Native]:
+    """Arrays of the parameters' shapes, of the numbers of a vector."""
+    parts = vector.split([parameter.numel() for parameter in parameters])
+    return [part.view_as(parameter) for part, parameter in zip(parts, parameters, strict=True)]

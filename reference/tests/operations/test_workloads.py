@@ -19,7 +19,7 @@ OPERATIONS = known_operations()
 TIMED = {name: operation for name, operation in OPERATIONS.items() if operation.workload}
 PLAIN = {name: operation for name, operation in TIMED.items() if not operation.model}
 UNTIMED_FAMILIES = {"schedule", "image", "sequence", "metric", "initializer", "fitting"}
-UNTIMED = {"dropout", "channel_dropout", "lstm_gates", "gru_gates", "feedforward_dropout_training"}
+UNTIMED = {"dropout", "channel_dropout", "attention_dropout", "lstm_gates", "gru_gates", "feedforward_dropout_training"}
 """Not timed although others of their family are: random in training and nothing at inference; formulas that no framework has."""
 
 FOOTPRINTS = {"S": 64 * 2**10, "M": 4 * 2**20, "L": 64 * 2**20}

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from tensorproof.conformance.execution import Answers
 from tensorproof.conformance.expectation import Expectation
+from tensorproof_reference.attention.dropout import attended, attended_vjp
 from tensorproof_reference.catalogue import all_operations
 from tensorproof_reference.distributions import Distribution
 from tensorproof_reference.errorbars.array import values_and_bars, with_bars
@@ -152,9 +153,52 @@ def mask_findings(expectation: Expectation, draw: Draw, own_axes: int | None = N
     dropped, differently = ((_value(drawn) == 0).reshape(*own, -1) for drawn in (answers, other))
     for mask in (dropped, differently) if own_axes is not None else ():
         yield bool(np.all(mask == mask[..., :1])), "what shares a draw is dropped or kept as a whole"
-    first, second = dropped[..., 0], differently[..., 0]
-    yield from _chances(first, rate, "zeros")
+    yield from _mask_chances(dropped[..., 0], differently[..., 0], rate)
     yield bool(np.array_equal(y, _value(again))), "the same seed repeats"
+
+
+def attention_findings(expectation: Expectation, draw: Draw) -> Findings:
+    """Judge dropout of attention's weights in training, which the result shows, since the values are the identity matrix.
+
+    Each weight is 0, or that of attention without dropout over 1-p; gradients are those of the weights that were kept, within
+    ten bars. Of the weights that the masks allow, those dropped are independent, as in ``mask_findings``.
+    """
+    keywords, inputs = expectation.sample.keywords, expectation.arguments.inputs
+    rate, seed = float(keywords["rate"]), int(keywords["seed"])
+    answers, again, other = draw(seed), draw(seed), draw(seed + 1)
+    y = _value(answers)
+    (shape,) = {value.shape for value, _ in expectation.outputs.values()}
+    if y.shape != shape:
+        yield False, f"shape {y.shape}, not {shape}"
+        return
+    kept = y != 0
+    how: dict[str, Any] = {"causal": keywords.get("causal", False), "scale": keywords.get("scale")}
+    barred: dict[str, Any] = {
+        name: with_bars(array, expectation.precision) if name != "mask" else array for name, array in inputs.items()
+    }
+
+    def drop(weights: Any) -> Any:
+        return np.where(kept, weights / (1.0 - rate), 0.0)
+
+    expected, bar = values_and_bars(attended(drop, **barred, **how))
+    yield bool(np.all(np.abs(y - expected) <= 10 * bar)), "each weight is 0 or softmax's over 1-p"
+    cotangent = with_bars(expectation.cotangents["y"], expectation.precision)
+    for path, gradient in attended_vjp(cotangent, drop, **barred, **how).items():
+        expected, bar = values_and_bars(gradient)
+        found = answers.gradients[path]
+        close = found is not None and found.value.shape == expected.shape and np.all(np.abs(found.value - expected) <= 10 * bar)
+        yield bool(close), f"the gradient of {path} is that of the weights which were kept"
+    # A weight that a mask forbids is zero without dropout too.
+    allowed = attended(lambda weights: weights, **inputs, **how) != 0
+    masks = (drawn == 0 for drawn in (y, _value(other)))
+    first, second = (mask.reshape(-1, shape[3]) if np.all(allowed) else mask[allowed] for mask in masks)
+    yield from _mask_chances(first, second, rate)
+    yield bool(np.array_equal(y, _value(again))), "the same seed repeats"
+
+
+def _mask_chances(first: NDArray[Any], second: NDArray[Any], rate: float) -> Findings:
+    """What two seeds dropped is as much as the rate says, independent, and not the same."""
+    yield from _chances(first, rate, "zeros")
     yield not np.array_equal(first, second), "another seed gives another mask"
     yield from _independence(_standard(first, rate), _standard(second, rate))
 
@@ -330,6 +374,7 @@ def layer_findings(first: Floats, second: Floats, initializer: str, precision: P
 OF_THEIR_OWN: Mapping[str, Callable[[Expectation, Draw], Findings]] = {
     "dropout": mask_findings,
     "channel_dropout": functools.partial(mask_findings, own_axes=2),
+    "attention_dropout": attention_findings,
     "shuffle": _shuffle_findings,
     "random_flip": _flip_findings,
 }

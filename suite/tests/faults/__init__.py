@@ -8,6 +8,7 @@ from faults import (
     activations,
     adaptive_pooling,
     attention,
+    attention_dropout,
     attention_layers,
     averages,
     axis,
@@ -44,6 +45,7 @@ from faults import (
     primitives,
     products,
     quantization,
+    quasi_newton,
     recurrent,
     reductions,
     resizing,
@@ -113,6 +115,8 @@ EXTENDED = _by_key(
     normalized_weights.FAULTS,
     channel_dropout.FAULTS,
     averages.FAULTS,
+    quasi_newton.FAULTS,
+    attention_dropout.FAULTS,
 )
 """Those in operations of profile ``extended``."""
 OF_PROFILE = {"core": ALL, "extended": EXTENDED}

@@ -25,6 +25,7 @@ FORMULAS: Mapping[str, tuple[str, ...]] = {
     "logistic_regression": ("dense", "matmul", "sigmoid"),
     "scaled_dot_product_attention": ("softmax", "matmul"),
     "grouped_query_attention": ("softmax", "matmul"),
+    "attention_dropout": ("softmax", "matmul", "dropout"),
     "multi_head_attention": ("dense", "grouped_query_attention"),
     "multi_head_attention_weights": ("dense", "grouped_query_attention"),
     "cached_attention": ("grouped_query_attention",),
