@@ -25,7 +25,7 @@ from tensorproof.contract.declarations import Declaration, DeclarationError, Sit
 from tensorproof.contract.description import Description, describe, on_declared_device
 from tensorproof.errors import UsageError, sentence
 from tensorproof.programs.building import alone, packed, with_values
-from tensorproof.programs.calls import Calls, inputs_of, run
+from tensorproof.programs.calls import Calls, inputs_of, kept_memories, run
 from tensorproof.programs.dtypes import CAST, NAMED, Arithmetic, computed_in, dtypes_of, result_dtype
 from tensorproof.programs.evaluation import (
     Conventions,
@@ -37,7 +37,7 @@ from tensorproof.programs.evaluation import (
 )
 from tensorproof.programs.function import ProgramFunction
 from tensorproof.programs.memory import Unwritten, Views, expected_after_writes, unwritten, views_among, without_overs
-from tensorproof.programs.program import MalformedProgram, Node, Program
+from tensorproof.programs.program import MalformedProgram, Node, Program, is_known_as
 from tensorproof_reference.errorbars.rules import precision_of
 from tensorproof_reference.operation import DTYPES, Operation
 from tensorproof_reference.stream import Stream
@@ -95,6 +95,8 @@ class Subject:
         self._views_of_last: tuple[str, Views] = ("", {})
         """Name and views of the program that was asked for last."""
         self._named_dtypes: dict[str, Mapping[str, str]] = {}
+        self._kept: dict[str, tuple[str, ...]] = {}
+        """By dtype, how inputs may lie in memory."""
         self.conventions: Conventions = {
             name: declared.conventions(name) for name in specification if declared is not None and declared.conventions(name)
         }
@@ -156,7 +158,7 @@ class Subject:
         """Why a program that failed is known to fail, by a declaration of its very calls; empty if there is none."""
         for dtype in sorted({given.dtype for given in program.inputs}):
             for item in self.known_programs(dtype, mode):
-                if program.calls in (text.partition("; ")[2] for text in _all_of(item.table["program"])):
+                if any(is_known_as(program, text) for text in _all_of(item.table["program"])):
                     return item.text
         return ""
 
@@ -221,6 +223,27 @@ class Subject:
             return str(error)
         return ""
 
+    def memories(self, dtype: str, mode: str) -> tuple[str, ...]:
+        """How inputs of a dtype may lie in memory in a mode, besides contiguous."""
+        if self.backend.copies_arguments(mode):
+            return ()
+        if dtype not in self._kept:
+            self._kept[dtype] = kept_memories(self.backend, self.device, dtype)
+        return self._kept[dtype]
+
+    def refused(self, program: Program, mode: str) -> str:
+        """Why a program cannot be run here: of what it writes over, or of how an input lies in memory; empty if it can."""
+        if program.writes and self.refusal:
+            return self.refusal
+        for number, memory in program.memories:
+            dtype = program.inputs[number].dtype
+            kept = self.memories(dtype, mode)
+            if memory not in kept:
+                if self.backend.copies_arguments(mode):
+                    return f"mode {mode} hands copies of the arguments over, which are contiguous"
+                return f"arrays of {dtype} keep {'none of their strides' if not kept else f'no strides that are {memory}'}"
+        return ""
+
     def verdict(self, program: Program, mode: str) -> Verdict:
         """Run a program in a mode, forward and with its gradient, and judge what comes out.
 
@@ -258,8 +281,9 @@ class Subject:
         return replace(found, status=KNOWN, message=f"declared: {text} [{found.message}]", reason="")
 
     def _verdict(self, program: Program, mode: str) -> Verdict:
-        if program.writes and self.refusal:
-            return Verdict(UNSUPPORTED, self.refusal)
+        refused = self.refused(program, mode)
+        if refused:
+            return Verdict(UNSUPPORTED, refused)
         try:
             function = ProgramFunction(self.backend, program, self.conventions)
             if program.writes:
@@ -297,6 +321,8 @@ class Subject:
         Raises:
             MalformedProgram: one is no program of the specification.
         """
+        if any(self.refused(program, mode) for program in programs):
+            return [None] * len(programs)
         parts = [(program, self.expected(program, mode)) for program in programs]
         try:
             function = ProgramFunction(self.backend, packed(programs), self.conventions)

@@ -46,6 +46,10 @@ class Worker:
             "numbers": numbers,
             "writes": not self.subject.refusal,
             "dtypes": list(description.dtypes),
+            "memories": {
+                mode: {dtype: list(self.subject.memories(dtype, mode)) for dtype in description.dtypes}
+                for mode in description.every_mode
+            },
             "conventions": conventions,
         }
 
