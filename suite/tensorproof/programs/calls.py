@@ -14,10 +14,10 @@ from tensorproof.conformance.execution import Answer, answer_of, unpacked
 from tensorproof.conformance.expectation import Expected, is_floating
 from tensorproof.conformance.verdict import FAILED, LARGEST_Z, LEAST_ELEMENTS_FOR_RMS, PASSED, Judgement, judge
 from tensorproof.contract.strides import CONTIGUOUS, MEMORIES, as_shared, in_memory
-from tensorproof.programs.evaluation import Expectations, constants_of, name_of, primals_of
+from tensorproof.programs.evaluation import Expectations, beyond_range, constants_of, name_of, primals_of
 from tensorproof.programs.program import Input, Program
 from tensorproof_reference.operation import DTYPES
-from tensorproof_reference.rounding import HELD
+from tensorproof_reference.rounding import FORMATS, HELD
 
 
 class Calls:
@@ -219,6 +219,10 @@ def _keeps(backend: Backend, device: str, dtype: str, memory: str) -> bool:
 def _judged(name: str, label: str, answer: Answer | None, item: Expected, program: Program, expected: Expectations) -> Judgement:
     """The verdict on the value of that name, or on its gradient."""
     value, bar = item
+    if answer is not None and is_floating(value) and answer.value.shape == value.shape:
+        # Sums of what overflows are infinite or NaN, by their order.
+        either = ~np.isfinite(answer.value) & beyond_range(value, bar, FORMATS[expected.dtypes[name]].fmax)
+        answer = replace(answer, value=np.where(either, value, answer.value))
     dtype = expected.dtypes[name] if is_floating(value) else str(value.dtype)
     found = judge(
         label,

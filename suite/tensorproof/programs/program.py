@@ -19,9 +19,10 @@ from tensorproof_reference.rounding import round_to
 from tensorproof_reference.stream import Stream
 
 BOOLEAN, INTEGER = "bool", "int64"
-KINDS = ("normal", "positive", "large", "offset", "special", "truth", "number")
-"""How an input is drawn: normal numbers; their absolute values plus 1/16; 64 times them; 256 more than they are; those of
-``SPECIAL`` in turn; as many true as false. A ``number`` is one value, written into the program as a compiler sees a constant."""
+KINDS = ("normal", "positive", "large", "offset", "small", "special", "truth", "number")
+"""How an input is drawn: normal numbers; their absolute values plus 1/16; 64 times them; 256 more than they are; a 256th of their
+absolute values; those of ``SPECIAL`` in turn; as many true as false. A ``number`` is one value, written into the program as a
+compiler sees a constant."""
 NUMBER = "number"
 CAPTURED = "captured"
 """The kind of an array that a user's function has from elsewhere than its arguments."""
@@ -41,6 +42,7 @@ _DRAWN: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "positive": lambda normal: np.abs(normal) + 0.0625,
     "large": lambda normal: 64.0 * normal,
     "offset": lambda normal: normal + 256.0,
+    "small": lambda normal: np.abs(normal) / 256.0,
 }
 
 

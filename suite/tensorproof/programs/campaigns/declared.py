@@ -11,7 +11,7 @@ from tensorproof.programs.judging import KNOWN, Verdict
 from tensorproof.programs.program import ARRAY, BOOLEAN, NUMBER, Input, MalformedProgram, Node, Operand, Program
 from tensorproof_reference.operation import Operation
 
-DRAWN = ("normal", "positive", "large", "offset", "special")
+DRAWN = ("normal", "positive", "large", "offset", "small", "special")
 """How inputs are drawn, one way after the other: a text does not say which numbers a program needs to fail."""
 
 
