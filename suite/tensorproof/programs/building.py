@@ -158,6 +158,8 @@ class Material:
     """Whether a program may write over a value."""
     dtypes: Collection[str] = ()
     """All floating dtypes that the backend computes in."""
+    stored: Sequence[str] = ()
+    """The floating dtypes of 8 bits that the backend holds, and computes nothing in."""
     memories: Collection[str] = ()
     """How inputs may lie in memory, besides contiguous: names of ``strides.MEMORIES`` that the backend keeps."""
 

@@ -16,8 +16,7 @@ from tensorproof.conformance.verdict import FAILED, LARGEST_Z, LEAST_ELEMENTS_FO
 from tensorproof.contract.strides import CONTIGUOUS, MEMORIES, as_shared, in_memory
 from tensorproof.programs.evaluation import Expectations, beyond_range, constants_of, name_of, primals_of
 from tensorproof.programs.program import Input, Program
-from tensorproof_reference.operation import DTYPES
-from tensorproof_reference.rounding import FORMATS, HELD
+from tensorproof_reference.rounding import HELD
 
 
 class Calls:
@@ -80,7 +79,7 @@ class Calls:
         for judged, (program, expected) in zip(found, self.parts, strict=True):
             written = {node.over for node in program.nodes}
             for number in (*primals_of(program), *constants_of(program)):
-                native = next(primals if program.inputs[number].dtype in DTYPES else constants)
+                native = next(primals if program.inputs[number].dtype in HELD else constants)
                 name = name_of(number)
                 if name in expected.arguments:
                     item, answer = expected.arguments[name], self._answer(native)
@@ -221,7 +220,7 @@ def _judged(name: str, label: str, answer: Answer | None, item: Expected, progra
     value, bar = item
     if answer is not None and is_floating(value) and answer.value.shape == value.shape:
         # Sums of what overflows are infinite or NaN, by their order.
-        either = ~np.isfinite(answer.value) & beyond_range(value, bar, FORMATS[expected.dtypes[name]].fmax)
+        either = ~np.isfinite(answer.value) & beyond_range(value, bar, HELD[expected.dtypes[name]].fmax)
         answer = replace(answer, value=np.where(either, value, answer.value))
     dtype = expected.dtypes[name] if is_floating(value) else str(value.dtype)
     found = judge(

@@ -14,8 +14,8 @@ from tensorproof.programs.program import CAPTURED, NUMBER, Node, Program
 from tensorproof_reference.errorbars.array import ErrorBars, values_and_bars
 from tensorproof_reference.errorbars.branches import closest_branch
 from tensorproof_reference.errorbars.rules import bar_of, value_of
-from tensorproof_reference.operation import DTYPES, Operation
-from tensorproof_reference.rounding import round_to
+from tensorproof_reference.operation import Operation
+from tensorproof_reference.rounding import HELD, round_to
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
@@ -74,13 +74,13 @@ def name_of(number: int) -> str:
 def primals_of(program: Program) -> tuple[int, ...]:
     """The numbers of the inputs that the program is differentiated with respect to."""
     return tuple(
-        number for number, item in enumerate(program.inputs) if item.dtype in DTYPES and item.kind not in (NUMBER, CAPTURED)
+        number for number, item in enumerate(program.inputs) if item.dtype in HELD and item.kind not in (NUMBER, CAPTURED)
     )
 
 
 def constants_of(program: Program) -> tuple[int, ...]:
     """The numbers of the other inputs that are arrays."""
-    return tuple(number for number, item in enumerate(program.inputs) if item.dtype not in DTYPES and item.kind != CAPTURED)
+    return tuple(number for number, item in enumerate(program.inputs) if item.dtype not in HELD and item.kind != CAPTURED)
 
 
 def written_numbers(program: Program) -> list[str]:
@@ -128,11 +128,16 @@ def forward_values(
                 and isinstance(given["x"], ErrorBars)
                 and dtypes[number] != WHOLE
             ):
-                values.append(arithmetic.cast(given["x"], dtypes[number]))
+                values.append(arithmetic.cast(given["x"], dtypes[number], _saturates(node, conventions)))
                 continue
             value = specification[node.operation].function(**given, **keywords_of(node, conventions))
             values.append(value if arithmetic is None else arithmetic.held(value, dtypes[number]))
     return values
+
+
+def _saturates(node: Node, conventions: Conventions) -> bool:
+    """Whether a cast makes what is beyond a dtype without infinity its largest number."""
+    return bool(keywords_of(node, conventions).get("saturate", False))
 
 
 def cotangents_of(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[str], seed: int) -> tuple[NDArray[Any], ...]:
@@ -220,7 +225,7 @@ def _is_singular(program: Program, values: list[NDArray[Any]], gradients: list[N
 def judged_dtypes(program: Program, specification: Mapping[str, Operation]) -> dict[str, str]:
     """The floating dtype that each value is judged in, by name; integers and booleans are equal or not in any."""
     found = dtypes_of(program, specification)
-    return {name_of(number): dtype if dtype in DTYPES else program.dtype for number, dtype in enumerate(found)}
+    return {name_of(number): dtype if dtype in HELD else program.dtype for number, dtype in enumerate(found)}
 
 
 def _expected(value: Array) -> Expected:
@@ -245,9 +250,12 @@ def _pulled_back(
 
     def add(number: int, cotangent: Array, node: Node | None = None) -> None:
         dtype = dtypes[number]
-        if dtype in DTYPES:
-            cast = node is not None and node.operation == CAST
-            parts.setdefault(number, []).append(arithmetic.cast(cotangent, dtype) if cast else arithmetic.held(cotangent, dtype))
+        if dtype in HELD:
+            if node is not None and node.operation == CAST:
+                held = arithmetic.cast(cotangent, dtype, _saturates(node, conventions))
+            else:
+                held = arithmetic.held(cotangent, dtype)
+            parts.setdefault(number, []).append(held)
 
     for number, cotangent in zip(program.outputs, cotangents, strict=True):
         add(number, cotangent)

@@ -39,7 +39,8 @@ from tensorproof.programs.function import ProgramFunction
 from tensorproof.programs.known import Known
 from tensorproof.programs.memory import Unwritten, Views, expected_after_writes, unwritten, views_among, without_overs
 from tensorproof.programs.program import MalformedProgram, Program
-from tensorproof_reference.operation import DTYPES, Operation
+from tensorproof_reference.operation import Operation
+from tensorproof_reference.rounding import HELD
 
 NEAR = "near_a_branch"
 FELL_BACK = "fell_back"
@@ -193,7 +194,7 @@ class Subject:
         for number in range(len(program.inputs), len(program.inputs) + len(program.nodes)):
             node = program.nodes[number - len(program.inputs)]
             arranged = self.backend.declared_layout(node.operation)
-            if self.known.declared is None or arranged or all(dtypes[item] not in DTYPES for item in node.numbers):
+            if self.known.declared is None or arranged or all(dtypes[item] not in HELD for item in node.numbers):
                 continue
             single = alone(program, values, dtypes, number)
             texts = [item.text for _, item in self.known.declarations_of(single, mode, ("known_failure", "unsupported"))]

@@ -11,7 +11,8 @@ from tensorproof.programs.dtypes import CAST, NAMED, Arithmetic, computed_in, dt
 from tensorproof.programs.evaluation import Conventions
 from tensorproof.programs.program import Node, Program, is_known_as
 from tensorproof_reference.errorbars.rules import precision_of
-from tensorproof_reference.operation import DTYPES, Operation
+from tensorproof_reference.operation import Operation
+from tensorproof_reference.rounding import HELD
 from tensorproof_reference.stream import Stream
 
 
@@ -37,7 +38,7 @@ class Known:
         found = []
         for number, node in enumerate(program.nodes, start=len(program.inputs)):
             calls = [(node, computed_in(node, number, dtypes))]
-            if node.operation == CAST and {dtypes[node.numbers[0]], dtypes[number]} <= set(DTYPES):
+            if node.operation == CAST and {dtypes[node.numbers[0]], dtypes[number]} <= set(HELD):
                 # The gradient is cast the other way.
                 calls.append((replace(node, keywords=(("dtype", dtypes[node.numbers[0]]),)), dtypes[number]))
             found += [
@@ -83,7 +84,7 @@ class Known:
         wide = [item for item in self.declared.of_kind("precision") if item.table.get("casts") == "wide"]
         return frozenset(
             (before, after)
-            for before, after in itertools.permutations(DTYPES, 2)
+            for before, after in itertools.permutations(HELD, 2)
             if any(self._speaks(item, Node(CAST, (("x", 0),), (("dtype", after),)), before, mode) for item in wide)
         )
 
@@ -105,7 +106,7 @@ class Known:
         """What the program is held to: in each dtype the least precise that is declared of one of its operations there."""
         declared = self.declarations_of(program, mode, ("precision",))
         precisions = {}
-        for dtype in DTYPES:
+        for dtype in HELD:
             tables = [item.table for computed, item in declared if computed == dtype]
             bits = min((table.get("matmul_input_bits", 24) for table in tables), default=24)
             same = any(table.get("accumulate") == "same" for table in tables)

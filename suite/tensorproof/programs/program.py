@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from tensorproof.contract.strides import CONTIGUOUS, MEMORIES, as_shared, is_shared
 from tensorproof_reference.operation import DTYPES
-from tensorproof_reference.rounding import round_to
+from tensorproof_reference.rounding import HELD, round_to
 from tensorproof_reference.stream import Stream
 
 BOOLEAN, INTEGER = "bool", "int64"
@@ -69,7 +69,7 @@ class Input:
     def _drawn(self) -> NDArray[Any]:
         if self.values is not None:
             array = np.array([float(item) for item in self.values], np.float64).reshape(self.shape)
-            return array if self.dtype in DTYPES else array.astype(self.dtype)
+            return array if self.dtype in HELD else array.astype(self.dtype)
         stream = Stream(self.seed)("input")
         if self.kind == "truth":
             return np.asarray(stream.integers(self.shape, 0, 2) == 1)
@@ -146,7 +146,7 @@ class Program:
     def __post_init__(self) -> None:
         first = len(self.inputs)
         dtypes = {item.dtype for item in self.inputs} - {BOOLEAN, INTEGER}
-        if not dtypes or not dtypes <= set(DTYPES):
+        if not dtypes or not dtypes <= set(HELD):
             raise MalformedProgram(f"inputs: expected floating dtypes, got {', '.join(sorted(dtypes)) or 'none'}")
         for number, node in enumerate(self.nodes, start=first):
             if not node.operands or not all(0 <= item < number for item in node.needs):
@@ -162,8 +162,8 @@ class Program:
 
     @property
     def dtype(self) -> str:
-        """The dtype of the first floating input: where casts change none, all is computed in it."""
-        return next(item.dtype for item in self.inputs if item.dtype in DTYPES)
+        """The dtype of the first input that is computed in, or float32: where casts change none, all is computed in it."""
+        return next((item.dtype for item in self.inputs if item.dtype in DTYPES), "float32")
 
     @property
     def writes(self) -> bool:
@@ -190,7 +190,7 @@ class Program:
     def form(self) -> str:
         """Twelve digits that stand for its calls, the numbers in them, and how inputs lie, whatever their shapes and values."""
         numbers = [(number, item.values) for number, item in enumerate(self.inputs) if item.kind == NUMBER]
-        dtypes = list(dict.fromkeys(item.dtype for item in self.inputs if item.dtype in DTYPES))
+        dtypes = list(dict.fromkeys(item.dtype for item in self.inputs if item.dtype in HELD))
         about = (*dtypes, self.nodes, self.outputs, *([numbers] if numbers else []), *self.memories)
         return hashlib.sha256(repr(about).encode()).hexdigest()[:12]
 

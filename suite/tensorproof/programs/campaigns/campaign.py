@@ -55,6 +55,7 @@ class Campaign:
             numbers=numbers,
             writes=hello["writes"],
             dtypes=hello["dtypes"],
+            stored=hello["stored"],
             memories=header.get("memories", ()),
         )
         return SOURCES[header["source"]](material)

@@ -19,6 +19,7 @@ from tensorproof.programs.judging import Subject, Verdict, subject_of
 from tensorproof.programs.program import MalformedProgram, from_plain
 from tensorproof.programs.script import script_of
 from tensorproof.serving import serve
+from tensorproof_reference.rounding import STORED
 
 
 class Worker:
@@ -46,6 +47,7 @@ class Worker:
             "numbers": numbers,
             "writes": not self.subject.refusal,
             "dtypes": list(description.dtypes),
+            "stored": [dtype for dtype in STORED if dtype in description.held],
             "memories": {
                 mode: {dtype: list(self.subject.memories(dtype, mode)) for dtype in description.dtypes}
                 for mode in description.every_mode

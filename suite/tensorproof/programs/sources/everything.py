@@ -13,6 +13,7 @@ from tensorproof.programs.sources.neighbours import neighbour_programs
 from tensorproof.programs.sources.patterns import pattern_programs
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof.programs.sources.reported import reported_programs
+from tensorproof.programs.sources.stored import stored_patterns
 from tensorproof.programs.sources.strides import strided_neighbours, strided_programs
 from tensorproof.programs.sources.writes import write_programs, written_compositions
 
@@ -61,6 +62,9 @@ def fixed_programs(material: Material) -> Labelled:
     for label, program in cast_neighbours(first):
         if label in CHOSEN_CASTS:
             yield label, program
+    for label, program in stored_patterns(material):
+        if label in CHOSEN_STORED:
+            yield label, program
     for label, program in strided_neighbours(material) if material.memories else ():
         if label in CHOSEN_STRIDES:
             yield label, program
@@ -89,6 +93,13 @@ CHOSEN_CASTS = (
     *("bfloat16 and back, then reduce_sum", "matmul, then bfloat16 and back"),
 )
 """Casts around operations, by name."""
+
+
+CHOSEN_STORED = (
+    *("what_is_dropped in float8_e4m3fn", "both_stored in float8_e5m2", "large_gradients in float8_e4m3fn"),
+    *("stored_result in float8_e5m2", "small_numbers in float8_e4m3fn", "stored_twice in float8_e4m3fn"),
+)
+"""Casts to 8 bits, by name."""
 
 
 CHOSEN_STRIDES = (
