@@ -15,8 +15,7 @@ from tensorproof.programs.dtypes import CAST, dtypes_of
 from tensorproof.programs.evaluation import Conventions, forward_values, name_of
 from tensorproof.programs.judging import MEMORY, Verdict
 from tensorproof.programs.program import Input, MalformedProgram, Node, Program
-from tensorproof_reference.operation import Operation
-from tensorproof_reference.rounding import HELD
+from tensorproof_reference.operation import DTYPES, Operation
 
 Computed = tuple[NDArray[Any], str]
 """A value and its dtype."""
@@ -222,7 +221,7 @@ def _culprit(program: Program, cause: tuple[str, str], ask: Ask, specification: 
     if len(program.nodes) == 1 and not program.writes:
         return f"{program.nodes[0].operation} alone"
     dtypes = dtypes_of(program, specification)
-    numbers = [number for number in range(first, len(dtypes)) if dtypes[number] in HELD]
+    numbers = [number for number in range(first, len(dtypes)) if dtypes[number] in DTYPES]
     try:
         verdict = ask(replace(program, outputs=tuple(numbers)))
     except MalformedProgram:

@@ -74,9 +74,9 @@ def _stored_keys(builder: Builder, dtype: str) -> list[int]:
 
 
 def _stored_result(builder: Builder, dtype: str) -> list[int]:
-    """What is stored is a result, and read once more."""
-    stored = _cast(builder, builder.call("gelu", {"x": _rows(builder)}), dtype)
-    return [stored, builder.call("exp", {"x": _cast(builder, stored, builder.dtype)})]
+    """What is stored is a result, and stored and read once more: no gradients are added up in 8 bits."""
+    y = builder.call("gelu", {"x": _rows(builder)})
+    return [_cast(builder, y, dtype), builder.call("exp", {"x": _stored(builder, y, dtype)})]
 
 
 def _large_gradients(builder: Builder, dtype: str) -> list[int]:
@@ -118,7 +118,7 @@ def stored_patterns(material: Material) -> Iterator[tuple[str, Program]]:
         for name, build in STORED_PATTERNS.items():
             builder = material.builder()
             program = builder.program(build(builder, dtype))
-            if material.has(program) and {item for _, item in _cast_to(program)} <= {*material.stored, *material.dtypes}:
+            if material.has(program) and {item for _, item in _cast_to(program)} <= {*material.stored, material.dtype}:
                 yield f"{name} in {dtype}", program
 
 
