@@ -77,6 +77,7 @@ __all__ = [
     "flat_results",
     "hookimpl",
     "numpy_dtype",
+    "numpy_strides",
     "require_x86",
 ]
 
@@ -306,6 +307,14 @@ class Backend:
         """Whether writing to one array changes the other. ``None`` (the default) where no program can write to an array."""
         return None
 
+    def strides(self, value: Native) -> tuple[tuple[int, ...], int] | None:
+        """How an array lies in memory, counted in elements: the step from one to the next along each axis, and the place of the
+        first. ``None`` (the default) where the framework's arrays have no strides. ``numpy_strides`` gives them of NumPy's.
+
+        Programs whose inputs do not lie contiguous are run where ``from_numpy`` keeps how they lie, by this method.
+        """
+        return None
+
     def write(self, target: Native, value: Native) -> None:
         """Write an array's numbers over another's, broadcast to its shape, as a user's function may: ``target[...] = value``.
 
@@ -408,3 +417,14 @@ def require_x86(level: str) -> None:
 def numpy_dtype(dtype: str) -> np.dtype[Any]:
     """The NumPy dtype in which arrays of ``dtype`` are handed over."""
     return np.dtype("float32" if dtype == "bfloat16" or dtype in STORED else dtype)
+
+
+def numpy_strides(array: NDArray[Any]) -> tuple[tuple[int, ...], int]:
+    """How an array of NumPy lies in the memory that it is a view of, in elements: its steps, and the place of its first one.
+
+    >>> numpy_strides(np.zeros((2, 9))[:, 1::2])
+    ((9, 2), 1)
+    """
+    steps = tuple(stride // array.itemsize for stride in array.strides)
+    start = 0 if array.base is None else array.ctypes.data - np.asarray(array.base).ctypes.data
+    return steps, start // array.itemsize

@@ -12,7 +12,7 @@ from small_backend import Node, Value, to_dtype
 from small_operations import KNOWN
 
 from tensorproof_reference.operation import DTYPES
-from tensorproof_reference.rounding import FORMATS, round_to, spacing
+from tensorproof_reference.rounding import HELD, STORED, round_to, spacing
 
 CAST = "cast"
 Array = Any
@@ -37,8 +37,14 @@ def _copied_vjp(dy: Array, x: Array, **_: Any) -> Any:
     return {"x": dy}
 
 
+def _subnormals_lost(x: Array, *, dtype: str) -> Array:
+    """Numbers below the normal ones of the dtype are zero."""
+    return np.where(np.abs(x) < HELD[dtype].smallest_normal, 0.0, x).astype(x.dtype)
+
+
 CAST_KERNELS = {
     **KERNELS,
+    "subnormals_lost": kernel(_subnormals_lost, _copied_vjp),
     "truncated": kernel(_truncated, _copied_vjp),
     "product_in_16_bits": kernel(_product_in_16_bits, KNOWN["matmul"].vjp),
 }
@@ -52,7 +58,7 @@ def _value_in(dtype: str, like: Value) -> Value:
 def _narrows(node: Node) -> bool:
     """Whether a node casts a floating array to a dtype of fewer digits."""
     before, after = (first_of(node).dtype, node.keywords["dtype"]) if node.operation == CAST else ("", "")
-    return before in DTYPES and after in DTYPES and FORMATS[after].bits < FORMATS[before].bits
+    return before in DTYPES and after in HELD and HELD[after].bits < HELD[before].bits
 
 
 def _pair_removed(node: Node, around: Surroundings) -> list[Node] | None:
@@ -119,6 +125,43 @@ def _fused_with_residual(node: Node, around: Surroundings) -> list[Node] | None:
     return [replace(product, operation="product_in_16_bits", outputs=(narrow,)), replace(node, inputs={"x": narrow})]
 
 
+def _to_eight_bits(node: Node) -> bool:
+    return node.operation == CAST and node.keywords["dtype"] in STORED and first_of(node).dtype in DTYPES
+
+
+def _by_another(dtype: str, other: str) -> Rewrite:
+    """A cast to a dtype goes through another one."""
+
+    def rewrite(node: Node, around: Surroundings) -> list[Node] | None:
+        if not _to_eight_bits(node) or node.keywords["dtype"] != dtype or first_of(node).dtype == other:
+            return None
+        between = _value_in(other, first_of(node))
+        return [Node(CAST, {"x": first_of(node)}, {"dtype": other}, (between,)), replace(node, inputs={"x": between})]
+
+    return rewrite
+
+
+def _without_subnormals(node: Node, around: Surroundings) -> list[Node] | None:
+    if not _to_eight_bits(node):
+        return None
+    between = _value_in(first_of(node).dtype, first_of(node))
+    flushed = Node("subnormals_lost", {"x": first_of(node)}, {"dtype": node.keywords["dtype"]}, (between,))
+    return [flushed, replace(node, inputs={"x": between})]
+
+
+def _pair_of_eight_bits_removed(node: Node, around: Surroundings) -> list[Node] | None:
+    """A cast to 8 bits and back is nothing."""
+    before = around.made_by(CAST, first_of(node)) if node.operation == CAST else None
+    if before is None or not _to_eight_bits(before) or first_of(before).dtype != node.outputs[0].dtype:
+        return None
+    return [Node("same", {"x": first_of(before)}, {}, node.outputs)]
+
+
+def _limited_vjp(dy: Array, x: Array, *, dtype: str, **_: Any) -> Any:
+    """The cotangent of what is stored is limited to less than 8 bits hold."""
+    return {"x": np.clip(dy, -64.0, 64.0) if dtype in STORED else dy}
+
+
 def _planted(*operations: str, rewrite: Rewrite | None = None, **parts: Any) -> Planted:
     optimize = rewritten(rewrite) if rewrite else None
     fault = Fault(
@@ -145,3 +188,14 @@ PLANTED_CASTS: Mapping[str, Planted] = {
     "widened_product_in_16_bits": _planted("matmul", CAST, rewrite=_fused_with_residual),
 }
 """By what is wrong."""
+
+
+PLANTED_STORED: Mapping[str, Planted] = {
+    "stored_by_bfloat16": _planted(CAST, rewrite=_by_another("float8_e4m3fn", "bfloat16")),
+    "stored_by_the_other_dtype": _planted(CAST, rewrite=_by_another("float8_e4m3fn", "float8_e5m2")),
+    "stored_without_subnormals": _planted(CAST, rewrite=_without_subnormals),
+    "stored_truncated": _planted(CAST, rewrite=_truncating),
+    "stored_and_read_left_out": _planted(CAST, rewrite=_pair_of_eight_bits_removed),
+    "gradient_limited_too_early": _planted(CAST, vjp=_limited_vjp),
+}
+"""Of casts to 8 bits, by what is wrong."""

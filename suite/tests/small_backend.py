@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from small_operations import ADD, KNOWN, OPERATIONS, PART, SCALE, WRITE
 
-from tensorproof.backend import Backend, Function, Implementation, OperationTable, ValueAndVjp
+from tensorproof.backend import Backend, Function, Implementation, OperationTable, ValueAndVjp, numpy_strides
 from tensorproof_reference import trees
 from tensorproof_reference.operation import DTYPES, Operation
 from tensorproof_reference.rounding import INTEGERS, STORED, round_to
@@ -153,6 +153,9 @@ class SmallBackend(Backend):
 
     def shares_memory(self, one: Value, other: Value) -> bool:
         return np.may_share_memory(one.array, other.array)
+
+    def strides(self, value: Value) -> tuple[tuple[int, ...], int]:
+        return numpy_strides(value.array)
 
     def write(self, target: Value, value: Value) -> None:
         self.call(WRITE, x=target, value=value)

@@ -21,6 +21,7 @@ from tensorproof.backend import (
     Unsupported,
     ValueAndVjp,
     hookimpl,
+    numpy_strides,
     require_x86,
 )
 from tensorproof.instructions import X86, highest_here
@@ -174,6 +175,10 @@ class NumpyBackend(Backend):
     def device_of(self, value: Native) -> str:
         """Always ``cpu``."""
         return "cpu"
+
+    def strides(self, value: Native) -> tuple[tuple[int, ...], int]:
+        """As NumPy has them."""
+        return numpy_strides(value)
 
     def shares_memory(self, one: Native, other: Native) -> bool:
         """Whether the extents of both overlap."""

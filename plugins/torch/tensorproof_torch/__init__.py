@@ -24,6 +24,7 @@ from tensorproof.backend import (
     Unsupported,
     ValueAndVjp,
     hookimpl,
+    numpy_strides,
 )
 from tensorproof_reference.model import Model
 from tensorproof_torch import (
@@ -202,10 +203,14 @@ class TorchBackend(Backend):
         return [dtype for dtype in ("float8_e4m3fn", "float8_e5m2", "int32", "int16", "int8", "uint8") if made(dtype)]
 
     def from_numpy(self, array: NDArray[Any], dtype: str, device: str) -> Native:
-        """A tensor with the array's strides."""
-        steps = [stride // array.itemsize for stride in array.strides]
-        strided = all(step > 0 for step in steps)
+        """A tensor with the array's strides; of a view, in a copy of the memory that it is a view of. No stride is negative."""
+        steps, start = numpy_strides(array)
+        strided = all(step >= 0 for step in steps)
         place = {"dtype": getattr(torch, dtype), "device": device}
+        whole = array.base
+        if strided and isinstance(whole, np.ndarray) and whole.dtype == array.dtype:
+            memory = torch.empty(whole.size, **place).copy_(torch.from_numpy(whole.ravel(order="K")))
+            return memory.as_strided(array.shape, steps, start)
         tensor = torch.empty_strided(array.shape, steps, **place) if strided else torch.empty(array.shape, **place)
         return tensor.copy_(torch.from_numpy(np.ascontiguousarray(array).reshape(array.shape)))
 
@@ -323,6 +328,10 @@ class TorchBackend(Backend):
         """Whether both are views of one storage that is not empty."""
         first, second = one.untyped_storage(), other.untyped_storage()
         return bool(first.nbytes()) and first.data_ptr() == second.data_ptr()
+
+    def strides(self, value: Native) -> tuple[tuple[int, ...], int]:
+        """``value.stride()`` and ``value.storage_offset()``."""
+        return tuple(value.stride()), int(value.storage_offset())
 
     def write(self, target: Native, value: Native) -> None:
         """``target.copy_(value)``."""

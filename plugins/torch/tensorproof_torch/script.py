@@ -10,9 +10,10 @@ torch.use_deterministic_algorithms(True, warn_only=True)
 {settings}
 
 def array(values, dtype):
+    whole = values if values.base is None else values.base
+    memory = torch.from_numpy(whole.ravel("K")).to({device!r}, getattr(torch, dtype), copy=True)
     strides = [stride // values.itemsize for stride in values.strides]
-    empty = torch.empty_strided(values.shape, strides, dtype=getattr(torch, dtype), device={device!r})
-    return empty.copy_(torch.from_numpy(values))
+    return memory.as_strided(values.shape, strides, (values.ctypes.data - whole.ctypes.data) // values.itemsize)
 
 
 def numbers(value):

@@ -103,6 +103,8 @@ class Campaign:
     counts: Counter[str]
     conditions: Sequence[tuple[str, str]]
     coverage: Coverage
+    memory: Sequence[tuple[str, int]]
+    """How inputs lay in memory, besides contiguous, with the number of programs."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +170,7 @@ def _campaign(key: str, record: CampaignRecord) -> Campaign:
         ("device", fields.text(header, "device")),
         ("instruction set", fields.text(header, "instructions") or "not known"),
         ("machine", f"{fields.text(machine, 'processor')}, {machine.get('cores')} cores, {fields.text(machine, 'system')}"),
+        ("inputs", _lying(header)),
         *_nodes(header),
         ("source", f"{fields.text(header, 'source')}, seed {header.get('seed')}"),
         ("programs", f"{len(record.programs):,}" + (f" of {planned:,}" if planned else "")),
@@ -179,7 +182,15 @@ def _campaign(key: str, record: CampaignRecord) -> Campaign:
     has_findings = any(item["status"] in BAD for item in record.findings)
     counts, coverage = Counter(record.counts), coverage_of(record.coverage)
     verdict = fields.clipped(verdict_text(record))
-    return Campaign(key, verdict, has_findings, early, counts, conditions, coverage)
+    return Campaign(key, verdict, has_findings, early, counts, conditions, coverage, list(record.memory.items()))
+
+
+def _lying(header: Mapping[str, Any]) -> str:
+    """How inputs might lie in memory."""
+    known = header.get("memories")
+    if known is None:
+        return "contiguous: the record is older than others"
+    return ", ".join(["contiguous", *map(fields.clipped, known)]) if known else "contiguous: strides are not kept in this mode"
 
 
 def _nodes(header: Mapping[str, Any]) -> list[tuple[str, str]]:

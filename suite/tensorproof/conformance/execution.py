@@ -14,6 +14,7 @@ from tensorproof.conformance.expectation import Expectation, is_floating
 from tensorproof.conformance.functions import FusedFunction, OperationFunction
 from tensorproof.contract import layouts
 from tensorproof.contract.description import INDICES, lacking
+from tensorproof.contract.strides import in_memory
 from tensorproof.errors import sentence
 from tensorproof_reference.operation import Operation, Sample, place_of
 
@@ -66,7 +67,7 @@ def laid_out(
 ) -> tuple[NDArray[Any], str]:
     """An array of the reference and its dtype's name as ``Backend.from_numpy`` takes them."""
     array = layouts.to_native(array, *lies(backend, operation, path))
-    return layouts.in_memory(array.astype(numpy_dtype(dtype)), memory), dtype
+    return in_memory(array.astype(numpy_dtype(dtype)), memory), dtype
 
 
 def dtype_of_array(sample: Sample, path: str, array: NDArray[Any], dtype: str) -> str:

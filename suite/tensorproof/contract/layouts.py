@@ -1,4 +1,4 @@
-"""Between the reference's layout and a backend's: permuted and merged axes, orders of gates, strides in memory."""
+"""Between the reference's layout and a backend's: permuted and merged axes, and orders of gates."""
 
 import re
 from collections.abc import Mapping
@@ -66,14 +66,3 @@ def from_native(
     if array.ndim != len(shape):
         return array
     return _reorder(array, pattern, operation, layout, to_native=False)
-
-
-def in_memory(array: NDArray[Any], memory: str) -> NDArray[Any]:
-    """A fresh copy with the strides that ``Sample.memory`` names."""
-    if memory == "transposed" and array.ndim >= 2:
-        return np.array(array.T, order="C", copy=True).T
-    if memory == "sliced" and array.ndim >= 1:
-        wide = np.zeros((*array.shape[:-1], 2 * array.shape[-1] + 1), array.dtype)
-        wide[..., 1::2] = array
-        return wide[..., 1::2]
-    return np.array(array, copy=True, order="C")

@@ -1,12 +1,13 @@
 """Building a program call by call; every value is computed on the way, so that only ordinary numbers get in."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorproof.contract.strides import CONTIGUOUS
 from tensorproof.programs.dtypes import result_dtype
 from tensorproof.programs.program import BOOLEAN, INTEGER, NUMBER, Input, Node, Program
 from tensorproof_reference.operation import Operation
@@ -112,9 +113,12 @@ def with_values(
 
 
 def alone(program: Program, values: Sequence[NDArray[Any]], dtypes: Sequence[str], number: int) -> Program:
-    """One node of a program, with inputs that hold the given values of its operands."""
+    """One node of a program, with inputs that hold the given values of its operands; what is an input lies as it did."""
     node = program.nodes[number - len(program.inputs)]
-    entries: list[Entry] = [holding(values[item], dtypes[item]) for item in node.numbers]
+    lying = dict(program.memories)
+    entries: list[Entry] = [
+        replace(holding(values[item], dtypes[item]), memory=lying.get(item, CONTIGUOUS)) for item in node.numbers
+    ]
     places = iter(range(len(entries)))
     operands = tuple(
         (name, tuple(next(places) for _ in operand) if isinstance(operand, tuple) else next(places))
@@ -154,6 +158,10 @@ class Material:
     """Whether a program may write over a value."""
     dtypes: Collection[str] = ()
     """All floating dtypes that the backend computes in."""
+    stored: Sequence[str] = ()
+    """The floating dtypes of 8 bits that the backend holds, and computes nothing in."""
+    memories: Collection[str] = ()
+    """How inputs may lie in memory, besides contiguous: names of ``strides.MEMORIES`` that the backend keeps."""
 
     def builder(self, most: int = MOST_ELEMENTS) -> "Builder":
         """A program in the making, with the material's own seed, whose values have at most so many elements."""

@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import Backend, Function, Native, Unsupported, numpy_dtype
+from tensorproof.backend import Backend, Function, Native, Unsupported, numpy_dtype, numpy_strides
 from tensorproof.conformance.compiled import fallback_text
 from tensorproof.conformance.execution import Answer, answer_of, unpacked
 from tensorproof.conformance.expectation import Expected, is_floating
 from tensorproof.conformance.verdict import FAILED, LARGEST_Z, LEAST_ELEMENTS_FOR_RMS, PASSED, Judgement, judge
-from tensorproof.programs.evaluation import Expectations, constants_of, name_of, primals_of
+from tensorproof.contract.strides import CONTIGUOUS, MEMORIES, as_shared, in_memory
+from tensorproof.programs.evaluation import Expectations, beyond_range, constants_of, name_of, primals_of
 from tensorproof.programs.program import Input, Program
-from tensorproof_reference.operation import DTYPES
+from tensorproof_reference.rounding import HELD
 
 
 class Calls:
@@ -78,7 +79,7 @@ class Calls:
         for judged, (program, expected) in zip(found, self.parts, strict=True):
             written = {node.over for node in program.nodes}
             for number in (*primals_of(program), *constants_of(program)):
-                native = next(primals if program.inputs[number].dtype in DTYPES else constants)
+                native = next(primals if program.inputs[number].dtype in HELD else constants)
                 name = name_of(number)
                 if name in expected.arguments:
                     item, answer = expected.arguments[name], self._answer(native)
@@ -187,18 +188,40 @@ def inputs_of(backend: Backend, device: str, programs: Sequence[Program]) -> tup
     constants = [program.inputs[number] for program in programs for number in constants_of(program)]
 
     def made(inputs: Sequence[Input]) -> tuple[Native, ...]:
-        return tuple(_native(backend, device, item.array, item.dtype) for item in inputs)
+        return tuple(_native(backend, device, item.array, item.dtype, item.memory) for item in inputs)
 
     return made(primals), made(constants)
 
 
-def _native(backend: Backend, device: str, array: NDArray[Any], dtype: str) -> Native:
-    return backend.from_numpy(array.astype(numpy_dtype(dtype)) if is_floating(array) else array, dtype, device)
+def _native(backend: Backend, device: str, array: NDArray[Any], dtype: str, memory: str = CONTIGUOUS) -> Native:
+    return backend.from_numpy(placed(array, dtype, memory), dtype, device)
+
+
+def placed(array: NDArray[Any], dtype: str, memory: str) -> NDArray[Any]:
+    """An array as ``Backend.from_numpy`` takes it; between its elements lies NaN, or 1 where they are no floats."""
+    floating = is_floating(array)
+    return in_memory(array.astype(numpy_dtype(dtype)) if floating else array, memory, np.nan if floating else 1)
+
+
+def kept_memories(backend: Backend, device: str, dtype: str) -> tuple[str, ...]:
+    """The ways to lie in memory that ``Backend.from_numpy`` keeps in a dtype, by ``Backend.strides``."""
+    return tuple(memory for memory in MEMORIES if _keeps(backend, device, dtype, memory))
+
+
+def _keeps(backend: Backend, device: str, dtype: str, memory: str) -> bool:
+    """Whether an array of four axes comes to the framework with its strides."""
+    array = as_shared(np.resize([1.0, 0.0, 1.0], (2, 3, 4, 5)), memory)
+    given = placed(array if dtype in HELD else array.astype(dtype), dtype, memory)
+    return backend.strides(backend.from_numpy(given, dtype, device)) == numpy_strides(given)
 
 
 def _judged(name: str, label: str, answer: Answer | None, item: Expected, program: Program, expected: Expectations) -> Judgement:
     """The verdict on the value of that name, or on its gradient."""
     value, bar = item
+    if answer is not None and is_floating(value) and answer.value.shape == value.shape:
+        # Sums of what overflows are infinite or NaN, by their order.
+        either = ~np.isfinite(answer.value) & beyond_range(value, bar, HELD[expected.dtypes[name]].fmax)
+        answer = replace(answer, value=np.where(either, value, answer.value))
     dtype = expected.dtypes[name] if is_floating(value) else str(value.dtype)
     found = judge(
         label,

@@ -11,7 +11,7 @@ from tensorproof.programs.program import MalformedProgram, Node, Program
 from tensorproof_reference.errorbars.array import ErrorBars, held_in, with_bars
 from tensorproof_reference.errorbars.rules import Precision, precision_of
 from tensorproof_reference.operation import DTYPES, Operation
-from tensorproof_reference.rounding import FORMATS, round_to
+from tensorproof_reference.rounding import HELD, STORED, cast_through, round_to
 from tensorproof_reference.trees import Array
 
 CAST = "cast"
@@ -31,12 +31,14 @@ def result_dtype(node: Node, given: Sequence[str], specification: Mapping[str, O
     """The floating dtype of what a call gives of operands of these dtypes, or ``WHOLE``; ``default`` if none is floating.
 
     Raises:
-        MalformedProgram: floating operands differ in dtype.
+        MalformedProgram: floating operands differ in dtype, or have 8 bits and are not cast.
     """
     if node.operation in NAMED:
         named = str(dict(node.keywords).get("dtype", NAMED[node.operation]))
-        return named if named in DTYPES else WHOLE
-    floating = sorted(set(given) & set(DTYPES))
+        return named if named in HELD else WHOLE
+    floating = sorted(set(given) & set(HELD))
+    if set(floating) & set(STORED):
+        raise MalformedProgram(f"{node.operation}: nothing is computed in {', '.join(floating)}, which only casts take")
     if len(floating) > 1:
         raise MalformedProgram(f"{node.operation}: expected operands of one floating dtype, got {', '.join(floating)}")
     if not specification[node.operation].cotangents:
@@ -78,17 +80,17 @@ def casts_of(program: Program, specification: Mapping[str, Operation]) -> tuple[
 
 
 def _word(dtype: str) -> str:
-    return dtype if dtype in DTYPES else "whole"
+    return dtype if dtype in HELD else "whole"
 
 
 def is_narrower(one: str, other: str) -> bool:
     """Whether a floating dtype has fewer digits than another, and no more range."""
-    return FORMATS[one].bits < FORMATS[other].bits and FORMATS[one].fmax <= FORMATS[other].fmax
+    return HELD[one].bits < HELD[other].bits and HELD[one].fmax <= HELD[other].fmax
 
 
 def coarsest_of(dtypes: Sequence[str]) -> str:
     """The floating dtype with the fewest digits."""
-    return min((dtype for dtype in dtypes if dtype in DTYPES), key=lambda dtype: FORMATS[dtype].bits)
+    return min((dtype for dtype in dtypes if dtype in HELD), key=lambda dtype: HELD[dtype].bits)
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,12 @@ class Arithmetic:
         floating = np.asarray(value).dtype.kind == "f" and dtype in self.precisions
         return with_bars(value, self.precisions[dtype]) if floating else value
 
-    def cast(self, x: ErrorBars, dtype: str) -> ErrorBars:
-        """Rounded once. Where all that is allowed of a number rounds to one number of the dtype, it is that one exactly."""
+    def cast(self, x: ErrorBars, dtype: str, saturate: bool = False) -> ErrorBars:
+        """Rounded once. Where all that is allowed of a number rounds to one number of the dtype, it is that one exactly.
+
+        What is beyond the range of ``float8_e4m3fn``, which has no infinity, is NaN, or its largest number with ``saturate``.
+        Nothing is known of a number that may be beyond it or not.
+        """
         precision = self.precisions[dtype]
         if (x.precision.dtype, dtype) in self.wide:
             exact = (x.bar == 0) & (x.value == round_to(x.value, dtype))
@@ -116,10 +122,13 @@ class Arithmetic:
             return ErrorBars(x.value, spread, precision)
         held: ErrorBars = held_in(x, precision)
         with np.errstate(all="ignore"):
-            lowest, highest = (round_to(x.value + by * x.bar, dtype) for by in (-SAFE_DISTANCE, SAFE_DISTANCE))
-        certain = lowest == highest
-        return ErrorBars(np.where(certain, lowest, held.value), np.where(certain, 0.0, held.bar), precision)
+            ends = (cast_through(x.value + by * x.bar, dtype, saturate) for by in (-SAFE_DISTANCE, SAFE_DISTANCE))
+        lowest, highest = ends
+        certain = (lowest == highest) | (np.isnan(lowest) & np.isnan(highest))
+        unknown = np.isfinite(x.value) & (np.isnan(lowest) != np.isnan(highest))
+        bar = np.where(unknown, np.inf, held.bar)
+        return ErrorBars(np.where(certain, lowest, held.value), np.where(certain, 0.0, bar), precision)
 
 
-PLAIN = Arithmetic({dtype: precision_of(dtype) for dtype in DTYPES})
+PLAIN = Arithmetic({dtype: precision_of(dtype) for dtype in HELD})
 """That of a backend that declares nothing else."""

@@ -8,19 +8,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.conformance.expectation import Expected
+from tensorproof.conformance.findings import SAFE_DISTANCE
 from tensorproof.programs.dtypes import CAST, WHOLE, Arithmetic, coarsest_of, dtypes_of
 from tensorproof.programs.program import CAPTURED, NUMBER, Node, Program
 from tensorproof_reference.errorbars.array import ErrorBars, values_and_bars
 from tensorproof_reference.errorbars.branches import closest_branch
 from tensorproof_reference.errorbars.rules import bar_of, value_of
-from tensorproof_reference.operation import DTYPES, Operation
-from tensorproof_reference.rounding import round_to
+from tensorproof_reference.operation import Operation
+from tensorproof_reference.rounding import HELD, round_to
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 
 Conventions = Mapping[str, Mapping[str, Any]]
 """By operation, the values of those keywords that a program leaves to the backend."""
 
+EDGES: Mapping[str, tuple[str, float]] = {
+    "log": ("x", 0.0),
+    "log1p": ("x", -1.0),
+    "sqrt": ("x", 0.0),
+    "rsqrt": ("x", 0.0),
+    "reciprocal": ("x", 0.0),
+    "divide": ("b", 0.0),
+    "power": ("a", 0.0),
+}
+"""Operations with a pole, or an end of what they are defined for: the argument, and where it is."""
 KINKED = ("abs", "maximum", "minimum", "reduce_max", "reduce_min")
 """Operations whose derivative at an exact tie frameworks choose differently, or in one way in eager mode and another compiled."""
 
@@ -38,7 +49,12 @@ class Expectations:
     tied: bool
     """Whether an operation that has a kink stands on it exactly, or within its bars."""
     singular: bool
-    """Whether a value that does not come of infinite inputs, or a gradient on the way, is not finite; or a value NaN."""
+    """Whether a value that does not come of infinite inputs, or a gradient on the way, is not finite; or one on the way may be
+    beyond the range of its dtype; or a value NaN."""
+    at_an_edge: bool
+    """Whether an argument lies at the pole of an operation, or at the end of its domain, within its bars."""
+    pulled: Mapping[int, NDArray[Any]]
+    """By number of a node that the outputs depend on, the cotangent of its value, on the grid of its dtype."""
     arguments: Mapping[str, Expected]
     """By the name of an input that is an array, what it holds after a call."""
     dtypes: Mapping[str, str]
@@ -58,13 +74,13 @@ def name_of(number: int) -> str:
 def primals_of(program: Program) -> tuple[int, ...]:
     """The numbers of the inputs that the program is differentiated with respect to."""
     return tuple(
-        number for number, item in enumerate(program.inputs) if item.dtype in DTYPES and item.kind not in (NUMBER, CAPTURED)
+        number for number, item in enumerate(program.inputs) if item.dtype in HELD and item.kind not in (NUMBER, CAPTURED)
     )
 
 
 def constants_of(program: Program) -> tuple[int, ...]:
     """The numbers of the other inputs that are arrays."""
-    return tuple(number for number, item in enumerate(program.inputs) if item.dtype not in DTYPES and item.kind != CAPTURED)
+    return tuple(number for number, item in enumerate(program.inputs) if item.dtype not in HELD and item.kind != CAPTURED)
 
 
 def written_numbers(program: Program) -> list[str]:
@@ -112,11 +128,16 @@ def forward_values(
                 and isinstance(given["x"], ErrorBars)
                 and dtypes[number] != WHOLE
             ):
-                values.append(arithmetic.cast(given["x"], dtypes[number]))
+                values.append(arithmetic.cast(given["x"], dtypes[number], _saturates(node, conventions)))
                 continue
             value = specification[node.operation].function(**given, **keywords_of(node, conventions))
             values.append(value if arithmetic is None else arithmetic.held(value, dtypes[number]))
     return values
+
+
+def _saturates(node: Node, conventions: Conventions) -> bool:
+    """Whether a cast makes what is beyond a dtype without infinity its largest number."""
+    return bool(keywords_of(node, conventions).get("saturate", False))
 
 
 def cotangents_of(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[str], seed: int) -> tuple[NDArray[Any], ...]:
@@ -128,9 +149,13 @@ def cotangents_of(shapes: Sequence[tuple[int, ...]], dtypes: Sequence[str], seed
 
 
 def expected_of(
-    program: Program, specification: Mapping[str, Operation], conventions: Conventions, arithmetic: Arithmetic
+    program: Program,
+    specification: Mapping[str, Operation],
+    conventions: Conventions,
+    arithmetic: Arithmetic,
+    cotangents: tuple[NDArray[Any], ...] = (),
 ) -> Expectations:
-    """Values, outputs and gradients of a program with their bars.
+    """Values, outputs and gradients of a program with their bars; with cotangents of the program's seed unless some are given.
 
     Raises:
         ValueError: a node's operation rejects its arguments.
@@ -138,9 +163,9 @@ def expected_of(
     values = forward_values(program, specification, conventions, arithmetic)
     dtypes = judged_dtypes(program, specification)
     shapes = [np.shape(value_of(values[number])) for number in program.outputs]
-    cotangents = cotangents_of(shapes, [dtypes[name_of(number)] for number in program.outputs], program.seed)
+    cotangents = cotangents or cotangents_of(shapes, [dtypes[name_of(number)] for number in program.outputs], program.seed)
     with np.errstate(all="ignore"):
-        pulled = _pulled_back(program, specification, conventions, values, cotangents, arithmetic)
+        pulled, beyond = _pulled_back(program, specification, conventions, values, cotangents, arithmetic)
     zero = {number: (np.zeros(program.inputs[number].shape),) * 2 for number in primals_of(program)}
     return Expectations(
         values=tuple(_expected(value) for value in values),
@@ -149,7 +174,15 @@ def expected_of(
         gradients={
             name_of(number): _expected(pulled[number]) if number in pulled else zero[number] for number in primals_of(program)
         },
-        singular=_is_singular(program, [value_of(item) for item in values], [value_of(item) for item in pulled.values()]),
+        singular=beyond
+        or any(_may_overflow(values[number]) for node in program.nodes for number in node.numbers)
+        or _is_singular(program, [value_of(item) for item in values], [value_of(item) for item in pulled.values()]),
+        at_an_edge=any(_is_at_an_edge(node, arguments_of(node, values)) for node in program.nodes if node.operation in EDGES),
+        pulled={
+            number: round_to(value_of(item), dtypes[name_of(number)])
+            for number, item in pulled.items()
+            if number >= len(program.inputs)
+        },
         arguments={
             name_of(number): (item.array, np.zeros(item.shape))
             for number, item in enumerate(program.inputs)
@@ -158,6 +191,24 @@ def expected_of(
         tied=any(_is_tied(node, arguments_of(node, values)) for node in program.nodes if node.operation in KINKED),
         dtypes=dtypes,
     )
+
+
+def _may_overflow(value: Array) -> bool:
+    """Whether a number may be beyond the range of its dtype."""
+    return isinstance(value, ErrorBars) and bool(np.any(beyond_range(value.value, value.bar, value.precision.fmax)))
+
+
+def beyond_range(value: NDArray[Any], bar: NDArray[Any], fmax: float) -> NDArray[np.bool_]:
+    """Which finite numbers may be larger than the largest of a dtype, by their bars."""
+    with np.errstate(all="ignore"):
+        return np.asarray(np.isfinite(value) & (np.abs(value) + SAFE_DISTANCE * bar > fmax))
+
+
+def _is_at_an_edge(node: Node, arguments: Mapping[str, Any]) -> bool:
+    """Whether an argument that is not exact lies within ten bars of its operation's pole."""
+    name, edge = EDGES[node.operation]
+    value, bar = value_of(arguments[name]), bar_of(arguments[name])
+    return bool(np.any((bar > 0) & (np.abs(value - edge) <= SAFE_DISTANCE * bar)))
 
 
 def _is_singular(program: Program, values: list[NDArray[Any]], gradients: list[NDArray[Any]]) -> bool:
@@ -174,7 +225,7 @@ def _is_singular(program: Program, values: list[NDArray[Any]], gradients: list[N
 def judged_dtypes(program: Program, specification: Mapping[str, Operation]) -> dict[str, str]:
     """The floating dtype that each value is judged in, by name; integers and booleans are equal or not in any."""
     found = dtypes_of(program, specification)
-    return {name_of(number): dtype if dtype in DTYPES else program.dtype for number, dtype in enumerate(found)}
+    return {name_of(number): dtype if dtype in HELD else program.dtype for number, dtype in enumerate(found)}
 
 
 def _expected(value: Array) -> Expected:
@@ -189,17 +240,22 @@ def _pulled_back(
     values: list[Array],
     cotangents: tuple[NDArray[Any], ...],
     arithmetic: Arithmetic,
-) -> dict[int, Array]:
-    """The cotangent of each value that the outputs depend on, by number: backwards through each node's ``vjp``."""
+) -> tuple[dict[int, Array], bool]:
+    """The cotangent of each value that the outputs depend on, by number: backwards through each node's ``vjp``; and whether one
+    that is taken on the way may overflow.
+    """
     parts: dict[int, list[ErrorBars]] = {}
     found: dict[int, Array] = {}
     dtypes = dtypes_of(program, specification)
 
     def add(number: int, cotangent: Array, node: Node | None = None) -> None:
         dtype = dtypes[number]
-        if dtype in DTYPES:
-            cast = node is not None and node.operation == CAST
-            parts.setdefault(number, []).append(arithmetic.cast(cotangent, dtype) if cast else arithmetic.held(cotangent, dtype))
+        if dtype in HELD:
+            if node is not None and node.operation == CAST:
+                held = arithmetic.cast(cotangent, dtype, _saturates(node, conventions))
+            else:
+                held = arithmetic.held(cotangent, dtype)
+            parts.setdefault(number, []).append(held)
 
     for number, cotangent in zip(program.outputs, cotangents, strict=True):
         add(number, cotangent)
@@ -218,7 +274,8 @@ def _pulled_back(
             elif gradient is not None:
                 add(operand, gradient, node)
     found.update({number: _sum(parts[number]) for number in range(first) if number in parts})
-    return found
+    on_the_way = [part for number, several in parts.items() if number >= first or len(several) > 1 for part in several]
+    return found, any(map(_may_overflow, [*on_the_way, *(item for number, item in found.items() if number >= first)]))
 
 
 def _sum(parts: list[ErrorBars]) -> ErrorBars:
@@ -249,4 +306,4 @@ def _is_tied(node: Node, arguments: Mapping[str, Any]) -> bool:
     one, other = (given[0], 0.0) if len(given) == 1 else given
     difference = value_of(one) - value_of(other)
     bars = np.hypot(bar_of(one), bar_of(other)) if len(given) > 1 else bar_of(one)
-    return bool(np.any(np.abs(difference) <= 10.0 * bars))
+    return bool(np.any(np.abs(difference) <= SAFE_DISTANCE * bars))

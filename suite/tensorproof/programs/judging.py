@@ -1,13 +1,13 @@
 """A program on a backend in a mode, and the verdict on it: value and gradients, judged as those of one operation are."""
 
 import functools
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tensorproof.backend import Backend, Function, Unsupported
 from tensorproof.conformance.execution import is_out_of_memory
@@ -21,12 +21,12 @@ from tensorproof.conformance.verdict import (
     Judgement,
 )
 from tensorproof.contract.backends import specification
-from tensorproof.contract.declarations import Declaration, DeclarationError, Situation, matches, read_declarations
+from tensorproof.contract.declarations import DeclarationError, read_declarations
 from tensorproof.contract.description import Description, describe, on_declared_device
 from tensorproof.errors import UsageError, sentence
 from tensorproof.programs.building import alone, packed, with_values
-from tensorproof.programs.calls import Calls, inputs_of, run
-from tensorproof.programs.dtypes import CAST, NAMED, Arithmetic, computed_in, dtypes_of, result_dtype
+from tensorproof.programs.calls import Calls, inputs_of, kept_memories, run
+from tensorproof.programs.dtypes import dtypes_of
 from tensorproof.programs.evaluation import (
     Conventions,
     Expectations,
@@ -36,11 +36,11 @@ from tensorproof.programs.evaluation import (
     primals_of,
 )
 from tensorproof.programs.function import ProgramFunction
+from tensorproof.programs.known import Known
 from tensorproof.programs.memory import Unwritten, Views, expected_after_writes, unwritten, views_among, without_overs
-from tensorproof.programs.program import MalformedProgram, Node, Program
-from tensorproof_reference.errorbars.rules import precision_of
-from tensorproof_reference.operation import DTYPES, Operation
-from tensorproof_reference.stream import Stream
+from tensorproof.programs.program import MalformedProgram, Program
+from tensorproof_reference.operation import Operation
+from tensorproof_reference.rounding import HELD
 
 NEAR = "near_a_branch"
 FELL_BACK = "fell_back"
@@ -59,6 +59,9 @@ WITH_RULES = frozenset(
 """Operations for which IEEE 754, or moving numbers, leaves no choice of where infinities and NaN come out."""
 SUSPICIOUS = 0.5
 """The share of what is allowed from which on an operation that is declared to fail is taken to be the reason."""
+
+
+Cotangents: TypeAlias = tuple[NDArray[Any], ...]
 
 
 @dataclass(frozen=True)
@@ -91,102 +94,25 @@ class Subject:
         self.backend = backend
         self.device = device
         self.specification = specification
-        self.declared = declared
         self._views_of_last: tuple[str, Views] = ("", {})
         """Name and views of the program that was asked for last."""
-        self._named_dtypes: dict[str, Mapping[str, str]] = {}
+        self._kept: dict[str, tuple[str, ...]] = {}
+        """By dtype, how inputs may lie in memory."""
         self.conventions: Conventions = {
             name: declared.conventions(name) for name in specification if declared is not None and declared.conventions(name)
         }
+        self.known = Known(declared, specification, self.conventions, device)
 
-    def declarations_of(self, program: Program, mode: str, kinds: tuple[str, ...]) -> list[tuple[str, Declaration]]:
-        """The declarations of some kinds that speak of an operation of the program, in any of its samples; each with the dtype
-        that the operation is computed in there.
-        """
-        if self.declared is None:
-            return []
-        dtypes = dtypes_of(program, self.specification)
-        found = []
-        for number, node in enumerate(program.nodes, start=len(program.inputs)):
-            dtype = computed_in(node, number, dtypes)
-            found += [
-                (dtype, item) for kind in kinds for item in self.declared.of_kind(kind) if self._speaks(item, node, dtype, mode)
-            ]
-        return found
-
-    def _speaks(self, item: Declaration, node: Node, dtype: str, mode: str) -> bool:
-        """Whether a declaration speaks of a call in a dtype, in any of its samples; of a cast, in one to the same dtype."""
-        named = _all_of(item.table.get("sample", []))
-        if node.operation in NAMED and named:
-            to = result_dtype(node, (), self.specification, "")
-            if all(self._cast_to(node.operation).get(sample) != to for sample in named):
-                return False
-        situation = Situation(
-            node.operation,
-            _one_of(item.table.get("sample", "")),
-            dtype,
-            mode,
-            self.device,
-            _one_of(item.table.get("check", "forward")),
-            {**self.conventions.get(node.operation, {}), **dict(node.keywords)},
-            frozenset(name for name, _ in node.operands),
-        )
-        return "operation" in item.table and matches(item, situation)
-
-    def _cast_to(self, operation: str) -> Mapping[str, str]:
-        """The dtype of the result by name of a sample, of an operation that names it."""
-        if operation not in self._named_dtypes:
-            samples = self.specification[operation].samples(Stream(0))
-            found = {item.name: str(item.keywords.get("dtype", NAMED[operation])) for item in samples}
-            self._named_dtypes[operation] = found
-        return self._named_dtypes[operation]
-
-    def _wide_casts(self, program: Program, mode: str) -> frozenset[tuple[str, str]]:
-        """The casts, from a dtype to another, that are declared to keep digits now and then; none where a program has no cast."""
-        if self.declared is None or all(node.operation != CAST for node in program.nodes):
-            return frozenset()
-        wide = [item for item in self.declared.of_kind("precision") if item.table.get("casts") == "wide"]
-        return frozenset(
-            (before, after)
-            for before, after in itertools.permutations(DTYPES, 2)
-            if any(self._speaks(item, Node(CAST, (("x", 0),), (("dtype", after),)), before, mode) for item in wide)
-        )
-
-    def declared_program(self, program: Program, mode: str) -> str:
-        """Why a program that failed is known to fail, by a declaration of its very calls; empty if there is none."""
-        for dtype in sorted({given.dtype for given in program.inputs}):
-            for item in self.known_programs(dtype, mode):
-                if program.calls in (text.partition("; ")[2] for text in _all_of(item.table["program"])):
-                    return item.text
-        return ""
-
-    def known_programs(self, dtype: str, mode: str) -> list[Declaration]:
-        """The declarations of programs that are in force in a dtype and a mode on this device."""
-        about = {"dtype": dtype, "mode": mode, "device": self.device}
-        declared = self.declared.of_kind("known_program") if self.declared is not None else []
-        return [item for item in declared if all(value in _all_of(item.table.get(key, value)) for key, value in about.items())]
-
-    def arithmetic(self, program: Program, mode: str) -> Arithmetic:
-        """What the program is held to: in each dtype the least precise that is declared of one of its operations there."""
-        declared = self.declarations_of(program, mode, ("precision",))
-        precisions = {}
-        for dtype in DTYPES:
-            tables = [item.table for computed, item in declared if computed == dtype]
-            bits = min((table.get("matmul_input_bits", 24) for table in tables), default=24)
-            same = any(table.get("accumulate") == "same" for table in tables)
-            precisions[dtype] = precision_of(dtype, matmul_input_bits=bits, accumulate="same" if same else "float32")
-        return Arithmetic(precisions, self._wide_casts(program, mode))
-
-    def expected(self, program: Program, mode: str) -> Expectations:
-        """What the reference expects.
+    def expected(self, program: Program, mode: str, cotangents: Cotangents = ()) -> Expectations:
+        """What the reference expects; of a program without writes with these cotangents, if some are given.
 
         Raises:
             MalformedProgram: an operation rejects its arguments, or there is none of that name.
         """
         try:
-            arithmetic = self.arithmetic(program, mode)
+            arithmetic = self.known.arithmetic(program, mode)
             if not program.writes:
-                return expected_of(program, self.specification, self.conventions, arithmetic)
+                return expected_of(program, self.specification, self.conventions, arithmetic, cotangents)
             plain = self._unwritten(program)
             return expected_after_writes(program, plain, self.specification, self.conventions, arithmetic)
         except MalformedProgram:
@@ -221,6 +147,27 @@ class Subject:
             return str(error)
         return ""
 
+    def memories(self, dtype: str, mode: str) -> tuple[str, ...]:
+        """How inputs of a dtype may lie in memory in a mode, besides contiguous."""
+        if self.backend.copies_arguments(mode):
+            return ()
+        if dtype not in self._kept:
+            self._kept[dtype] = kept_memories(self.backend, self.device, dtype)
+        return self._kept[dtype]
+
+    def refused(self, program: Program, mode: str) -> str:
+        """Why a program cannot be run here: of what it writes over, or of how an input lies in memory; empty if it can."""
+        if program.writes and self.refusal:
+            return self.refusal
+        for number, memory in program.memories:
+            dtype = program.inputs[number].dtype
+            kept = self.memories(dtype, mode)
+            if memory not in kept:
+                if self.backend.copies_arguments(mode):
+                    return f"mode {mode} hands copies of the arguments over, which are contiguous"
+                return f"arrays of {dtype} keep {'none of their strides' if not kept else f'no strides that are {memory}'}"
+        return ""
+
     def verdict(self, program: Program, mode: str) -> Verdict:
         """Run a program in a mode, forward and with its gradient, and judge what comes out.
 
@@ -233,33 +180,39 @@ class Subject:
     def unless_known(self, program: Program, mode: str, found: Verdict) -> Verdict:
         """The failure of a program, or of a function that computes it, unless operations that are declared to fail explain it.
 
-        They do if each is off alone, on the same values, and the program passes with the reference's values in their places.
+        They do if each is off alone, on the same values and cotangents, and the program passes with the reference's values in
+        their places. An operation is declared by its name, or as a program of one call.
         An operation in a layout of the backend's own explains nothing: programs hold arrays as the reference has them.
 
         Raises:
             MalformedProgram: it is no program of the specification.
         """
-        values = [value for value, _ in self.expected(program, mode).values]
+        expected = self.expected(program, mode)
+        values = [value for value, _ in expected.values]
         dtypes = dtypes_of(program, self.specification)
         declared = {}
         for number in range(len(program.inputs), len(program.inputs) + len(program.nodes)):
             node = program.nodes[number - len(program.inputs)]
             arranged = self.backend.declared_layout(node.operation)
-            if self.declared is None or arranged or all(dtypes[item] not in DTYPES for item in node.numbers):
+            if self.known.declared is None or arranged or all(dtypes[item] not in HELD for item in node.numbers):
                 continue
             single = alone(program, values, dtypes, number)
-            tables = self.declarations_of(single, mode, ("known_failure", "unsupported"))
-            if tables and _share(self._verdict(single, mode)) >= SUSPICIOUS:
-                declared[number] = tables[0][1]
+            texts = [item.text for _, item in self.known.declarations_of(single, mode, ("known_failure", "unsupported"))]
+            plain = replace(single, inputs=tuple(item.contiguous for item in single.inputs))
+            text = next(iter(texts), "") or self.known.why(plain, mode)
+            pulled = () if program.writes or number not in expected.pulled else (expected.pulled[number],)
+            if text and _share(self._verdict(single, mode, pulled)) >= SUSPICIOUS:
+                declared[number] = text
         rest = with_values(program, values, dtypes, declared) if declared else program
         if not declared or (rest is not None and self._verdict(rest, mode).status == FAILED):
             return found
-        text = "; ".join(dict.fromkeys(item.text for item in declared.values()))
+        text = "; ".join(dict.fromkeys(declared.values()))
         return replace(found, status=KNOWN, message=f"declared: {text} [{found.message}]", reason="")
 
-    def _verdict(self, program: Program, mode: str) -> Verdict:
-        if program.writes and self.refusal:
-            return Verdict(UNSUPPORTED, self.refusal)
+    def _verdict(self, program: Program, mode: str, cotangents: Cotangents = ()) -> Verdict:
+        refused = self.refused(program, mode)
+        if refused:
+            return Verdict(UNSUPPORTED, refused)
         try:
             function = ProgramFunction(self.backend, program, self.conventions)
             if program.writes:
@@ -268,7 +221,7 @@ class Subject:
             return Verdict(UNSUPPORTED, str(error))
         except Exception as error:  # whatever a framework raises
             return _raised(error)
-        return self._verdict_on(function, program, self.expected(program, mode), mode, True)
+        return self._verdict_on(function, program, self.expected(program, mode, cotangents), mode, True)
 
     def verdict_on(self, function: Function, program: Program, mode: str, with_gradients: bool = True) -> Verdict:
         """Run a function of a user that should compute a program, forward and with its gradient, and judge what comes out.
@@ -297,6 +250,8 @@ class Subject:
         Raises:
             MalformedProgram: one is no program of the specification.
         """
+        if any(self.refused(program, mode) for program in programs):
+            return [None] * len(programs)
         parts = [(program, self.expected(program, mode)) for program in programs]
         try:
             function = ProgramFunction(self.backend, packed(programs), self.conventions)
@@ -333,11 +288,14 @@ class Subject:
     def _unless_near(self, program: Program, mode: str, expected: Expectations, found: Verdict) -> Verdict:
         """The failure, unless the reference stands at a branch where either side is right."""
         if expected.singular and not (program.is_special and _has_rules(program)):
-            text = f"a value or gradient of the reference is not finite [{found.message}]"
+            text = f"a value or gradient of the reference is not finite, or beyond the range of its dtype [{found.message}]"
+            return replace(found, status=NEAR, message=text, reason="")
+        if expected.at_an_edge:
+            text = f"an argument lies at a pole, or at an end of where an operation is defined [{found.message}]"
             return replace(found, status=NEAR, message=text, reason="")
         if expected.tied and found.reason.startswith("gradient"):
             return replace(found, status=NEAR, message=f"an operation stands on its kink [{found.message}]", reason="")
-        arithmetic = self.arithmetic(program, mode)
+        arithmetic = self.known.arithmetic(program, mode)
         plain = self._unwritten(program).program if program.writes else program
         closest = closest_of(plain, self.specification, self.conventions, arithmetic)
         if closest < SAFE_DISTANCE:
@@ -374,15 +332,7 @@ def _has_rules(program: Program) -> bool:
 
 def _share(verdict: Verdict) -> float:
     """The largest share of what is allowed that an output or gradient takes; infinite for what no distance tells."""
+    if verdict.status == FAILED or any(item["outcome"] == FAILED for item in verdict.judgements):
+        return np.inf
     shares = [item["share"] for item in verdict.judgements if item["share"] is not None]
-    return np.inf if verdict.status == FAILED else max(shares, default=0.0)
-
-
-def _all_of(names: Any) -> list[str]:
-    """The names that a condition allows."""
-    return names if isinstance(names, list) else [names]
-
-
-def _one_of(names: Any) -> str:
-    """A name that a condition allows."""
-    return str(_all_of(names)[0])
+    return max(shares, default=0.0)

@@ -5,21 +5,24 @@ Values of a program are numbered: the inputs first, then what each node gives. A
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tensorproof.contract.strides import CONTIGUOUS, MEMORIES, as_shared, is_shared
 from tensorproof_reference.operation import DTYPES
-from tensorproof_reference.rounding import round_to
+from tensorproof_reference.rounding import HELD, round_to
 from tensorproof_reference.stream import Stream
 
 BOOLEAN, INTEGER = "bool", "int64"
-KINDS = ("normal", "positive", "large", "offset", "special", "truth", "number")
-"""How an input is drawn: normal numbers; their absolute values plus 1/16; 64 times them; 256 more than they are; those of
-``SPECIAL`` in turn; as many true as false. A ``number`` is one value, written into the program as a compiler sees a constant."""
+KINDS = ("normal", "positive", "large", "offset", "small", "special", "truth", "number")
+"""How an input is drawn: normal numbers; their absolute values plus 1/16; 64 times them; 256 more than they are; a 256th of their
+absolute values; those of ``SPECIAL`` in turn; as many true as false. A ``number`` is one value, written into the program as a
+compiler sees a constant."""
 NUMBER = "number"
 CAPTURED = "captured"
 """The kind of an array that a user's function has from elsewhere than its arguments."""
@@ -39,6 +42,7 @@ _DRAWN: Mapping[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
     "positive": lambda normal: np.abs(normal) + 0.0625,
     "large": lambda normal: 64.0 * normal,
     "offset": lambda normal: normal + 256.0,
+    "small": lambda normal: np.abs(normal) / 256.0,
 }
 
 
@@ -53,13 +57,19 @@ class Input:
     seed: int = 0
     values: tuple[float | str, ...] | None = None
     """The values in the order of C, if they are not drawn; those that are not finite by name, which JSON can hold."""
+    memory: str = CONTIGUOUS
+    """How it lies in memory: ``contiguous``, or a name of ``strides.MEMORIES``."""
 
     @property
     def array(self) -> NDArray[Any]:
-        """The values: floating ones on the dtype's grid, as float64."""
+        """The values: floating ones on the dtype's grid, as float64; equal where elements share a place in memory."""
+        return as_shared(self._drawn, self.memory)
+
+    @property
+    def _drawn(self) -> NDArray[Any]:
         if self.values is not None:
             array = np.array([float(item) for item in self.values], np.float64).reshape(self.shape)
-            return array if self.dtype in DTYPES else array.astype(self.dtype)
+            return array if self.dtype in HELD else array.astype(self.dtype)
         stream = Stream(self.seed)("input")
         if self.kind == "truth":
             return np.asarray(stream.integers(self.shape, 0, 2) == 1)
@@ -71,7 +81,14 @@ class Input:
         """An input of the same dtype with these values."""
         values = (float(item) for item in array.ravel())
         kind = self.kind if self.kind == CAPTURED else "normal"
-        return Input(array.shape, self.dtype, kind, 0, tuple(item if np.isfinite(item) else str(item) for item in values))
+        held = tuple(item if np.isfinite(item) else str(item) for item in values)
+        return Input(array.shape, self.dtype, kind, 0, held, self.memory)
+
+    @property
+    def contiguous(self) -> "Input":
+        """The same numbers, contiguous."""
+        held = self.holding(self.array) if is_shared(self.memory) else self
+        return replace(held, memory=CONTIGUOUS)
 
 
 @dataclass(frozen=True)
@@ -113,7 +130,8 @@ class Program:
     """A composition of operations.
 
     Raises:
-        MalformedProgram: a node takes what comes after it, an output is no node's, or no input is floating.
+        MalformedProgram: a node takes what comes after it, an output is no node's, no input is floating, or an input lies in
+            memory in no known way, or in one that cannot be written over.
     """
 
     inputs: tuple[Input, ...]
@@ -128,25 +146,34 @@ class Program:
     def __post_init__(self) -> None:
         first = len(self.inputs)
         dtypes = {item.dtype for item in self.inputs} - {BOOLEAN, INTEGER}
-        if not dtypes or not dtypes <= set(DTYPES):
+        if not dtypes or not dtypes <= set(HELD):
             raise MalformedProgram(f"inputs: expected floating dtypes, got {', '.join(sorted(dtypes)) or 'none'}")
         for number, node in enumerate(self.nodes, start=first):
             if not node.operands or not all(0 <= item < number for item in node.needs):
                 raise MalformedProgram(f"node {number} ({node.operation}): operands come before it, got {node.needs}")
             if node.over is not None and node.over < first and self.inputs[node.over].kind == NUMBER:
                 raise MalformedProgram(f"node {number} ({node.operation}): a number cannot be written over")
+        if not {memory for _, memory in self.memories} <= set(MEMORIES):
+            raise MalformedProgram(f"memory: expected {CONTIGUOUS} or one of {', '.join(MEMORIES)}, got {self.memories}")
+        if self.writes and any(is_shared(memory) for _, memory in self.memories):
+            raise MalformedProgram("elements that share a place in memory cannot be written over")
         if not self.outputs or not all(first <= number < first + len(self.nodes) for number in self.outputs):
             raise MalformedProgram(f"outputs: expected numbers of nodes, got {self.outputs}")
 
     @property
     def dtype(self) -> str:
-        """The dtype of the first floating input: where casts change none, all is computed in it."""
-        return next(item.dtype for item in self.inputs if item.dtype in DTYPES)
+        """The dtype of the first input that is computed in, or float32: where casts change none, all is computed in it."""
+        return next((item.dtype for item in self.inputs if item.dtype in DTYPES), "float32")
 
     @property
     def writes(self) -> bool:
         """Whether any value is written over."""
         return any(node.over is not None for node in self.nodes)
+
+    @property
+    def memories(self) -> tuple[tuple[int, str], ...]:
+        """The numbers of the inputs that do not lie contiguous, and how they lie."""
+        return tuple((number, item.memory) for number, item in enumerate(self.inputs) if item.memory != CONTIGUOUS)
 
     @property
     def is_special(self) -> bool:
@@ -161,10 +188,10 @@ class Program:
 
     @property
     def form(self) -> str:
-        """Twelve digits that stand for its calls and the numbers in them, whatever the shapes and values of its inputs."""
+        """Twelve digits that stand for its calls, the numbers in them, and how inputs lie, whatever their shapes and values."""
         numbers = [(number, item.values) for number, item in enumerate(self.inputs) if item.kind == NUMBER]
-        dtypes = list(dict.fromkeys(item.dtype for item in self.inputs if item.dtype in DTYPES))
-        about = (*dtypes, self.nodes, self.outputs, *([numbers] if numbers else []))
+        dtypes = list(dict.fromkeys(item.dtype for item in self.inputs if item.dtype in HELD))
+        about = (*dtypes, self.nodes, self.outputs, *([numbers] if numbers else []), *self.memories)
         return hashlib.sha256(repr(about).encode()).hexdigest()[:12]
 
     @property
@@ -183,7 +210,9 @@ class Program:
     def text(self) -> str:
         """The program as a person reads it: ``v0: float32[2]; v1 = exp(v0); v2 = add(v1, v1) -> v2``."""
         arrays = [(number, item) for number, item in enumerate(self.inputs) if item.kind != NUMBER]
-        return f"{', '.join(f'v{number}: {item.dtype}{list(item.shape)}' for number, item in arrays)}; {self.calls}"
+        lying = {number: f" {memory}" for number, memory in self.memories}
+        inputs = [f"v{number}: {item.dtype}{list(item.shape)}{lying.get(number, '')}" for number, item in arrays]
+        return f"{', '.join(inputs)}; {self.calls}"
 
     @property
     def calls(self) -> str:
@@ -204,9 +233,24 @@ class Program:
         return repr(float(item.array)) if item is not None and item.kind == NUMBER else f"v{operand}"
 
 
+ARRAY = re.compile(r"v(\d+): (\w+)\[([\d, ]*)\](?: (\w+))?")
+"""An input in a program's text: number, dtype, lengths of axes, and how it lies in memory."""
+
+
+def is_known_as(program: Program, text: str) -> bool:
+    """Whether a text of a program (``Program.text``) has the same calls, of inputs that lie in the same way."""
+    inputs, _, calls = text.partition("; ")
+    lying = tuple((int(number), memory) for number, _, _, memory in ARRAY.findall(inputs) if memory)
+    return program.calls == calls and program.memories == lying
+
+
 def to_json(program: Program) -> str:
-    """The program as JSON, in one form only."""
-    return json.dumps(asdict(program), sort_keys=True, separators=(",", ":"))
+    """The program as JSON, in one form only. What lies contiguous does not say so, which keeps the names of older programs."""
+    plain = asdict(program)
+    for item in plain["inputs"]:
+        if item["memory"] == CONTIGUOUS:
+            del item["memory"]
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"))
 
 
 def from_json(text: str) -> Program:

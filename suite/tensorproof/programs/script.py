@@ -15,12 +15,13 @@ from tensorproof.conformance.dump.judging import Judged, judging_lines
 from tensorproof.conformance.dump.script import RESERVED, defined
 from tensorproof.conformance.dump.source import Source
 from tensorproof.contract.models import implementation_of
+from tensorproof.contract.strides import CONTIGUOUS, text_of
 from tensorproof.errors import printable
+from tensorproof.programs.calls import placed
 from tensorproof.programs.evaluation import constants_of, keywords_of, name_of, primals_of, written_numbers
 from tensorproof.programs.function import operand_expression
 from tensorproof.programs.judging import MEMORY, Subject, Verdict
 from tensorproof.programs.program import Program
-from tensorproof_reference.operation import DTYPES
 
 
 class _Filled(ast.NodeTransformer):
@@ -186,8 +187,9 @@ def _ending(
 
     def made(number: int) -> str:
         item = program.inputs[number]
-        array = item.array.astype(numpy_dtype(item.dtype)) if item.dtype in DTYPES else item.array
-        return f"    array({_array_text(array)}, {item.dtype!r}),  # {name_of(number)}"
+        lying = "" if item.memory == CONTIGUOUS else f", {item.memory}"
+        text = text_of(placed(item.array, item.dtype, item.memory), _array_text)
+        return f"    array({text}, {item.dtype!r}),  # {name_of(number)}{lying}"
 
     groups = {"primals": [made(number) for number in primals_of(program)]}
     groups["constants"] = [made(number) for number in constants_of(program)]

@@ -62,7 +62,8 @@ class Shrinking:
 
     def run(self) -> Program:
         """The smallest program that was found."""
-        steps = (self._fewer_outputs, self._fewer_writes, self._fewer_nodes, self._fewer_casts, self._shorter_axes)
+        nodes = (self._fewer_outputs, self._fewer_writes, self._fewer_nodes, self._fewer_casts)
+        steps = (self._contiguous, *nodes, self._shorter_axes)
         while any(self._taken(step) for step in steps):
             pass
         return self.program
@@ -75,6 +76,15 @@ class Shrinking:
             if found is None:
                 return smaller
             self.program, smaller = found, True
+
+    def _contiguous(self) -> Iterator[Program]:
+        """With all inputs contiguous, then with one of them."""
+        program = self.program
+        lying = [number for number, _ in program.memories]
+        for some in (lying, *([number] for number in lying if len(lying) > 1)):
+            if some:
+                inputs = [item.contiguous if number in some else item for number, item in enumerate(program.inputs)]
+                yield replace(program, inputs=tuple(inputs))
 
     def _fewer_outputs(self) -> Iterator[Program]:
         """One output alone, then all but one."""
@@ -195,10 +205,16 @@ def shrunk(
 
 
 def blamed(program: Program, cause: tuple[str, str], ask: Ask, specification: Mapping[str, Operation]) -> str:
-    """Which node of a shrunk program is wrong, in words; ``only together`` if each is right where its value is seen.
+    """Which node of a shrunk program is wrong, in words; ``only together`` if each is right where its value is seen. What lies in
+    memory otherwise than contiguous is named: contiguous, the program does not fail.
 
     Each floating value becomes an output, so that a compiler must compute it. The first that is off is the node to blame.
     """
+    lying = [f"{name_of(number)} lies {memory}" for number, memory in program.memories]
+    return ", where ".join([_culprit(program, cause, ask, specification), *([" and ".join(lying)] if lying else [])])
+
+
+def _culprit(program: Program, cause: tuple[str, str], ask: Ask, specification: Mapping[str, Operation]) -> str:
     first = len(program.inputs)
     if cause[1] == MEMORY:
         return "what shares memory"

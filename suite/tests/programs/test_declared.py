@@ -70,9 +70,9 @@ class Answers:
     [
         (["passed", "passed", "failed"], "failed"),
         (["known_failure"], "known_failure"),
-        (["near_a_branch", "passed", "malformed", "error", "passed"], "passed"),
-        (["unsupported"] * 5, "unsupported"),
-        (["malformed"] * 5, "error"),
+        (["near_a_branch", "passed", "malformed", "error", "passed", "error"], "passed"),
+        (["unsupported"] * 6, "unsupported"),
+        (["malformed"] * 6, "error"),
     ],
 )
 def test_a_program_fails_if_it_fails_with_any_inputs_and_passes_only_if_it_never_does(statuses, status):

@@ -46,7 +46,7 @@ def test_the_text_names_values_by_number():
         ((X,), (Node("exp", (("x", 1),)),), (1,), "operands come before it"),
         ((X,), (EXP,), (0,), "expected numbers of nodes"),
         ((X,), (EXP,), (), "expected numbers of nodes"),
-        ((X, Input((2,), "float8_e5m2")), (EXP,), (2,), "floating dtypes"),
+        ((X, Input((2,), "float8_e3m4")), (EXP,), (2,), "floating dtypes"),
         ((), (EXP,), (0,), "floating dtypes"),
     ],
 )

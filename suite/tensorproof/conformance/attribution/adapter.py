@@ -14,7 +14,7 @@ from tensorproof.backend import Backend, Native, Unsupported, numpy_dtype
 from tensorproof.conformance.execution import is_out_of_memory
 from tensorproof.conformance.findings import Finding, Session
 from tensorproof.conformance.selection.cases import ADAPTER, Case
-from tensorproof.contract import layouts
+from tensorproof.contract.strides import in_memory
 from tensorproof_reference.rounding import HELD, format_of, round_to
 
 SHAPES: dict[str, tuple[tuple[int, ...], ...]] = {
@@ -73,7 +73,7 @@ def sent_arrays(dtype: str) -> Iterator[Sent]:
         yield Sent("arrays", np.flip(_numbers(dtype, shape)).copy())
     for kind, memory in STRIDED.items():
         for shape in SHAPES["arrays"][1:]:
-            yield Sent(kind, layouts.in_memory(_numbers(dtype, shape), memory))
+            yield Sent(kind, in_memory(_numbers(dtype, shape), memory))
     if dtype in HELD:
         yield Sent(SPECIAL, _special(dtype))
 
@@ -116,7 +116,7 @@ class _Sending:
 
 def _round_trip(backend: Backend, device: str, dtype: str, sent: Sent) -> tuple[str, str, Native]:
     """The kind of difference, the difference in words, and the framework's array."""
-    given = sent.array.copy() if sent.kind not in STRIDED else layouts.in_memory(sent.array, STRIDED[sent.kind])
+    given = sent.array.copy() if sent.kind not in STRIDED else in_memory(sent.array, STRIDED[sent.kind])
     value = backend.from_numpy(given, dtype, device)
     name = _named(dtype, backend.dtype_of(value))
     if name:

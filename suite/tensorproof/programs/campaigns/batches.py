@@ -91,6 +91,7 @@ class Judging:
             "nodes": len(program.nodes),
             "pairs": [f"{one}>{other}" for one, other in program.pairs],
             "casts": list(casts_of(program, self.specification)),
+            "memory": list(dict.fromkeys(memory for _, memory in program.memories)),
             "status": finding["status"] if finding else verdict.status,
             "message": verdict.message[:10_000],
             "compiled": dict(verdict.compiled),

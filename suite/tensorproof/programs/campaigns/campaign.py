@@ -48,7 +48,15 @@ class Campaign:
         header, hello = self.record.header, self.hello
         available, numbers = frozenset(hello["available"]), frozenset(hello["numbers"])
         material = Material(
-            self.specification, available, header["dtype"], header["seed"], numbers, hello["writes"], hello["dtypes"]
+            specification=self.specification,
+            available=available,
+            dtype=header["dtype"],
+            seed=header["seed"],
+            numbers=numbers,
+            writes=hello["writes"],
+            dtypes=hello["dtypes"],
+            stored=hello["stored"],
+            memories=header.get("memories", ()),
         )
         return SOURCES[header["source"]](material)
 

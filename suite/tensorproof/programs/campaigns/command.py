@@ -5,7 +5,7 @@ import contextlib
 import itertools
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
@@ -44,7 +44,7 @@ from tensorproof_reference.operation import DTYPES
 MINUTES = 10.0
 """How long a campaign takes unless told otherwise."""
 TIMEOUT = 120.0
-ENDLESS = ("all", "random", "writes", "mixed")
+ENDLESS = ("all", "random", "writes", "mixed", "strides")
 """The sources that do not end by themselves."""
 GO_ON = "the same command with --record=FILE and --resume goes on"
 
@@ -135,6 +135,7 @@ def _header(options: argparse.Namespace, judge: Judge) -> dict[str, Any]:
         "planned": options.programs,
         "versions": description["versions"],
         "instructions": instructions_text(description["kernels"]),
+        "memories": judge.hello["memories"][options.mode][options.dtype],
         "machine": machine(),
         **({"nodes": judge.nodes} if judge.nodes else {}),
     }
@@ -247,7 +248,7 @@ def _with(judge: Judge, options: argparse.Namespace, write_page: PageWriter) -> 
     )
     code, ended = _ended(campaign, judge)
     stale = stale_texts(record.declared)
-    notes = [*judge.notes, *stale]
+    notes = [*judge.notes, *stale, *_contiguous_text(header)]
     if stale and options.strict_declarations:
         code = code or 1
     try:
@@ -274,6 +275,12 @@ def _with(judge: Judge, options: argparse.Namespace, write_page: PageWriter) -> 
     for text in (*notes, f"record: {path}", *([f"ended early: {ended}{hint}"] if ended else []), verdict_text(record)):
         _write(f"{shown(text)}\n")
     return code
+
+
+def _contiguous_text(header: Mapping[str, Any]) -> list[str]:
+    """A line of text if no input can lie otherwise than contiguous, which other campaigns of these sources try."""
+    told = not header["memories"] and header["source"] in ("all", "fixed", "strides")
+    return [f"all inputs are contiguous: arrays of {header['backend']} keep no strides in mode {header['mode']}"] if told else []
 
 
 def _ended(campaign: Campaign, judge: Judge) -> tuple[int, str]:

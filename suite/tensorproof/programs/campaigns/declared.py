@@ -2,18 +2,17 @@
 
 import ast
 import inspect
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from tensorproof.conformance.verdict import FAILED, PASSED
+from tensorproof.contract.strides import CONTIGUOUS
 from tensorproof.programs.judging import KNOWN, Verdict
-from tensorproof.programs.program import BOOLEAN, NUMBER, Input, MalformedProgram, Node, Operand, Program
+from tensorproof.programs.program import ARRAY, BOOLEAN, NUMBER, Input, MalformedProgram, Node, Operand, Program
 from tensorproof_reference.operation import Operation
 
-DRAWN = ("normal", "positive", "large", "offset", "special")
+DRAWN = ("normal", "positive", "large", "offset", "small", "special")
 """How inputs are drawn, one way after the other: a text does not say which numbers a program needs to fail."""
-ARRAY = re.compile(r"v(\d+): (\w+)\[([\d, ]*)\]")
 
 
 class Judge(Protocol):
@@ -36,9 +35,12 @@ def programs_of(text: str, specification: Mapping[str, Operation], seed: int = 0
     """
     shapes, _, calls = text.partition("; ")
     try:
-        arrays = {int(number): (dtype, _lengths(lengths)) for number, dtype, lengths in ARRAY.findall(shapes)}
+        arrays = {
+            int(number): (dtype, _lengths(lengths), memory or CONTIGUOUS)
+            for number, dtype, lengths, memory in ARRAY.findall(shapes)
+        }
         nodes, outputs, constants = _parsed(calls, arrays, specification)
-        dtype = next(dtype for dtype, _ in arrays.values() if dtype != BOOLEAN)
+        dtype = next(dtype for dtype, _, _ in arrays.values() if dtype != BOOLEAN)
         numbers = {number: Input((), dtype, NUMBER, values=(value,)) for number, value in constants.items()}
         found = []
         for kind in DRAWN:
@@ -56,8 +58,8 @@ def _lengths(text: str) -> tuple[int, ...]:
     return tuple(int(length) for length in text.split(", ") if length)
 
 
-def _drawn(dtype: str, shape: tuple[int, ...], kind: str, seed: int) -> Input:
-    return Input(shape, dtype, "truth" if dtype == BOOLEAN else kind, seed)
+def _drawn(dtype: str, shape: tuple[int, ...], memory: str, kind: str, seed: int) -> Input:
+    return Input(shape, dtype, "truth" if dtype == BOOLEAN else kind, seed, memory=memory)
 
 
 def _parsed(

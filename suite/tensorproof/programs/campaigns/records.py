@@ -51,6 +51,11 @@ class CampaignRecord:
         """How many programs that mean something cast one dtype to another, by ``float32>bfloat16``."""
         return self._counted("casts")
 
+    @property
+    def memory(self) -> dict[str, int]:
+        """How many programs that mean something have an input that lies in memory in some way, besides contiguous."""
+        return self._counted("memory")
+
     def _counted(self, name: str) -> dict[str, int]:
         """How often words stand in a field, which older lines may lack, of programs that mean something."""
         judged = [line for line in self.programs if line["status"] not in ("not_meaningful", "unsupported")]
@@ -121,6 +126,7 @@ def closing_line(record: CampaignRecord, seconds: float, framework: float, ended
         "counts": record.counts,
         "coverage": record.coverage,
         "casts": record.casts,
+        "memory": record.memory,
         "seconds": {"total": round(seconds, 2), "workers": round(framework, 2)},
         **({"ended": ended} if ended else {}),
     }

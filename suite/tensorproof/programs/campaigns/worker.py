@@ -19,6 +19,7 @@ from tensorproof.programs.judging import Subject, Verdict, subject_of
 from tensorproof.programs.program import MalformedProgram, from_plain
 from tensorproof.programs.script import script_of
 from tensorproof.serving import serve
+from tensorproof_reference.rounding import STORED
 
 
 class Worker:
@@ -46,6 +47,11 @@ class Worker:
             "numbers": numbers,
             "writes": not self.subject.refusal,
             "dtypes": list(description.dtypes),
+            "stored": [dtype for dtype in STORED if dtype in description.held],
+            "memories": {
+                mode: {dtype: list(self.subject.memories(dtype, mode)) for dtype in description.dtypes}
+                for mode in description.every_mode
+            },
             "conventions": conventions,
         }
 
@@ -56,7 +62,7 @@ class Worker:
             UsageError: one of them is none.
         """
         assert self.subject is not None
-        for item, text in _texts(self.subject.declared.of_kind("known_program") if self.subject.declared else ()):
+        for item, text in _texts(self.subject.known.declared.of_kind("known_program") if self.subject.known.declared else ()):
             try:
                 programs_of(text, self.subject.specification)
             except MalformedProgram as error:
@@ -66,7 +72,7 @@ class Worker:
         """The programs of a dtype that are declared to fail in a mode: where, why, and each with several kinds of inputs."""
         assert self.subject is not None
         found = []
-        for item, text in _texts(self.subject.known_programs(dtype, mode)):
+        for item, text in _texts(self.subject.known.programs(dtype, mode)):
             programs = programs_of(text, self.subject.specification, seed)
             if programs[0].dtype == dtype:
                 plain = [asdict(program) for program in programs]
@@ -93,7 +99,7 @@ class Worker:
     def declared(self, program: Any, mode: str) -> dict[str, Any]:
         """Why a program that failed is known to fail, if it is declared."""
         assert self.subject is not None
-        return {"why": self.subject.declared_program(from_plain(program), mode)}
+        return {"why": self.subject.known.why(from_plain(program), mode)}
 
     def script(self, program: Any, mode: str, verdict: Any) -> dict[str, Any]:
         """The stand-alone script of a failing program, or why there is none."""

@@ -13,6 +13,8 @@ from tensorproof.programs.sources.neighbours import neighbour_programs
 from tensorproof.programs.sources.patterns import pattern_programs
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof.programs.sources.reported import reported_programs
+from tensorproof.programs.sources.stored import stored_patterns
+from tensorproof.programs.sources.strides import strided_neighbours, strided_programs
 from tensorproof.programs.sources.writes import write_programs, written_compositions
 
 Labelled = Iterator[tuple[str, Program]]
@@ -25,9 +27,12 @@ def random_programs(material: Material) -> Labelled:
 
 
 def all_programs(material: Material) -> Labelled:
-    """Patterns, identities, blocks and reports first, then random programs, neighbours, writes and casts in turn; without end."""
+    """Patterns, identities, blocks and reports first, then random programs, neighbours, writes, casts and inputs that are not
+    contiguous in turn; without end.
+    """
     neighbours, mixed = neighbour_programs(material), mixed_programs(material)
     writes = write_programs(material) if material.writes else iter(())
+    strided = strided_programs(material) if material.memories else iter(())
     yield from pattern_programs(material)
     yield from identity_programs(material)
     yield from block_programs(material)
@@ -37,6 +42,7 @@ def all_programs(material: Material) -> Labelled:
         yield from next_of(neighbours)
         yield from next_of(writes)
         yield from next_of(mixed)
+        yield from next_of(strided)
 
 
 def fixed_programs(material: Material) -> Labelled:
@@ -55,6 +61,12 @@ def fixed_programs(material: Material) -> Labelled:
     yield from mixed_patterns(first)
     for label, program in cast_neighbours(first):
         if label in CHOSEN_CASTS:
+            yield label, program
+    for label, program in stored_patterns(material):
+        if label in CHOSEN_STORED:
+            yield label, program
+    for label, program in strided_neighbours(material) if material.memories else ():
+        if label in CHOSEN_STRIDES:
             yield label, program
 
 
@@ -83,6 +95,22 @@ CHOSEN_CASTS = (
 """Casts around operations, by name."""
 
 
+CHOSEN_STORED = (
+    *("what_is_dropped in float8_e4m3fn", "both_stored in float8_e5m2", "large_gradients in float8_e4m3fn"),
+    *("stored_result in float8_e5m2", "small_numbers in float8_e4m3fn", "stored_twice in float8_e4m3fn"),
+)
+"""Casts to 8 bits, by name."""
+
+
+CHOSEN_STRIDES = (
+    *("transposed, then tanh", "channels_last, then residual", "sliced, then summed_over_rows", "stepped, then product"),
+    *("all cropped, then masked", "offset, then softmax_over_columns", "reversed, then flattened", "transposed, then flattened"),
+    *("expanded_first, then two_consumers", "expanded_last, then plus_a_row", "windows, then summed_over_columns"),
+    *("all transposed, then product", "transposed, then plus_a_row"),
+)
+"""Each way to lie in memory, by name, where a backend keeps it."""
+
+
 SOURCES: Mapping[str, Callable[[Material], Labelled]] = {
     "all": all_programs,
     "random": random_programs,
@@ -93,6 +121,7 @@ SOURCES: Mapping[str, Callable[[Material], Labelled]] = {
     "reported": reported_programs,
     "writes": write_programs,
     "mixed": mixed_programs,
+    "strides": strided_programs,
     "fixed": fixed_programs,
 }
 """By the word of ``--source``."""

@@ -12,6 +12,7 @@ from tensorproof.programs.sources.neighbours import Neighbour, of_all_shapes
 from tensorproof.programs.sources.plain_calls import called
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof.programs.sources.rows import ROWS, Row, casted
+from tensorproof.programs.sources.stored import stored_programs
 from tensorproof_reference.stream import Stream
 
 ROW_COUNT, WIDTH = 6, 17
@@ -285,13 +286,18 @@ def mixed_random_programs(material: Material) -> Iterator[tuple[str, Program]]:
 
 
 def mixed_programs(material: Material) -> Iterator[tuple[str, Program]]:
-    """The patterns, and then neighbours and random programs in turn, without end; none where there is nothing to cast to."""
+    """The patterns, and then neighbours, random programs and those that store in 8 bits in turn, without end; none where there is
+    nothing to cast to.
+    """
     yield from mixed_patterns(material)
+    stored = stored_programs(material)
     if CAST in material.available and others_of(material):
         neighbours = cast_neighbours(material)
         for labelled in mixed_random_programs(material):
             yield labelled
             yield from next_of(neighbours)
+            yield from next_of(stored)
+    yield from stored
 
 
 def next_of(programs: Iterator[tuple[str, Program]]) -> Iterator[tuple[str, Program]]:
