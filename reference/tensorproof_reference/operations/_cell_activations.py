@@ -40,7 +40,7 @@ VALUES: dict[str, Callable[[Array], Array]] = {
 }
 """The activations by name: those of the operations of that name, with their default keywords."""
 
-PULLS: Mapping[str, Callable[[Array, Array], Array]] = {
+PULLS: dict[str, Callable[[Array, Array], Array]] = {
     "tanh": lambda dy, y: dy * (1.0 - y * y),
     "sigmoid": lambda dy, y: dy * y * (1.0 - y),
     "relu": lambda dy, y: np.where(y <= 0, 0.0, dy),

@@ -19,19 +19,24 @@ States = Mapping[str, Array | None]
 Counted = NDArray[np.bool_]
 """Which steps count: (N, T) of a batch, (T) of a sequence."""
 
-Places: TypeAlias = Callable[[Counted, bool], NDArray[np.int64]]
-"""(counted (T), whether the direction is backward) -> for each step, which of the L outputs stands there; L is zero."""
+Places: TypeAlias = Callable[[Counted], NDArray[np.int64]]
+"""counted (T) -> for each step, which of the L outputs stands there; L is zero."""
 
 
-def padding(counted: Counted, backward: bool) -> NDArray[np.int64]:
+def padding(counted: Counted) -> NDArray[np.int64]:
     """Steps that do not count have zeros."""
     return np.where(counted, np.cumsum(counted) - 1, np.sum(counted))
 
 
-def repetition(counted: Counted, backward: bool) -> NDArray[np.int64]:
-    """Steps that do not count repeat the output before them in their direction, zero if there is none."""
+def repetition(counted: Counted) -> NDArray[np.int64]:
+    """Steps that do not count repeat the output before them, zero if there is none."""
     before = np.cumsum(counted) - 1
-    return before + ~counted if backward else np.where(before < 0, np.sum(counted), before)
+    return np.where(before < 0, np.sum(counted), before)
+
+
+def repetition_backward(counted: Counted) -> NDArray[np.int64]:
+    """Steps that do not count repeat the output after them, zero if there is none."""
+    return np.cumsum(counted) - counted
 
 
 class Lane(NamedTuple):
@@ -101,11 +106,6 @@ def gathered(cotangents: Array, places: NDArray[np.int64], count: int) -> Array:
     return np.stack(sums, axis=1) if sums else cotangents[:, :0]
 
 
-def _by_direction(parameters: Parameters, counted: Counted, reverse: bool, places: Places) -> list[NDArray[np.int64]]:
-    """The places of the outputs of each direction."""
-    return [places(counted, reverse or direction == 1) for direction in range(len(parameters[-1]))]
-
-
 def forward(
     run: Callable[..., Any],
     x: Array,
@@ -129,9 +129,7 @@ def forward(
             zeros = np.zeros_like(x, shape=(layers, directions, 1, units))
             finals = [zeros if state is None else state for state in lane.states.values()]
         if return_sequences:
-            halves = np.split(turned(y, reverse), directions, axis=-1)
-            standing = zip(halves, _by_direction(parameters, lane.counted, reverse, places), strict=True)
-            last = np.concatenate([spread(half, place) for half, place in standing], axis=-1)
+            last = spread(turned(y, reverse), places(lane.counted))
         results.append((last, *finals))
     outputs, *kinds = zip(*results, strict=True)
     return np.concatenate(outputs, axis=0), *(np.concatenate(kind, axis=2) for kind in kinds)
@@ -163,11 +161,9 @@ def backward(
             found.append({"x": np.zeros_like(x[lane.place]), "parameters": _zeros(parameters), **kept})
             continue
         if return_sequences:
-            halves = np.split(own, len(parameters[-1]), axis=-1)
-            standing = zip(halves, _by_direction(parameters, lane.counted, reverse, places), strict=True)
-            own = turned(np.concatenate([gathered(half, place, length) for half, place in standing], axis=-1), reverse)
+            own = turned(gathered(own, places(lane.counted), length), reverse)
         gradients = vjp((own, *upstream), lane.x, parameters, **lane.states, return_sequences=return_sequences, **keywords)
-        found.append({**gradients, "x": spread(turned(gradients["x"], reverse), padding(lane.counted, reverse))})
+        found.append({**gradients, "x": spread(turned(gradients["x"], reverse), padding(lane.counted))})
     by_path = [dict(leaves(gradients["parameters"])) for gradients in found]
     summed = replace_leaves(
         found[0]["parameters"], lambda path, leaf: np.sum(np.stack([gradients[path] for gradients in by_path]), axis=0)

@@ -13,7 +13,18 @@ from tensorproof_reference.operations._cell_activations import WORK
 from tensorproof_reference.operations._recurrent import Parameters
 from tensorproof_reference.operations._recurrent_work import recurrent_work
 from tensorproof_reference.primitives._unary import SINGLE
-from tensorproof_reference.sequences._lanes import backward, counted_by_mask, forward, operation_over_steps, repetition
+from tensorproof_reference.sequences._lanes import (
+    Counted,
+    Places,
+    States,
+    backward,
+    counted_by_mask,
+    forward,
+    operation_over_steps,
+    padding,
+    repetition,
+    repetition_backward,
+)
 from tensorproof_reference.sequences._masked_samples import GAPS, drawn, masked_samples, masked_workload
 from tensorproof_reference.sequences._padded_samples import BACKWARD
 from tensorproof_reference.stream import Stream
@@ -35,21 +46,36 @@ def masked_simple_rnn(
         h_t = m_t \mathrm{rnn}(x_t, h_{t-1}) + (1 - m_t) h_{t-1}, \quad
         y_t = m_t h_t + (1 - m_t) y_{t-1}, \quad y_{-1} = 0
 
-    The mask holds in every layer. Before the first step that counts y is zero, whatever the initial state is. The second
-    direction runs from the last step to the first, and so does the only one with ``reverse``: "before" is there the step after.
-    What a masked step holds has no effect, and no gradient. Without ``mask`` all steps count. ``return_sequences`` left out, y is
-    that of the last step which each direction comes to.
+    The mask holds in every layer. Before the first step that counts y is zero, whatever the initial state is. With two
+    directions y is zero at every masked step, since what is before differs. The second direction runs from the last step to the
+    first, and so does the only one with ``reverse``: "before" is there the step after. What a masked step holds has no effect,
+    and no gradient. Without ``mask`` all steps count. Without ``return_sequences`` y is that of the step to which each direction
+    comes last.
 
     Shapes: ``x`` (N, T, F); ``mask`` (N, T) of booleans; ``parameters``, ``hidden`` and results are those of ``simple_rnn``.
     Steps keep their places in y, also with ``reverse``. A sequence without any step has y = 0 and its initial state.
     Special values: as ``simple_rnn``; NaN in a masked step goes nowhere.
     Raises: ``ValueError`` as ``simple_rnn``, if ``mask`` does not fit, or if ``reverse`` comes with two directions.
-    Source: Elman (1990); the argument ``mask`` of ``keras.layers.SimpleRNN``.
+    Source: Elman (1990); the argument ``mask`` of ``keras.layers.SimpleRNN``, and ``Bidirectional``.
     """
-    _recurrent.require_parameters(x, parameters, ())
-    kept: tuple[Any, ...] = (counted_by_mask(x, mask), {"hidden": hidden}, reverse, return_sequences, repetition)
+    kept = _kept(x, parameters, (), mask, {"hidden": hidden}, reverse, return_sequences)
     y, h = forward(simple_rnn_page.run, x, parameters, *kept, activation="tanh")
     return y, h
+
+
+def _kept(
+    x: Array,
+    parameters: Parameters,
+    gates: tuple[int, ...],
+    mask: Array | None,
+    states: States,
+    reverse: bool,
+    return_sequences: bool,
+) -> tuple[Counted, States, bool, bool, Places]:
+    """What ``forward`` and ``backward`` take after the parameters: last, what stands at masked steps."""
+    _, directions, _ = _recurrent.require_parameters(x, parameters, gates)
+    repeated = repetition_backward if reverse else repetition
+    return counted_by_mask(x, mask), states, reverse, return_sequences, padding if directions == 2 else repeated
 
 
 def _simple_rnn_vjp(
@@ -63,7 +89,7 @@ def _simple_rnn_vjp(
     return_sequences: bool = True,
 ) -> Gradients:
     """That of ``simple_rnn`` for the steps that count, each with the cotangents of all outputs that repeat its own."""
-    kept: tuple[Any, ...] = (counted_by_mask(x, mask), {"hidden": hidden}, reverse, return_sequences, repetition)
+    kept = _kept(x, parameters, (), mask, {"hidden": hidden}, reverse, return_sequences)
     return backward(simple_rnn_page.vjp, cotangents, x, parameters, *kept)
 
 
@@ -83,22 +109,20 @@ def masked_lstm(
         h_t, c_t = m_t \mathrm{lstm}(x_t, h_{t-1}, c_{t-1}) + (1 - m_t) (h_{t-1}, c_{t-1}), \quad
         y_t = m_t h_t + (1 - m_t) y_{t-1}, \quad y_{-1} = 0
 
-    The mask holds in every layer. Before the first step that counts y is zero, whatever the initial states are. The second
-    direction runs from the last step to the first, and so does the only one with ``reverse``: "before" is there the step after.
-    What a masked step holds has no effect, and no gradient. Without ``mask`` all steps count. ``return_sequences`` left out, y is
-    that of the last step which each direction comes to.
+    The mask holds in every layer. Before the first step that counts y is zero, whatever the initial states are. With two
+    directions y is zero at every masked step, since what is before differs. The second direction runs from the last step to the
+    first, and so does the only one with ``reverse``: "before" is there the step after. What a masked step holds has no effect,
+    and no gradient. Without ``mask`` all steps count. Without ``return_sequences`` y is that of the step to which each direction
+    comes last.
 
     Shapes: ``x`` (N, T, F); ``mask`` (N, T) of booleans; ``parameters``, states and results are those of ``lstm``. Steps keep
     their places in y, also with ``reverse``. A sequence without any step has y = 0 and its initial states.
     Special values: as ``lstm``; NaN in a masked step goes nowhere.
     Raises: ``ValueError`` as ``lstm``, if ``mask`` does not fit, or if ``reverse`` comes with two directions.
-    Source: Hochreiter & Schmidhuber (1997); the argument ``mask`` of ``keras.layers.LSTM``.
+    Source: Hochreiter & Schmidhuber (1997); the argument ``mask`` of ``keras.layers.LSTM``, and ``Bidirectional``.
     """
-    _recurrent.require_parameters(x, parameters, (4,))
-    states = {"hidden": hidden, "cell": cell}
-    y, h, c = forward(
-        *(lstm_page.run, x, parameters, counted_by_mask(x, mask), states, reverse, return_sequences, repetition),
-    )
+    kept = _kept(x, parameters, (4,), mask, {"hidden": hidden, "cell": cell}, reverse, return_sequences)
+    y, h, c = forward(lstm_page.run, x, parameters, *kept)
     return y, h, c
 
 
@@ -114,10 +138,8 @@ def _lstm_vjp(
     return_sequences: bool = True,
 ) -> Gradients:
     """That of ``lstm`` for the steps that count, each with the cotangents of all outputs that repeat its own."""
-    states = {"hidden": hidden, "cell": cell}
-    return backward(
-        *(lstm_page.vjp, cotangents, x, parameters, counted_by_mask(x, mask), states, reverse, return_sequences, repetition),
-    )
+    kept = _kept(x, parameters, (4,), mask, {"hidden": hidden, "cell": cell}, reverse, return_sequences)
+    return backward(lstm_page.vjp, cotangents, x, parameters, *kept)
 
 
 def masked_gru(
@@ -136,19 +158,19 @@ def masked_gru(
         h_t = m_t \mathrm{gru}(x_t, h_{t-1}) + (1 - m_t) h_{t-1}, \quad
         y_t = m_t h_t + (1 - m_t) y_{t-1}, \quad y_{-1} = 0
 
-    The mask holds in every layer. Before the first step that counts y is zero, whatever the initial state is. The second
-    direction runs from the last step to the first, and so does the only one with ``reverse``: "before" is there the step after.
-    What a masked step holds has no effect, and no gradient. Without ``mask`` all steps count. ``return_sequences`` left out, y is
-    that of the last step which each direction comes to. The convention ``reset`` is that of ``gru``.
+    The mask holds in every layer. Before the first step that counts y is zero, whatever the initial state is. With two
+    directions y is zero at every masked step, since what is before differs. The second direction runs from the last step to the
+    first, and so does the only one with ``reverse``: "before" is there the step after. What a masked step holds has no effect,
+    and no gradient. Without ``mask`` all steps count. Without ``return_sequences`` y is that of the step to which each direction
+    comes last. The convention ``reset`` is that of ``gru``.
 
     Shapes: ``x`` (N, T, F); ``mask`` (N, T) of booleans; ``parameters``, ``hidden`` and results are those of ``gru``. Steps keep
     their places in y, also with ``reverse``. A sequence without any step has y = 0 and its initial state.
     Special values: as ``gru``; NaN in a masked step goes nowhere.
     Raises: ``ValueError`` as ``gru``, if ``mask`` does not fit, or if ``reverse`` comes with two directions.
-    Source: Cho et al. (2014); the argument ``mask`` of ``keras.layers.GRU``.
+    Source: Cho et al. (2014); the argument ``mask`` of ``keras.layers.GRU``, and ``Bidirectional``.
     """
-    _recurrent.require_parameters(x, parameters, (3,))
-    kept: tuple[Any, ...] = (counted_by_mask(x, mask), {"hidden": hidden}, reverse, return_sequences, repetition)
+    kept = _kept(x, parameters, (3,), mask, {"hidden": hidden}, reverse, return_sequences)
     y, h = forward(gru_page.run, x, parameters, *kept, reset=reset)
     return y, h
 
@@ -165,7 +187,7 @@ def _gru_vjp(
     return_sequences: bool = True,
 ) -> Gradients:
     """That of ``gru`` for the steps that count, each with the cotangents of all outputs that repeat its own."""
-    kept: tuple[Any, ...] = (counted_by_mask(x, mask), {"hidden": hidden}, reverse, return_sequences, repetition)
+    kept = _kept(x, parameters, (3,), mask, {"hidden": hidden}, reverse, return_sequences)
     return backward(gru_page.vjp, cotangents, x, parameters, *kept, reset=reset)
 
 
