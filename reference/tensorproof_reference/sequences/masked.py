@@ -214,13 +214,44 @@ def _gru_samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="convention_before", inputs=before, keywords={"reset": "before"})
 
 
-def _work(of_unit: Work) -> Any:
-    """The work of all steps: how many of them count is no matter of shapes."""
-    return lambda x, parameters, **others: recurrent_work(x, parameters, of_unit)
+def _simple_rnn_work(
+    x: Array,
+    parameters: Parameters,
+    mask: Array | None = None,
+    hidden: Array | None = None,
+    *,
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> Work:
+    """That of ``simple_rnn`` over all steps: how many of them count is no matter of shapes."""
+    return recurrent_work(x, parameters, WORK["tanh"])
 
 
-def _gru_work(x: Array, parameters: Parameters, *, reset: str = "before", **others: Any) -> Work:
-    """That of ``gru`` over all steps."""
+def _lstm_work(
+    x: Array,
+    parameters: Parameters,
+    mask: Array | None = None,
+    hidden: Array | None = None,
+    cell: Array | None = None,
+    *,
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> Work:
+    """That of ``lstm`` over all steps: how many of them count is no matter of shapes."""
+    return recurrent_work(x, parameters, lstm_page.work_of_unit("tanh", "sigmoid"))
+
+
+def _gru_work(
+    x: Array,
+    parameters: Parameters,
+    mask: Array | None = None,
+    hidden: Array | None = None,
+    *,
+    reset: str = "before",
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> Work:
+    """That of ``gru`` over all steps: how many of them count is no matter of shapes."""
     return recurrent_work(x, parameters, gru_page.work_of_unit(reset, "tanh", "sigmoid"))
 
 
@@ -232,14 +263,14 @@ OPERATIONS = (
         function=masked_simple_rnn,
         vjp=_simple_rnn_vjp,
         samples=_simple_rnn_samples,
-        work=_work(WORK["tanh"]),
+        work=_simple_rnn_work,
     ),
     operation_over_steps(
         *(lstm_page.OPERATION, MASK, partial(masked_workload, gates=(4,))),
         function=masked_lstm,
         vjp=_lstm_vjp,
         samples=_lstm_samples,
-        work=_work(lstm_page.work_of_unit("tanh", "sigmoid")),
+        work=_lstm_work,
     ),
     operation_over_steps(
         *(gru_page.OPERATION, MASK, partial(masked_workload, gates=(3,))),
