@@ -17,7 +17,14 @@ Parameters = Sequence[Sequence[Weights]]
 GATED = {"input_weights": "g f h", "recurrent_weights": "g k h"}
 LAYOUTS = dict.fromkeys(("lstm", "lstm_gates", "gru", "gru_gates", "padded_lstm", "padded_gru"), GATED)
 """Gates first, in the order of the reference: ifgo and zrn."""
-ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
+ACTIVATIONS = {
+    "tanh": jnp.tanh,
+    "sigmoid": jax.nn.sigmoid,
+    "relu": jax.nn.relu,
+    "hard_sigmoid": jax.nn.hard_sigmoid,
+    "elu": jax.nn.elu,
+    "softsign": jax.nn.soft_sign,
+}
 
 
 def _bias(weights: Weights, name: str) -> Native:
@@ -159,6 +166,11 @@ def _require_after(reset: str) -> None:
         raise Unsupported("flax.linen.GRUCell resets after the recurrent product")
 
 
+def _functions(activation: str, gate_activation: str) -> dict[str, Any]:
+    """The activations of a cell with gates, as Flax calls them."""
+    return {"activation_fn": ACTIVATIONS[activation], "gate_fn": ACTIVATIONS[gate_activation]}
+
+
 def _without_padding(y: Native, lengths: Native | None, return_sequences: bool) -> Native:
     """Outputs with zeros behind the lengths, where ``flax.linen.RNN`` leaves what it computed of the padding."""
     if lengths is None or not return_sequences:
@@ -192,13 +204,16 @@ def padded_lstm(
     hidden: Native | None = None,
     cell: Native | None = None,
     *,
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     reverse: bool = False,
     return_sequences: bool = True,
 ) -> tuple[Native, Native, Native]:
     """``flax.linen.OptimizedLSTMCell`` in ``flax.linen.RNN`` with lengths."""
     named = [[lstm_parameters(weights) for weights in layer] for layer in parameters]
     states = [_initial(cell, x, parameters), _initial(hidden, x, parameters)]
-    y, (c, h) = _stack("OptimizedLSTMCell", x, named, states, return_sequences, reverse, lengths=lengths)
+    functions = _functions(activation, gate_activation)
+    y, (c, h) = _stack("OptimizedLSTMCell", x, named, states, return_sequences, reverse, lengths=lengths, **functions)
     return _without_padding(y, lengths, return_sequences), h, c
 
 
@@ -210,13 +225,16 @@ def padded_gru(
     hidden: Native | None = None,
     *,
     reset: str = "before",
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     reverse: bool = False,
     return_sequences: bool = True,
 ) -> tuple[Native, Native]:
     """``flax.linen.GRUCell``, which resets after the recurrent product, in ``flax.linen.RNN`` with lengths."""
     _require_after(reset)
     named = [[gru_parameters(weights) for weights in layer] for layer in parameters]
-    y, (h,) = _stack("GRUCell", x, named, [_initial(hidden, x, parameters)], return_sequences, reverse, lengths=lengths)
+    options: dict[str, Any] = {"lengths": lengths, "reverse": reverse, **_functions(activation, gate_activation)}
+    y, (h,) = _stack("GRUCell", x, named, [_initial(hidden, x, parameters)], return_sequences, **options)
     return _without_padding(y, lengths, return_sequences), h
 
 
@@ -246,3 +264,8 @@ def gru_gates(x: Native, hidden: Native, parameters: Weights, *, reset: str = "b
         product = (r * hidden) @ weights[2]
         return z, r, jnp.tanh(x_n + (product if bias is None else product + bias[2]))
     return z, r, jnp.tanh(x_n + r * h_n)
+
+
+for name in ("masked_simple_rnn", "masked_lstm", "masked_gru"):
+    operations.unsupported(name, "flax.linen.RNN has lengths, but no mask")
+operations.unsupported("peephole_lstm", "the cells of Flax have no peephole connections")

@@ -17,7 +17,8 @@ MERGED = {
     "bias": "(g h)",
     "recurrent_bias": "(g h)",
 }
-LAYOUTS = dict.fromkeys(("lstm", "lstm_gates", "gru", "gru_gates", "padded_lstm", "padded_gru"), MERGED)
+GATED = ("lstm", "lstm_gates", "gru", "gru_gates", "padded_lstm", "padded_gru", "masked_lstm", "masked_gru")
+LAYOUTS: dict[str, dict[str, str]] = {**dict.fromkeys(GATED, MERGED), "peephole_lstm": {**MERGED, "g": "igfo"}}
 """Keras merges gates and units, in the order of the reference: ifgo (Keras calls g c) and zrn (Keras calls n h)."""
 
 
@@ -44,12 +45,14 @@ def _stack(
     *,
     two_biases: bool = False,
     mask: Native | None = None,
+    zero_padding: bool = False,
     reverse: bool = False,
     **options: Any,
 ) -> tuple[Native, list[Native]]:
     """Layers on top of each other, each bidirectional if it has two directions; states are (layers, directions, N, H).
 
-    ``mask`` says which steps count. Steps that do not are zero in the output, and states pass by them.
+    ``mask`` says which steps count, and states pass by the others. There the output is zero with ``zero_padding``, else that of
+    the step before.
     """
     arguments = {} if mask is None else {"mask": mask}
     finals: list[list[Native]] = [[] for _ in states]
@@ -71,7 +74,7 @@ def _stack(
             use_bias=len(weights[0]) == 3,
             return_sequences=whole_output,
             # Where only the last output is asked for, this would make it zero if the last step does not count.
-            zero_output_for_mask=mask is not None and whole_output,
+            zero_output_for_mask=zero_padding and whole_output,
             go_backwards=reverse,
             return_state=True,
             recurrent_initializer="zeros",
@@ -125,14 +128,18 @@ def gru(
     return_sequences: bool = True,
 ) -> tuple[Native, Native]:
     """``keras.layers.GRU``, which has a recurrent bias if the reset gate comes after the product."""
-    after = reset == "after"
-    y, (h,) = _stack("GRU", x, parameters, [hidden], return_sequences, two_biases=after, reset_after=after)
+    y, (h,) = _stack("GRU", x, parameters, [hidden], return_sequences, **_reset(reset))
     return y, h
 
 
-def _mask(x: Native, lengths: Native | None) -> Native | None:
-    """Which steps count."""
-    return None if lengths is None else tf.sequence_mask(lengths, x.shape[1])
+def _reset(reset: str) -> dict[str, bool]:
+    """Where ``keras.layers.GRU`` resets."""
+    return {"two_biases": reset == "after", "reset_after": reset == "after"}
+
+
+def _padding(x: Native, lengths: Native | None) -> dict[str, Any]:
+    """Which steps count, and that the others are zero."""
+    return {} if lengths is None else {"mask": tf.sequence_mask(lengths, x.shape[1]), "zero_padding": True}
 
 
 @operations.library
@@ -147,7 +154,7 @@ def padded_simple_rnn(
     return_sequences: bool = True,
 ) -> tuple[Native, Native]:
     """``keras.layers.SimpleRNN`` with a mask."""
-    options: dict[str, Any] = {"activation": activation, "mask": _mask(x, lengths), "reverse": reverse}
+    options: dict[str, Any] = {"activation": activation, "reverse": reverse, **_padding(x, lengths)}
     y, (h,) = _stack("SimpleRNN", x, parameters, [hidden], return_sequences, **options)
     return y, h
 
@@ -160,11 +167,14 @@ def padded_lstm(
     hidden: Native | None = None,
     cell: Native | None = None,
     *,
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     reverse: bool = False,
     return_sequences: bool = True,
 ) -> tuple[Native, Native, Native]:
     """``keras.layers.LSTM`` with a mask."""
-    y, (h, c) = _stack("LSTM", x, parameters, [hidden, cell], return_sequences, mask=_mask(x, lengths), reverse=reverse)
+    options: dict[str, Any] = {"activation": activation, "recurrent_activation": gate_activation, "reverse": reverse}
+    y, (h, c) = _stack("LSTM", x, parameters, [hidden, cell], return_sequences, **options, **_padding(x, lengths))
     return y, h, c
 
 
@@ -176,14 +186,117 @@ def padded_gru(
     hidden: Native | None = None,
     *,
     reset: str = "before",
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     reverse: bool = False,
     return_sequences: bool = True,
 ) -> tuple[Native, Native]:
     """``keras.layers.GRU`` with a mask."""
-    after = reset == "after"
-    options: dict[str, Any] = {"mask": _mask(x, lengths), "reverse": reverse, "two_biases": after, "reset_after": after}
-    y, (h,) = _stack("GRU", x, parameters, [hidden], return_sequences, **options)
+    options: dict[str, Any] = {"activation": activation, "recurrent_activation": gate_activation, "reverse": reverse}
+    y, (h,) = _stack("GRU", x, parameters, [hidden], return_sequences, **options, **_reset(reset), **_padding(x, lengths))
     return y, h
+
+
+@operations.library
+def masked_simple_rnn(
+    x: Native,
+    parameters: Parameters,
+    mask: Native | None = None,
+    hidden: Native | None = None,
+    *,
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Native, Native]:
+    """``keras.layers.SimpleRNN`` with a mask."""
+    y, (h,) = _stack("SimpleRNN", x, parameters, [hidden], return_sequences, mask=mask, reverse=reverse)
+    return y, h
+
+
+@operations.library
+def masked_lstm(
+    x: Native,
+    parameters: Parameters,
+    mask: Native | None = None,
+    hidden: Native | None = None,
+    cell: Native | None = None,
+    *,
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Native, Native, Native]:
+    """``keras.layers.LSTM`` with a mask."""
+    y, (h, c) = _stack("LSTM", x, parameters, [hidden, cell], return_sequences, mask=mask, reverse=reverse)
+    return y, h, c
+
+
+@operations.library
+def masked_gru(
+    x: Native,
+    parameters: Parameters,
+    mask: Native | None = None,
+    hidden: Native | None = None,
+    *,
+    reset: str = "before",
+    reverse: bool = False,
+    return_sequences: bool = True,
+) -> tuple[Native, Native]:
+    """``keras.layers.GRU`` with a mask."""
+    y, (h,) = _stack("GRU", x, parameters, [hidden], return_sequences, mask=mask, reverse=reverse, **_reset(reset))
+    return y, h
+
+
+def _block(x: Native, weights: Weights, hidden: Native, cell: Native, cell_clip: float | None) -> tuple[Native, Native]:
+    """The outputs and states of the cell of one layer in one direction, time first, by ``tf.raw_ops.BlockLSTM``.
+
+    The gradient of ``BlockLSTMV2`` takes its gates in the order of this one, and so is wrong.
+    """
+    if "recurrent_bias" in weights:
+        raise Unsupported("tf.raw_ops.BlockLSTM has one bias vector")
+    on_i, on_f, on_o = tf.unstack(weights["peephole_weights"])
+    kernel = tf.concat([weights["input_weights"], weights["recurrent_weights"]], 0)
+    found = tf.raw_ops.BlockLSTM(
+        seq_len_max=tf.constant(x.shape[0], tf.int64),
+        x=x,
+        cs_prev=cell,
+        h_prev=hidden,
+        w=kernel,
+        wci=on_i,
+        wcf=on_f,
+        wco=on_o,
+        b=weights["bias"] if "bias" in weights else tf.zeros(kernel.shape[1], x.dtype),
+        forget_bias=0.0,
+        cell_clip=-1.0 if cell_clip is None else cell_clip,  # not above 0: none
+        use_peephole=True,
+    )
+    return found.h, found.cs
+
+
+@operations.native
+def peephole_lstm(
+    x: Native,
+    parameters: Parameters,
+    hidden: Native | None = None,
+    cell: Native | None = None,
+    *,
+    cell_clip: float | None = None,
+    return_sequences: bool = True,
+) -> tuple[Native, Native, Native]:
+    """``tf.raw_ops.BlockLSTM`` for each layer and direction."""
+    shape = (len(parameters), len(parameters[0]), x.shape[0], parameters[0][0]["recurrent_weights"].shape[0])
+    hidden, cell = (tf.zeros(shape, x.dtype) if state is None else state for state in (hidden, cell))
+    sequence = tf.transpose(x, [1, 0, 2])
+    finals: list[list[tuple[Native, Native]]] = []
+    for layer, directions in enumerate(parameters):
+        outputs = []
+        finals.append([])
+        for direction, weights in enumerate(directions):
+            along = tf.reverse(sequence, [0]) if direction else sequence
+            h, c = _block(along, weights, hidden[layer, direction], cell[layer, direction], cell_clip)
+            outputs.append(tf.reverse(h, [0]) if direction else h)
+            finals[-1].append((h[-1], c[-1]))
+        sequence = tf.concat(outputs, -1)
+    h, c = (tf.stack([tf.stack([final[kind] for final in row]) for row in finals]) for kind in (0, 1))
+    y = tf.transpose(sequence, [1, 0, 2]) if return_sequences else tf.concat([final[0] for final in finals[-1]], -1)
+    return y, h, c
 
 
 def _affine(x: Native, weight: Native, bias: Native | None) -> Native:

@@ -126,6 +126,11 @@ def _require_after(reset: str) -> None:
         raise Unsupported("torch.nn.GRU resets after the recurrent product")
 
 
+def _require_usual(activation: str, gate_activation: str) -> None:
+    if (activation, gate_activation) != ("tanh", "sigmoid"):
+        raise Unsupported("torch.nn.LSTM and GRU have no other activations than tanh and sigmoid")
+
+
 def _turned(x: Native, lengths: Native | None) -> Native:
     """Each sequence from its last step to its first, and back; padding stays where it is."""
     if lengths is None:
@@ -169,6 +174,8 @@ def padded_simple_rnn(
     return_sequences: bool = True,
 ) -> tuple[Native, Native]:
     """``torch.nn.RNN`` over ``torch.nn.utils.rnn.pack_padded_sequence``."""
+    if activation not in ("tanh", "relu"):
+        raise Unsupported("torch.nn.RNN has no other activation than tanh and relu")
     y, h = _padded("RNN", x, parameters, lengths, hidden, reverse, return_sequences, nonlinearity=activation)
     return y, h
 
@@ -181,10 +188,13 @@ def padded_lstm(
     hidden: Native | None = None,
     cell: Native | None = None,
     *,
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     reverse: bool = False,
     return_sequences: bool = True,
 ) -> tuple[Native, Native, Native]:
     """``torch.nn.LSTM`` over ``torch.nn.utils.rnn.pack_padded_sequence``."""
+    _require_usual(activation, gate_activation)
     y, (h, c) = _padded("LSTM", x, parameters, lengths, _both(hidden, cell), reverse, return_sequences)
     return y, h, c
 
@@ -197,11 +207,14 @@ def padded_gru(
     hidden: Native | None = None,
     *,
     reset: str = "before",
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     reverse: bool = False,
     return_sequences: bool = True,
 ) -> tuple[Native, Native]:
     """``torch.nn.GRU``, which resets after the product, over ``torch.nn.utils.rnn.pack_padded_sequence``."""
     _require_after(reset)
+    _require_usual(activation, gate_activation)
     y, h = _padded("GRU", x, parameters, lengths, hidden, reverse, return_sequences)
     return y, h
 
@@ -226,3 +239,8 @@ def gru_gates(x: Native, hidden: Native, parameters: Weights, *, reset: str = "b
         return z, r, torch.tanh(x_n + r * h_n)
     units = hidden.shape[-1]
     return z, r, torch.tanh(x_n + F.linear(r * hidden, weights[2 * units :], None if bias is None else bias[2 * units :]))
+
+
+for name in ("masked_simple_rnn", "masked_lstm", "masked_gru"):
+    operations.unsupported(name, "the recurrent layers of torch.nn have lengths, but no mask")
+operations.unsupported("peephole_lstm", "torch.nn.LSTM has no peephole connections")

@@ -12,6 +12,7 @@ import numpy as np
 
 from tensorproof_reference.arguments import require, require_rank, require_shape
 from tensorproof_reference.operation import Sample
+from tensorproof_reference.operations._cell_activations import VALUES
 from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
@@ -34,27 +35,27 @@ Back: TypeAlias = Callable[[Array, tuple[Array, ...], Leaf, Memory], tuple[Array
 ALL_BUT_BFLOAT16 = ("float64", "float32", "float16")
 """For gradients that are sums of few terms, which may nearly cancel: in 8 bits they may mean nothing."""
 
+Shapes: TypeAlias = Mapping[str, tuple[int, ...]]
+NONE: Shapes = {}
+
 _WEIGHTS = ("input_weights", "recurrent_weights")
 _BIASES = ("bias", "recurrent_bias")
 
 
-def sigmoid(x: Array) -> Array:
-    """1/(1+e^-x); where e^-x overflows, the result is 0 as it should be."""
-    with np.errstate(over="ignore"):
-        return 1.0 / (1.0 + np.exp(-x))
-
-
-def require_leaf(leaf: Any, name: str, features: int, gates: tuple[int, ...]) -> int:
+def require_leaf(leaf: Any, name: str, features: int, gates: tuple[int, ...], further: Shapes = NONE) -> int:
     """The number of units of a leaf for ``features`` inputs; ``gates`` is (G,), or () for a cell without gates.
+
+    ``further`` are the shapes before the axis of units of other weights that must be there.
 
     Raises:
         ValueError: a weight is missing, unknown, or of another shape; ``name`` says which leaf.
     """
     require(isinstance(leaf, Mapping), name, "a dict of arrays", type(leaf).__name__)
-    missing = [key for key in _WEIGHTS if leaf.get(key) is None]
-    require(not missing, name, f"the keys {', '.join(_WEIGHTS)}", sorted(leaf))
-    unknown = [key for key in leaf if key not in _WEIGHTS + _BIASES]
-    require(not unknown, name, f"no other keys than {', '.join(_WEIGHTS + _BIASES)}", unknown)
+    needed = (*_WEIGHTS, *further)
+    missing = [key for key in needed if leaf.get(key) is None]
+    require(not missing, name, f"the keys {', '.join(needed)}", sorted(leaf))
+    unknown = [key for key in leaf if key not in needed + _BIASES]
+    require(not unknown, name, f"no other keys than {', '.join(needed + _BIASES)}", unknown)
     require_rank(leaf["recurrent_weights"], f"{name}.recurrent_weights", 2 + len(gates))
     units = int(leaf["recurrent_weights"].shape[-1])
     require_shape(leaf["input_weights"], f"{name}.input_weights", (features, *gates, units))
@@ -62,10 +63,12 @@ def require_leaf(leaf: Any, name: str, features: int, gates: tuple[int, ...]) ->
     for key in _BIASES:
         if leaf.get(key) is not None:
             require_shape(leaf[key], f"{name}.{key}", (*gates, units))
+    for key, shape in further.items():
+        require_shape(leaf[key], f"{name}.{key}", (*shape, units))
     return units
 
 
-def require_parameters(x: Array, parameters: Any, gates: tuple[int, ...]) -> tuple[int, int, int]:
+def require_parameters(x: Array, parameters: Any, gates: tuple[int, ...], further: Shapes = NONE) -> tuple[int, int, int]:
     """The numbers of layers, directions and units of ``parameters`` for ``x`` (N, T, F).
 
     Raises:
@@ -83,7 +86,7 @@ def require_parameters(x: Array, parameters: Any, gates: tuple[int, ...]) -> tup
         require(len(layer) == directions, f"parameters[{number}]", f"{directions} directions", len(layer))
         for direction, leaf in enumerate(layer):
             name = f"parameters[{number}][{direction}]"
-            size = require_leaf(leaf, name, features, gates)
+            size = require_leaf(leaf, name, features, gates, further)
             units = units or size
             require(size == units, f"{name}.recurrent_weights", f"{units} units", size)
         features = units * directions
@@ -188,12 +191,19 @@ def affine(x: Array, weights: Array, bias: Array | None) -> Array:
     return product if bias is None else product + bias.reshape((weights.shape[1],))
 
 
-def lstm_gate_values(x: Array, hidden: Array, weights: Array, bias: Array | None) -> tuple[Array, Array, Array, Array]:
+def lstm_gate_values(
+    x: Array,
+    hidden: Array,
+    weights: Array,
+    bias: Array | None,
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
+) -> tuple[Array, Array, Array, Array]:
     """The gates i, f, g, o (N, H) of one step from ``joint_matrix`` and ``joint_bias``."""
     batch, units = hidden.shape
     gates = affine(np.concatenate([x, hidden], axis=-1), weights, bias).reshape((batch, 4, units))
-    logistic = sigmoid(gates)
-    return logistic[:, 0], logistic[:, 1], np.tanh(gates[:, 2]), logistic[:, 3]
+    opened = VALUES[gate_activation](gates)
+    return opened[:, 0], opened[:, 1], VALUES[activation](gates[:, 2]), opened[:, 3]
 
 
 def split_gru(leaf: Leaf, reset: str) -> tuple[Leaf, Leaf]:
@@ -209,17 +219,26 @@ def split_gru(leaf: Leaf, reset: str) -> tuple[Leaf, Leaf]:
     return joined, {"bias": None, "recurrent_bias": None} | candidate
 
 
-def gru_gate_values(x: Array, hidden: Array, gates: Leaf, candidate: Leaf, reset: str) -> tuple[Array, Array, Array, Array]:
+def gru_gate_values(
+    x: Array,
+    hidden: Array,
+    gates: Leaf,
+    candidate: Leaf,
+    reset: str,
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
+) -> tuple[Array, Array, Array, Array]:
     """The gates z, r and n (N, H) of one step from ``split_gru``, and what r meets: the hidden state if the reset gate comes
     before the recurrent product, else that product with its bias."""
     batch, units = hidden.shape
-    logistic = sigmoid(affine(np.concatenate([x, hidden], axis=-1), gates["weights"], gates["bias"])).reshape((batch, 2, units))
-    z, r = logistic[:, 0], logistic[:, 1]
+    before = affine(np.concatenate([x, hidden], axis=-1), gates["weights"], gates["bias"])
+    opened = VALUES[gate_activation](before).reshape((batch, 2, units))
+    z, r = opened[:, 0], opened[:, 1]
     if reset == "before":
         joined = np.concatenate([x, r * hidden], axis=-1)
-        return z, r, np.tanh(affine(joined, candidate["weights"], candidate["bias"])), hidden
+        return z, r, VALUES[activation](affine(joined, candidate["weights"], candidate["bias"])), hidden
     product = affine(hidden, candidate["recurrent_weights"], candidate["recurrent_bias"])
-    return z, r, np.tanh(affine(x, candidate["input_weights"], candidate["bias"]) + r * product), product
+    return z, r, VALUES[activation](affine(x, candidate["input_weights"], candidate["bias"]) + r * product), product
 
 
 def flat(sequence: Array) -> Array:

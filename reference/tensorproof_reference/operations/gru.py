@@ -9,8 +9,9 @@ import numpy as np
 from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations import _recurrent
+from tensorproof_reference.operations._cell_activations import PULLS, VALUES, WORK
 from tensorproof_reference.operations._recurrent import Leaf, Memory, Parameters
-from tensorproof_reference.operations._recurrent_work import recurrent_work, recurrent_workload
+from tensorproof_reference.operations._recurrent_work import recurrent_work, recurrent_workload, repeated
 from tensorproof_reference.sample_kinds import with_each
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
@@ -39,7 +40,7 @@ def gru(
     ``reset`` is neither ``before`` nor ``after``.
     Source: Cho et al. (2014), and its first version on arXiv (1406.1078v1) for ``after``; the texts, 000 §3.3.2 and 004 §2.4.
     """
-    y, h, _ = _forward(x, parameters, hidden, reset)
+    y, h, _ = run(x, parameters, hidden, reset=reset)
     return (y if return_sequences else _recurrent.last_output(h)), h
 
 
@@ -50,47 +51,72 @@ def vjp(
     hidden: Array | None = None,
     *,
     reset: str = "before",
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     return_sequences: bool = True,
 ) -> Gradients:
     r"""Back-propagation through time: :math:`dz = dh_t \odot (h_{t-1} - n)`, :math:`dn = dh_t \odot (1 - z)`, and
     :math:`dh_{t-1}` gathers :math:`z \odot dh_t` and what comes through the gates; the gradients of weights are sums over time
     and batch."""
     dy, dh = cotangents
-    y, _, memories = _forward(x, parameters, hidden, reset)
+    choices: dict[str, Any] = {"reset": reset, "activation": activation, "gate_activation": gate_activation}
+    y, _, memories = run(x, parameters, hidden, **choices)
     if not return_sequences:
         dy, dh = np.zeros_like(y), _recurrent.add_last_output(dh, dy)
-    dx, d_parameters, (d_hidden,) = _recurrent.backward(dy, (dh,), parameters, memories, partial(_back, reset=reset))
+    dx, d_parameters, (d_hidden,) = _recurrent.backward(dy, (dh,), parameters, memories, partial(_back, **choices))
     return {"x": dx, "parameters": d_parameters, "hidden": None if hidden is None else d_hidden}
 
 
-def _forward(x: Array, parameters: Parameters, hidden: Array | None, reset: str) -> tuple[Array, Array, list[list[Memory]]]:
-    """The whole sequence, the final states, and what the way back needs."""
+def run(
+    x: Array,
+    parameters: Parameters,
+    hidden: Array | None,
+    *,
+    reset: str,
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
+) -> tuple[Array, Array, list[list[Memory]]]:
+    """The whole sequence, the final states, and what the way back needs; ``activation`` is that of the candidate n."""
     require_choice(reset, "reset", ("before", "after"))
+    require_choice(activation, "activation", tuple(VALUES))
+    require_choice(gate_activation, "gate_activation", tuple(VALUES))
     sizes = _recurrent.require_parameters(x, parameters, (3,))
     states = (_recurrent.initial_state(hidden, "hidden", x, sizes),)
-    y, (h,), memories = _recurrent.forward(x, parameters, states, partial(_run, reset=reset))
+    one = partial(_run, reset=reset, activation=activation, gate_activation=gate_activation)
+    y, (h,), memories = _recurrent.forward(x, parameters, states, one)
     return y, h, memories
 
 
-def _run(x: Array, leaf: Leaf, states: tuple[Array, ...], *, reset: str) -> tuple[Array, tuple[Array, ...], Memory]:
+def _run(
+    x: Array, leaf: Leaf, states: tuple[Array, ...], *, reset: str, activation: str, gate_activation: str
+) -> tuple[Array, tuple[Array, ...], Memory]:
     """One layer in one direction (``_recurrent.Run``)."""
     gates, candidate = _recurrent.split_gru(leaf, reset)
     hiddens, values = [states[0]], []
     for step in range(x.shape[0]):
-        z, r, n, met = _recurrent.gru_gate_values(x[step], hiddens[-1], gates, candidate, reset)
+        found = _recurrent.gru_gate_values(x[step], hiddens[-1], gates, candidate, reset, activation, gate_activation)
+        z, _, n, _ = found
         hiddens.append((1.0 - z) * n + z * hiddens[-1])
-        values.append((z, r, n, met))
+        values.append(found)
     return np.stack(hiddens[1:]), (hiddens[-1],), (x, hiddens, values)
 
 
 def _back(
-    d_hiddens: Array, d_finals: tuple[Array, ...], leaf: Leaf, memory: Memory, *, reset: str
+    d_hiddens: Array,
+    d_finals: tuple[Array, ...],
+    leaf: Leaf,
+    memory: Memory,
+    *,
+    reset: str,
+    activation: str,
+    gate_activation: str,
 ) -> tuple[Array, Leaf, tuple[Array, ...]]:
     """The way back through ``_run`` (``_recurrent.Back``)."""
     x, hiddens, values = memory
     previous = np.stack(hiddens[:-1])
     z, r, n, met = (np.stack(items) for items in zip(*values, strict=True))
-    z_slope, r_slope, n_slope = (previous - n) * z * (1.0 - z), met * r * (1.0 - r), (1.0 - z) * (1.0 - n * n)
+    pull, pull_gate = PULLS[activation], PULLS[gate_activation]
+    z_slope, r_slope, n_slope = pull_gate(previous - n, z), pull_gate(met, r), pull(1.0 - z, n)
     recurrent = leaf["recurrent_weights"]
     gates, candidate = np.transpose(_recurrent.matrix(recurrent[:, :2])), np.transpose(recurrent[:, 2])
     joint = np.transpose(_recurrent.matrix(recurrent))
@@ -150,14 +176,15 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="magnitude_saturated_after", inputs=saturated, keywords=after, dtypes=dtypes)
 
 
-WORK_OF_UNIT = {
-    "before": Work(flops=9, transcendentals=3, backward_flops=16),
-    "after": Work(flops=10, transcendentals=3, backward_flops=15),
-}
-"""What a step does for each unit beside products and biases: two sigmoids (4 and 2 exponentials), a tanh, the new state (4), and
-the reset gate's product; after the recurrent product its sum with that of the input as well. Back, the slopes and cotangents of
-three gates (4 each), and what flows to the state before: before the product two products and two sums, after it a product and a
-sum, and the reset gate's product."""
+def work_of_unit(reset: str, activation: str, gate_activation: str) -> Work:
+    """What a step does for each unit beside products and biases: two gates and the candidate through their activations, the new
+    state (4), and the reset gate's product; after the recurrent product its sum with that of the input as well.
+
+    Back, beside the activations, one product for what each of the three gates met, and what flows to the state before: before the
+    product two products and two sums, after it a product and a sum, and the reset gate's product.
+    """
+    others = Work(flops=5, backward_flops=7) if reset == "before" else Work(flops=6, backward_flops=6)
+    return repeated(WORK[gate_activation], 2) + WORK[activation] + others
 
 
 def workload(stream: Stream, size: str) -> Sample:
@@ -169,7 +196,7 @@ def work(
     x: Array, parameters: Parameters, hidden: Array | None = None, *, reset: str = "before", return_sequences: bool = True
 ) -> Work:
     """Products and biases, and the gates of each unit."""
-    return recurrent_work(x, parameters, WORK_OF_UNIT[reset])
+    return recurrent_work(x, parameters, work_of_unit(reset, "tanh", "sigmoid"))
 
 
 OPERATION = Operation(

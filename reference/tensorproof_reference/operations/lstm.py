@@ -1,13 +1,16 @@
 """Long short-term memory: see ``lstm``."""
 
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
+from tensorproof_reference.arguments import require_choice
 from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations import _recurrent
+from tensorproof_reference.operations._cell_activations import PULLS, VALUES, WORK
 from tensorproof_reference.operations._recurrent import Leaf, Memory, Parameters
-from tensorproof_reference.operations._recurrent_work import recurrent_work, recurrent_workload
+from tensorproof_reference.operations._recurrent_work import recurrent_work, recurrent_workload, repeated
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -34,7 +37,7 @@ def lstm(
     Raises: ``ValueError`` if a shape does not match, if there is no time step, or if a key of a dict is missing or unknown.
     Source: Hochreiter & Schmidhuber (1997) with the forget gate of Gers, Schmidhuber & Cummins (2000); the texts, 000 §3.3.2.
     """
-    y, h, c, _ = _forward(x, parameters, hidden, cell)
+    y, h, c, _ = run(x, parameters, hidden, cell)
     return (y if return_sequences else _recurrent.last_output(h)), h, c
 
 
@@ -45,16 +48,22 @@ def vjp(
     hidden: Array | None = None,
     cell: Array | None = None,
     *,
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     return_sequences: bool = True,
 ) -> Gradients:
     r"""Back-propagation through time, with :math:`dh_t` gathering ``dy`` and what flows back from step t+1, and
     :math:`dc_t \mathrel{+}= dh_t \odot o(1-\tanh^2 c_t)`, :math:`dc_{t-1} = f \odot dc_t`,
-    :math:`dh_{t-1} = d\mathrm{gates}_t U^T`; the gradients of weights are sums over time and batch."""
+    :math:`dh_{t-1} = d\mathrm{gates}_t U^T`; the gradients of weights are sums over time and batch.
+
+    With other activations, their derivatives stand for these.
+    """
     dy, dh, dc = cotangents
-    y, _, _, memories = _forward(x, parameters, hidden, cell)
+    y, _, _, memories = run(x, parameters, hidden, cell, activation=activation, gate_activation=gate_activation)
     if not return_sequences:
         dy, dh = np.zeros_like(y), _recurrent.add_last_output(dh, dy)
-    dx, d_parameters, (d_hidden, d_cell) = _recurrent.backward(dy, (dh, dc), parameters, memories, _back)
+    back = partial(_back, activation=activation, gate_activation=gate_activation)
+    dx, d_parameters, (d_hidden, d_cell) = _recurrent.backward(dy, (dh, dc), parameters, memories, back)
     return {
         "x": dx,
         "parameters": d_parameters,
@@ -63,38 +72,52 @@ def vjp(
     }
 
 
-def _forward(
-    x: Array, parameters: Parameters, hidden: Array | None, cell: Array | None
+def run(
+    x: Array,
+    parameters: Parameters,
+    hidden: Array | None,
+    cell: Array | None,
+    *,
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
 ) -> tuple[Array, Array, Array, list[list[Memory]]]:
-    """The whole sequence, the final states, and what the way back needs."""
+    """The whole sequence, the final states, and what the way back needs; ``activation`` is that of g and of the cell's state."""
+    require_choice(activation, "activation", tuple(VALUES))
+    require_choice(gate_activation, "gate_activation", tuple(VALUES))
     sizes = _recurrent.require_parameters(x, parameters, (4,))
     states = (_recurrent.initial_state(hidden, "hidden", x, sizes), _recurrent.initial_state(cell, "cell", x, sizes))
-    y, (h, c), memories = _recurrent.forward(x, parameters, states, _run)
+    one = partial(_run, activation=activation, gate_activation=gate_activation)
+    y, (h, c), memories = _recurrent.forward(x, parameters, states, one)
     return y, h, c, memories
 
 
-def _run(x: Array, leaf: Leaf, states: tuple[Array, ...]) -> tuple[Array, tuple[Array, ...], Memory]:
+def _run(
+    x: Array, leaf: Leaf, states: tuple[Array, ...], *, activation: str, gate_activation: str
+) -> tuple[Array, tuple[Array, ...], Memory]:
     """One layer in one direction (``_recurrent.Run``)."""
     hiddens, cells = [states[0]], [states[1]]
     gates, squashed = [], []
     weights, bias = _recurrent.joint_matrix(leaf), _recurrent.joint_bias(leaf)
     for step in range(x.shape[0]):
-        i, f, g, o = _recurrent.lstm_gate_values(x[step], hiddens[-1], weights, bias)
+        i, f, g, o = _recurrent.lstm_gate_values(x[step], hiddens[-1], weights, bias, activation, gate_activation)
         cells.append(f * cells[-1] + i * g)
-        squashed.append(np.tanh(cells[-1]))
+        squashed.append(VALUES[activation](cells[-1]))
         hiddens.append(o * squashed[-1])
         gates.append((i, f, g, o))
     memory = (x, hiddens, cells, gates, squashed)
     return np.stack(hiddens[1:]), (hiddens[-1], cells[-1]), memory
 
 
-def _back(d_hiddens: Array, d_finals: tuple[Array, ...], leaf: Leaf, memory: Memory) -> tuple[Array, Leaf, tuple[Array, ...]]:
+def _back(
+    d_hiddens: Array, d_finals: tuple[Array, ...], leaf: Leaf, memory: Memory, *, activation: str, gate_activation: str
+) -> tuple[Array, Leaf, tuple[Array, ...]]:
     """The way back through ``_run`` (``_recurrent.Back``)."""
     x, hiddens, cells, gates, squashed = memory
     i, f, g, o = (np.stack(values) for values in zip(*gates, strict=True))
-    previous, tanh_cell = np.stack(cells[:-1]), np.stack(squashed)
-    cell_slope = o * (1.0 - tanh_cell * tanh_cell)
-    slopes = np.stack([g * i * (1.0 - i), previous * f * (1.0 - f), i * (1.0 - g * g), tanh_cell * o * (1.0 - o)], axis=2)
+    previous, seen = np.stack(cells[:-1]), np.stack(squashed)
+    pull, pull_gate = PULLS[activation], PULLS[gate_activation]
+    cell_slope = pull(o, seen)
+    slopes = np.stack([pull_gate(g, i), pull_gate(previous, f), pull(i, g), pull_gate(seen, o)], axis=2)
     recurrent = np.transpose(_recurrent.matrix(leaf["recurrent_weights"]))
     dh, dc = d_finals
     steps = []
@@ -133,10 +156,14 @@ def samples(stream: Stream) -> Iterator[Sample]:
         yield Sample(name=name, inputs=drawn, required=False)
 
 
-WORK_OF_UNIT = Work(flops=10, transcendentals=5, backward_flops=22)
-"""What a step does for each unit beside products and biases: three sigmoids (6 and 3 exponentials), a tanh, the cell (3), its
-tanh, and the output gate (1). Back, the cell's cotangent (5), four gates (4 each: two products and a difference for the slope of
-a sigmoid or tanh, and one for what it met; the cotangent times that), and what flows to the cell before (1)."""
+def work_of_unit(activation: str, gate_activation: str) -> Work:
+    """What a step does for each unit beside products and biases: three gates, g and what is seen of the cell through their
+    activations, the cell (3), and the output gate (1).
+
+    Back, beside the activations, one product for what each of the four gates met, the cell's cotangent (2), and what flows to the
+    cell before (1).
+    """
+    return repeated(WORK[gate_activation], 3) + repeated(WORK[activation], 2) + Work(flops=4, backward_flops=7)
 
 
 def workload(stream: Stream, size: str) -> Sample:
@@ -148,7 +175,7 @@ def work(
     x: Array, parameters: Parameters, hidden: Array | None = None, cell: Array | None = None, *, return_sequences: bool = True
 ) -> Work:
     """Products and biases, and the gates and cell of each unit."""
-    return recurrent_work(x, parameters, WORK_OF_UNIT)
+    return recurrent_work(x, parameters, work_of_unit("tanh", "sigmoid"))
 
 
 OPERATION = Operation(

@@ -9,6 +9,7 @@ import numpy as np
 from tensorproof_reference.arguments import require, require_choice, require_rank, require_shape
 from tensorproof_reference.operation import Operation, Sample, Work
 from tensorproof_reference.operations import _recurrent
+from tensorproof_reference.operations._cell_activations import PULLS, VALUES, WORK
 from tensorproof_reference.operations._recurrent import Leaf, Memory, Parameters
 from tensorproof_reference.operations._recurrent_work import output_work, recurrent_work, recurrent_workload
 from tensorproof_reference.stream import Stream
@@ -43,6 +44,7 @@ def simple_rnn(
     is an ``output_bias`` without ``output_weights``, or if ``activation`` is neither ``tanh`` nor ``relu``.
     Source: Elman (1990); the texts, 001 §3.5, 003 §3.3 and 004 §3.6.
     """
+    require_choice(activation, "activation", ("tanh", "relu"))
     sequence, h, _ = _forward(x, parameters, hidden, output_weights, output_bias, activation)
     seen = sequence if return_sequences else _recurrent.last_output(h)
     return (seen if output_weights is None else _recurrent.affine(seen, output_weights, output_bias)), h
@@ -92,9 +94,7 @@ def _forward(
     activation: str,
 ) -> tuple[Array, Array, list[list[Memory]]]:
     """The hidden states of the last layer, the final states, and what the way back needs, after checking all arguments."""
-    require_choice(activation, "activation", ("tanh", "relu"))
-    sizes = _recurrent.require_parameters(x, parameters, ())
-    _, directions, units = sizes
+    _, directions, units = _recurrent.require_parameters(x, parameters, ())
     if output_weights is not None:
         require_rank(output_weights, "output_weights", 2)
         require_shape(output_weights, "output_weights", (directions * units, output_weights.shape[1]))
@@ -102,7 +102,13 @@ def _forward(
             require_shape(output_bias, "output_bias", (output_weights.shape[1],))
     else:
         require(output_bias is None, "output_bias", "None without output_weights", "an array")
-    states = (_recurrent.initial_state(hidden, "hidden", x, sizes),)
+    return run(x, parameters, hidden, activation=activation)
+
+
+def run(x: Array, parameters: Parameters, hidden: Array | None, *, activation: str) -> tuple[Array, Array, list[list[Memory]]]:
+    """The whole sequence, the final states, and what the way back needs."""
+    require_choice(activation, "activation", tuple(VALUES))
+    states = (_recurrent.initial_state(hidden, "hidden", x, _recurrent.require_parameters(x, parameters, ())),)
     sequence, (h,), memories = _recurrent.forward(x, parameters, states, partial(_run, activation=activation))
     return sequence, h, memories
 
@@ -113,7 +119,7 @@ def _run(x: Array, leaf: Leaf, states: tuple[Array, ...], *, activation: str) ->
     weights, bias = _recurrent.joint_matrix(leaf), _recurrent.joint_bias(leaf)
     for step in range(x.shape[0]):
         before = _recurrent.affine(np.concatenate([x[step], hiddens[-1]], axis=-1), weights, bias)
-        hiddens.append(np.tanh(before) if activation == "tanh" else np.maximum(before, 0.0))
+        hiddens.append(VALUES[activation](before))
     return np.stack(hiddens[1:]), (hiddens[-1],), (x, hiddens)
 
 
@@ -127,8 +133,7 @@ def _back(
     steps = []
     for step in reversed(range(x.shape[0])):
         dh = dh + d_hiddens[step]
-        h = hiddens[step + 1]
-        d_step = dh * (1.0 - h * h) if activation == "tanh" else np.where(h <= 0, 0.0, dh)
+        d_step = PULLS[activation](dh, hiddens[step + 1])
         dh = d_step @ recurrent
         steps.append(d_step)
     d_before = np.stack(steps[::-1])
@@ -214,13 +219,6 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="convention_two_biases", inputs=two, required=False)
 
 
-WORK_OF_UNIT = {
-    "tanh": Work(flops=0, transcendentals=1, backward_flops=3),
-    "relu": Work(flops=1, backward_flops=1),
-}
-"""What a step does for each unit beside products and biases."""
-
-
 def workload(stream: Stream, size: str) -> Sample:
     """Sequences through one layer in one direction."""
     return recurrent_workload(stream, size, ())
@@ -237,9 +235,8 @@ def work(
     return_sequences: bool = True,
 ) -> Work:
     """Products and biases, the activation of each unit, and the output's projection."""
-    of_unit = WORK_OF_UNIT[activation]
     projection = output_work(x, output_weights, output_bias, return_sequences)
-    return recurrent_work(x, parameters, of_unit) + projection
+    return recurrent_work(x, parameters, WORK[activation]) + projection
 
 
 OPERATION = Operation(

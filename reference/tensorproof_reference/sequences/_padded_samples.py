@@ -1,14 +1,14 @@
 """The samples of recurrent layers over padded sequences: lengths, directions, states, and what padding may hold."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import Sample
+from tensorproof_reference.operation import DTYPES, Sample
 from tensorproof_reference.operations import _recurrent
-from tensorproof_reference.operations._recurrent import ALL_BUT_BFLOAT16
+from tensorproof_reference.operations._recurrent import ALL_BUT_BFLOAT16, Leaf, Parameters
 from tensorproof_reference.operations._recurrent_work import SIZES, recurrent_workload
 from tensorproof_reference.primitives._unary import SINGLE
 from tensorproof_reference.stream import Stream
@@ -74,16 +74,55 @@ def padded_samples(stream: Stream, gates: tuple[int, ...], states: tuple[str, ..
     enlarged = single("magnitude_300")
     enlarged.inputs["x"][:] *= 300.0
     yield replace(enlarged, gradient=False)
-    yield _scaled(single("magnitude_small"), 2.0**-8)
+    yield scaled(single("magnitude_small"), 2.0**-8)
     yield single("optional_no_lengths", None)
     yield single("optional_no_lengths_backward", None, **one, keywords=BACKWARD)
     yield single("optional_no_lengths_last_output", None, **one, keywords=BACKWARD | LAST)
 
 
-def _scaled(sample: Sample, scale: float) -> Sample:
-    """The sample with all but weights and lengths multiplied by ``scale``."""
-    floating = {name: value for name, value in sample.inputs.items() if name != "lengths"}
-    return replace(sample, inputs={**_recurrent.scale_inputs(floating, scale), "lengths": sample.inputs["lengths"]})
+CLEAR = {"relu": (1.5, -1.5), "hard_sigmoid": (0.5, 5.0, -0.5, -5.0)}
+"""Biases so large beside all else that no sum comes near a kink, in turn over the units, each gate one further."""
+
+
+def activated(
+    stream: Stream, gates: tuple[int, ...], states: tuple[str, ...], choices: Iterable[dict[str, Any]]
+) -> Iterator[Sample]:
+    """A sample of each choice of activations, all of them optional: not every framework has others."""
+    for keywords in choices:
+        name = "_".join(["optional", *(key if value is True else f"{key}_{value}" for key, value in keywords.items())])
+        directions = 1 if "reverse" in keywords else 2
+        inputs = drawn(stream(name), gates, (2, 4, 3), states=states, directions=directions)
+        cleared = {**inputs, "parameters": _clear_of_kinks(inputs["parameters"], **keywords)}
+        if "cell" in states:
+            # The cell's state goes through the activation too: with relu it stays on one side.
+            cleared["cell"] = np.abs(inputs["cell"])
+        dtypes = SINGLE if len(keywords) == 1 else DTYPES
+        yield Sample(name=name, inputs=cleared, keywords=keywords, required=False, dtypes=dtypes)
+
+
+def _clear_of_kinks(
+    parameters: Parameters, activation: str = "tanh", gate_activation: str = "sigmoid", reverse: bool = False
+) -> Parameters:
+    """Smaller weights with biases beside which they bring nothing near a kink of an activation that has some."""
+
+    def changed(leaf: Leaf) -> Leaf:
+        """One leaf; of the gates, the third is that of the candidate."""
+        bias = leaf["bias"].reshape((-1, leaf["bias"].shape[-1]))
+        names = [activation if len(bias) == 1 or row == 2 else gate_activation for row in range(len(bias))]
+        units = bias.shape[1]
+        rows = [np.resize(np.roll(CLEAR[name], row), units) if name in CLEAR else bias[row] for row, name in enumerate(names)]
+        scale = 0.5 if set(names) & set(CLEAR) else 1.0
+        weights = {key: scale * leaf[key] for key in ("input_weights", "recurrent_weights")}
+        return {**weights, "bias": np.stack(rows).reshape(leaf["bias"].shape)}
+
+    return [[changed(leaf) for leaf in layer] for layer in parameters]
+
+
+def scaled(sample: Sample, scale: float) -> Sample:
+    """The sample with all but weights and what says which steps count multiplied by ``scale``."""
+    kept = {name: value for name, value in sample.inputs.items() if name in ("lengths", "mask")}
+    floating = {name: value for name, value in sample.inputs.items() if name not in kept}
+    return replace(sample, inputs={**_recurrent.scale_inputs(floating, scale), **kept})
 
 
 def _with_padding(sample: Sample, value: float, **others: Any) -> Sample:

@@ -7,26 +7,29 @@ from typing import Any
 
 import numpy as np
 
-from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
+from tensorproof_reference.operation import Sample, Work
 from tensorproof_reference.operations import gru as gru_page
 from tensorproof_reference.operations import lstm as lstm_page
 from tensorproof_reference.operations import simple_rnn as simple_rnn_page
+from tensorproof_reference.operations._cell_activations import WORK
 from tensorproof_reference.operations._recurrent import Parameters
 from tensorproof_reference.operations._recurrent_work import recurrent_work
-from tensorproof_reference.operations.gru import gru
-from tensorproof_reference.operations.gru import vjp as gru_vjp
-from tensorproof_reference.operations.lstm import lstm
-from tensorproof_reference.operations.lstm import vjp as lstm_vjp
-from tensorproof_reference.operations.simple_rnn import simple_rnn
-from tensorproof_reference.operations.simple_rnn import vjp as simple_rnn_vjp
 from tensorproof_reference.primitives._unary import SINGLE
-from tensorproof_reference.sequences._lanes import backward, forward
-from tensorproof_reference.sequences._padded_samples import BACKWARD, drawn, padded_samples, padded_workload
+from tensorproof_reference.sequences._lanes import backward, counted_by_lengths, forward, operation_over_steps, padding
+from tensorproof_reference.sequences._padded_samples import BACKWARD, activated, drawn, padded_samples, padded_workload
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
 BOTH = ("hidden", "cell")
 """The states of an LSTM."""
+
+GATED: tuple[dict[str, Any], ...] = (
+    *({"activation": name} for name in ("sigmoid", "relu", "hard_sigmoid", "elu", "softsign")),
+    *({"gate_activation": name} for name in ("tanh", "hard_sigmoid", "elu", "softsign")),
+    {"activation": "relu", "gate_activation": "hard_sigmoid"},
+    {"activation": "sigmoid", "gate_activation": "tanh", "reverse": True},
+)
+"""Keywords of the samples of other activations where there are gates."""
 
 
 def padded_simple_rnn(
@@ -45,18 +48,20 @@ def padded_simple_rnn(
 
     The final state is that of a sequence's own last step. The second direction begins at that step, and so does the only one
     with ``reverse``, which runs to the first step. What stands behind the length has no effect, and no gradient. Without
-    ``lengths`` all steps count.
+    ``lengths`` all steps count. ``activation`` is ``tanh``, ``sigmoid``, ``relu``, ``hard_sigmoid``, ``elu`` or ``softsign``:
+    the operation of that name.
 
-    Shapes: ``x`` (N, T, F); ``lengths`` (N) of integers from 1 to T; ``parameters``, ``hidden``, ``activation`` and results are
-    those of ``simple_rnn``. Steps keep their places in y, also with ``reverse``.
+    Shapes: ``x`` (N, T, F); ``lengths`` (N) of integers from 1 to T; ``parameters``, ``hidden`` and results are those of
+    ``simple_rnn``. Steps keep their places in y, also with ``reverse``.
     Special values: as ``simple_rnn``; NaN behind the length goes nowhere.
-    Raises: ``ValueError`` as ``simple_rnn``, if ``lengths`` do not fit, or if ``reverse`` comes with two directions.
+    Raises: ``ValueError`` as ``simple_rnn``, for an activation of another name, if ``lengths`` do not fit, or if ``reverse``
+    comes with two directions.
     Source: Elman (1990); Schuster & Paliwal (1997) for the second direction.
     """
     states = {"hidden": hidden}
+    counted = counted_by_lengths(x, lengths)
     y, h = forward(
-        *(simple_rnn, x, parameters, lengths, states, reverse, return_sequences),
-        activation=activation,
+        *(simple_rnn_page.run, x, parameters, counted, states, reverse, return_sequences, padding), activation=activation
     )
     return y, h
 
@@ -74,8 +79,9 @@ def _simple_rnn_vjp(
 ) -> Gradients:
     """That of ``simple_rnn`` for each sequence; zero behind its length."""
     states = {"hidden": hidden}
+    counted = counted_by_lengths(x, lengths)
     return backward(
-        *(simple_rnn_vjp, cotangents, x, parameters, lengths, states, reverse, return_sequences),
+        *(simple_rnn_page.vjp, cotangents, x, parameters, counted, states, reverse, return_sequences, padding),
         activation=activation,
     )
 
@@ -87,6 +93,8 @@ def padded_lstm(
     hidden: Array | None = None,
     cell: Array | None = None,
     *,
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     reverse: bool = False,
     return_sequences: bool = True,
 ) -> tuple[Array, Array, Array]:
@@ -96,16 +104,22 @@ def padded_lstm(
 
     The final states are those of a sequence's own last step. The second direction begins at that step, and so does the only one
     with ``reverse``, which runs to the first step. What stands behind the length has no effect, and no gradient. Without
-    ``lengths`` all steps count.
+    ``lengths`` all steps count. ``gate_activation`` stands in the place of the sigmoid, and ``activation`` in that of both
+    tangents, of g and of the cell's state: ``tanh``, ``sigmoid``, ``relu``, ``hard_sigmoid``, ``elu`` or ``softsign``, the
+    operation of that name.
 
     Shapes: ``x`` (N, T, F); ``lengths`` (N) of integers from 1 to T; ``parameters``, states and results are those of ``lstm``.
     Steps keep their places in y, also with ``reverse``.
     Special values: as ``lstm``; NaN behind the length goes nowhere.
-    Raises: ``ValueError`` as ``lstm``, if ``lengths`` do not fit, or if ``reverse`` comes with two directions.
-    Source: Hochreiter & Schmidhuber (1997); Graves & Schmidhuber (2005) for the second direction.
+    Raises: ``ValueError`` as ``lstm``, for an activation of another name, if ``lengths`` do not fit, or if ``reverse``
+    comes with two directions.
+    Source: Hochreiter & Schmidhuber (1997); Graves & Schmidhuber (2005) for the second direction; the ONNX
+    operator ``LSTM`` for the activations.
     """
     states = {"hidden": hidden, "cell": cell}
-    y, h, c = forward(lstm, x, parameters, lengths, states, reverse, return_sequences)
+    choices: dict[str, Any] = {"activation": activation, "gate_activation": gate_activation}
+    counted = counted_by_lengths(x, lengths)
+    y, h, c = forward(lstm_page.run, x, parameters, counted, states, reverse, return_sequences, padding, **choices)
     return y, h, c
 
 
@@ -117,12 +131,16 @@ def _lstm_vjp(
     hidden: Array | None = None,
     cell: Array | None = None,
     *,
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     reverse: bool = False,
     return_sequences: bool = True,
 ) -> Gradients:
     """That of ``lstm`` for each sequence; zero behind its length."""
     states = {"hidden": hidden, "cell": cell}
-    return backward(lstm_vjp, cotangents, x, parameters, lengths, states, reverse, return_sequences)
+    choices: dict[str, Any] = {"activation": activation, "gate_activation": gate_activation}
+    counted = counted_by_lengths(x, lengths)
+    return backward(*(lstm_page.vjp, cotangents, x, parameters, counted, states, reverse, return_sequences, padding), **choices)
 
 
 def padded_gru(
@@ -132,6 +150,8 @@ def padded_gru(
     hidden: Array | None = None,
     *,
     reset: str = "before",
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     reverse: bool = False,
     return_sequences: bool = True,
 ) -> tuple[Array, Array]:
@@ -141,16 +161,21 @@ def padded_gru(
 
     The final state is that of a sequence's own last step. The second direction begins at that step, and so does the only one
     with ``reverse``, which runs to the first step. What stands behind the length has no effect, and no gradient. Without
-    ``lengths`` all steps count. The convention ``reset`` is that of ``gru``.
+    ``lengths`` all steps count. The convention ``reset`` is that of ``gru``; ONNX calls it ``linear_before_reset``, 0 for
+    ``before`` and 1 for ``after``. ``gate_activation`` stands in the place of the sigmoid, and ``activation`` in that of the
+    tangent: ``tanh``, ``sigmoid``, ``relu``, ``hard_sigmoid``, ``elu`` or ``softsign``, the operation of that name.
 
     Shapes: ``x`` (N, T, F); ``lengths`` (N) of integers from 1 to T; ``parameters``, ``hidden`` and results are those of ``gru``.
     Steps keep their places in y, also with ``reverse``.
     Special values: as ``gru``; NaN behind the length goes nowhere.
-    Raises: ``ValueError`` as ``gru``, if ``lengths`` do not fit, or if ``reverse`` comes with two directions.
+    Raises: ``ValueError`` as ``gru``, for an activation of another name, if ``lengths`` do not fit, or if ``reverse``
+    comes with two directions.
     Source: Cho et al. (2014); Schuster & Paliwal (1997) for the second direction.
     """
     states = {"hidden": hidden}
-    y, h = forward(gru, x, parameters, lengths, states, reverse, return_sequences, reset=reset)
+    choices: dict[str, Any] = {"reset": reset, "activation": activation, "gate_activation": gate_activation}
+    counted = counted_by_lengths(x, lengths)
+    y, h = forward(gru_page.run, x, parameters, counted, states, reverse, return_sequences, padding, **choices)
     return y, h
 
 
@@ -162,12 +187,16 @@ def _gru_vjp(
     hidden: Array | None = None,
     *,
     reset: str = "before",
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     reverse: bool = False,
     return_sequences: bool = True,
 ) -> Gradients:
     """That of ``gru`` for each sequence; zero behind its length."""
     states = {"hidden": hidden}
-    return backward(gru_vjp, cotangents, x, parameters, lengths, states, reverse, return_sequences, reset=reset)
+    choices: dict[str, Any] = {"reset": reset, "activation": activation, "gate_activation": gate_activation}
+    counted = counted_by_lengths(x, lengths)
+    return backward(*(gru_page.vjp, cotangents, x, parameters, counted, states, reverse, return_sequences, padding), **choices)
 
 
 def _with_two_biases(stream: Stream, gates: tuple[int, ...], states: tuple[str, ...]) -> Iterator[Sample]:
@@ -183,6 +212,9 @@ def _simple_rnn_samples(stream: Stream) -> Iterator[Sample]:
     # Signs alternate from step to step: of an even length, a sequence keeps as far from kinks as it is drawn.
     relu = {sample.name: sample for sample in simple_rnn_page.OPERATION.samples(stream)}["recurrent_relu"]
     yield replace(relu, inputs={**relu.inputs, "lengths": np.asarray([2, 4, 2])}, dtypes=SINGLE)
+    yield from activated(
+        stream, (), ("hidden",), ({"activation": name} for name in ("sigmoid", "hard_sigmoid", "elu", "softsign"))
+    )
 
 
 def _lstm_samples(stream: Stream) -> Iterator[Sample]:
@@ -190,6 +222,7 @@ def _lstm_samples(stream: Stream) -> Iterator[Sample]:
     yield from _with_two_biases(stream, (4,), BOTH)
     cell = drawn(stream("state_cell_only"), (4,), (2, 4, 3), layers=1, directions=1, states=("cell",))
     yield Sample(name="state_cell_only", inputs=cell, dtypes=SINGLE)
+    yield from activated(stream, (4,), BOTH, GATED)
 
 
 def _gru_samples(stream: Stream) -> Iterator[Sample]:
@@ -202,6 +235,10 @@ def _gru_samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="convention_after_backward", inputs=one, keywords=after | BACKWARD, dtypes=SINGLE)
     before = drawn(stream("convention_before"), (3,), (2, 4, 3))
     yield Sample(name="convention_before", inputs=before, keywords={"reset": "before"})
+    yield from activated(stream, (3,), ("hidden",), GATED)
+    both = drawn(stream("optional_activation_after"), (3,), (2, 4, 3), biases=2)
+    other: dict[str, Any] = {"activation": "softsign", "gate_activation": "softsign"}
+    yield Sample(name="optional_activation_after", inputs=both, keywords=after | other, required=False)
 
 
 def _simple_rnn_work(
@@ -215,7 +252,7 @@ def _simple_rnn_work(
     return_sequences: bool = True,
 ) -> Work:
     """That of ``simple_rnn`` over all steps: how many of them count is no matter of shapes."""
-    return recurrent_work(x, parameters, simple_rnn_page.WORK_OF_UNIT[activation])
+    return recurrent_work(x, parameters, WORK[activation])
 
 
 def _lstm_work(
@@ -225,11 +262,13 @@ def _lstm_work(
     hidden: Array | None = None,
     cell: Array | None = None,
     *,
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     reverse: bool = False,
     return_sequences: bool = True,
 ) -> Work:
     """That of ``lstm`` over all steps: how many of them count is no matter of shapes."""
-    return recurrent_work(x, parameters, lstm_page.WORK_OF_UNIT)
+    return recurrent_work(x, parameters, lstm_page.work_of_unit(activation, gate_activation))
 
 
 def _gru_work(
@@ -239,38 +278,37 @@ def _gru_work(
     hidden: Array | None = None,
     *,
     reset: str = "before",
+    activation: str = "tanh",
+    gate_activation: str = "sigmoid",
     reverse: bool = False,
     return_sequences: bool = True,
 ) -> Work:
     """That of ``gru`` over all steps: how many of them count is no matter of shapes."""
-    return recurrent_work(x, parameters, gru_page.WORK_OF_UNIT[reset])
+    return recurrent_work(x, parameters, gru_page.work_of_unit(reset, activation, gate_activation))
 
 
-def _operation(like: Operation, gates: tuple[int, ...], **parts: Any) -> Operation:
-    """The operation over padded sequences, with the axes, outputs and conventions of the one over whole ones."""
-    axes = {name: axes for name, axes in like.axes.items() if not name.startswith("output_")}
-    return Operation(
-        **parts,
-        family="padded",
-        profile=EXTENDED,
-        differentiable=tuple(name for name in like.differentiable if not name.startswith("output_")),
-        outputs=like.outputs,
-        cotangents=like.cotangents,
-        axes={**axes, "lengths": "n"},
-        orders=like.orders,
-        conventions=like.conventions,
-        workload=partial(padded_workload, gates=gates),
-    )
-
+LENGTHS = {"lengths": "n"}
 
 OPERATIONS = (
-    _operation(
-        *(simple_rnn_page.OPERATION, ()),
+    operation_over_steps(
+        *(simple_rnn_page.OPERATION, LENGTHS, partial(padded_workload, gates=())),
         function=padded_simple_rnn,
         vjp=_simple_rnn_vjp,
         samples=_simple_rnn_samples,
         work=_simple_rnn_work,
     ),
-    _operation(lstm_page.OPERATION, (4,), function=padded_lstm, vjp=_lstm_vjp, samples=_lstm_samples, work=_lstm_work),
-    _operation(gru_page.OPERATION, (3,), function=padded_gru, vjp=_gru_vjp, samples=_gru_samples, work=_gru_work),
+    operation_over_steps(
+        *(lstm_page.OPERATION, LENGTHS, partial(padded_workload, gates=(4,))),
+        function=padded_lstm,
+        vjp=_lstm_vjp,
+        samples=_lstm_samples,
+        work=_lstm_work,
+    ),
+    operation_over_steps(
+        *(gru_page.OPERATION, LENGTHS, partial(padded_workload, gates=(3,))),
+        function=padded_gru,
+        vjp=_gru_vjp,
+        samples=_gru_samples,
+        work=_gru_work,
+    ),
 )
