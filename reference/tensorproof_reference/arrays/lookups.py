@@ -220,7 +220,17 @@ def _one_hot_workload(stream: Stream, size: str) -> Sample:
     return Sample(name=size, inputs=inputs, keywords=keywords, own_dtypes={"y": "float32"}, gradient=False)
 
 
-def _one_hot_work(labels: Array, **keywords: Any) -> Work:
+def _one_hot_work(
+    labels: Array,
+    *,
+    classes: int,
+    on: float = 1.0,
+    off: float = 0.0,
+    axis: int = -1,
+    dtype: str = "float32",
+    out_of_range: str = "error",
+    negative: str = "error",
+) -> Work:
     """None: two numbers are written."""
     return Work(flops=0)
 

@@ -199,51 +199,70 @@ def dilated_average_pool3d(
     )
 
 
-def _vjp(pooling_vjp: Callable[..., Gradients], usual: dict[str, Any], dy: Array, x: Array, **keywords: Any) -> Gradients:
-    """That of pooling, with the keywords that are ``usual`` where they are left out."""
-    dilation, others = _apart({**usual, **keywords})
-    return pooling_vjp(require_numbers(dilation, "dilation", 1, len(usual["dilation"])), dy, x, **others)
+def _maximum_vjp(axes: int, dy: Array, x: Array, *, dilation: Numbers, **others: Any) -> Gradients:
+    """The gradient of each window goes to its first maximum."""
+    return max_pooling_vjp(require_numbers(dilation, "dilation", 1, axes), dy, x, **others)
 
 
-def _work(pooling_work: Callable[..., Work], usual: dict[str, Any], x: Array, **keywords: Any) -> Work:
-    """That of pooling, with the keywords that are ``usual`` where they are left out: the gaps cost nothing."""
-    dilation, others = _apart({**usual, **keywords})
-    return pooling_work(dilation, x, **others)
+def _average_vjp(axes: int, dy: Array, x: Array, *, dilation: Numbers, **others: Any) -> Gradients:
+    """Each window's share goes to all of its taps."""
+    return average_pooling_vjp(require_numbers(dilation, "dilation", 1, axes), dy, x, **others)
 
 
-def _apart(keywords: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The dilation, and the other keywords."""
-    return keywords["dilation"], {name: value for name, value in keywords.items() if name != "dilation"}
+def _maximum_work(x: Array, *, window: Numbers, stride: Numbers, padding: Padding, dilation: Numbers, ceil_mode: bool) -> Work:
+    """That of maximum pooling: the gaps cost nothing."""
+    return max_pooling_work(dilation, x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
+
+
+def _average_work(
+    x: Array,
+    *,
+    window: Numbers,
+    stride: Numbers,
+    padding: Padding,
+    dilation: Numbers,
+    ceil_mode: bool,
+    count_padding: bool,
+) -> Work:
+    """That of average pooling: the gaps cost nothing."""
+    return average_pooling_work(
+        *(dilation, x),
+        window=window,
+        stride=stride,
+        padding=padding,
+        ceil_mode=ceil_mode,
+        count_padding=count_padding,
+    )
 
 
 def _maximum(axes: int, function: Callable[..., Array]) -> Operation:
     """The operation of maximum pooling over so many axes of positions."""
-    usual = dict(function.__kwdefaults__ or {})
+    usual = function.__kwdefaults__ or {}
     return Operation(
         function=function,
-        vjp=partial(_vjp, max_pooling_vjp, usual),
+        vjp=partial(_maximum_vjp, axes, **usual),
         samples=partial(dilated_maximum_samples, axes),
         family="window",
         profile=EXTENDED,
         axes=inputs_and_outputs(axes),
         workload=partial(pooling_workload, axes),
-        work=partial(_work, max_pooling_work, usual),
+        work=partial(_maximum_work, **usual),
     )
 
 
 def _average(axes: int, function: Callable[..., Array]) -> Operation:
     """The operation of average pooling over so many axes of positions."""
-    usual = dict(function.__kwdefaults__ or {})
+    usual = function.__kwdefaults__ or {}
     return Operation(
         function=function,
-        vjp=partial(_vjp, average_pooling_vjp, usual),
+        vjp=partial(_average_vjp, axes, **usual),
         samples=partial(dilated_average_samples, axes),
         family="window",
         profile=EXTENDED,
         axes=inputs_and_outputs(axes),
         conventions={"count_padding": (False, True)},
         workload=partial(pooling_workload, axes),
-        work=partial(_work, average_pooling_work, usual),
+        work=partial(_average_work, **usual),
     )
 
 

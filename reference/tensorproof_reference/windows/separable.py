@@ -12,7 +12,7 @@ from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._convolution import SIZES, convolution, convolution_vjp, convolution_work
 from tensorproof_reference.operations._window_samples import magnitudes, special, with_nan_in_each_lane
 from tensorproof_reference.operations._windows import Geometry, Padding, Pair
-from tensorproof_reference.operations._workloads import ordinary, weights
+from tensorproof_reference.operations._workloads import ordinary, shaped, weights
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array, Gradients
 
@@ -111,7 +111,7 @@ def _work(
     dilation: Pair = (1, 1),
 ) -> Work:
     """That of both convolutions."""
-    place = _place(x, depthwise, pointwise, bias, stride, padding, dilation)
+    place = _place(shaped(x), shaped(depthwise), shaped(pointwise), None, stride, padding, dilation)
     kernels = np.broadcast_to(0.0, (pointwise.shape[1], 1, *depthwise.shape[2:]))
     between = np.broadcast_to(0.0, (x.shape[0], pointwise.shape[1], *place.outputs))
     first = convolution_work(2, x, kernels, **_of_each_channel(x, place))
