@@ -83,7 +83,7 @@ def _vjp(
     return {
         "a": _turned(alpha * np.matmul(dy, np.swapaxes(right, -1, -2)), transpose_a),
         "b": _turned(alpha * np.matmul(np.swapaxes(left, -1, -2), dy), transpose_b),
-        "c": None if c is None else beta * _summed_to(dy, c.shape),
+        "c": None if c is None else _summed_to(beta * dy, c.shape),
     }
 
 
