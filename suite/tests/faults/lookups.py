@@ -78,8 +78,10 @@ def _added_to_off(right: Any, *, on: float = 1.0, off: float = 0.0, **given: Any
     return right(**given, on=on + off, off=off)
 
 
-def _float32_always(right: Any, **given: Any) -> Any:
-    return right(**given).astype(np.float32)
+def _integers_always(right: Any, **given: Any) -> Any:
+    """Both numbers lose what is behind the point, whatever the dtype."""
+    y = right(**given)
+    return np.trunc(y) if y.dtype.kind == "f" else y
 
 
 def _clamped(right: Any, **given: Any) -> Any:
@@ -111,7 +113,7 @@ FAULTS.planted(ONE_HOT, "axis", "negative_axis_counted_in_the_labels", _negative
 FAULTS.planted(ONE_HOT, "plain", "on_and_off_exchanged", _exchanged)
 FAULTS.planted(ONE_HOT, "plain", "off_is_zero", _off_is_zero)
 FAULTS.planted(ONE_HOT, "plain", "on_added_to_off", _added_to_off)
-FAULTS.planted(ONE_HOT, "optional", "float32_always", _float32_always)
+FAULTS.planted(ONE_HOT, "optional", "numbers_are_integers", _integers_always)
 FAULTS.planted(ONE_HOT, "bounds", "beyond_the_range_is_the_last", _clamped)
 FAULTS.planted(ONE_HOT, "bounds", "below_zero_counted_from_the_end_where_it_is_off", _negative_from_the_end)
 FAULTS.planted(ONE_HOT, "bounds", "below_the_range_counted_from_the_end_again", _negative_wraps_always)
