@@ -141,5 +141,7 @@ def separable_conv2d(
     dilation: Pair = (1, 1),
 ) -> Native:
     """``tf.nn.separable_conv2d``, and ``tf.nn.bias_add``."""
+    if stride != (1, 1) and dilation != (1, 1):
+        raise Unsupported("tf.nn.separable_conv2d has strides of 1 where it has dilations")
     strides, ends = (1, *stride, 1), _padding(padding)
     return _biased(tf.nn.separable_conv2d(x, depthwise, pointwise, strides, ends, dilations=dilation), bias)

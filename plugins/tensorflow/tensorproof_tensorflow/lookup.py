@@ -63,5 +63,5 @@ def one_hot_with_values(
     if negative == "from_the_end":
         raise Unsupported("tf.one_hot is off everywhere for a label below 0")
     held = tf.as_dtype(dtype)
-    values = (tf.constant(on, held), tf.constant(off, held)) if held != tf.bool else (bool(on), bool(off))
+    values = (tf.constant(held.as_numpy_dtype(value)) for value in (on, off))
     return tf.one_hot(labels, classes, *values, axis=axis, dtype=held)

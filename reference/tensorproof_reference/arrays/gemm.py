@@ -77,12 +77,13 @@ def _vjp(
     transpose_b: bool = False,
     zero_beta: str = "unread",
 ) -> Gradients:
-    r""":math:`dA = \alpha\, dy\, B^T`, :math:`dB = \alpha\, A^T dy` and :math:`dC = \beta\, dy`, summed over what C was
-    broadcast to."""
+    r"""With the cotangent :math:`dP = \alpha\, dy` of the product: :math:`dA = dP\, B^T`, :math:`dB = A^T dP`, and
+    :math:`dC = \beta\, dy`, summed over what C was broadcast to."""
     left, right = _operands(a, b, c, transpose_a, transpose_b, zero_beta)
+    scaled = alpha * dy
     return {
-        "a": _turned(alpha * np.matmul(dy, np.swapaxes(right, -1, -2)), transpose_a),
-        "b": _turned(alpha * np.matmul(np.swapaxes(left, -1, -2), dy), transpose_b),
+        "a": _turned(np.matmul(scaled, np.swapaxes(right, -1, -2)), transpose_a),
+        "b": _turned(np.matmul(np.swapaxes(left, -1, -2), scaled), transpose_b),
         "c": None if c is None else _summed_to(beta * dy, c.shape),
     }
 

@@ -154,7 +154,8 @@ def _one_hot_samples(stream: Stream) -> Iterator[Sample]:
     def sample(name: str, labels: Array, classes: int = 4, *, memory: str = "contiguous", **keywords: Any) -> Sample:
         own = {"y": keywords.get("dtype", "float32")}
         given = {"classes": classes, **keywords}
-        return Sample(name=name, inputs={"labels": labels}, keywords=given, own_dtypes=own, gradient=False, memory=memory)
+        inputs = {"labels": labels}
+        return Sample(name=name, inputs=inputs, keywords=given, own_dtypes=own, gradient=False, memory=memory, dtypes=SINGLE)
 
     def drawn(name: str, *shape: int, classes: int = 4, memory: str = "contiguous", **keywords: Any) -> Sample:
         return sample(name, stream(name).integers(shape, 0, classes), classes, memory=memory, **keywords)
