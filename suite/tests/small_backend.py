@@ -96,6 +96,7 @@ RESULT_DTYPES: Mapping[str, Callable[[Given, Given], Mapping[str, str]]] = {
     "mixed_rms_norm": lambda inputs, keywords: {"y": keywords.get("dtype", "bfloat16")},
     "quantize": lambda inputs, keywords: {"q": keywords.get("dtype", "int8")},
     "dequantize": lambda inputs, keywords: {"y": keywords.get("dtype", "float32")},
+    "one_hot_with_values": lambda inputs, keywords: {"y": keywords.get("dtype", "float32")},
     "master_adamw": lambda inputs, keywords: {"parameters": "bfloat16"},
     "mixed_adamw": lambda inputs, keywords: {
         f"{name}.{index}": value.dtype for name in MOMENTS for index, value in enumerate(inputs["parameters"])

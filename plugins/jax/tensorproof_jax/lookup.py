@@ -60,3 +60,26 @@ def channel_dropout(x: Native, *, rate: float = 0.5, training: bool = True, seed
     """``flax.linen.Dropout``, whose mask is broadcast over positions."""
     layer = linen.Dropout(rate, broadcast_dims=tuple(range(1, x.ndim - 1)), deterministic=not training)
     return layer.apply({}, x, rngs={"dropout": jax.random.key(seed)})
+
+
+operations.unsupported("padded_embedding", "neither JAX nor Flax has an embedding with a row of padding")
+
+
+@operations.native
+def one_hot_with_values(
+    labels: Native,
+    *,
+    classes: int,
+    on: float = 1.0,
+    off: float = 0.0,
+    axis: int = -1,
+    dtype: str = "float32",
+    out_of_range: str = "error",
+    negative: str = "error",
+) -> Native:
+    """``jax.nn.one_hot``, which gives zeros for a label out of range."""
+    if (on, off) != (1, 0):
+        raise Unsupported("jax.nn.one_hot gives 1 and 0")
+    if negative == "from_the_end":
+        raise Unsupported("jax.nn.one_hot gives zeros for a label below 0")
+    return jax.nn.one_hot(labels, classes, axis=axis, dtype=dtype)

@@ -10,9 +10,8 @@ from tensorproof_jax.table import operations
 POSITIONS = {"1d": "l", "2d": "h w", "3d": "d h w"}
 LAYOUTS = {
     f"{kind}{rank}": {"x": f"n {axes} c", "y": f"n {axes} c"}
-    for kinds, ranks in ((("max_pool", "average_pool"), POSITIONS), (("dilated_max_pool", "dilated_average_pool"), ("2d",)))
-    for kind in kinds
-    for rank, axes in ((rank, POSITIONS[rank]) for rank in ranks)
+    for kind in ("max_pool", "average_pool", "dilated_max_pool", "dilated_average_pool")
+    for rank, axes in POSITIONS.items()
 }
 CHANNELS_FIRST = {3: ("NCH", "OIH", "NCH"), 4: ("NCHW", "OIHW", "NCHW"), 5: ("NCDHW", "OIDHW", "NCDHW")}
 """The axes of images, weights and outputs, by their number."""
@@ -202,49 +201,6 @@ def max_pool3d(
 ) -> Native:
     """``flax.linen.max_pool``."""
     return _maximum(x, window, stride, padding, ceil_mode)
-
-
-@operations.native
-def dilated_max_pool2d(
-    x: Native,
-    *,
-    window: Pair = (2, 2),
-    stride: Pair = (1, 1),
-    padding: Padding = "valid",
-    dilation: Pair = (2, 2),
-    ceil_mode: bool = False,
-) -> Native:
-    """``jax.lax.reduce_window``: the pooling of Flax has no dilation."""
-    _require_floor(ceil_mode)
-    return _reduced(x, jax.lax.max, -jnp.inf, window, stride, padding, dilation)
-
-
-@operations.composed
-def dilated_average_pool2d(
-    x: Native,
-    *,
-    window: Pair = (2, 2),
-    stride: Pair = (1, 1),
-    padding: Padding = "valid",
-    dilation: Pair = (2, 2),
-    ceil_mode: bool = False,
-    count_padding: bool = False,
-) -> Native:
-    """``jax.lax.reduce_window`` of the numbers, divided by that of ones: the pooling of Flax has no dilation."""
-    _require_floor(ceil_mode)
-    total = _reduced(x, jax.lax.add, 0.0, window, stride, padding, dilation)
-    if count_padding:
-        return total / (window[0] * window[1])
-    return total / _reduced(jnp.ones_like(x), jax.lax.add, 0.0, window, stride, padding, dilation)
-
-
-def _reduced(x: Native, function: Any, start: float, window: Pair, stride: Pair, padding: Padding, dilation: Pair) -> Native:
-    """Of channels last."""
-    ends = lax_padding(padding)
-    pairs = ends if isinstance(ends, str) else ((0, 0), *ends, (0, 0))
-    return jax.lax.reduce_window(
-        *(x, x.dtype.type(start), function, (1, *window, 1), (1, *stride, 1), pairs), window_dilation=(1, *dilation, 1)
-    )
 
 
 def _average(

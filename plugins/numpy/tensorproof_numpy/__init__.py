@@ -92,6 +92,7 @@ GIVEN_AS = {
     "mixed_rms_norm": "bfloat16",
     "quantize": "int8",
     "dequantize": "float32",
+    "one_hot_with_values": "float32",
 }
 """The dtypes of results that the keyword ``dtype`` names, unless it is given: the reference computes wider."""
 

@@ -5,12 +5,14 @@ from typing import Any
 
 import paddle.nn.functional as F
 
-from tensorproof.backend import Native
+from tensorproof.backend import Native, Unsupported
 from tensorproof_paddle.table import Given, native
 
 
 def _sides(of: Given) -> Any:
     """Padding as Paddle takes it: the name ``same``, nothing, or the number at each end of each axis."""
+    if of.padding == "same_lower":
+        raise Unsupported("Paddle has padding='same', whose odd one is at the end")
     return {"same": "same", "valid": 0}[of.padding] if isinstance(of.padding, str) else [n for pair in of.padding for n in pair]
 
 

@@ -38,3 +38,30 @@ def embedding_bag(
         return whole.to_sparse()
 
     return tf.nn.safe_embedding_lookup_sparse(weight, bags(indices), None if scales is None else bags(scales), combiner=mode)
+
+
+operations.unsupported(
+    "padded_embedding", "TensorFlow has no embedding with a row of padding: the zeros that Keras masks do train"
+)
+
+
+@operations.native
+def one_hot_with_values(
+    labels: Native,
+    *,
+    classes: int,
+    on: float = 1.0,
+    off: float = 0.0,
+    axis: int = -1,
+    dtype: str = "float32",
+    out_of_range: str = "error",
+    negative: str = "error",
+) -> Native:
+    """``tf.one_hot``, which is off everywhere for a label out of range."""
+    if axis < -1:
+        raise Unsupported("tf.one_hot counts axes from the front, but for -1, which is the last")
+    if negative == "from_the_end":
+        raise Unsupported("tf.one_hot is off everywhere for a label below 0")
+    held = tf.as_dtype(dtype)
+    values = (tf.constant(held.as_numpy_dtype(value)) for value in (on, off))
+    return tf.one_hot(labels, classes, *values, axis=axis, dtype=held)

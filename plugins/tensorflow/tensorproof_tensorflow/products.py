@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tensorproof.backend import Native
+from tensorproof.backend import Native, Unsupported
 from tensorproof_tensorflow import layers
 from tensorproof_tensorflow.framework import tf
 from tensorproof_tensorflow.table import operations
@@ -19,6 +19,25 @@ def dense(x: Native, weight: Native, bias: Native | None = None, *, activation: 
     """``keras.layers.Dense``."""
     weights = [weight] if bias is None else [weight, bias]
     return layers.call("Dense", x, weights, units=weight.shape[1], activation=activation, use_bias=bias is not None)[0]
+
+
+@operations.composed
+def gemm(
+    a: Native,
+    b: Native,
+    c: Native | None = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    zero_beta: str = "unread",
+) -> Native:
+    """The formula, with ``tf.linalg.matmul``: TensorFlow has no function for it."""
+    if beta == 0 and zero_beta == "unread":
+        raise Unsupported("the formula multiplies what beta = 0 leaves")
+    product = alpha * tf.linalg.matmul(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
+    return product if c is None else product + beta * c
 
 
 @operations.native

@@ -16,14 +16,14 @@ LAYOUTS = {
     },
     **{
         f"{kind}_pool{rank}": {"x": f"n {axes} c", "y": f"n {axes} c"}
-        for kind in ("max", "average")
+        for kind in ("max", "average", "dilated_max", "dilated_average")
         for rank, axes in POSITIONS.items()
     },
-    **{f"dilated_{kind}_pool2d": {"x": "n h w c", "y": "n h w c"} for kind in ("max", "average")},
     **{
         f"{kind}_pool": {"x": "n ... c", "y": "n ... c"}
         for kind in ("adaptive_average", "adaptive_max", "global_average", "global_max")
     },
+    "separable_conv2d": {"x": "n h w c", "depthwise": "h w c m", "pointwise": "h w k o", "y": "n h w o"},
 }
 
 Numbers = tuple[int, ...]
@@ -31,13 +31,21 @@ Pair = tuple[int, int]
 Padding = str | tuple[Pair, ...]
 
 
+def require_known(padding: Padding) -> None:
+    """TensorFlow has SAME and VALID."""
+    if padding == "same_lower":
+        raise Unsupported("TensorFlow has SAME padding, whose odd one is at the end")
+
+
 def _padding(padding: Padding) -> Any:
     """Padding in TensorFlow's words."""
+    require_known(padding)
     return padding.upper() if isinstance(padding, str) else [[0, 0], *map(list, padding), [0, 0]]
 
 
 def _padded(x: Native, padding: Padding) -> tuple[Native, str]:
     """The input after ``tf.pad``, for functions that take no explicit padding, and the rest of the padding."""
+    require_known(padding)
     return (x, padding.upper()) if isinstance(padding, str) else (tf.pad(x, _padding(padding)), "VALID")
 
 
@@ -239,6 +247,7 @@ def _average(
     count_padding: bool,
 ) -> Native:
     """Pooling by a function that does not count its padding; padding that counts is added before, by ``tf.pad``."""
+    require_known(padding)
     if ceil_mode:
         raise Unsupported(f"tf.nn.{function.__name__} has no ceil mode")
     if padding == "same" and count_padding:
@@ -290,51 +299,6 @@ def average_pool3d(
 ) -> Native:
     """``tf.nn.avg_pool3d``, which does not count its padding; padding that counts is added before, by ``tf.pad``."""
     return _average(tf.nn.avg_pool3d, x, window, stride, padding, ceil_mode, count_padding)
-
-
-def _dilated(kind: str, x: Native, window: Pair, stride: Pair, padding: str, dilation: Pair, ceil_mode: bool) -> Native:
-    """``tf.nn.pool``."""
-    if ceil_mode:
-        raise Unsupported("tf.nn.pool has no ceil mode")
-    if stride != (1, 1) and dilation != (1, 1):
-        raise Unsupported("tf.nn.pool has no strides together with dilations")
-    if padding == "same" and dilation != (1, 1):
-        raise Unsupported("tf.nn.pool has no SAME padding together with dilations")
-    return tf.nn.pool(x, window, kind, strides=stride, padding=padding.upper(), dilations=dilation)
-
-
-@operations.native
-def dilated_max_pool2d(
-    x: Native,
-    *,
-    window: Pair = (2, 2),
-    stride: Pair = (1, 1),
-    padding: Padding = "valid",
-    dilation: Pair = (2, 2),
-    ceil_mode: bool = False,
-) -> Native:
-    """``tf.nn.pool``."""
-    if not isinstance(padding, str):
-        raise Unsupported("tf.nn.pool takes no explicit padding")
-    return _dilated("MAX", x, window, stride, padding, dilation, ceil_mode)
-
-
-@operations.native
-def dilated_average_pool2d(
-    x: Native,
-    *,
-    window: Pair = (2, 2),
-    stride: Pair = (1, 1),
-    padding: Padding = "valid",
-    dilation: Pair = (2, 2),
-    ceil_mode: bool = False,
-    count_padding: bool = False,
-) -> Native:
-    """``tf.nn.pool``, which does not count its padding; padding that counts is added before, by ``tf.pad``."""
-    if not (isinstance(padding, str) or count_padding):
-        raise Unsupported("tf.nn.pool takes no explicit padding, and padding added before is counted")
-    x, rest = _padded(x, padding)
-    return _dilated("AVG", x, window, stride, rest.lower(), dilation, ceil_mode)
 
 
 @operations.library

@@ -41,3 +41,29 @@ def embedding_bag(
 ) -> Native:
     """``F.embedding_bag``."""
     return F.embedding_bag(indices, weight, offsets, mode=mode, per_sample_weights=scales)
+
+
+@operations.native
+def padded_embedding(indices: Native, weight: Native, *, padding_index: int = 0) -> Native:
+    """``F.embedding``."""
+    return F.embedding(indices, weight, padding_idx=padding_index)
+
+
+@operations.native
+def one_hot_with_values(
+    labels: Native,
+    *,
+    classes: int,
+    on: float = 1.0,
+    off: float = 0.0,
+    axis: int = -1,
+    dtype: str = "float32",
+    out_of_range: str = "error",
+    negative: str = "error",
+) -> Native:
+    """``F.one_hot``, of which the numbers, the axis and the dtype are fixed."""
+    if (on, off, axis, dtype) != (1, 0, -1, "int64"):
+        raise Unsupported("F.one_hot gives 1 and 0 along a last axis, in int64")
+    if out_of_range != "error" or negative != "error":
+        raise Unsupported("a label out of range raises an error")
+    return F.one_hot(labels, classes)

@@ -26,6 +26,28 @@ def dense(x: Native, weight: Native, bias: Native | None = None, *, activation: 
 
 
 @operations.native
+def gemm(
+    a: Native,
+    b: Native,
+    c: Native | None = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    zero_beta: str = "unread",
+) -> Native:
+    """``torch.addmm``, or ``torch.baddbmm`` for stacks; without ``c`` with a zero that is not read."""
+    if beta == 0 and zero_beta == "multiplied":
+        raise Unsupported("torch.addmm and torch.baddbmm do not read what is multiplied by 0")
+    left, right = (a.mT if transpose_a else a), (b.mT if transpose_b else b)
+    function = torch.addmm if a.ndim == 2 else torch.baddbmm
+    if c is None:
+        return function(a.new_zeros(()), left, right, beta=0, alpha=alpha)
+    return function(c, left, right, beta=beta, alpha=alpha)
+
+
+@operations.native
 def einsum(arrays: Any, *, equation: str) -> Native:
     """``torch.einsum``."""
     return torch.einsum(equation, *arrays)

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import torch
@@ -16,10 +15,17 @@ Pair = tuple[int, int]
 Padding = str | tuple[Pair, ...]
 
 
+def require_known(padding: Padding) -> None:
+    """PyTorch has ``same`` and ``valid``."""
+    if padding == "same_lower":
+        raise Unsupported('PyTorch has padding="same", whose odd one is at the end')
+
+
 def _pairs(padding: Padding, axes: int) -> tuple[Pair, ...]:
     """Explicit padding; ``valid`` is none."""
     if padding == "same":
         raise Unsupported('PyTorch takes padding="same" in convolutions of stride 1 only')
+    require_known(padding)
     return ((0, 0),) * axes if isinstance(padding, str) else padding
 
 
@@ -42,6 +48,7 @@ def _convolved(
     groups: int,
 ) -> Native:
     """Convolution by ``function``, after ``F.pad`` where the two sides of an axis differ."""
+    require_known(padding)
     if isinstance(padding, str):
         return function(x, weight, bias, stride, padding, dilation, groups)
     inside, outside = _split(padding, x.ndim - 2)
@@ -188,23 +195,6 @@ def max_pool3d(
 ) -> Native:
     """``F.max_pool3d``, after ``F.pad`` with -∞ where the two sides of an axis differ."""
     return _maximum(F.max_pool3d, x, window, stride, padding, ceil_mode)
-
-
-@operations.native
-def dilated_max_pool2d(
-    x: Native,
-    *,
-    window: Pair = (2, 2),
-    stride: Pair = (1, 1),
-    padding: Padding = "valid",
-    dilation: Pair = (2, 2),
-    ceil_mode: bool = False,
-) -> Native:
-    """``F.max_pool2d``, after ``F.pad`` with -∞ where the two sides of an axis differ, or are more than half a window."""
-    return _maximum(partial(F.max_pool2d, dilation=dilation), x, window, stride, padding, ceil_mode)
-
-
-operations.unsupported("dilated_average_pool2d", "F.avg_pool2d has no dilation")
 
 
 @operations.native

@@ -68,6 +68,15 @@ def convolution_place(
     return _windows.geometry(_windows.positions(x), _windows.positions(weight), stride, padding, dilation)
 
 
+def _drawn(draw: Stream, x: tuple[int, ...], weight: tuple[int, ...], scale: float = 1.0) -> dict[str, Array]:
+    """Normal numbers of these shapes, whose results are of the order of ``scale``."""
+    return {
+        "x": draw("x").normal(x) * scale,
+        "weight": draw("weight").normal(weight, deviation=math.prod(weight[1:]) ** -0.5),
+        "bias": draw("bias").normal(weight[:1]) * scale,
+    }
+
+
 def convolution_samples(axes: int, stream: Stream) -> Iterator[Sample]:
     """Every way to lay a kernel over an input, different on each axis, and special values in inputs only."""
     of = of_axes(axes)
@@ -76,12 +85,7 @@ def convolution_samples(axes: int, stream: Stream) -> Iterator[Sample]:
     def inputs(
         name: str, x: tuple[int, ...] = images, weight: tuple[int, ...] = kernels, *, scale: float = 1.0
     ) -> dict[str, Array]:
-        draw = stream(name)
-        return {
-            "x": draw("x").normal(x) * scale,
-            "weight": draw("weight").normal(weight, deviation=math.prod(weight[1:]) ** -0.5),
-            "bias": draw("bias").normal(weight[:1]) * scale,
-        }
+        return _drawn(stream(name), x, weight, scale)
 
     def sample(name: str, x: tuple[int, ...] = images, weight: tuple[int, ...] = kernels, **keywords: Any) -> Sample:
         return Sample(name=name, inputs=inputs(name, x, weight), keywords=keywords)
@@ -154,6 +158,20 @@ def convolution_samples(axes: int, stream: Stream) -> Iterator[Sample]:
     yield special(inputs, "infinity_positive", {(0, 1, *of(3, 2, 1)): np.inf})
     yield special(inputs, "infinity_both_signs", {(0, 1, *of(3, 2, 1)): np.inf, (0, 2, *of(4, 3, 2)): -np.inf})
     yield from magnitudes(inputs, "256", "1e4", "1e_minus_4", "1e20")
+
+
+def convolution_same_lower_samples(axes: int, stream: Stream) -> Iterator[Sample]:
+    """Padding by ``"same_lower"``, of which an odd number is on each axis; optional, since few frameworks have it."""
+    of = of_axes(axes)
+    cases: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+        "padding_same_lower": ((6, 4, *of(2, 4, 2)), {}),
+        "padding_same_lower_stride": ((6, 4, *of(4, 3, 2)), {"stride": of(2, 2, 2)}),
+        "padding_same_lower_dilation": ((6, 4, *of(2, 4, 2)), {"dilation": of(3, 1, 3)}),
+        "padding_same_lower_groups": ((6, 2, *of(2, 2, 4)), {"groups": 2}),
+    }
+    for name, (weight, keywords) in cases.items():
+        inputs = _drawn(stream(name), (2, 4, *of(7, 6, 5)), weight)
+        yield Sample(name=name, inputs=inputs, keywords={"padding": "same_lower", **keywords}, required=False)
 
 
 SIZES: Mapping[int, Mapping[str, tuple[tuple[int, ...], int]]] = {

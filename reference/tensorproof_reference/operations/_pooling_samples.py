@@ -33,6 +33,24 @@ def shape(axes: int) -> tuple[int, ...]:
     return 2, 3, *of_axes(axes)(7, 6, 5)
 
 
+def distinct_inputs(axes: int, stream: Stream) -> Draw:
+    """What draws numbers that differ within each channel, by exact steps."""
+
+    def draw(name: str, shape: tuple[int, ...] = shape(axes), step: float = 0.25) -> dict[str, Array]:
+        return {"x": distinct_in_each_channel(stream(name), shape, step)}
+
+    return draw
+
+
+def normal_inputs(axes: int, stream: Stream) -> Draw:
+    """What draws normal numbers."""
+
+    def draw(name: str, shape: tuple[int, ...] = shape(axes), scale: float = 1.0) -> dict[str, Array]:
+        return {"x": stream(name).normal(shape, deviation=scale)}
+
+    return draw
+
+
 def overlapping(axes: int) -> dict[str, Any]:
     """Windows of three that move by one."""
     return {"window": (3,) * axes, "stride": (1,) * axes}
@@ -86,6 +104,15 @@ def padding_samples(axes: int, draw: Draw) -> Iterator[Sample]:
     yield _made(draw, "padding_asymmetric", **asymmetric(axes))
     one_side = of((2, 0), (0, 0), (0, 0))
     yield _made(draw, "padding_one_side", window=of(3, 2, 2), stride=twos, padding=one_side)
+
+
+def same_lower_samples(axes: int, draw: Draw, **keywords: Any) -> Iterator[Sample]:
+    """Padding by ``"same_lower"``, of which an odd number is on each axis; optional, since few frameworks have it."""
+    of, word = of_axes(axes), "convention_count_padding" if keywords else "padding"
+    moving = {"window": of(2, 4, 2), "stride": (1,) * axes}
+    striding = {"window": of(4, 3, 2), "stride": (2,) * axes}
+    for name, windows in ((f"{word}_same_lower", moving), (f"{word}_same_lower_stride", striding)):
+        yield replace(_made(draw, name, **windows, padding="same_lower", **keywords), required=False)
 
 
 def over(axes: int) -> dict[str, dict[str, Any]]:
@@ -145,10 +172,7 @@ def _infinities(axes: int, draw: Draw) -> Iterator[Sample]:
 def max_pooling_samples(axes: int, stream: Stream) -> Iterator[Sample]:
     """Windows of every shape over values that differ within each channel, by exact steps; ties, NaN and infinity by hand."""
     of, images = of_axes(axes), shape(axes)
-
-    def draw(name: str, shape: tuple[int, ...] = images, step: float = 0.25) -> dict[str, Array]:
-        return {"x": distinct_in_each_channel(stream(name), shape, step)}
-
+    draw = distinct_inputs(axes, stream)
     moving, moving_same = overlapping(axes), {**overlapping(axes), "padding": "same"}
     yield from size_samples(axes, draw)
     yield from geometry_samples(axes, draw)
@@ -200,9 +224,7 @@ def max_pooling_samples(axes: int, stream: Stream) -> Iterator[Sample]:
 def average_pooling_samples(axes: int, stream: Stream) -> Iterator[Sample]:
     """Windows of every shape; every way in which padding and overhang change what a sum is divided by."""
     of, images, one = of_axes(axes), shape(axes), (1,) * axes
-
-    def draw(name: str, shape: tuple[int, ...] = images, scale: float = 1.0) -> dict[str, Array]:
-        return {"x": stream(name).normal(shape, deviation=scale)}
+    draw = normal_inputs(axes, stream)
 
     def counted(words: str, **keywords: Any) -> Sample:
         return _made(draw, f"convention_count_padding{words}", **keywords, count_padding=True)

@@ -92,7 +92,7 @@ def _place(
     less = all(added < step for added, step in zip(extra, stride, strict=True))
     require(less, "output_padding", f"less than the stride {stride}", output_padding)
     require(padding != "same" or extra == none, "output_padding", f"{none} with 'same' padding", output_padding)
-    explicit = ((0, 0),) * axes if padding in ("valid", "same") else _windows.require_pairs(padding, axes)
+    explicit = ((0, 0),) * axes if padding in ("valid", "same") else _windows.require_pairs(padding, axes, "valid", "same")
 
     def axis(index: int) -> tuple[Pair, int]:
         reach = _windows.extent(weight.shape[index + 2], dilation[index])

@@ -25,7 +25,7 @@ Pairs: TypeAlias = tuple[Pair, ...]
 """For each axis of positions what is before it and what is after it: ((top, bottom), (left, right))."""
 
 Padding: TypeAlias = str | Pairs
-"""``"valid"``, ``"same"``, or explicit pairs."""
+"""``"valid"``, ``"same"``, ``"same_lower"`` (in profile ``extended``), or explicit pairs."""
 
 CACHED = 2**19
 """The numbers of one matrix of windows that are made at a time."""
@@ -57,10 +57,10 @@ def positions(x: Array) -> Numbers:
     return tuple(x.shape[2:])
 
 
-def require_pairs(padding: Any, axes: int) -> Pairs:
-    """Explicit padding as a pair of non-negative integers for each axis, or raise ``ValueError``."""
+def require_pairs(padding: Any, axes: int, *words: str) -> Pairs:
+    """Explicit padding as a pair of non-negative integers for each axis, or raise ``ValueError``, which names other ``words``."""
     valid = isinstance(padding, tuple | list) and len(padding) == axes
-    require(valid, "padding", f"'valid', 'same' or {PADDINGS[axes - 1]}", padding)
+    require(valid, "padding", f"{', '.join(map(repr, words))} or {PADDINGS[axes - 1]}", padding)
     return tuple(require_pair(pair, "padding", 0) for pair in padding)
 
 
@@ -68,6 +68,16 @@ def _same(size: int, window: int, stride: int) -> Pair:
     """Padding that gives ceil(size/stride) windows; the odd one goes to the high end."""
     total = max((-(-size // stride) - 1) * stride + window - size, 0)
     return total // 2, total - total // 2
+
+
+def _same_lower(size: int, window: int, stride: int) -> Pair:
+    """As ``_same``, but the odd one goes to the low end."""
+    before, after = _same(size, window, stride)
+    return after, before
+
+
+SPLIT = {"same": _same, "same_lower": _same_lower}
+"""Padding by word: before and after an axis, by its size, the window's reach and the stride."""
 
 
 def _each_axis(function: Callable[..., Any], *values: Any) -> Any:
@@ -87,7 +97,8 @@ def geometry(size: Numbers, kernel: Numbers, stride: Any, padding: Any, dilation
     window = _each_axis(extent, kernel, dilation)
     if padding == "valid":
         padding = ((0, 0),) * axes
-    padding = _each_axis(_same, size, window, stride) if padding == "same" else require_pairs(padding, axes)
+    split = SPLIT.get(padding) if isinstance(padding, str) else None
+    padding = _each_axis(split, size, window, stride) if split else require_pairs(padding, axes, "valid", *SPLIT)
     padded = _each_axis(lambda length, sides: length + sum(sides), size, padding)
     fits = all(reach <= length for reach, length in zip(window, padded, strict=True))
     require(fits, argument, f"at most the padded size {padded}", window)

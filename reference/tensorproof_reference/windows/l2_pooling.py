@@ -11,9 +11,11 @@ from tensorproof_reference.operations import _windows
 from tensorproof_reference.operations._pooling import padded_size, pooling_workload, taps_between
 from tensorproof_reference.operations._pooling_samples import (
     geometry_samples,
+    normal_inputs,
     overhang_samples,
     overlapping,
     padding_samples,
+    same_lower_samples,
     shape,
     size_samples,
     unit_samples,
@@ -32,8 +34,8 @@ def l2_pool1d(
     r"""The root of the sum of squares of each window of a sequence:
     :math:`y_{ncp} = \sqrt{\sum_{i<k} x_{n,\,c,\,s p + i - \mathrm{before}}^2}`.
 
-    ``stride`` :math:`s`, ``padding``, which is 0, and ``ceil_mode`` are as in ``average_pool1d``. No sample asks for the gradient
-    of a window of zeros, where there is none.
+    ``stride`` :math:`s`, ``padding``, which is 0, and ``ceil_mode`` are as in ``average_pool1d``. ``"same_lower"`` is
+    ``"same"`` with the odd one at the beginning. No sample asks for the gradient of a window of zeros, where there is none.
 
     Shapes: ``x`` (N, C, L); the result (N, C, outL) with out as in ``max_pool2d``. N may be 0.
     Special values: NaN reaches the windows that hold it, and no others; ±∞ makes its windows ∞.
@@ -50,8 +52,8 @@ def l2_pool2d(
     r"""The root of the sum of squares of each window of an image:
     :math:`y_{ncpq} = \sqrt{\sum_{i,j} x_{n,\,c,\,s_h p + i - \mathrm{top},\,s_w q + j - \mathrm{left}}^2}`.
 
-    ``stride`` :math:`s`, ``padding``, which is 0, and ``ceil_mode`` are as in ``average_pool2d``. No sample asks for the gradient
-    of a window of zeros, where there is none.
+    ``stride`` :math:`s`, ``padding``, which is 0, and ``ceil_mode`` are as in ``average_pool2d``. ``"same_lower"`` is
+    ``"same"`` with the odd one at the beginning. No sample asks for the gradient of a window of zeros, where there is none.
 
     Shapes: ``x`` (N, C, H, W); the result (N, C, outH, outW) with out as in ``max_pool2d``. N may be 0.
     Special values: NaN reaches the windows that hold it, and no others; ±∞ makes its windows ∞.
@@ -68,8 +70,8 @@ def l2_pool3d(
     r"""The root of the sum of squares of each window of a volume: over :math:`x_{n,\,c,\,s_d p + i - \mathrm{front},\,
     s_h q + j - \mathrm{top},\,s_w r + k - \mathrm{left}}` with :math:`i < k_d`, :math:`j < k_h` and :math:`k < k_w`.
 
-    ``stride`` :math:`s`, ``padding``, which is 0, and ``ceil_mode`` are as in ``average_pool3d``. No sample asks for the gradient
-    of a window of zeros, where there is none.
+    ``stride`` :math:`s`, ``padding``, which is 0, and ``ceil_mode`` are as in ``average_pool3d``. ``"same_lower"`` is
+    ``"same"`` with the odd one at the beginning. No sample asks for the gradient of a window of zeros, where there is none.
 
     Shapes: ``x`` (N, C, D, H, W); the result (N, C, outD, outH, outW) with out as in ``max_pool2d``. N may be 0.
     Special values: NaN reaches the windows that hold it, and no others; ±∞ makes its windows ∞.
@@ -130,13 +132,11 @@ def _work(
 def _samples(axes: int, stream: Stream) -> Iterator[Sample]:
     """Windows of every shape, padding and overhang; NaN and infinity by hand."""
     of, images = of_axes(axes), shape(axes)
-
-    def draw(name: str, shape: tuple[int, ...] = images, scale: float = 1.0) -> dict[str, Array]:
-        return {"x": stream(name).normal(shape, deviation=scale)}
-
+    draw = normal_inputs(axes, stream)
     yield from size_samples(axes, draw)
     yield from geometry_samples(axes, draw)
     yield from padding_samples(axes, draw)
+    yield from same_lower_samples(axes, draw)
     yield from overhang_samples(axes, draw)
     yield from unit_samples(axes, draw)
     yield Sample(name="empty_batch", inputs=draw("empty_batch", (0, *images[1:])))

@@ -1,9 +1,9 @@
 """Pooling of sequences and volumes: maximum and average, by the formulas of two dimensions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
-from tensorproof_reference.operation import EXTENDED, Operation
+from tensorproof_reference.operation import EXTENDED, Operation, Sample
 from tensorproof_reference.operations._pooling import (
     average_pooling,
     average_pooling_vjp,
@@ -13,8 +13,15 @@ from tensorproof_reference.operations._pooling import (
     max_pooling_work,
     pooling_workload,
 )
-from tensorproof_reference.operations._pooling_samples import average_pooling_samples, max_pooling_samples
+from tensorproof_reference.operations._pooling_samples import (
+    average_pooling_samples,
+    distinct_inputs,
+    max_pooling_samples,
+    normal_inputs,
+    same_lower_samples,
+)
 from tensorproof_reference.operations._windows import Numbers, Padding
+from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 from tensorproof_reference.windows._names import inputs_and_outputs
 
@@ -25,13 +32,14 @@ def max_pool1d(
     r"""The maximum of each window of a sequence: :math:`y_{ncp} = \max_{i<k} x_{n,\,c,\,s p + i - \mathrm{before}}`.
 
     ``stride`` :math:`s`, ``padding``, which never is the maximum, and ``ceil_mode`` are as in ``max_pool2d``, with one number for
-    the only axis of positions. The gradient goes to the first maximum of the window; padding takes none.
+    the only axis of positions. ``"same_lower"`` is ``"same"`` with the odd one at the beginning. The gradient goes to the first
+    maximum of the window; padding takes none.
 
     Shapes: ``x`` (N, C, L); the result (N, C, outL) with out as in ``max_pool2d``. N may be 0.
     Special values: NaN in a window is its maximum, and the first NaN takes the gradient. A window of -∞ gives -∞.
     Raises: ``ValueError`` if the rank, window, stride or padding does not fit, the window is larger than the padded input,
     or the padding on some side is not less than the window.
-    Source: Goodfellow, Bengio & Courville (2016), §9.3.
+    Source: Goodfellow, Bengio & Courville (2016), §9.3; ONNX MaxPool (opset 12), auto_pad.
     """
     return max_pooling((1,), x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
 
@@ -43,13 +51,14 @@ def max_pool3d(
     s_w r + k - \mathrm{left}}` over :math:`i < k_d`, :math:`j < k_h` and :math:`k < k_w`.
 
     ``stride`` :math:`s`, ``padding``, which never is the maximum, and ``ceil_mode`` are as in ``max_pool2d``, with three numbers
-    for depth, height and width. The gradient goes to the first maximum of the window in row-major order; padding takes none.
+    for depth, height and width. ``"same_lower"`` is ``"same"`` with the odd one at the beginning. The gradient goes to the first
+    maximum of the window in row-major order; padding takes none.
 
     Shapes: ``x`` (N, C, D, H, W); the result (N, C, outD, outH, outW) with out as in ``max_pool2d``. N may be 0.
     Special values: NaN in a window is its maximum, and the first NaN takes the gradient. A window of -∞ gives -∞.
     Raises: ``ValueError`` if the rank, window, stride or padding does not fit, the window is larger than the padded input,
     or the padding on some side is not less than the window.
-    Source: Tran, Bourdev, Fergus, Torresani & Paluri (2015), section 3.1.
+    Source: Tran, Bourdev, Fergus, Torresani & Paluri (2015), section 3.1; ONNX MaxPool (opset 12), auto_pad.
     """
     return max_pooling((1, 1, 1), x, window=window, stride=stride, padding=padding, ceil_mode=ceil_mode)
 
@@ -66,14 +75,15 @@ def average_pool1d(
     r"""The mean of each window of a sequence: :math:`y_{ncp} = \frac{1}{m_p} \sum_{i<k} x_{n,\,c,\,s p + i - \mathrm{before}}`.
 
     The sum is over the positions of the input in the window, and :math:`m` is their number; with ``count_padding`` padded zeros
-    count as well. The rest is as in ``average_pool2d``, with one number for the only axis of positions.
+    count as well. ``"same_lower"`` is ``"same"`` with the odd one at the beginning. The rest is as in ``average_pool2d``,
+    with one number for the only axis of positions.
 
     Shapes: ``x`` (N, C, L); the result (N, C, outL) with out as in ``max_pool2d``. N may be 0.
     Special values: NaN and infinity reach the windows that hold them, and no others; +∞ and -∞ in one window give NaN. The mean
     of large numbers is finite also where their sum is not (in samples that are not required).
     Raises: ``ValueError`` if the rank, window, stride or padding does not fit, the window is larger than the padded input,
     or the padding on some side is not less than the window.
-    Source: LeCun, Bottou, Bengio & Haffner (1998), §II.B (subsampling).
+    Source: LeCun, Bottou, Bengio & Haffner (1998), §II.B (subsampling); ONNX AveragePool (opset 19), auto_pad.
     """
     return average_pooling(
         *((1,), x),
@@ -97,15 +107,15 @@ def average_pool3d(
     r"""The mean of each window of a volume, over the positions :math:`(s_d p + i - \mathrm{front},\,s_h q + j - \mathrm{top},\,
     s_w r + k - \mathrm{left})` of the input with :math:`i < k_d`, :math:`j < k_h` and :math:`k < k_w`.
 
-    With ``count_padding`` padded zeros count as well. The rest is as in ``average_pool2d``, with three numbers for depth, height
-    and width.
+    With ``count_padding`` padded zeros count as well. ``"same_lower"`` is ``"same"`` with the odd one at the beginning. The rest
+    is as in ``average_pool2d``, with three numbers for depth, height and width.
 
     Shapes: ``x`` (N, C, D, H, W); the result (N, C, outD, outH, outW) with out as in ``max_pool2d``. N may be 0.
     Special values: NaN and infinity reach the windows that hold them, and no others; +∞ and -∞ in one window give NaN. The mean
     of large numbers is finite also where their sum is not (in samples that are not required).
     Raises: ``ValueError`` if the rank, window, stride or padding does not fit, the window is larger than the padded input,
     or the padding on some side is not less than the window.
-    Source: LeCun, Bottou, Bengio & Haffner (1998), §II.B (subsampling).
+    Source: LeCun, Bottou, Bengio & Haffner (1998), §II.B (subsampling); ONNX AveragePool (opset 19), auto_pad.
     """
     return average_pooling(
         *((1, 1, 1), x),
@@ -117,13 +127,24 @@ def average_pool3d(
     )
 
 
+def _maximum_samples(axes: int, stream: Stream) -> Iterator[Sample]:
+    yield from max_pooling_samples(axes, stream)
+    yield from same_lower_samples(axes, distinct_inputs(axes, stream))
+
+
+def _average_samples(axes: int, stream: Stream) -> Iterator[Sample]:
+    yield from average_pooling_samples(axes, stream)
+    yield from same_lower_samples(axes, normal_inputs(axes, stream))
+    yield from same_lower_samples(axes, normal_inputs(axes, stream), count_padding=True)
+
+
 def _maximum(axes: int, function: Callable[..., Array]) -> Operation:
     """The operation of maximum pooling over so many axes of positions."""
     usual = function.__kwdefaults__ or {}
     return Operation(
         function=function,
         vjp=partial(max_pooling_vjp, (1,) * axes, **usual),
-        samples=partial(max_pooling_samples, axes),
+        samples=partial(_maximum_samples, axes),
         family="window",
         profile=EXTENDED,
         axes=inputs_and_outputs(axes),
@@ -138,7 +159,7 @@ def _average(axes: int, function: Callable[..., Array]) -> Operation:
     return Operation(
         function=function,
         vjp=partial(average_pooling_vjp, (1,) * axes, **usual),
-        samples=partial(average_pooling_samples, axes),
+        samples=partial(_average_samples, axes),
         family="window",
         profile=EXTENDED,
         axes=inputs_and_outputs(axes),

@@ -29,9 +29,9 @@ AT_AN_EDGE = (
 """Samples so near a tie, a clip or the end of the domain that a finite step crosses it."""
 
 
-STRAIGHT = ("cast", "cast_through", "fake_quantize", "spectral_norm")
-"""Functions of steps whose gradient goes straight through, as if there were none, and one whose vectors count as constants:
-``test_casts``, ``test_quantization`` and ``test_further_norms`` have it."""
+STRAIGHT = ("cast", "cast_through", "fake_quantize", "padded_embedding", "spectral_norm")
+"""Functions of steps whose gradient goes straight through, as if there were none, and two in which vectors or a row count as
+constants: ``test_casts``, ``test_quantization``, ``test_further_norms`` and ``test_lookups_and_gemm`` have it."""
 
 
 def samples_of(name: str) -> list[Sample]:

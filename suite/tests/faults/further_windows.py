@@ -183,58 +183,158 @@ def gradients(rank: int) -> Iterator[Row]:
     yield average, "padding", "gradient_divided_by_the_whole_window", by_the_whole_window(average)
 
 
-def without_dilation(name: str) -> Callable[..., Any]:
+def usual(rank: int) -> tuple[int, ...]:
+    """The window and the dilation that are meant where none are given."""
+    return (2,) * rank
+
+
+def reaches(rank: int, keywords: dict[str, Any]) -> tuple[int, ...]:
+    """How far the windows reach along each axis."""
+    both = (keywords.get(name, usual(rank)) for name in ("window", "dilation"))
+    return tuple(_windows.extent(*axis) for axis in zip(*both, strict=True))
+
+
+def without_dilation(name: str, rank: int) -> Callable[..., Any]:
     """Windows without gaps, as far as these reach."""
 
-    def wrong(x: Any, *, window: Any = (2, 2), dilation: Any = (2, 2), **keywords: Any) -> Any:
-        reach = tuple(_windows.extent(*axis) for axis in zip(window, dilation, strict=True))
-        return reference(name, x, window=reach, dilation=(1, 1), **keywords)
+    def wrong(x: Any, **keywords: Any) -> Any:
+        return reference(name, x, **{**keywords, "window": reaches(rank, keywords), "dilation": (1,) * rank})
 
     return wrong
 
 
-def same_by_the_taps(name: str) -> Callable[..., Any]:
+def same_by_the_taps(name: str, rank: int) -> Callable[..., Any]:
     """Padding ``same`` for windows without gaps, put at the end what is missing."""
 
-    def wrong(x: Any, *, window: Any = (2, 2), dilation: Any = (2, 2), padding: Any = "valid", **keywords: Any) -> Any:
-        if padding == "same" and keywords.get("stride", (1, 1)) == (1, 1):
-            reaches = [_windows.extent(*axis) for axis in zip(window, dilation, strict=True)]
-            befores = [(taps - 1) // 2 for taps in window]
-            padding = tuple((before, reach - 1 - before) for before, reach in zip(befores, reaches, strict=True))
-        return reference(name, x, window=window, dilation=dilation, padding=padding, **keywords)
+    def wrong(x: Any, **keywords: Any) -> Any:
+        if keywords.get("padding") == "same" and set(keywords.get("stride", (1,))) == {1}:
+            befores = [(taps - 1) // 2 for taps in keywords.get("window", usual(rank))]
+            ends = zip(befores, reaches(rank, keywords), strict=True)
+            keywords = {**keywords, "padding": tuple((before, reach - 1 - before) for before, reach in ends)}
+        return reference(name, x, **keywords)
 
     return wrong
 
 
-def without_gaps(name: str) -> Callable[..., Any]:
+def without_gaps(name: str, rank: int) -> Callable[..., Any]:
     """The gradient of windows without gaps, as far as these reach."""
 
-    def wrong(dy: Any, x: Any, *, window: Any = (2, 2), dilation: Any = (2, 2), **keywords: Any) -> Any:
-        reach = tuple(_windows.extent(*axis) for axis in zip(window, dilation, strict=True))
-        return right_vjp(name, dy, x, window=reach, dilation=(1, 1), **keywords)
+    def wrong(dy: Any, x: Any, **keywords: Any) -> Any:
+        return right_vjp(name, dy, x, **{**keywords, "window": reaches(rank, keywords), "dilation": (1,) * rank})
 
     return wrong
 
 
-def dilated_values() -> Iterator[Row]:
+def dilated_values(rank: int) -> Iterator[Row]:
     """Pooling with gaps whose values are wrong."""
-    for name in ("dilated_max_pool2d", "dilated_average_pool2d"):
-        yield name, "plain", "gaps_filled", without_dilation(name)
-        yield name, "geometry", "axes_of_dilation_in_reverse_order", axes_exchanged(name, "dilation")
-        yield name, "padding", "same_padding_of_windows_without_gaps", same_by_the_taps(name)
+    maximum, average = f"dilated_max_pool{rank}d", f"dilated_average_pool{rank}d"
+    for name in (maximum, average):
+        yield name, "plain", "gaps_filled", without_dilation(name, rank)
+        if rank > 1:
+            yield name, "geometry", "axes_of_dilation_in_reverse_order", axes_exchanged(name, "dilation")
+        yield name, "padding", "same_padding_of_windows_without_gaps", same_by_the_taps(name, rank)
         yield name, "optional", "stride_ignored", without(name, "stride")
-    yield "dilated_average_pool2d", "convention", "count_padding_ignored", without("dilated_average_pool2d", "count_padding")
+    yield average, "convention", "count_padding_ignored", without(average, "count_padding")
 
 
-def dilated_gradients() -> Iterator[Row]:
+def dilated_gradients(rank: int) -> Iterator[Row]:
     """Pooling with gaps whose vector-Jacobian products are wrong."""
-    for name in ("dilated_max_pool2d", "dilated_average_pool2d"):
-        yield name, "plain", "gradient_fills_gaps", without_gaps(name)
+    maximum, average = f"dilated_max_pool{rank}d", f"dilated_average_pool{rank}d"
+    for name in (maximum, average):
+        yield name, "plain", "gradient_fills_gaps", without_gaps(name, rank)
         yield name, "plain", "overlapping_gradient_overwrites", overwritten(name)
-    average = "dilated_average_pool2d"
     yield average, "padding", "gradient_divided_by_the_whole_window", by_the_whole_window(average)
+
+
+def as_same(padding: Any) -> Any:
+    """``same`` for ``same_lower``: the odd one at the end."""
+    return "same" if padding == "same_lower" else padding
+
+
+def gradient_of_same(name: str) -> Callable[..., Any]:
+    """The gradient with the odd one at the end."""
+
+    def wrong(*arrays: Any, padding: Any = "valid", **keywords: Any) -> Any:
+        return right_vjp(name, *arrays, padding=as_same(padding), **keywords)
+
+    return wrong
+
+
+LOWER = (
+    *("conv1d", "conv3d", "max_pool1d", "max_pool3d", "average_pool1d", "average_pool3d", "l2_pool1d", "l2_pool2d", "l2_pool3d"),
+    *(f"dilated_{kind}_pool{rank}d" for kind in ("max", "average") for rank in (1, 2, 3)),
+    "separable_conv2d",
+)
+"""The operations that have padding ``same_lower``."""
+
+
+def lower_values() -> Iterator[Row]:
+    """Padding ``same_lower`` as ``same``."""
+    for name in LOWER:
+        yield name, "padding", "odd_one_of_same_lower_at_the_end", with_padding(name, as_same)
+
+
+def lower_gradients() -> Iterator[Row]:
+    """The gradient of padding ``same_lower`` as of ``same``."""
+    for name in LOWER:
+        yield name, "padding", "gradient_of_same_lower_is_that_of_same", gradient_of_same(name)
+
+
+SEPARABLE = "separable_conv2d"
+
+
+def by_multiplier_first(x: Any, depthwise: Any, pointwise: Any, bias: Any = None, **keywords: Any) -> Any:
+    """Between the two convolutions all channels of the first kernel come first."""
+    many, channels = depthwise.shape[1], depthwise.shape[0]
+    order = np.arange(many * channels).reshape(many, channels).T.ravel()
+    return reference(SEPARABLE, x, depthwise, pointwise[:, order], bias, **keywords)
+
+
+def with_flipped_kernels(x: Any, depthwise: Any, *others: Any, **keywords: Any) -> Any:
+    """The kernels of the channels are flipped."""
+    return reference(SEPARABLE, x, flipped(depthwise), *others, **keywords)
+
+
+def bias_left_out(x: Any, depthwise: Any, pointwise: Any, bias: Any = None, **keywords: Any) -> Any:
+    """No bias is added."""
+    return reference(SEPARABLE, x, depthwise, pointwise, None, **keywords)
+
+
+def pointwise_of_one_position(dy: Any, *arrays: Any, **keywords: Any) -> Any:
+    """The gradient of the pointwise weights is that of the first row of positions."""
+    first = np.concatenate([dy[:, :, :1], np.zeros_like(dy[:, :, 1:])], axis=2)
+    return {
+        **right_vjp(SEPARABLE, dy, *arrays, **keywords),
+        "pointwise": right_vjp(SEPARABLE, first, *arrays, **keywords)["pointwise"],
+    }
+
+
+def depthwise_shared_by_channels(dy: Any, *arrays: Any, **keywords: Any) -> Any:
+    """Each channel's kernels get the mean of the gradients of all."""
+    right = right_vjp(SEPARABLE, dy, *arrays, **keywords)
+    mean = np.mean(right["depthwise"], axis=0, keepdims=True)
+    return {**right, "depthwise": np.broadcast_to(mean, right["depthwise"].shape).copy()}
+
+
+def separable_values() -> Iterator[Row]:
+    """Separable convolution whose values are wrong."""
+    yield SEPARABLE, "plain", "kernels_ordered_by_multiplier_first", by_multiplier_first
+    yield SEPARABLE, "plain", "kernels_flipped", with_flipped_kernels
+    yield SEPARABLE, "plain", "bias_left_out", bias_left_out
+    yield SEPARABLE, "geometry", "dilation_ignored", without(SEPARABLE, "dilation")
+    yield SEPARABLE, "geometry", "axes_of_stride_in_reverse_order", axes_exchanged(SEPARABLE, "stride")
+    yield SEPARABLE, "padding", "sides_of_padding_exchanged", with_padding(SEPARABLE, exchanged)
+
+
+def separable_gradients() -> Iterator[Row]:
+    """Separable convolution whose vector-Jacobian products are wrong."""
+    yield SEPARABLE, "plain", "gradient_of_pointwise_of_one_row", pointwise_of_one_position
+    yield SEPARABLE, "plain", "gradient_of_depthwise_shared_by_channels", depthwise_shared_by_channels
 
 
 for axes in RANKS:
     FAULTS.rows(values(axes), gradients(axes))
-FAULTS.rows(dilated_values(), dilated_gradients())
+for axes in (1, 2, 3):
+    FAULTS.rows(dilated_values(axes), dilated_gradients(axes))
+FAULTS.rows(lower_values(), lower_gradients())
+FAULTS.rows(separable_values(), separable_gradients())
