@@ -8,6 +8,7 @@ from tensorproof.programs.building import Material
 from tensorproof.programs.program import Program
 from tensorproof.programs.sources.blocks import block_programs
 from tensorproof.programs.sources.identities import identity_programs
+from tensorproof.programs.sources.merges import merge_programs
 from tensorproof.programs.sources.mixed import cast_neighbours, mixed_patterns, mixed_programs, next_of, others_of
 from tensorproof.programs.sources.neighbours import neighbour_programs
 from tensorproof.programs.sources.patterns import pattern_programs
@@ -26,7 +27,7 @@ def random_programs(material: Material) -> Labelled:
 
 def all_programs(material: Material) -> Labelled:
     """Patterns, identities, blocks and reports first, then random programs, neighbours, writes and casts in turn; without end."""
-    neighbours, mixed = neighbour_programs(material), mixed_programs(material)
+    neighbours, merges, mixed = neighbour_programs(material), merge_programs(material), mixed_programs(material)
     writes = write_programs(material) if material.writes else iter(())
     yield from pattern_programs(material)
     yield from identity_programs(material)
@@ -34,6 +35,7 @@ def all_programs(material: Material) -> Labelled:
     yield from reported_programs(material)
     for labelled in random_programs(material):
         yield labelled
+        yield from next_of(merges)
         yield from next_of(neighbours)
         yield from next_of(writes)
         yield from next_of(mixed)
@@ -90,6 +92,7 @@ SOURCES: Mapping[str, Callable[[Material], Labelled]] = {
     "patterns": pattern_programs,
     "identities": identity_programs,
     "blocks": block_programs,
+    "merges": merge_programs,
     "reported": reported_programs,
     "writes": write_programs,
     "mixed": mixed_programs,
