@@ -88,10 +88,10 @@ def _with_a_row(operation: str) -> Neighbour:
 
 
 def _with_a_column(operation: str) -> Neighbour:
-    """One number for each row of a matrix."""
+    """One number for each row."""
 
     def call(builder: Builder, x: int) -> int:
-        return builder.call(operation, {"a": x, "b": builder.input((*builder.values[x].shape[-2:-1], 1), "positive")})
+        return builder.call(operation, {"a": x, "b": builder.input((*builder.values[x].shape[:-1], 1), "positive")})
 
     return call
 
@@ -163,6 +163,12 @@ CALLS: Mapping[str, tuple[Neighbour, ...]] = {
     "where": (masked, *map(_chosen_by, ("less", "less_equal", "greater", "greater_equal"))),
 }
 """By operation, the ways in which it is called."""
+KINDS = (
+    ("permute", "reshape", "strided_slice", "pad", "flip", "roll", "tile", "expand_dims", "concatenate", "stack", "take"),
+    ("reduce_sum", "reduce_mean", "reduce_max", "cumulative_sum", "softmax", "logsumexp", "variance", "layer_norm"),
+    ("add", "subtract", "multiply", "divide", "maximum", "matmul", "where"),
+)
+"""Operations that move numbers, that reduce rows or go along them, and that compute with another array."""
 OF_TWO: Mapping[str, Mapping[str, object]] = {
     **{name: {} for name in ("add", "subtract", "multiply", "maximum", "matmul")},
     "concatenate": {"axis": 0},
@@ -211,13 +217,25 @@ def _exchanged(operation: str) -> Chain:
     return build
 
 
-def _chains() -> Iterator[Chain]:
-    calls = [call for some in CALLS.values() for call in some]
-    yield from itertools.starmap(_one_then, itertools.product(calls, calls))
-    yield from itertools.starmap(_both_then, itertools.product(calls, OF_TWO))
+def _of_one_kind() -> Iterator[Chain]:
+    """What compilers merge most: calls of one kind after each other, behind each other, and side by side."""
+    for names in KINDS:
+        calls = [call for name in names for call in CALLS[name]]
+        yield from itertools.starmap(_one_then, itertools.product(calls, calls))
+    yield from itertools.starmap(_both_then, itertools.product(_every_call(), OF_TWO))
     for some in CALLS.values():
         yield from itertools.starmap(_side_by_side, itertools.combinations(some, 2))
     yield from map(_exchanged, ("subtract", "divide", "power", "matmul", "less_equal"))
+
+
+def _of_two_kinds() -> Iterator[Chain]:
+    for one, other in itertools.permutations(KINDS, 2):
+        calls, others = ([call for name in names for call in CALLS[name]] for names in (one, other))
+        yield from itertools.starmap(_one_then, itertools.product(calls, others))
+
+
+def _every_call() -> list[Neighbour]:
+    return [call for some in CALLS.values() for call in some]
 
 
 def _ties(builder: Builder, node: Node) -> bool:
@@ -243,19 +261,27 @@ def _made(material: Material, builder: Builder, chain: Chain) -> list[int]:
 
 
 def merge_programs(material: Material) -> Iterator[tuple[str, Program]]:
-    """All chains in any order, some of them in one program, after programs of long arrays."""
+    """Programs of long arrays, then all chains: first those of one kind, then others, each in any order."""
     yield from _long_programs(material)
-    chains = list(_chains())
-    builder, ends, count, number = material.builder(), [], 0, 0
+    number = 0
+    for chains in (_of_one_kind(), _of_two_kinds()):
+        for program in _packed(material, list(chains)):
+            yield f"merges {number}", program
+            number += 1
+
+
+def _packed(material: Material, chains: Sequence[Chain]) -> Iterator[Program]:
+    """Some chains in each program, in any order."""
+    builder, ends, count = material.builder(), [], 0
     for place in Stream(material.seed)("merges").permutation(len(chains)):
         results = _made(material, builder, chains[place])
         ends += results
         count += bool(results)
         if count == TOGETHER:
-            yield f"merges {number}", builder.program(ends)
-            builder, ends, count, number = material.builder(), [], 0, number + 1
+            yield builder.program(ends)
+            builder, ends, count = material.builder(), [], 0
     if ends:
-        yield f"merges {number}", builder.program(ends)
+        yield builder.program(ends)
 
 
 LONG = ((3, 4_099), (4_099, 3), (33_001,))
