@@ -38,7 +38,7 @@ EARLY = (
 )
 MERGED = ("flips_of_two_axes_cancel", "crop_undoes_any_padding", "product_of_transposes_exchanged", "tail_of_a_long_sum_dropped")
 """Those that only programs of merges find soon."""
-PROGRAMS = 160
+PROGRAMS = 300
 
 
 @pytest.fixture(scope="module")

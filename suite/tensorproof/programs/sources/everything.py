@@ -26,7 +26,7 @@ def random_programs(material: Material) -> Labelled:
 
 
 def all_programs(material: Material) -> Labelled:
-    """Patterns, identities, blocks and reports first, then random programs, neighbours, writes and casts in turn; without end."""
+    """Patterns, identities, blocks and reports first; then random programs, merges, neighbours, writes and casts in turn."""
     neighbours, merges, mixed = neighbour_programs(material), merge_programs(material), mixed_programs(material)
     writes = write_programs(material) if material.writes else iter(())
     yield from pattern_programs(material)

@@ -153,14 +153,23 @@ IDENTITIES: Mapping[str, Identity] = {
     "root_by_a_power": _with("power", 0.5),
 }
 """By name."""
-OF_LARGE = ("scaled_then_logsumexp", "scaled_then_log_softmax")
-"""Those that are tried on large numbers too, where an exponential that is not shifted rightly overflows."""
+ALL_KINDS = ("normal", "positive", "offset", "special")
+KINDS_OF: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("log_of_a_product", "root_of_a_product"), ("positive", "special")),
+    **dict.fromkeys(("square_by_a_power", "root_by_a_power"), ("positive", "special")),
+    **dict.fromkeys(("two_factors", "two_summands", "factor_and_divisor"), ("normal", "special")),
+    **dict.fromkeys(("chosen_by_less", "chosen_by_less_equal", "chosen_by_greater"), ("normal", "special")),
+    **dict.fromkeys(("differences_both_ways", "root_of_a_small_sum"), ("normal",)),
+    **dict.fromkeys(("scaled_then_logsumexp", "scaled_then_log_softmax"), ("normal", "large")),
+}
+"""The numbers that an identity is tried on, where others would tell no more; of large ones an exponential that is not shifted
+rightly overflows."""
 
 
 def identity_programs(material: Material) -> Iterator[tuple[str, Program]]:
     """Each identity on ordinary numbers, on numbers that cancel, and on special ones, with its name."""
     for name, identity in IDENTITIES.items():
-        for kind in ("normal", "positive", "offset", "special", *(("large",) if name in OF_LARGE else ())):
+        for kind in KINDS_OF.get(name, ALL_KINDS):
             builder = material.builder()
             x, y = builder.input(SHAPE, kind), _other(builder, kind)
             try:
