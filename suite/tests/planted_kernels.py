@@ -77,6 +77,10 @@ def _exclusive(x: Array, *, axis: int) -> Array:
     return np.cumsum(x, axis=axis) - x
 
 
+def _sum_without_tail(x: Array, *, axis: Any = None, keepdims: bool = False) -> Array:
+    return np.sum(x[..., : x.shape[-1] - x.shape[-1] % 8], axis=axis, keepdims=keepdims)
+
+
 def _by_rough_reciprocal(a: Array, b: Array) -> Array:
     return _single(a * round_to(1.0 / b, "bfloat16"))
 
@@ -103,6 +107,7 @@ KERNELS: Mapping[str, Operation] = {
     "add_in_bfloat16": kernel(_add_in_bfloat16, _prefix_of("add")),
     "where_with_swapped_gradient": kernel(KNOWN["where"].function, _where_vjp),
     "variance_in_one_pass": kernel(_one_pass, _prefix_of("variance")),
+    "sum_without_tail": kernel(_sum_without_tail, _prefix_of("reduce_sum")),
     "exclusive_sum": kernel(_exclusive, _prefix_of("cumulative_sum")),
     "divide_by_rough_reciprocal": kernel(_by_rough_reciprocal, _prefix_of("divide")),
 }

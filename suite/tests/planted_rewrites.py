@@ -258,6 +258,66 @@ def _divided_by_root(node: Node, around: Surroundings) -> list[Node] | None:
     return None if root is None else [replace(node, operation="divide_by_rough_reciprocal")]
 
 
+def _flips_cancel(before: Node, node: Node) -> Node | None:
+    """A flip after one of another axis is taken for its undoing."""
+    other = before.keywords["axis"] != node.keywords["axis"]
+    return replace(node, operation="same", inputs={"x": first_of(before)}, keywords={}) if other else None
+
+
+def _crop_undoes_padding(before: Node, node: Node) -> Node | None:
+    """What is cropped to the length that it had before it was padded, at whichever end."""
+    alike = first_of(before).array.shape == node.outputs[0].array.shape
+    return replace(node, operation="same", inputs={"x": first_of(before)}, keywords={}) if alike else None
+
+
+def _swaps_last(axes: tuple[int, ...]) -> bool:
+    return axes == (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2)
+
+
+def _product_of_transposes(node: Node, around: Surroundings) -> list[Node] | None:
+    """The transpose of the product of a and b, which ought to be that of b and a."""
+    if node.operation != "matmul":
+        return None
+    turned = [around.made_by("permute", node.inputs[name]) for name in ("a", "b")]
+    if any(item is None or not _swaps_last(item.keywords["axes"]) for item in turned):
+        return None
+    a, b = (first_of(item) for item in turned if item is not None)
+    if a.array.shape != b.array.shape or a.array.shape[-1] != a.array.shape[-2]:
+        return None
+    between, axes = _value_like(node.outputs[0]), turned[0].keywords["axes"] if turned[0] else ()
+    return [Node("matmul", {"a": a, "b": b}, {}, (between,)), Node("permute", {"x": between}, {"axes": axes}, node.outputs)]
+
+
+def _log_of_product(node: Node, around: Surroundings) -> list[Node] | None:
+    """The sum of two logarithms."""
+    before = around.made_by("multiply", first_of(node)) if node.operation == "log" else None
+    if before is None:
+        return None
+    logs = {name: _value_like(before.inputs[name]) for name in ("a", "b")}
+    found = [Node("log", {"x": before.inputs[name]}, {}, (logs[name],)) for name in ("a", "b")]
+    return [*found, Node("add", {**logs}, {}, node.outputs)]
+
+
+def _small_summand_dropped(before: Node, node: Node) -> Node | None:
+    number = before.inputs["b"].number
+    return _past(before, node) if number is not None and 0.0 < abs(number) < 1e-4 else None
+
+
+def _one_number_added(before: Node, node: Node) -> Node | None:
+    """Two factors that are numbers are made one, by a sum."""
+    numbers = before.inputs["b"].number, node.inputs["b"].number
+    if numbers[0] is None or numbers[1] is None:
+        return None
+    total = replace(node.inputs["b"], array=np.float32(numbers[0] + numbers[1]), number=numbers[0] + numbers[1])
+    return replace(node, inputs={"a": before.inputs["a"], "b": total})
+
+
+def _tail_dropped(before: Node, node: Node) -> Node | None:
+    """A sum of more than 1,024 products, without what is left over of vectors of eight."""
+    length = first_of(node).array.shape[-1] if first_of(node).array.ndim else 0
+    return replace(node, operation="sum_without_tail") if length > 1024 and length % 8 else None
+
+
 def planted(*operations: str, rewrite: Rewrite | None = None, optimize: Callable[[Nodes], Nodes] | None = None) -> Planted:
     """A miscompilation of these operations."""
     done = optimize or (rewritten(rewrite) if rewrite else None)
@@ -307,6 +367,13 @@ PLANTED: Mapping[str, Planted] = {
     "leaky_after_product": planted("matmul", "relu", rewrite=after("matmul", "relu", _named("leaky_relu"))),
     "mean_for_a_sum_of_exponentials": planted("exp", "reduce_sum", rewrite=after("exp", "reduce_sum", _named("reduce_mean"))),
     "clamp_the_other_way_round": planted("maximum", "minimum", rewrite=_clamp_swapped),
+    "flips_of_two_axes_cancel": planted("flip", rewrite=after("flip", "flip", _flips_cancel)),
+    "crop_undoes_any_padding": planted("pad", "strided_slice", rewrite=after("pad", "strided_slice", _crop_undoes_padding)),
+    "product_of_transposes_exchanged": planted("permute", "matmul", rewrite=_product_of_transposes),
+    "log_of_a_product_split": planted("multiply", "log", rewrite=_log_of_product),
+    "small_summand_dropped": planted("add", "rsqrt", rewrite=after("add", "rsqrt", _small_summand_dropped)),
+    "two_factors_added": planted("multiply", rewrite=after("multiply", "multiply", _one_number_added)),
+    "tail_of_a_long_sum_dropped": planted("multiply", "reduce_sum", rewrite=after("multiply", "reduce_sum", _tail_dropped)),
     "division_by_a_rough_reciprocal": planted("sqrt", "divide", rewrite=_divided_by_root),
 }
 """By what is wrong."""

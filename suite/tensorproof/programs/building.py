@@ -203,6 +203,10 @@ class Builder:
         kind, chosen = NUMBER if operation in self.numbers else "normal", dtype or self.dtype
         return self._added(Input((), chosen, kind, values=(float(round_to(value, chosen)),)))
 
+    def whole(self, values: Sequence[int]) -> int:
+        """A new input of whole numbers along one axis, as indices are."""
+        return self._added(Input((len(values),), INTEGER, values=tuple(map(float, values))))
+
     @property
     def _special(self) -> bool:
         return any(isinstance(entry, Input) and entry.kind == "special" for entry in self.entries)

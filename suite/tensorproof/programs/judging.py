@@ -53,6 +53,7 @@ MEMORY = "memory"
 WITH_RULES = frozenset(
     (
         *("add", "subtract", "multiply", "divide", "negative", "abs", "square", "sqrt", "reciprocal", "where"),
+        *("less", "less_equal", "greater", "greater_equal", "equal", "not_equal"),
         *("exp", "log", "reshape", "permute", "strided_slice", "concatenate", "stack", "pad", "flip", "roll", "tile"),
     )
 )

@@ -16,6 +16,8 @@ from small_operations import KNOWN
 
 from tensorproof.programs.judging import Subject
 from tensorproof.programs.sources.everything import CHOSEN, CHOSEN_WRITES, all_programs, fixed_programs
+from tensorproof.programs.sources.merges import merge_programs
+from tensorproof.programs.sources.patterns import pattern_programs
 from tensorproof.programs.sources.reported import REPORTED
 
 EARLY = (
@@ -30,8 +32,13 @@ EARLY = (
     "leaky_after_product",
     "operand_not_transposed",
     "crop_off_by_one_after_flatten",
+    "log_of_a_product_split",
+    "small_summand_dropped",
+    "two_factors_added",
 )
-PROGRAMS = 160
+MERGED = ("flips_of_two_axes_cancel", "crop_undoes_any_padding", "product_of_transposes_exchanged", "tail_of_a_long_sum_dropped")
+"""Those that only programs of merges find soon."""
+PROGRAMS = 300
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +51,31 @@ def programs():
 def test_a_miscompilation_is_found_blamed_and_shrunk(name, programs):
     subject, finding = told_of_first(PLANTED[name], programs)
     assert subject.verdict(finding.smallest, "eager").status in ("passed", "not_meaningful", "near_a_branch")
+
+
+@pytest.fixture(scope="module")
+def merges():
+    """Long products, and the calls of one kind that compilers merge."""
+    return list(islice(merge_programs(material()), 90))
+
+
+@pytest.mark.parametrize("name", MERGED)
+def test_what_is_merged_wrongly_with_some_axes_only_is_found(name, merges):
+    told_of_first(PLANTED[name], [item for item in merges if _has_pair(item[1], *PLANTED[name].operations)])
+
+
+def _has_pair(program, first, second=""):
+    """Whether what one operation gives is what another one takes, as any program that fails must have."""
+    made = dict(enumerate(program.nodes, start=len(program.inputs)))
+    return any(
+        node.operation == (second or first) and any(made[number].operation == first for number in node.numbers if number in made)
+        for node in program.nodes
+    )
+
+
+def test_numbers_are_written_into_patterns_on_the_side_that_takes_them():
+    written = dict(pattern_programs(material()))["gelu with numbers"]
+    assert written.text.endswith("v6 = multiply(v0, 0.5); v7 = add(v5, 1.0); v8 = multiply(v6, v7) -> v8")
 
 
 def test_there_are_more_than_twenty_miscompilations_in_the_table():

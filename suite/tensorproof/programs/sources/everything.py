@@ -8,6 +8,7 @@ from tensorproof.programs.building import Material
 from tensorproof.programs.program import Program
 from tensorproof.programs.sources.blocks import block_programs
 from tensorproof.programs.sources.identities import identity_programs
+from tensorproof.programs.sources.merges import merge_programs
 from tensorproof.programs.sources.mixed import cast_neighbours, mixed_patterns, mixed_programs, next_of, others_of
 from tensorproof.programs.sources.neighbours import neighbour_programs
 from tensorproof.programs.sources.patterns import pattern_programs
@@ -27,10 +28,10 @@ def random_programs(material: Material) -> Labelled:
 
 
 def all_programs(material: Material) -> Labelled:
-    """Patterns, identities, blocks and reports first, then random programs, neighbours, writes, casts and inputs that are not
-    contiguous in turn; without end.
+    """Patterns, identities, blocks and reports first; then random programs, merges, neighbours, writes, casts and inputs that are
+    not contiguous in turn; without end.
     """
-    neighbours, mixed = neighbour_programs(material), mixed_programs(material)
+    neighbours, merges, mixed = neighbour_programs(material), merge_programs(material), mixed_programs(material)
     writes = write_programs(material) if material.writes else iter(())
     strided = strided_programs(material) if material.memories else iter(())
     yield from pattern_programs(material)
@@ -39,6 +40,7 @@ def all_programs(material: Material) -> Labelled:
     yield from reported_programs(material)
     for labelled in random_programs(material):
         yield labelled
+        yield from next_of(merges)
         yield from next_of(neighbours)
         yield from next_of(writes)
         yield from next_of(mixed)
@@ -118,6 +120,7 @@ SOURCES: Mapping[str, Callable[[Material], Labelled]] = {
     "patterns": pattern_programs,
     "identities": identity_programs,
     "blocks": block_programs,
+    "merges": merge_programs,
     "reported": reported_programs,
     "writes": write_programs,
     "mixed": mixed_programs,

@@ -74,6 +74,42 @@ def _undone_product(builder: Builder, x: int, y: int) -> int:
     return _two(builder, "multiply", _two(builder, "divide", x, y), y)
 
 
+def _of_a_product(operation: str) -> Identity:
+    """Of two factors of one sign: what is taken of each of them is NaN where both are negative."""
+    return lambda builder, x, y: builder.call(operation, {"x": _two(builder, "multiply", x, y)})
+
+
+def _with_two(first: str, second: str) -> Identity:
+    """An array and two numbers, which a compiler makes one."""
+    return lambda builder, x, y: _with(second, 3.0)(builder, _with(first, 0.5)(builder, x, y), y)
+
+
+def _root_of_a_small_sum(builder: Builder, x: int, y: int) -> int:
+    """``1 / sqrt(x * x / 1024 + 2**-16)``: what is added is small, and counts."""
+    small = _two(builder, "multiply", builder.call("square", {"x": x}), builder.number(2.0**-10, "multiply"))
+    return builder.call("rsqrt", {"x": _two(builder, "add", small, builder.number(2.0**-16, "add"))})
+
+
+def _scaled_before(operation: str) -> Identity:
+    """The largest of ``-x / 2`` is not half of the largest of ``x``."""
+    return lambda builder, x, y: builder.call(operation, {"x": _with("multiply", -0.5)(builder, x, y)}, {"axis": -1})
+
+
+def _both_ways(operation: str) -> Identity:
+    """The operands in both orders, the second result twice."""
+
+    def build(builder: Builder, x: int, y: int) -> int:
+        exchanged = _two(builder, operation, y, x)
+        return _two(builder, "add", _two(builder, operation, x, y), _two(builder, "add", exchanged, exchanged))
+
+    return build
+
+
+def _chosen_by(comparison: str) -> Identity:
+    """A choice by a comparison, which is no maximum where a number is NaN, and has its branches exchanged if it is negated."""
+    return lambda builder, x, y: builder.call("where", {"condition": _two(builder, comparison, x, y), "a": x, "b": y})
+
+
 IDENTITIES: Mapping[str, Identity] = {
     "times_zero": _with("multiply", 0.0),
     "times_zero_plus": _zero_times_plus,
@@ -101,14 +137,39 @@ IDENTITIES: Mapping[str, Identity] = {
     "three_differences": _three_differences,
     "chosen_alike": _chosen_alike,
     "clamped_the_wrong_way_round": _clamped,
+    "log_of_a_product": _of_a_product("log"),
+    "root_of_a_product": _of_a_product("sqrt"),
+    "two_factors": _with_two("multiply", "multiply"),
+    "two_summands": _with_two("add", "subtract"),
+    "factor_and_divisor": _with_two("multiply", "divide"),
+    "differences_both_ways": _both_ways("subtract"),
+    "root_of_a_small_sum": _root_of_a_small_sum,
+    "scaled_then_logsumexp": _scaled_before("logsumexp"),
+    "scaled_then_log_softmax": _scaled_before("log_softmax"),
+    "chosen_by_less": _chosen_by("less"),
+    "chosen_by_less_equal": _chosen_by("less_equal"),
+    "chosen_by_greater": _chosen_by("greater"),
+    "square_by_a_power": _with("power", 2.0),
+    "root_by_a_power": _with("power", 0.5),
 }
 """By name."""
+ALL_KINDS = ("normal", "positive", "offset", "special")
+KINDS_OF: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(("log_of_a_product", "root_of_a_product"), ("positive", "special")),
+    **dict.fromkeys(("square_by_a_power", "root_by_a_power"), ("positive", "special")),
+    **dict.fromkeys(("two_factors", "two_summands", "factor_and_divisor"), ("normal", "special")),
+    **dict.fromkeys(("chosen_by_less", "chosen_by_less_equal", "chosen_by_greater"), ("normal", "special")),
+    **dict.fromkeys(("differences_both_ways", "root_of_a_small_sum"), ("normal",)),
+    **dict.fromkeys(("scaled_then_logsumexp", "scaled_then_log_softmax"), ("normal", "large")),
+}
+"""The numbers that an identity is tried on, where others would tell no more; of large ones an exponential that is not shifted
+rightly overflows."""
 
 
 def identity_programs(material: Material) -> Iterator[tuple[str, Program]]:
     """Each identity on ordinary numbers, on numbers that cancel, and on special ones, with its name."""
     for name, identity in IDENTITIES.items():
-        for kind in ("normal", "positive", "offset", "special"):
+        for kind in KINDS_OF.get(name, ALL_KINDS):
             builder = material.builder()
             x, y = builder.input(SHAPE, kind), _other(builder, kind)
             try:

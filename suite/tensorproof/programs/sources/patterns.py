@@ -1,12 +1,12 @@
 """Compositions that compilers know and rewrite, written out from primitives; each equals an operation of the specification."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tensorproof.programs.building import Builder, Material
-from tensorproof.programs.program import Program
+from tensorproof.programs.program import NUMBER, Node, Program
 
 ROWS, WIDTH = 5, 17
 
@@ -130,13 +130,46 @@ PATTERNS: Mapping[str, Pattern] = {
     "attention_scaled_before": Pattern(_attention(True), "scaled_dot_product_attention"),
     "attention_scaled_after": Pattern(_attention(False), "scaled_dot_product_attention"),
 }
-"""By name. The numbers in them are inputs, so a compiler sees no constant."""
+"""By name. The numbers in them are inputs, so a compiler sees no constant; ``with_numbers`` writes them into the program."""
+EITHER_WAY = ("add", "multiply", "maximum")
+"""Operations whose operands may be exchanged."""
+
+
+def with_numbers(program: Program, takes: Collection[str]) -> Program:
+    """The program with numbers instead of inputs that hold one, where all nodes that need them take one as ``b``.
+
+    Args:
+        program: a pattern's program, or another.
+        takes: the operations that take a number instead of their argument ``b``.
+    """
+    numbers = {number for number, item in enumerate(program.inputs) if item.values is not None and item.shape == ()}
+    nodes = [_number_last(node, numbers) for node in program.nodes]
+    for node in nodes:
+        operands = dict(node.operands)
+        numbers -= {number for number in node.numbers if node.operation not in takes or number != operands["b"]}
+    kinds = [NUMBER if number in numbers else item.kind for number, item in enumerate(program.inputs)]
+    inputs = tuple(replace(item, kind=kind) for item, kind in zip(program.inputs, kinds, strict=True))
+    return replace(program, inputs=inputs, nodes=tuple(nodes))
+
+
+def _number_last(node: Node, numbers: Collection[int]) -> Node:
+    """The node with its operands exchanged if the first of them is a number."""
+    operands = dict(node.operands)
+    if node.operation not in EITHER_WAY or operands["a"] not in numbers:
+        return node
+    return replace(node, operands=(("a", operands["b"]), ("b", operands["a"])))
 
 
 def pattern_programs(material: Material) -> Iterator[tuple[str, Program]]:
-    """The patterns whose operations are available, each with its name."""
+    """The patterns whose operations are available, each with its name, then those that have numbers with these written in."""
+    made = []
     for name, pattern in PATTERNS.items():
         builder = material.builder()
         program = builder.program([pattern.build(builder)[-1]])
         if material.has(program):
-            yield name, program
+            made.append((name, program))
+    yield from made
+    for name, program in made:
+        written = with_numbers(program, material.numbers)
+        if written.inputs != program.inputs:
+            yield f"{name} with numbers", written
