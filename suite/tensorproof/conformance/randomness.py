@@ -148,7 +148,8 @@ def mask_findings(expectation: Expectation, draw: Draw, own_axes: int | None = N
     cotangent = expectation.cotangents["y"]
     expected = np.where(kept, cotangent / (1 - rate), 0.0)
     given = np.zeros_like(expected) if gradient is None else gradient.value
-    yield bool(np.all(np.abs(given - expected) <= 10 * 2.0**-23 * np.abs(expected))), "the gradient has the output's mask"
+    alike = bool(np.all(np.abs(given - expected) <= 10 * 2.0**-23 * np.abs(expected)))
+    yield alike, "the gradient is the cotangent with the output's mask and scale"
     own = x.shape[:own_axes]
     dropped, differently = ((_value(drawn) == 0).reshape(*own, -1) for drawn in (answers, other))
     for mask in (dropped, differently) if own_axes is not None else ():

@@ -56,6 +56,12 @@ plant_dropout("gradient_draws_another_mask", kept, gradient_seed=1)
 plant_dropout("seed_not_used_up", lambda x, rate, seed: np.random.default_rng().uniform(size=x.shape) >= rate)
 
 
+@FAULTS.gradient(DROPOUT, "statistics")
+def gradient_not_scaled(dy, x, *, rate=0.5, training=True, seed=0):
+    factor = 1.0 - rate if training and rate < 1.0 else 1.0
+    return {"x": factor * right_vjp(DROPOUT, dy, x, rate=rate, training=training, seed=seed)["x"]}
+
+
 @FAULTS.value(DROPOUT, "plain")
 def drops_at_inference(x, *, rate=0.5, training=True, seed=0):
     return reference(DROPOUT, x, rate=rate, training=True, seed=seed)

@@ -132,6 +132,19 @@ def test_the_headline_says_what_where_and_how_often():
     assert any(cause["headline"] in line for line in causes_text(causes_of(record)))
 
 
+@pytest.mark.parametrize(
+    ("key", "name"),
+    [
+        ("dropout-survivors_not_scaled", "dropout-wrong"),
+        ("dropout-gradient_draws_another_mask", "dropout-d_x-wrong"),
+        ("dropout-gradient_not_scaled", "dropout-d_x-wrong"),
+        ("dropout-rate_in_four_bits", "dropout-distribution"),
+    ],
+)
+def test_values_and_chances_of_draws_are_told_apart(key, name):
+    assert names(record_of(Broken(ALL[key]), "dropout"))[0] == name
+
+
 def test_two_defects_of_one_operation_are_two_causes():
     planted = fault("sigmoid", function=lambda x: reference("sigmoid", _no_nan(x)), vjp=halved("sigmoid"))
     found = names(record_of(Broken(planted), "sigmoid"))

@@ -45,6 +45,17 @@ _STATEMENTS = (
 )
 """Statements of checks that judge no output, and the deviation that each one tells."""
 
+_OF_DRAWS = (
+    ("with the output's mask and scale", "d_x", "wrong"),
+    ("each output is 0 or x/(1-p)", "y", "wrong"),
+    ("each row is there once, and whole", "y", "wrong"),
+    ("each image is as it was, or mirrored", "y", "wrong"),
+    (": rows are orthogonal", "y", "wrong"),
+    (": shape ", "y", "shape"),
+    (": dtype ", "y", "dtype"),
+)
+"""Statements of draws that are about an output and no chance: the output, and how it deviates."""
+
 
 @dataclass(frozen=True)
 class Symptom:
@@ -116,7 +127,10 @@ def symptoms_of(check: Mapping[str, Any]) -> list[Symptom]:
     for text, kind in _STATEMENTS:
         if text in check["message"]:
             return [Symptom("", kind)]
-    return [Symptom("", "distribution" if check["check"] == "randomness" else "wrong")]
+    if check["check"] != "randomness":
+        return [Symptom("", "wrong")]
+    told = (Symptom(output, kind) for text, output, kind in _OF_DRAWS if text in check["message"])
+    return [next(told, Symptom("", "distribution"))]
 
 
 def judged_outputs(check: Mapping[str, Any]) -> list[str]:
