@@ -4,15 +4,17 @@ Run it where tensorproof is installed, from anywhere, for each profile::
 
     python suite/tests/write_fault_table.py core
     python suite/tests/write_fault_table.py extended
+    python suite/tests/write_fault_table.py extended gemm lbfgs     # these operations anew, the others as the page has them
 
 It runs every check of each fault's operation, in all dtypes and modes: some twenty minutes on two processors for ``core``.
 """
 
 import multiprocessing
 import sys
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import TypeAlias
 
 from faults import BEYOND, OF_PROFILE
 from faulty import NOTICED, Fault, first_notice, results_of
@@ -57,8 +59,12 @@ def words(fault: Fault) -> str:
     return name.replace("_", " ")
 
 
-def row(fault: Fault) -> tuple[str, int, int, list[str]]:
-    """The fault's line of the table, how many checks noticed and were run, and the dtypes."""
+Row: TypeAlias = tuple[str, int, int, list[str]]
+"""A fault's line of the table, how many checks noticed and were run, and the dtypes."""
+
+
+def row(fault: Fault) -> Row:
+    """The row of a fault."""
     total, noticed, first = 0, Counter[str](), ""
     for result in results_of(fault):
         total += 1
@@ -72,14 +78,14 @@ def row(fault: Fault) -> tuple[str, int, int, list[str]]:
     return text, count, total, dtypes
 
 
-def rows_of(operation: str) -> list[tuple[str, int, int, list[str]]]:
+def rows_of(operation: str) -> list[Row]:
     """The lines of an operation's faults: one process keeps what the reference expects of its samples."""
     rows = [row(fault) for faults in OF_PROFILE.values() for fault in faults.values() if fault.operation == operation]
     print(f"{operation}: {len(rows)}", flush=True)
     return rows
 
 
-def page(profile: str, tables: dict[str, list[tuple[str, int, int, list[str]]]]) -> str:
+def page(profile: str, tables: Mapping[str, list[Row]]) -> str:
     """The whole page of a profile."""
     rows = [row for table in tables.values() for row in table]
     by_dtype = ", ".join(f"{sum(dtype in dtypes for *_, dtypes in rows)} are noticed in {dtype}" for dtype in DTYPES)
@@ -118,11 +124,27 @@ def dtypes_named_in(text: str) -> str:
     return "".join(lines)
 
 
-def main(profile: str, processes: Iterable[str]) -> int:
-    """Write a profile's page and table; 1 if a fault is not noticed."""
+def rows_in(text: str) -> dict[str, list[Row]]:
+    """The rows of each operation that a page has."""
+    tables: dict[str, list[Row]] = defaultdict(list)
+    for part in text.split("\n## Not noticed")[0].split("\n## ")[1:]:
+        operation, *lines = part.splitlines()
+        for line in lines:
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            if line.startswith("|") and cells[0] not in ("fault", "---"):
+                count, _, total = cells[3].partition(" of ")
+                tables[operation].append((line, int(count), int(total), cells[4].split(", ")))
+    return tables
+
+
+def main(profile: str, named: Collection[str]) -> int:
+    """Write a profile's page and table, with all rows new or those of the named operations; 1 if a fault is not noticed."""
     operations = sorted({fault.operation for fault in OF_PROFILE[profile].values()})
-    with multiprocessing.get_context("spawn").Pool(int(next(iter(processes), "2"))) as pool:
-        tables = dict(zip(operations, pool.imap(rows_of, operations), strict=True))
+    kept = rows_in(PAGES[profile].read_text(encoding="utf-8")) if named else {}
+    asked = [name for name in operations if not named or name in named]
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        found = dict(zip(asked, pool.imap(rows_of, asked), strict=True))
+    tables = {name: found.get(name) or kept[name] for name in operations}
     missed = [line for table in tables.values() for line, count, *_ in table if not count]
     wrong = [fault.key for fault in BEYOND.values() if profile == CORE and first_notice(fault)]
     print("\n".join([*missed, *wrong]) or f"all {sum(map(len, tables.values()))} faults are noticed")
