@@ -157,11 +157,6 @@ def _pair_of_eight_bits_removed(node: Node, around: Surroundings) -> list[Node] 
     return [Node("same", {"x": first_of(before)}, {}, node.outputs)]
 
 
-def _limited_vjp(dy: Array, x: Array, *, dtype: str, **_: Any) -> Any:
-    """The cotangent of what is stored is limited to less than 8 bits hold."""
-    return {"x": np.clip(dy, -64.0, 64.0) if dtype in STORED else dy}
-
-
 def _planted(*operations: str, rewrite: Rewrite | None = None, **parts: Any) -> Planted:
     optimize = rewritten(rewrite) if rewrite else None
     fault = Fault(
@@ -196,6 +191,5 @@ PLANTED_STORED: Mapping[str, Planted] = {
     "stored_without_subnormals": _planted(CAST, rewrite=_without_subnormals),
     "stored_truncated": _planted(CAST, rewrite=_truncating),
     "stored_and_read_left_out": _planted(CAST, rewrite=_pair_of_eight_bits_removed),
-    "gradient_limited_too_early": _planted(CAST, vjp=_limited_vjp),
 }
 """Of casts to 8 bits, by what is wrong."""
