@@ -5,8 +5,8 @@ import pytest
 from tensorproof.contract.backends import load, specification
 from tensorproof.programs.building import Material
 from tensorproof.programs.judging import Subject
+from tensorproof.programs.sources.memory.writes import written_compositions
 from tensorproof.programs.sources.rows import ROWS
-from tensorproof.programs.sources.writes import written_compositions
 
 pytest.importorskip("tensorproof_torch")
 # Of PyTorch's own, as Inductor is imported.

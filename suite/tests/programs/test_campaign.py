@@ -158,11 +158,11 @@ def test_a_declared_program_that_passes_is_stale_and_one_that_fails_is_not(plugi
     done, record = fuzz(WRONG, "--programs=2")
     assert done.code == 0, done.text
     assert [line for line in done.text.splitlines() if line.startswith("stale")] == [stale]
-    assert [line["status"] for line in record.declared] == ["passed", "failed"]
+    assert [line["status"] for line in record.declared] == ["passed", "known_failure"]
     done, record = fuzz(WRONG, "--programs=4", "--resume", "--strict-declarations")
     assert done.code == 1, done.text
     assert stale in done.text
-    assert [line["status"] for line in record.declared] == ["passed", "failed"]
+    assert [line["status"] for line in record.declared] == ["passed", "known_failure"]
 
 
 @pytest.mark.parametrize("option", ["--mode=other", "--dtype=float64"])
@@ -184,7 +184,7 @@ def test_a_declared_program_is_tried_with_several_kinds_of_inputs(plugin, fuzz):
     """This sine is wrong of large numbers only."""
     declaring(plugin, SIGNED, DECLARED.replace("MODE", "eager"))
     done, record = fuzz(SIGNED, "--programs=1")
-    assert [line["status"] for line in record.declared] == ["passed", "failed"], done.text
+    assert [line["status"] for line in record.declared] == ["passed", "known_failure"], done.text
 
 
 def test_what_is_declared_and_no_program_is_a_usage_error(plugin, fuzz):

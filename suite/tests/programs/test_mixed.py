@@ -20,8 +20,8 @@ from tensorproof.programs.evaluation import expected_of
 from tensorproof.programs.judging import Subject
 from tensorproof.programs.program import Input, MalformedProgram, Node, Program, from_json, to_json
 from tensorproof.programs.shrinking import shrunk
+from tensorproof.programs.sources.dtypes.mixed import MIXED, mixed_patterns, mixed_programs
 from tensorproof.programs.sources.everything import CHOSEN_CASTS, all_programs, fixed_programs
-from tensorproof.programs.sources.mixed import MIXED, mixed_patterns, mixed_programs
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof_reference.operation import DTYPES
 from tensorproof_reference.rounding import round_to, spacing

@@ -16,9 +16,9 @@ from tensorproof.programs.dtypes import PLAIN, casts_of, dtypes_of
 from tensorproof.programs.evaluation import expected_of
 from tensorproof.programs.judging import Subject
 from tensorproof.programs.program import MalformedProgram, Program, from_json, to_json
+from tensorproof.programs.sources.dtypes.mixed import mixed_programs
+from tensorproof.programs.sources.dtypes.stored import STORED_PATTERNS, stored_patterns, stored_programs
 from tensorproof.programs.sources.everything import CHOSEN_STORED, fixed_programs
-from tensorproof.programs.sources.mixed import mixed_programs
-from tensorproof.programs.sources.stored import STORED_PATTERNS, stored_patterns, stored_programs
 from tensorproof_reference.errorbars.array import with_bars
 from tensorproof_reference.rounding import STORED
 

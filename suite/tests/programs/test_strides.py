@@ -19,7 +19,7 @@ from tensorproof.programs.campaigns.declared import programs_of
 from tensorproof.programs.judging import Subject
 from tensorproof.programs.program import Input, MalformedProgram, Program, from_json, from_plain, is_known_as, to_json
 from tensorproof.programs.sources.everything import CHOSEN_STRIDES, all_programs, fixed_programs
-from tensorproof.programs.sources.strides import lying, strided_neighbours, strided_programs, strided_writes
+from tensorproof.programs.sources.memory.strides import lying, strided_neighbours, strided_programs, strided_writes
 
 QUIET = {"passed", "not_meaningful", "near_a_branch"}
 

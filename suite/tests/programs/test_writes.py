@@ -18,8 +18,8 @@ from tensorproof.programs.judging import Subject, Verdict
 from tensorproof.programs.memory import expected_after_writes, unwritten
 from tensorproof.programs.program import Input, MalformedProgram, Node, Program, from_json, to_json
 from tensorproof.programs.sources.everything import all_programs
+from tensorproof.programs.sources.memory.writes import with_random_writes, write, written_compositions
 from tensorproof.programs.sources.random_programs import random_program
-from tensorproof.programs.sources.writes import with_random_writes, write, written_compositions
 
 WRITTEN = replace(material(), writes=True)
 SOME = 24

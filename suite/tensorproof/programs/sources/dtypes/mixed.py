@@ -8,11 +8,11 @@ from itertools import count
 from tensorproof.programs.building import Builder, Material
 from tensorproof.programs.dtypes import CAST, is_narrower
 from tensorproof.programs.program import Program
+from tensorproof.programs.sources.dtypes.stored import stored_programs
 from tensorproof.programs.sources.neighbours import Neighbour, of_all_shapes
 from tensorproof.programs.sources.plain_calls import called
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof.programs.sources.rows import ROWS, Row, casted
-from tensorproof.programs.sources.stored import stored_programs
 from tensorproof_reference.stream import Stream
 
 ROW_COUNT, WIDTH = 6, 17

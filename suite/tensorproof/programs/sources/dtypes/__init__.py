@@ -1,0 +1,1 @@
+"""Programs of several dtypes: casts between them, and numbers that are stored in 8 bits."""
