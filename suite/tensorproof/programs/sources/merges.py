@@ -6,7 +6,7 @@ All axes have one length, so that a wrong axis fits. Each chain has inputs of it
 """
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -217,25 +217,27 @@ def _exchanged(operation: str) -> Chain:
     return build
 
 
-def _of_one_kind() -> Iterator[Chain]:
+def _of_one_kind(available: Collection[str]) -> Iterator[Chain]:
     """What compilers merge most: calls of one kind after each other, behind each other, and side by side."""
     for names in KINDS:
-        calls = [call for name in names for call in CALLS[name]]
+        calls = _calls_of(names, available)
         yield from itertools.starmap(_one_then, itertools.product(calls, calls))
-    yield from itertools.starmap(_both_then, itertools.product(_every_call(), OF_TWO))
-    for some in CALLS.values():
-        yield from itertools.starmap(_side_by_side, itertools.combinations(some, 2))
-    yield from map(_exchanged, ("subtract", "divide", "power", "matmul", "less_equal"))
+    of_two = [name for name in OF_TWO if name in available]
+    yield from itertools.starmap(_both_then, itertools.product(_calls_of(CALLS, available), of_two))
+    for name in CALLS:
+        yield from itertools.starmap(_side_by_side, itertools.combinations(_calls_of([name], available), 2))
+    yield from (_exchanged(name) for name in ("subtract", "divide", "power", "matmul", "less_equal") if name in available)
 
 
-def _of_two_kinds() -> Iterator[Chain]:
+def _of_two_kinds(available: Collection[str]) -> Iterator[Chain]:
     for one, other in itertools.permutations(KINDS, 2):
-        calls, others = ([call for name in names for call in CALLS[name]] for names in (one, other))
+        calls, others = (_calls_of(names, available) for names in (one, other))
         yield from itertools.starmap(_one_then, itertools.product(calls, others))
 
 
-def _every_call() -> list[Neighbour]:
-    return [call for some in CALLS.values() for call in some]
+def _calls_of(names: Iterable[str], available: Collection[str]) -> list[Neighbour]:
+    """The calls of those of some operations that a backend has."""
+    return [call for name in names if name in available for call in CALLS[name]]
 
 
 def _ties(builder: Builder, node: Node) -> bool:
@@ -264,7 +266,7 @@ def merge_programs(material: Material) -> Iterator[tuple[str, Program]]:
     """Programs of long arrays, then all chains: first those of one kind, then others, each in any order."""
     yield from _long_programs(material)
     number = 0
-    for chains in (_of_one_kind(), _of_two_kinds()):
+    for chains in (_of_one_kind(material.available), _of_two_kinds(material.available)):
         for program in _packed(material, list(chains)):
             yield f"merges {number}", program
             number += 1
