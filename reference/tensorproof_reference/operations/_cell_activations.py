@@ -19,7 +19,8 @@ def _relu(x: Array) -> Array:
 
 
 def _hard_sigmoid(x: Array) -> Array:
-    return np.minimum(np.maximum(x + 3.0, 0.0), 6.0) / 6.0
+    # Exactly 0 and 1 at the ends, where the slope looks at the value.
+    return np.where(x <= -3.0, 0.0, np.where(x >= 3.0, 1.0, (x + 3.0) / 6.0))
 
 
 def _elu(x: Array) -> Array:

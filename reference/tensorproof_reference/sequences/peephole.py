@@ -12,7 +12,7 @@ from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations import _recurrent
 from tensorproof_reference.operations import lstm as lstm_page
 from tensorproof_reference.operations._cell_activations import PULLS, sigmoid
-from tensorproof_reference.operations._recurrent import Leaf, Memory, Parameters
+from tensorproof_reference.operations._recurrent import ALL_BUT_BFLOAT16, Leaf, Memory, Parameters
 from tensorproof_reference.operations._recurrent_work import recurrent_work
 from tensorproof_reference.primitives._unary import SINGLE
 from tensorproof_reference.stream import Stream
@@ -44,7 +44,7 @@ def peephole_lstm(
 
     Shapes: as ``lstm``; each dict of ``parameters`` has ``peephole_weights`` p (3, H) too, of the gates i, f, o. The initial
     state of the cell is not clipped.
-    Special values: as ``lstm``. At the bound itself the gradient passes; frameworks may differ, so no required sample asks.
+    Special values: as ``lstm``. At the bound itself the gradient passes; the sample that asks is optional.
     Raises: ``ValueError`` as ``lstm``, or if ``cell_clip`` is not above 0.
     Source: Gers & Schmidhuber (2000), "Recurrent nets that time and count"; Sak, Senior & Beaufays (2014), section 2; the
     arguments ``use_peepholes`` and ``cell_clip`` of ``LSTMCell`` of TensorFlow 1.
@@ -179,7 +179,9 @@ def _samples(stream: Stream) -> Iterator[Sample]:
     ):
         inputs = drawn(name, **choices)
         inputs["cell"] = np.sign(inputs["cell"]) * (3.0 + np.abs(inputs["cell"]))
-        yield Sample(name=name, inputs=inputs, keywords={"cell_clip": clip}, required=name != "bounds_clip_never_reached")
+        required = name != "bounds_clip_never_reached"
+        # In bfloat16 some state is always too near the bound to say on which side it lies.
+        yield Sample(name=name, inputs=inputs, keywords={"cell_clip": clip}, required=required, dtypes=ALL_BUT_BFLOAT16)
     counting = _counting(drawn("bounds_clip_reached_exactly", **one, sizes=(3, 5, 2, 4), states=()))
     two = {"cell_clip": 2.0}
     yield Sample(name="bounds_clip_reached_exactly", inputs=counting, keywords=two, gradient=False)

@@ -133,7 +133,10 @@ def test_the_gradient_of_a_maximum_in_three_dimensions_goes_to_the_first() -> No
             lambda: conv1d(np.ones((2, 4, 5)), np.ones((6, 4, 3)), stride=2),
             "stride: expected a tuple of one integer of at least 1",
         ),  # type: ignore[arg-type]
-        (lambda: conv1d(np.ones((2, 4, 5)), np.ones((6, 4, 3)), padding=(1, 1)), r"padding: expected 'valid', 'same' or"),  # type: ignore[arg-type]
+        (
+            lambda: conv1d(np.ones((2, 4, 5)), np.ones((6, 4, 3)), padding=(1, 1)),
+            r"padding: expected 'valid', 'same', 'same_lower' or",
+        ),  # type: ignore[arg-type]
         (
             lambda: conv3d(np.ones((2, 4, 5, 5, 5)), np.ones((6, 4, 3, 3, 3)), dilation=(1, 2)),
             "dilation: expected three integers",
