@@ -51,8 +51,9 @@ import numpy as np
 import pluggy
 from numpy.typing import NDArray
 
+from tensorproof.contract.strides import numpy_strides
 from tensorproof.contract.transcript import Entry, Hand, Traced, Transcript, Value, flat_results
-from tensorproof.instructions import X86, highest_here
+from tensorproof.instructions import highest_here, require_x86
 from tensorproof.operation_table import Implementation, OperationTable, PluginError, Unsupported
 from tensorproof_reference.model import Model
 from tensorproof_reference.rounding import STORED
@@ -404,27 +405,6 @@ class Backend:
         return self.layouts.get(operation, {})
 
 
-def require_x86(level: str) -> None:
-    """Check that an instruction set is one of x86-64, for a framework whose switches know no other.
-
-    Raises:
-        Unsupported: it is of another architecture.
-    """
-    if level not in X86:
-        raise Unsupported("it has switches for the sets of x86-64 only")
-
-
 def numpy_dtype(dtype: str) -> np.dtype[Any]:
     """The NumPy dtype in which arrays of ``dtype`` are handed over."""
     return np.dtype("float32" if dtype == "bfloat16" or dtype in STORED else dtype)
-
-
-def numpy_strides(array: NDArray[Any]) -> tuple[tuple[int, ...], int]:
-    """How an array of NumPy lies in the memory that it is a view of, in elements: its steps, and the place of its first one.
-
-    >>> numpy_strides(np.zeros((2, 9))[:, 1::2])
-    ((9, 2), 1)
-    """
-    steps = tuple(stride // array.itemsize for stride in array.strides)
-    start = 0 if array.base is None else array.ctypes.data - np.asarray(array.base).ctypes.data
-    return steps, start // array.itemsize

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tensorproof.errors import UsageError
+from tensorproof.operation_table import Unsupported
 
 X86 = ("sse2", "avx", "avx2", "avx512", "avx512_bf16", "amx")
 """Sets of x86-64, each of which holds those before it. ``avx512`` is F, BW, DQ and VL together."""
@@ -160,3 +161,13 @@ def of_onednn(limit: str) -> str:
     """
     ours = {name: level for level, name in ONEDNN_NAMES.items()} | {"AVX512_CORE": "avx512"}
     return highest_here(ours.get(limit.upper(), ""))
+
+
+def require_x86(level: str) -> None:
+    """Check that an instruction set is one of x86-64, for a framework whose switches know no other.
+
+    Raises:
+        Unsupported: it is of another architecture.
+    """
+    if level not in X86:
+        raise Unsupported("it has switches for the sets of x86-64 only")

@@ -10,6 +10,7 @@ from tensorproof_reference.arguments import require, require_broadcast, require_
 from tensorproof_reference.operation import EXTENDED, Operation, Sample, Work
 from tensorproof_reference.operations._workloads import count, ordinary, products, weights
 from tensorproof_reference.operations.matmul import WIDE_DTYPES
+from tensorproof_reference.primitives._binary import of_shape
 from tensorproof_reference.primitives._unary import SINGLE
 from tensorproof_reference.sample_kinds import long_samples
 from tensorproof_reference.stream import Stream
@@ -84,16 +85,8 @@ def _vjp(
     return {
         "a": _turned(np.matmul(scaled, np.swapaxes(right, -1, -2)), transpose_a),
         "b": _turned(np.matmul(np.swapaxes(left, -1, -2), scaled), transpose_b),
-        "c": None if c is None else _summed_to(beta * dy, c.shape),
+        "c": None if c is None else of_shape(beta * dy, c.shape),
     }
-
-
-def _summed_to(array: Array, shape: tuple[int, ...]) -> Array:
-    """The adjoint of broadcasting from ``shape``: the sum over the axes that it added or repeated."""
-    added = array.ndim - len(shape)
-    repeated = (axis for axis in range(added, array.ndim) if shape[axis - added] == 1 and array.shape[axis] != 1)
-    axes = (*range(added), *repeated)
-    return np.sum(array, axis=axes).reshape(shape) if axes else array
 
 
 PRODUCTS: Mapping[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]] = {

@@ -17,6 +17,7 @@ KEPT = ("positive", "all")
 SCALES = ("curvature", "one")
 FIRST_STEPS = ("norm", "sum", "whole")
 ZERO_GRADIENTS = ("counts", "stays")
+CONVENTIONS = {"kept": KEPT, "scale": SCALES, "first_step": FIRST_STEPS, "zero_gradient": ZERO_GRADIENTS}
 LEAST_CURVATURE = 1e-10
 """What the curvature of a pair must exceed to be kept as positive, in PyTorch and the programs that it follows."""
 
@@ -162,8 +163,7 @@ def _arrays(vector: Array, parameters: Arrays) -> list[Array]:
 
 def samples(stream: Stream) -> Iterator[Sample]:
     """Gradients that shrink along the steps, or grow, or rest; short and long memories, full and empty; the conventions."""
-    conventions = {"kept": KEPT, "scale": SCALES, "first_step": FIRST_STEPS, "zero_gradient": ZERO_GRADIENTS}
-    yield from quasi_newton_samples(stream, conventions)
+    yield from quasi_newton_samples(stream, CONVENTIONS)
 
 
 def workload(stream: Stream, size: str) -> Sample:
@@ -210,7 +210,7 @@ OPERATION = Operation(
     differentiable=(),
     outputs=("parameters", "previous_parameters", "previous_gradients", "parameter_changes", "gradient_changes"),
     cotangents=(),
-    conventions={"kept": KEPT, "scale": SCALES, "first_step": FIRST_STEPS, "zero_gradient": ZERO_GRADIENTS},
+    conventions=CONVENTIONS,
     profile=EXTENDED,
     workload=workload,
     work=work,

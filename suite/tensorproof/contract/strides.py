@@ -7,10 +7,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof.backend import numpy_strides
-
 Array = NDArray[Any]
 CONTIGUOUS = "contiguous"
+
+
+def numpy_strides(array: NDArray[Any]) -> tuple[tuple[int, ...], int]:
+    """How an array of NumPy lies in the memory that it is a view of, in elements: its steps, and the place of its first one.
+
+    >>> numpy_strides(np.zeros((2, 9))[:, 1::2])
+    ((9, 2), 1)
+    """
+    steps = tuple(stride // array.itemsize for stride in array.strides)
+    start = 0 if array.base is None else array.ctypes.data - np.asarray(array.base).ctypes.data
+    return steps, start // array.itemsize
 
 
 def _between(array: Array, shape: tuple[int, ...], between: float) -> Array:

@@ -12,7 +12,7 @@ from tensorproof.backend import Backend, Function, Native, Unsupported, numpy_dt
 from tensorproof.conformance.compiled import fallback_text
 from tensorproof.conformance.execution import Answer, answer_of, unpacked
 from tensorproof.conformance.expectation import Expected, is_floating
-from tensorproof.conformance.verdict import FAILED, LARGEST_Z, LEAST_ELEMENTS_FOR_RMS, PASSED, Judgement, judge
+from tensorproof.conformance.verdict import FAILED, LARGEST_Z, LEAST_ELEMENTS_FOR_RMS, NOT_MEANINGFUL, PASSED, Judgement, judge
 from tensorproof.contract.strides import CONTIGUOUS, MEMORIES, as_shared, in_memory
 from tensorproof.programs.evaluation import Expectations, beyond_range, constants_of, name_of, primals_of
 from tensorproof.programs.program import Input, Program
@@ -204,7 +204,9 @@ def placed(array: NDArray[Any], dtype: str, memory: str) -> NDArray[Any]:
 
 
 def kept_memories(backend: Backend, device: str, dtype: str) -> tuple[str, ...]:
-    """The ways to lie in memory that ``Backend.from_numpy`` keeps in a dtype, by ``Backend.strides``."""
+    """The ways to lie in memory that ``Backend.from_numpy`` keeps in a dtype, by ``Backend.strides``; none without strides."""
+    if backend.strides(_native(backend, device, np.ones(2), dtype)) is None:
+        return ()
     return tuple(memory for memory in MEMORIES if _keeps(backend, device, dtype, memory))
 
 
@@ -217,13 +219,28 @@ def _keeps(backend: Backend, device: str, dtype: str, memory: str) -> bool:
 
 def _judged(name: str, label: str, answer: Answer | None, item: Expected, program: Program, expected: Expectations) -> Judgement:
     """The verdict on the value of that name, or on its gradient."""
-    value, bar = item
-    if answer is not None and is_floating(value) and answer.value.shape == value.shape:
-        # Sums of what overflows are infinite or NaN, by their order.
+    found = _compared(name, label, answer, item, expected)
+    if found.outcome != FAILED:
+        return found
+    # A value of few elements that is broadcast makes one rounding error many; then the root mean square is of few.
+    few = min(value.size for value, _ in expected.values[len(program.inputs) :]) < LEAST_ELEMENTS_FOR_RMS
+    if few and found.reason == "bars" and (found.largest_z or 0.0) <= LARGEST_Z:
+        return replace(found, outcome=PASSED)
+    if answer is not None and found.reason in ("nan", "overflow") and len(program.nodes) > 1:
+        # Sums of what overflows on the way are infinite or NaN, by their order. That decides nothing.
+        value, bar = item
         either = ~np.isfinite(answer.value) & beyond_range(value, bar, HELD[expected.dtypes[name]].fmax)
-        answer = replace(answer, value=np.where(either, value, answer.value))
+        others = replace(answer, value=np.where(either, np.copysign(np.inf, value), answer.value))
+        if _compared(name, label, others, item, expected).outcome != FAILED:
+            return replace(found, outcome=NOT_MEANINGFUL)
+    return found
+
+
+def _compared(name: str, label: str, answer: Answer | None, item: Expected, expected: Expectations) -> Judgement:
+    """The verdict by the rules for a single operation."""
+    value, bar = item
     dtype = expected.dtypes[name] if is_floating(value) else str(value.dtype)
-    found = judge(
+    return judge(
         label,
         np.zeros_like(value) if answer is None else answer.value,
         value,
@@ -233,10 +250,6 @@ def _judged(name: str, label: str, answer: Answer | None, item: Expected, progra
         expected_dtype=dtype,
         coarsest=expected.coarsest,
     )
-    # A value of few elements that is broadcast makes one rounding error many; then the root mean square is of few.
-    few = min(value.size for value, _ in expected.values[len(program.inputs) :]) < LEAST_ELEMENTS_FOR_RMS
-    only_rms = found.outcome == FAILED and found.reason == "bars" and (found.largest_z or 0.0) <= LARGEST_Z
-    return replace(found, outcome=PASSED) if few and only_rms else found
 
 
 def run(calls: Calls, with_gradients: bool) -> list[list[Judgement]]:

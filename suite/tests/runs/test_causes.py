@@ -8,7 +8,7 @@ from typing import Any
 import jsonschema_rs
 import numpy as np
 import pytest
-from faults import ALL
+from faults import ALL, EXTENDED
 from faulty import Fault, checks_of, reference, right_vjp
 from plain_options import OPTIONS
 from small_backend import SmallBackend
@@ -139,10 +139,14 @@ def test_the_headline_says_what_where_and_how_often():
         ("dropout-gradient_draws_another_mask", "dropout-d_x-wrong"),
         ("dropout-gradient_not_scaled", "dropout-d_x-wrong"),
         ("dropout-rate_in_four_bits", "dropout-distribution"),
+        ("attention_dropout-survivors_not_scaled", "attention_dropout-wrong"),
+        ("attention_dropout-gradient_of_the_values_without_dropout", "attention_dropout-d_value-wrong"),
+        ("attention_dropout-same_mask_for_all_heads", "attention_dropout-distribution"),
     ],
 )
 def test_values_and_chances_of_draws_are_told_apart(key, name):
-    assert names(record_of(Broken(ALL[key]), "dropout"))[0] == name
+    fault = {**ALL, **EXTENDED}[key]
+    assert names(record_of(Broken(fault), fault.operation))[0] == name
 
 
 def test_two_defects_of_one_operation_are_two_causes():

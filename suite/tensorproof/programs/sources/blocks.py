@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from tensorproof.programs.building import Builder, Material
 from tensorproof.programs.program import Program
+from tensorproof.programs.sources.plain_calls import two
 
 ROWS, WIDTH = 5, 9
 ACTIVATIONS = ("relu", "tanh", "sigmoid", "silu", "gelu", "leaky_relu", "softplus", "softmax")
@@ -12,17 +13,13 @@ ACTIVATIONS = ("relu", "tanh", "sigmoid", "silu", "gelu", "leaky_relu", "softplu
 def _linear(builder: Builder, x: int) -> int:
     """A product with a transposed square matrix, plus a row."""
     turned = builder.call("permute", {"x": builder.input((WIDTH, WIDTH))}, {"axes": (1, 0)})
-    return _two(builder, "add", builder.call("matmul", {"a": x, "b": turned}), builder.input((WIDTH,)))
-
-
-def _two(builder: Builder, operation: str, a: int, b: int) -> int:
-    return builder.call(operation, {"a": a, "b": b})
+    return two(builder, "add", builder.call("matmul", {"a": x, "b": turned}), builder.input((WIDTH,)))
 
 
 def _residual(builder: Builder, activation: str) -> list[int]:
     """``y + f(y)`` of a product, normalized; the sum of all is a second output."""
     y = _linear(builder, builder.input((ROWS, WIDTH)))
-    total = _two(builder, "add", y, builder.call(activation, {"x": y}))
+    total = two(builder, "add", y, builder.call(activation, {"x": y}))
     normalized = builder.call("layer_norm", {"x": total, "scale": builder.input((WIDTH,)), "offset": builder.input((WIDTH,))})
     return [normalized, builder.call("reduce_sum", {"x": total}, {"axis": 0})]
 

@@ -7,7 +7,7 @@ from itertools import count
 from tensorproof.programs.building import Material
 from tensorproof.programs.program import Program
 from tensorproof.programs.sources.blocks import block_programs
-from tensorproof.programs.sources.dtypes.mixed import cast_neighbours, mixed_patterns, mixed_programs, next_of, others_of
+from tensorproof.programs.sources.dtypes.mixed import cast_neighbours, mixed_patterns, mixed_programs, others_of
 from tensorproof.programs.sources.dtypes.stored import stored_patterns
 from tensorproof.programs.sources.identities import identity_programs
 from tensorproof.programs.sources.memory.strides import strided_neighbours, strided_programs
@@ -17,6 +17,7 @@ from tensorproof.programs.sources.neighbours import neighbour_programs
 from tensorproof.programs.sources.patterns import pattern_programs
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof.programs.sources.reported import reported_programs
+from tensorproof.programs.sources.turns import next_of
 
 Labelled = Iterator[tuple[str, Program]]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from tensorproof.programs.building import Builder, Material
 from tensorproof.programs.program import SPECIAL, Program
+from tensorproof.programs.sources.plain_calls import two
 
 SHAPE = (len(SPECIAL), len(SPECIAL))
 """A table of every special number with every other one."""
@@ -16,13 +17,9 @@ Identity = Callable[[Builder, int, int], int]
 """Makes the calls from two arrays of one shape; the number of the result."""
 
 
-def _two(builder: Builder, operation: str, a: int, b: int) -> int:
-    return builder.call(operation, {"a": a, "b": b})
-
-
 def _with(operation: str, number: float) -> Identity:
     """One array and a number."""
-    return lambda builder, x, y: _two(builder, operation, x, builder.number(number, operation))
+    return lambda builder, x, y: two(builder, operation, x, builder.number(number, operation))
 
 
 def _then(*operations: str) -> Identity:
@@ -37,46 +34,46 @@ def _then(*operations: str) -> Identity:
 
 
 def _itself(operation: str) -> Identity:
-    return lambda builder, x, y: _two(builder, operation, x, x)
+    return lambda builder, x, y: two(builder, operation, x, x)
 
 
 def _there_and_back(first: str, second: str) -> Identity:
     """An array changed by another one, and changed back."""
-    return lambda builder, x, y: _two(builder, second, _two(builder, first, x, y), y)
+    return lambda builder, x, y: two(builder, second, two(builder, first, x, y), y)
 
 
 def _zero_times_plus(builder: Builder, x: int, y: int) -> int:
-    return _two(builder, "add", _with("multiply", 0.0)(builder, x, y), y)
+    return two(builder, "add", _with("multiply", 0.0)(builder, x, y), y)
 
 
 def _factored(builder: Builder, x: int, y: int) -> int:
     """``x * y + x * x``, which is ``x * (y + x)``."""
-    return _two(builder, "add", _two(builder, "multiply", x, y), _two(builder, "multiply", x, x))
+    return two(builder, "add", two(builder, "multiply", x, y), two(builder, "multiply", x, x))
 
 
 def _three_differences(builder: Builder, x: int, y: int) -> int:
     """``(x - y) - z``, which is ``x - (y + z)``: where x and y nearly cancel, that loses what z has."""
-    return _two(builder, "subtract", _two(builder, "subtract", x, y), builder.input(SHAPE))
+    return two(builder, "subtract", two(builder, "subtract", x, y), builder.input(SHAPE))
 
 
 def _chosen_alike(builder: Builder, x: int, y: int) -> int:
     """A choice whose condition is that a number is itself: what is left is ``x``, unless it is NaN."""
-    return builder.call("where", {"condition": _two(builder, "equal", x, x), "a": x, "b": y})
+    return builder.call("where", {"condition": two(builder, "equal", x, x), "a": x, "b": y})
 
 
 def _clamped(builder: Builder, x: int, y: int) -> int:
     """At least 1, then at most 0.5: in the other order it is 1."""
-    return _two(builder, "minimum", _two(builder, "maximum", x, builder.number(1.0, "maximum")), builder.number(0.5, "minimum"))
+    return two(builder, "minimum", two(builder, "maximum", x, builder.number(1.0, "maximum")), builder.number(0.5, "minimum"))
 
 
 def _undone_product(builder: Builder, x: int, y: int) -> int:
     """``(x / y) * y``."""
-    return _two(builder, "multiply", _two(builder, "divide", x, y), y)
+    return two(builder, "multiply", two(builder, "divide", x, y), y)
 
 
 def _of_a_product(operation: str) -> Identity:
     """Of two factors of one sign: what is taken of each of them is NaN where both are negative."""
-    return lambda builder, x, y: builder.call(operation, {"x": _two(builder, "multiply", x, y)})
+    return lambda builder, x, y: builder.call(operation, {"x": two(builder, "multiply", x, y)})
 
 
 def _with_two(first: str, second: str) -> Identity:
@@ -86,8 +83,8 @@ def _with_two(first: str, second: str) -> Identity:
 
 def _root_of_a_small_sum(builder: Builder, x: int, y: int) -> int:
     """``1 / sqrt(x * x / 1024 + 2**-16)``: what is added is small, and counts."""
-    small = _two(builder, "multiply", builder.call("square", {"x": x}), builder.number(2.0**-10, "multiply"))
-    return builder.call("rsqrt", {"x": _two(builder, "add", small, builder.number(2.0**-16, "add"))})
+    small = two(builder, "multiply", builder.call("square", {"x": x}), builder.number(2.0**-10, "multiply"))
+    return builder.call("rsqrt", {"x": two(builder, "add", small, builder.number(2.0**-16, "add"))})
 
 
 def _scaled_before(operation: str) -> Identity:
@@ -99,15 +96,15 @@ def _both_ways(operation: str) -> Identity:
     """The operands in both orders, the second result twice."""
 
     def build(builder: Builder, x: int, y: int) -> int:
-        exchanged = _two(builder, operation, y, x)
-        return _two(builder, "add", _two(builder, operation, x, y), _two(builder, "add", exchanged, exchanged))
+        exchanged = two(builder, operation, y, x)
+        return two(builder, "add", two(builder, operation, x, y), two(builder, "add", exchanged, exchanged))
 
     return build
 
 
 def _chosen_by(comparison: str) -> Identity:
     """A choice by a comparison, which is no maximum where a number is NaN, and has its branches exchanged if it is negated."""
-    return lambda builder, x, y: builder.call("where", {"condition": _two(builder, comparison, x, y), "a": x, "b": y})
+    return lambda builder, x, y: builder.call("where", {"condition": two(builder, comparison, x, y), "a": x, "b": y})
 
 
 IDENTITIES: Mapping[str, Identity] = {

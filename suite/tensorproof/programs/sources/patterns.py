@@ -7,6 +7,7 @@ from typing import Any
 
 from tensorproof.programs.building import Builder, Material
 from tensorproof.programs.program import NUMBER, Node, Program
+from tensorproof.programs.sources.plain_calls import two
 
 ROWS, WIDTH = 5, 17
 
@@ -25,20 +26,16 @@ def _rows(builder: Builder) -> int:
     return builder.input((ROWS, WIDTH))
 
 
-def _two(builder: Builder, operation: str, a: int, b: int) -> int:
-    return builder.call(operation, {"a": a, "b": b})
-
-
 def _silu(builder: Builder) -> tuple[int, ...]:
     x = _rows(builder)
-    return x, _two(builder, "multiply", x, builder.call("sigmoid", {"x": x}))
+    return x, two(builder, "multiply", x, builder.call("sigmoid", {"x": x}))
 
 
 def _sigmoid(builder: Builder) -> tuple[int, ...]:
     x = _rows(builder)
     one = builder.number(1.0)
     e = builder.call("exp", {"x": builder.call("negative", {"x": x})})
-    return x, builder.call("reciprocal", {"x": _two(builder, "add", one, e)})
+    return x, builder.call("reciprocal", {"x": two(builder, "add", one, e)})
 
 
 def _softplus(builder: Builder) -> tuple[int, ...]:
@@ -48,28 +45,28 @@ def _softplus(builder: Builder) -> tuple[int, ...]:
 
 def _relu(builder: Builder) -> tuple[int, ...]:
     x = _rows(builder)
-    return x, _two(builder, "maximum", x, builder.number(0.0))
+    return x, two(builder, "maximum", x, builder.number(0.0))
 
 
 def _leaky_relu(builder: Builder) -> tuple[int, ...]:
     x = _rows(builder)
-    return x, _two(builder, "maximum", x, _two(builder, "multiply", x, builder.number(0.25)))
+    return x, two(builder, "maximum", x, two(builder, "multiply", x, builder.number(0.25)))
 
 
 def _gelu(builder: Builder) -> tuple[int, ...]:
     x = _rows(builder)
-    inner = builder.call("erf", {"x": _two(builder, "multiply", x, builder.number(math.sqrt(0.5)))})
-    half = _two(builder, "multiply", builder.number(0.5), x)
-    return x, _two(builder, "multiply", half, _two(builder, "add", builder.number(1.0), inner))
+    inner = builder.call("erf", {"x": two(builder, "multiply", x, builder.number(math.sqrt(0.5)))})
+    half = two(builder, "multiply", builder.number(0.5), x)
+    return x, two(builder, "multiply", half, two(builder, "add", builder.number(1.0), inner))
 
 
 def _gelu_tanh(builder: Builder) -> tuple[int, ...]:
     x = _rows(builder)
-    cube = _two(builder, "multiply", _two(builder, "multiply", x, x), x)
-    sum_ = _two(builder, "add", x, _two(builder, "multiply", builder.number(0.044715), cube))
-    inner = builder.call("tanh", {"x": _two(builder, "multiply", builder.number(math.sqrt(2.0 / math.pi)), sum_)})
-    half = _two(builder, "multiply", builder.number(0.5), x)
-    return x, _two(builder, "multiply", half, _two(builder, "add", builder.number(1.0), inner))
+    cube = two(builder, "multiply", two(builder, "multiply", x, x), x)
+    sum_ = two(builder, "add", x, two(builder, "multiply", builder.number(0.044715), cube))
+    inner = builder.call("tanh", {"x": two(builder, "multiply", builder.number(math.sqrt(2.0 / math.pi)), sum_)})
+    half = two(builder, "multiply", builder.number(0.5), x)
+    return x, two(builder, "multiply", half, two(builder, "add", builder.number(1.0), inner))
 
 
 def _log_softmax(builder: Builder) -> tuple[int, ...]:
@@ -83,23 +80,23 @@ def _reduced(builder: Builder, operation: str, x: int) -> int:
 
 def _softmax(builder: Builder) -> tuple[int, ...]:
     x = _rows(builder)
-    e = builder.call("exp", {"x": _two(builder, "subtract", x, _reduced(builder, "reduce_max", x))})
-    return x, _two(builder, "divide", e, _reduced(builder, "reduce_sum", e))
+    e = builder.call("exp", {"x": two(builder, "subtract", x, _reduced(builder, "reduce_max", x))})
+    return x, two(builder, "divide", e, _reduced(builder, "reduce_sum", e))
 
 
 def _logsumexp(builder: Builder) -> tuple[int, ...]:
     x = _rows(builder)
     largest = _reduced(builder, "reduce_max", x)
-    e = builder.call("exp", {"x": _two(builder, "subtract", x, largest)})
-    return x, _two(builder, "add", largest, builder.call("log", {"x": _reduced(builder, "reduce_sum", e)}))
+    e = builder.call("exp", {"x": two(builder, "subtract", x, largest)})
+    return x, two(builder, "add", largest, builder.call("log", {"x": _reduced(builder, "reduce_sum", e)}))
 
 
 def _layer_norm(builder: Builder) -> tuple[int, ...]:
     x = _rows(builder)
-    centred = _two(builder, "subtract", x, _reduced(builder, "reduce_mean", x))
+    centred = two(builder, "subtract", x, _reduced(builder, "reduce_mean", x))
     spread = _reduced(builder, "reduce_mean", builder.call("square", {"x": centred}))
-    root = builder.call("rsqrt", {"x": _two(builder, "add", spread, builder.number(2.0**-16))})
-    return x, _two(builder, "multiply", centred, root)
+    root = builder.call("rsqrt", {"x": two(builder, "add", spread, builder.number(2.0**-16))})
+    return x, two(builder, "multiply", centred, root)
 
 
 def _attention(scaled_before: bool) -> Callable[[Builder], tuple[int, ...]]:
@@ -107,10 +104,10 @@ def _attention(scaled_before: bool) -> Callable[[Builder], tuple[int, ...]]:
         query, key, value = (builder.input(shape) for shape in ((2, 1, ROWS, 16), (2, 1, 7, 16), (2, 1, 7, 9)))
         turned = builder.call("permute", {"x": key}, {"axes": (0, 1, 3, 2)})
         scale = builder.number(0.25)
-        given = _two(builder, "multiply", query, scale) if scaled_before else query
-        scores = _two(builder, "matmul", given, turned)
-        scores = scores if scaled_before else _two(builder, "multiply", scores, scale)
-        return query, key, value, _two(builder, "matmul", builder.call("softmax", {"x": scores}, {"axis": -1}), value)
+        given = two(builder, "multiply", query, scale) if scaled_before else query
+        scores = two(builder, "matmul", given, turned)
+        scores = scores if scaled_before else two(builder, "multiply", scores, scale)
+        return query, key, value, two(builder, "matmul", builder.call("softmax", {"x": scores}, {"axis": -1}), value)
 
     return build
 

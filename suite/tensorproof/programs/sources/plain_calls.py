@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tensorproof.programs.building import Builder, NotOrdinary
+from tensorproof.programs.dtypes import CAST
 
 REDUCTIONS = (
     *("reduce_sum", "reduce_mean", "reduce_prod", "reduce_max", "reduce_min"),
@@ -25,6 +26,26 @@ def _of_rank(rank: int) -> Mapping[str, Mapping[str, Any]]:
         "flip": {"axis": -1},
         "roll": {"shift": 2, "axis": -1},
     }
+
+
+def two(builder: Builder, operation: str, a: int, b: int) -> int:
+    """An operation of two arrays."""
+    return builder.call(operation, {"a": a, "b": b})
+
+
+def times(builder: Builder, x: int, factor: float) -> int:
+    """The array multiplied by a number."""
+    return two(builder, "multiply", x, builder.number(factor, "multiply", builder.dtypes[x]))
+
+
+def cast(builder: Builder, x: int, dtype: str) -> int:
+    """The array in another dtype."""
+    return builder.call(CAST, {"x": x}, {"dtype": dtype})
+
+
+def there_and_back(builder: Builder, x: int, dtype: str) -> int:
+    """The array cast to a dtype, and back to its own."""
+    return cast(builder, cast(builder, x, dtype), builder.dtypes[x])
 
 
 def masked(builder: Builder, x: int) -> int:

@@ -48,6 +48,8 @@ _STATEMENTS = (
 _OF_DRAWS = (
     ("with the output's mask and scale", "d_x", "wrong"),
     ("each output is 0 or x/(1-p)", "y", "wrong"),
+    ("each weight is 0 or softmax's over 1-p", "y", "wrong"),
+    *((f"the gradient of {name} is that of the weights", f"d_{name}", "wrong") for name in ("query", "key", "value")),
     ("each row is there once, and whole", "y", "wrong"),
     ("each image is as it was, or mirrored", "y", "wrong"),
     (": rows are orthogonal", "y", "wrong"),

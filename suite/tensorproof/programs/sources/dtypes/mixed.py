@@ -10,9 +10,10 @@ from tensorproof.programs.dtypes import CAST, is_narrower
 from tensorproof.programs.program import Program
 from tensorproof.programs.sources.dtypes.stored import stored_programs
 from tensorproof.programs.sources.neighbours import Neighbour, of_all_shapes
-from tensorproof.programs.sources.plain_calls import called
+from tensorproof.programs.sources.plain_calls import called, cast, there_and_back, times, two
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof.programs.sources.rows import ROWS, Row, casted
+from tensorproof.programs.sources.turns import next_of
 from tensorproof_reference.stream import Stream
 
 ROW_COUNT, WIDTH = 6, 17
@@ -32,24 +33,6 @@ Build = Callable[[Builder, Pair], list[int]]
 """Makes the inputs and the calls; the numbers of the results."""
 
 
-def _cast(builder: Builder, x: int, dtype: str) -> int:
-    return builder.call(CAST, {"x": x}, {"dtype": dtype})
-
-
-def _there_and_back(builder: Builder, x: int, dtype: str) -> int:
-    """Cast to a dtype, and back to its own."""
-    own = builder.dtypes[x]
-    return _cast(builder, _cast(builder, x, dtype), own)
-
-
-def _two(builder: Builder, operation: str, a: int, b: int) -> int:
-    return builder.call(operation, {"a": a, "b": b})
-
-
-def _times(builder: Builder, x: int, factor: float) -> int:
-    return _two(builder, "multiply", x, builder.number(factor, "multiply", builder.dtypes[x]))
-
-
 def _rows(builder: Builder, dtype: str, width: int = WIDTH) -> int:
     return builder.input((ROW_COUNT, width), dtype=dtype)
 
@@ -62,16 +45,16 @@ def _linear_summed_wide(builder: Builder, pair: Pair) -> list[int]:
     """A product of narrow arrays that is kept wide for bias and activation, and then cast."""
     given = {"a": _rows(builder, pair.narrow), "b": _weights(builder, pair.narrow)}
     y = builder.call("mixed_matmul", given, {"dtype": pair.wide})
-    y = _two(builder, "add", y, builder.input((WIDTH,), dtype=pair.wide))
-    return [_cast(builder, builder.call("gelu", {"x": y}), pair.narrow)]
+    y = two(builder, "add", y, builder.input((WIDTH,), dtype=pair.wide))
+    return [cast(builder, builder.call("gelu", {"x": y}), pair.narrow)]
 
 
 def _linear_of_cast_weights(builder: Builder, pair: Pair) -> list[int]:
     """Wide weights that are cast for a narrow product, as autocast has it, and a wide loss."""
     x, w, bias = _rows(builder, pair.wide), _weights(builder, pair.wide), builder.input((WIDTH,), dtype=pair.wide)
-    narrow = [_cast(builder, item, pair.narrow) for item in (x, w, bias)]
-    y = builder.call("tanh", {"x": _two(builder, "add", _two(builder, "matmul", *narrow[:2]), narrow[2])})
-    loss = builder.call("reduce_mean", {"x": builder.call("square", {"x": _cast(builder, y, pair.wide)})}, {"axis": -1})
+    narrow = [cast(builder, item, pair.narrow) for item in (x, w, bias)]
+    y = builder.call("tanh", {"x": two(builder, "add", two(builder, "matmul", *narrow[:2]), narrow[2])})
+    loss = builder.call("reduce_mean", {"x": builder.call("square", {"x": cast(builder, y, pair.wide)})}, {"axis": -1})
     return [y, loss]
 
 
@@ -79,16 +62,16 @@ def _attention_with_wide_softmax(builder: Builder, pair: Pair) -> list[int]:
     """Narrow queries, keys and values; the softmax is wide."""
     query, key, value = (builder.input(shape, dtype=pair.narrow) for shape in ((2, ROW_COUNT, 16), (2, 7, 16), (2, 7, 9)))
     turned = builder.call("permute", {"x": key}, {"axes": (0, 2, 1)})
-    scores = _cast(builder, _times(builder, _two(builder, "matmul", query, turned), 0.25), pair.wide)
-    weights = _cast(builder, builder.call("softmax", {"x": scores}, {"axis": -1}), pair.narrow)
-    return [_two(builder, "matmul", weights, value)]
+    scores = cast(builder, times(builder, two(builder, "matmul", query, turned), 0.25), pair.wide)
+    weights = cast(builder, builder.call("softmax", {"x": scores}, {"axis": -1}), pair.narrow)
+    return [two(builder, "matmul", weights, value)]
 
 
 def _softmax_computed_wide(builder: Builder, pair: Pair) -> list[int]:
     """Of narrow numbers, along either axis; the result is wide and narrow."""
-    x = _cast(builder, _rows(builder, pair.narrow), pair.wide)
+    x = cast(builder, _rows(builder, pair.narrow), pair.wide)
     found = [builder.call("softmax", {"x": x}, {"axis": axis}) for axis in (0, -1)]
-    return [*found, *(_cast(builder, item, pair.narrow) for item in found)]
+    return [*found, *(cast(builder, item, pair.narrow) for item in found)]
 
 
 def _mean(builder: Builder, x: int) -> int:
@@ -99,30 +82,30 @@ def _scaled_to_unit(builder: Builder, x: int) -> int:
     """Divided by the root of the mean of squares."""
     spread = _mean(builder, builder.call("square", {"x": x}))
     epsilon = builder.number(2.0**-10, "add", builder.dtypes[x])
-    return _two(builder, "multiply", x, builder.call("rsqrt", {"x": _two(builder, "add", spread, epsilon)}))
+    return two(builder, "multiply", x, builder.call("rsqrt", {"x": two(builder, "add", spread, epsilon)}))
 
 
 def _layer_norm_computed_wide(builder: Builder, pair: Pair) -> list[int]:
     """Of a narrow array, with wide scale and offset."""
-    x = _cast(builder, _rows(builder, pair.narrow), pair.wide)
-    unit = _scaled_to_unit(builder, _two(builder, "subtract", x, _mean(builder, x)))
-    scaled = _two(builder, "multiply", unit, builder.input((WIDTH,), dtype=pair.wide))
-    return [_cast(builder, _two(builder, "add", scaled, builder.input((WIDTH,), dtype=pair.wide)), pair.narrow)]
+    x = cast(builder, _rows(builder, pair.narrow), pair.wide)
+    unit = _scaled_to_unit(builder, two(builder, "subtract", x, _mean(builder, x)))
+    scaled = two(builder, "multiply", unit, builder.input((WIDTH,), dtype=pair.wide))
+    return [cast(builder, two(builder, "add", scaled, builder.input((WIDTH,), dtype=pair.wide)), pair.narrow)]
 
 
 def _root_mean_square_norm(builder: Builder, pair: Pair) -> list[int]:
     """Computed wide, cast, and scaled by a narrow row."""
-    unit = _cast(builder, _scaled_to_unit(builder, _cast(builder, _rows(builder, pair.narrow), pair.wide)), pair.narrow)
-    return [_two(builder, "multiply", unit, builder.input((WIDTH,), dtype=pair.narrow))]
+    unit = cast(builder, _scaled_to_unit(builder, cast(builder, _rows(builder, pair.narrow), pair.wide)), pair.narrow)
+    return [two(builder, "multiply", unit, builder.input((WIDTH,), dtype=pair.narrow))]
 
 
 def _scaled_loss(builder: Builder, pair: Pair) -> list[int]:
     """The cross-entropy of narrow scores, computed wide and scaled, so that narrow gradients do not vanish."""
-    scores = _two(builder, "matmul", _rows(builder, pair.narrow), _weights(builder, pair.narrow))
-    likely = builder.call("log_softmax", {"x": _cast(builder, scores, pair.wide)}, {"axis": -1})
+    scores = two(builder, "matmul", _rows(builder, pair.narrow), _weights(builder, pair.narrow))
+    likely = builder.call("log_softmax", {"x": cast(builder, scores, pair.wide)}, {"axis": -1})
     share = builder.call("softmax", {"x": _rows(builder, pair.wide)}, {"axis": -1})
-    loss = builder.call("reduce_sum", {"x": _two(builder, "multiply", likely, share)}, {"axis": -1})
-    return [_times(builder, loss, -128.0)]
+    loss = builder.call("reduce_sum", {"x": two(builder, "multiply", likely, share)}, {"axis": -1})
+    return [times(builder, loss, -128.0)]
 
 
 def _residual_kept_wide(builder: Builder, pair: Pair) -> list[int]:
@@ -130,57 +113,57 @@ def _residual_kept_wide(builder: Builder, pair: Pair) -> list[int]:
     x = _rows(builder, pair.wide)
     for _ in range(2):
         branch = builder.call("layer_norm", {"x": x})
-        product = _two(builder, "matmul", _cast(builder, branch, pair.narrow), _weights(builder, pair.narrow))
-        x = _two(builder, "add", x, _cast(builder, builder.call("silu", {"x": product}), pair.wide))
+        product = two(builder, "matmul", cast(builder, branch, pair.narrow), _weights(builder, pair.narrow))
+        x = two(builder, "add", x, cast(builder, builder.call("silu", {"x": product}), pair.wide))
     return [x, builder.call("reduce_sum", {"x": x}, {"axis": 0})]
 
 
 def _master_step(builder: Builder, pair: Pair) -> list[int]:
     """A wide weight less a narrow gradient, and what a network sees of it."""
-    gradient = _two(
+    gradient = two(
         builder,
         "matmul",
         builder.call("permute", {"x": _rows(builder, pair.narrow)}, {"axes": (1, 0)}),
         _rows(builder, pair.narrow),
     )
-    moved = _two(builder, "subtract", _weights(builder, pair.wide), _times(builder, _cast(builder, gradient, pair.wide), 2.0**-7))
-    return [moved, _cast(builder, moved, pair.narrow)]
+    moved = two(builder, "subtract", _weights(builder, pair.wide), times(builder, cast(builder, gradient, pair.wide), 2.0**-7))
+    return [moved, cast(builder, moved, pair.narrow)]
 
 
 def _sum_computed_wide(builder: Builder, pair: Pair) -> list[int]:
     """Narrow numbers summed wide along each axis."""
-    x = _cast(builder, builder.call("exp", {"x": _rows(builder, pair.narrow, 40)}), pair.wide)
-    return [_cast(builder, builder.call("reduce_sum", {"x": x}, {"axis": axis}), pair.narrow) for axis in (0, -1)]
+    x = cast(builder, builder.call("exp", {"x": _rows(builder, pair.narrow, 40)}), pair.wide)
+    return [cast(builder, builder.call("reduce_sum", {"x": x}, {"axis": axis}), pair.narrow) for axis in (0, -1)]
 
 
 def _what_is_dropped(builder: Builder, pair: Pair) -> list[int]:
     """What a cast drops of numbers, of a sum and of a product."""
     x, y = _rows(builder, pair.wide), _rows(builder, pair.wide)
-    wholes = (x, _two(builder, "add", x, y), _two(builder, "multiply", x, y))
-    return [_two(builder, "subtract", whole, _there_and_back(builder, whole, pair.narrow)) for whole in wholes]
+    wholes = (x, two(builder, "add", x, y), two(builder, "multiply", x, y))
+    return [two(builder, "subtract", whole, there_and_back(builder, whole, pair.narrow)) for whole in wholes]
 
 
 def _split_in_two(builder: Builder, pair: Pair) -> list[int]:
     """A product by narrow parts: the numbers cast, and what the cast drops, cast as well."""
-    x, w = _rows(builder, pair.wide), _cast(builder, _weights(builder, pair.wide), pair.narrow)
-    high = _cast(builder, x, pair.narrow)
-    low = _cast(builder, _two(builder, "subtract", x, _cast(builder, high, pair.wide)), pair.narrow)
-    parts = [_cast(builder, _two(builder, "matmul", part, w), pair.wide) for part in (high, low)]
-    return [_two(builder, "add", *parts), _cast(builder, low, pair.wide)]
+    x, w = _rows(builder, pair.wide), cast(builder, _weights(builder, pair.wide), pair.narrow)
+    high = cast(builder, x, pair.narrow)
+    low = cast(builder, two(builder, "subtract", x, cast(builder, high, pair.wide)), pair.narrow)
+    parts = [cast(builder, two(builder, "matmul", part, w), pair.wide) for part in (high, low)]
+    return [two(builder, "add", *parts), cast(builder, low, pair.wide)]
 
 
 def _cast_mask(builder: Builder, pair: Pair) -> list[int]:
     """A condition as numbers, in either dtype."""
     x = _rows(builder, pair.wide)
     mask = builder.call("less", {"a": x, "b": _rows(builder, pair.wide)})
-    kept = _two(builder, "multiply", _cast(builder, x, pair.narrow), _cast(builder, mask, pair.narrow))
-    return [kept, _two(builder, "add", _cast(builder, kept, pair.wide), _cast(builder, mask, pair.wide))]
+    kept = two(builder, "multiply", cast(builder, x, pair.narrow), cast(builder, mask, pair.narrow))
+    return [kept, two(builder, "add", cast(builder, kept, pair.wide), cast(builder, mask, pair.wide))]
 
 
 def _whole_numbers(builder: Builder, pair: Pair) -> list[int]:
     """The part of numbers behind the point, by an integer."""
     x = builder.input((ROW_COUNT, WIDTH), "large", pair.wide)
-    return [_two(builder, "subtract", x, _there_and_back(builder, x, "int32"))]
+    return [two(builder, "subtract", x, there_and_back(builder, x, "int32"))]
 
 
 MIXED: Mapping[str, Build] = {
@@ -239,17 +222,17 @@ def _around(name: str, dtype: str, narrower: bool) -> Iterator[tuple[str, Neighb
 
     def within(builder: Builder, x: int) -> int:
         with _new_inputs_in(builder, dtype):
-            y = called(builder, name, _cast(builder, x, dtype))
-        return _cast(builder, y, builder.dtype)
+            y = called(builder, name, cast(builder, x, dtype))
+        return cast(builder, y, builder.dtype)
 
     def before(builder: Builder, x: int) -> int:
-        return called(builder, name, _there_and_back(builder, x, dtype))
+        return called(builder, name, there_and_back(builder, x, dtype))
 
     def after(builder: Builder, x: int) -> int:
         y = called(builder, name, x)
         if not builder.is_floating(y):
             raise ValueError("a condition has no digits to drop")
-        return _there_and_back(builder, y, dtype)
+        return there_and_back(builder, y, dtype)
 
     yield f"{name} in {dtype}", within
     if narrower:
@@ -298,10 +281,3 @@ def mixed_programs(material: Material) -> Iterator[tuple[str, Program]]:
             yield from next_of(neighbours)
             yield from next_of(stored)
     yield from stored
-
-
-def next_of(programs: Iterator[tuple[str, Program]]) -> Iterator[tuple[str, Program]]:
-    """The next program, if there is one."""
-    for labelled in programs:
-        yield labelled
-        return

@@ -8,9 +8,10 @@ from tensorproof.programs.dtypes import CAST, dtypes_of, is_narrower
 from tensorproof.programs.evaluation import forward_values
 from tensorproof.programs.program import Node, Program
 from tensorproof.programs.sources.neighbours import of_all_shapes
-from tensorproof.programs.sources.plain_calls import called
+from tensorproof.programs.sources.plain_calls import called, cast, there_and_back, times, two
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof.programs.sources.rows import ROWS
+from tensorproof.programs.sources.turns import next_of
 from tensorproof_reference.rounding import HELD
 from tensorproof_reference.stream import Stream
 
@@ -22,23 +23,6 @@ Build = Callable[[Builder, str], list[int]]
 """Makes the inputs and the calls, with a dtype of 8 bits; the numbers of the results."""
 
 
-def _cast(builder: Builder, x: int, dtype: str) -> int:
-    return builder.call(CAST, {"x": x}, {"dtype": dtype})
-
-
-def _stored(builder: Builder, x: int, dtype: str) -> int:
-    """Stored, and read again in its own dtype."""
-    return _cast(builder, _cast(builder, x, dtype), builder.dtypes[x])
-
-
-def _two(builder: Builder, operation: str, a: int, b: int) -> int:
-    return builder.call(operation, {"a": a, "b": b})
-
-
-def _times(builder: Builder, x: int, factor: float) -> int:
-    return _two(builder, "multiply", x, builder.number(factor, "multiply", builder.dtypes[x]))
-
-
 def _rows(builder: Builder) -> int:
     return builder.input((ROW_COUNT, WIDTH))
 
@@ -46,57 +30,57 @@ def _rows(builder: Builder) -> int:
 def _what_is_dropped(builder: Builder, dtype: str) -> list[int]:
     """What is lost of numbers, of a sum and of a product, when they are stored."""
     x, y = _rows(builder), _rows(builder)
-    wholes = (x, _two(builder, "add", x, y), _two(builder, "multiply", x, y))
-    return [_two(builder, "subtract", whole, _stored(builder, whole, dtype)) for whole in wholes]
+    wholes = (x, two(builder, "add", x, y), two(builder, "multiply", x, y))
+    return [two(builder, "subtract", whole, there_and_back(builder, whole, dtype)) for whole in wholes]
 
 
 def _stored_weights(builder: Builder, dtype: str) -> list[int]:
     """A product with weights that are scaled before they are stored, and scaled back."""
-    weights = _times(builder, builder.input((WIDTH, WIDTH)), 16.0)
-    read = _times(builder, _stored(builder, weights, dtype), 0.0625)
-    return [builder.call("tanh", {"x": _two(builder, "matmul", _rows(builder), read)})]
+    weights = times(builder, builder.input((WIDTH, WIDTH)), 16.0)
+    read = times(builder, there_and_back(builder, weights, dtype), 0.0625)
+    return [builder.call("tanh", {"x": two(builder, "matmul", _rows(builder), read)})]
 
 
 def _both_stored(builder: Builder, dtype: str) -> list[int]:
     """A product of rows and weights that are stored, and the row sums of it."""
-    x, w = (_stored(builder, item, dtype) for item in (_rows(builder), builder.input((WIDTH, WIDTH))))
-    product = _two(builder, "matmul", x, w)
+    x, w = (there_and_back(builder, item, dtype) for item in (_rows(builder), builder.input((WIDTH, WIDTH))))
+    product = two(builder, "matmul", x, w)
     return [product, builder.call("reduce_sum", {"x": product}, {"axis": -1})]
 
 
 def _stored_keys(builder: Builder, dtype: str) -> list[int]:
     """An attention whose keys and values are stored."""
     query, key, value = (builder.input(shape) for shape in ((2, ROW_COUNT, 16), (2, 7, 16), (2, 7, 9)))
-    key, value = (_stored(builder, item, dtype) for item in (key, value))
+    key, value = (there_and_back(builder, item, dtype) for item in (key, value))
     turned = builder.call("permute", {"x": key}, {"axes": (0, 2, 1)})
-    scores = _times(builder, _two(builder, "matmul", query, turned), 0.25)
-    return [_two(builder, "matmul", builder.call("softmax", {"x": scores}, {"axis": -1}), value)]
+    scores = times(builder, two(builder, "matmul", query, turned), 0.25)
+    return [two(builder, "matmul", builder.call("softmax", {"x": scores}, {"axis": -1}), value)]
 
 
 def _stored_result(builder: Builder, dtype: str) -> list[int]:
     """What is stored is a result, and stored and read once more: no gradients are added up in 8 bits."""
     y = builder.call("gelu", {"x": _rows(builder)})
-    return [_cast(builder, y, dtype), builder.call("exp", {"x": _stored(builder, y, dtype)})]
+    return [cast(builder, y, dtype), builder.call("exp", {"x": there_and_back(builder, y, dtype)})]
 
 
 def _large_gradients(builder: Builder, dtype: str) -> list[int]:
     """A scaled loss: gradients that are cast on their way back may be beyond the range of 8 bits."""
-    read = _stored(builder, builder.call("tanh", {"x": _rows(builder)}), dtype)
-    return [_times(builder, builder.call("reduce_sum", {"x": read}, {"axis": -1}), 256.0)]
+    read = there_and_back(builder, builder.call("tanh", {"x": _rows(builder)}), dtype)
+    return [times(builder, builder.call("reduce_sum", {"x": read}, {"axis": -1}), 256.0)]
 
 
 def _small_numbers(builder: Builder, dtype: str) -> list[int]:
     """Numbers down to those that are subnormal in 8 bits, or zero."""
-    x = builder.call("exp", {"x": _times(builder, builder.input((ROW_COUNT, WIDTH), "positive"), -4.0)})
-    return [_times(builder, _stored(builder, x, dtype), 64.0)]
+    x = builder.call("exp", {"x": times(builder, builder.input((ROW_COUNT, WIDTH), "positive"), -4.0)})
+    return [times(builder, there_and_back(builder, x, dtype), 64.0)]
 
 
 def _stored_twice(builder: Builder, dtype: str) -> list[int]:
     """Stored in both dtypes of 8 bits, one after the other, and a sum of both."""
     x = _rows(builder)
-    first = _stored(builder, x, dtype)
-    other = _cast(builder, _cast(builder, x, "float8_e5m2"), "float8_e4m3fn")
-    return [_two(builder, "add", first, _cast(builder, other, builder.dtype))]
+    first = there_and_back(builder, x, dtype)
+    other = cast(builder, cast(builder, x, "float8_e5m2"), "float8_e4m3fn")
+    return [two(builder, "add", first, cast(builder, other, builder.dtype))]
 
 
 STORED_PATTERNS: Mapping[str, Build] = {
@@ -128,13 +112,13 @@ def _cast_to(program: Program) -> list[tuple[int, str]]:
 
 def _around(name: str, dtype: str) -> Iterator[tuple[str, Callable[[Builder, int], int]]]:
     def before(builder: Builder, x: int) -> int:
-        return called(builder, name, _stored(builder, x, dtype))
+        return called(builder, name, there_and_back(builder, x, dtype))
 
     def after(builder: Builder, x: int) -> int:
         y = called(builder, name, x)
         if not builder.is_floating(y):
             raise ValueError("a condition has no digits to drop")
-        return _stored(builder, y, dtype)
+        return there_and_back(builder, y, dtype)
 
     yield f"{dtype} and back, then {name}", before
     yield f"{name}, then {dtype} and back", after
@@ -186,6 +170,4 @@ def stored_programs(material: Material) -> Iterator[tuple[str, Program]]:
         program = with_stored_values(random_program(material, number), material, number)
         if program is not None:
             yield "", program
-        for labelled in neighbours:
-            yield labelled
-            break
+        yield from next_of(neighbours)

@@ -11,10 +11,10 @@ from tensorproof.contract.strides import MEMORIES, is_shared
 from tensorproof.programs.building import Material, is_ordinary
 from tensorproof.programs.evaluation import forward_values
 from tensorproof.programs.program import NUMBER, Program
-from tensorproof.programs.sources.dtypes.mixed import next_of
 from tensorproof.programs.sources.memory.writes import written_compositions
 from tensorproof.programs.sources.neighbours import NEIGHBOURS, of_all_shapes
 from tensorproof.programs.sources.random_programs import random_program
+from tensorproof.programs.sources.turns import next_of
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.stream import Stream
 
