@@ -19,7 +19,7 @@ def test_the_switches_take(level, monkeypatch):
 
 
 @pytest.mark.skipif("avx512_fp16" not in flags_here(), reason="this processor has no instructions for float16")
-@pytest.mark.parametrize("level", ["avx512", "avx512_bf16", sets_here()[-1]])
+@pytest.mark.parametrize("level", [level for level in SETS if level.startswith("avx512")] + ["amx"] * ("amx" in sets_here()))
 def test_float16_is_left_out_where_onednn_may_not_have_it(level, monkeypatch):
     """TensorFlow asks the processor whether oneDNN has it, and the process ends."""
     for name, value in switches_for("tensorflow", level).items():
