@@ -9,11 +9,13 @@
 and so for ``extended``, with records of ``--profile=extended``.
 
 First comes the plain sample of every operation. Then come the checks that notice the most faults for their time, until each
-fault is noticed once, then twice. Then come a sample of each class of each operation, and others, the cheapest first, while time
-is left. Backends that compile every call set the limit for what all get; eager ones get more. Then the set is tried on faults
-that it was not chosen from: the choice is made anew from seven tenths of them, in five draws, and the others counted.
+fault is noticed once, then twice. While time is left, those come whose samples have the most traits that are new (``traits.py``).
+Backends that compile every call set the limit for what all get; eager ones get more. Then the set is tried on faults that it was
+not chosen from: the choice is made anew from seven tenths of them, in five draws, and the others counted.
 """
 
+import functools
+import heapq
 import json
 import random
 import statistics
@@ -26,21 +28,23 @@ from typing import NamedTuple
 from faults import OF_PROFILE
 from noticed import FIRST_MODE, all_candidates
 from small_operations import KNOWN
+from traits import ALONE, Trait, traits_in_dtype
 
 from tensorproof.conformance.selection import quick
+from tensorproof.conformance.selection.cases import samples_of
 from tensorproof.runs.records import Record, read_record
 from tensorproof_reference.catalogue import of_profile, specification_version
 
 PAGES = {profile: Path(quick.__file__).with_name(name) for profile, name in quick.FILES.items()}
 NOTICES = {profile: Path(__file__).with_name(f"quick_notices_{profile}.tsv") for profile in PAGES}
 BUDGETS = {
-    "core": {"torch": 24.0, "tensorflow": 85.0, "jax": 140.0},
-    "extended": {"torch": 36.0, "tensorflow": 60.0, "jax": 70.0},
+    "core": {"torch": 130.0, "tensorflow": 400.0, "jax": 770.0},
+    "extended": {"torch": 130.0, "tensorflow": 260.0, "jax": 385.0},
 }
-"""Processor seconds by profile and backend, by the quickest of many records, which a run that begins with empty caches exceeds.
-With these, a run on two processors takes at most a minute with PyTorch, and a minute and a half with the others. Of ``extended``
-there are fewer records, and what is measured once is taken for the rest of its kind."""
-DEAR = 4.0
+"""Processor seconds by profile and backend, as the records say that the set was chosen from. They are of a machine with AVX-512
+on which other work waited, so that everything took some four times as long as alone. ``docs/measurements.md`` has what a run
+takes. Of ``extended`` there are fewer records, and what is measured once is taken for the rest of its kind."""
+DEAR = 15.0
 """Seconds from which on, on any backend, a check is too dear to be in for its operation's sake alone."""
 OVERHEAD = 0.004
 """Seconds that pytest and the workers take for each check."""
@@ -166,30 +170,50 @@ class Choice:
             for fault in waiting.pop(best):
                 seen[fault] += 1
 
+    def broaden(self, candidates: Iterable[Bundle]) -> None:
+        """Choose what has the most traits for its time that none chosen before has, until nothing new fits.
+
+        What a bundle adds only falls as others are chosen. So one that still adds most after it is counted anew is the best.
+        """
+        seen = {trait for bundle in self.chosen for trait in traits_of(bundle)}
+        worth = {bundle: traits_of(bundle) for bundle in candidates if bundle not in self.chosen}
+
+        def gain(bundle: Bundle) -> float:
+            return sum(value for trait, value in worth[bundle].items() if trait not in seen) / self.price(bundle)
+
+        waiting = [(-gain(bundle), place, bundle) for place, bundle in enumerate(worth)]
+        heapq.heapify(waiting)
+        while waiting:
+            _, place, bundle = heapq.heappop(waiting)
+            if not self.fits(bundle) or not (left := gain(bundle)):
+                continue
+            if waiting and left < -waiting[0][0]:
+                heapq.heappush(waiting, (-left, place, bundle))
+            else:
+                self.take(bundle)
+                seen |= worth[bundle].keys()
+
     def fill(self, matrix: Matrix, everything: list[Bundle], basis: Iterable[Bundle]) -> None:
-        """Choose the basis, then for faults, then for classes of samples."""
+        """Choose the basis, then for faults, then for traits, which find the faults that nobody has planted."""
         for bundle in basis:
             if max(table[bundle] for table in self.costs.values()) <= DEAR and self.fits(bundle):
                 self.take(bundle)
         found = noticed_by(matrix, everything)
         self.cover(found, 1)
         # Other modes cost a compilation for each sample, seconds on some backends: once is enough there.
-        self.cover({bundle: faults for bundle, faults in found.items() if bundle[0].first}, 2)
-        present = {_class_of(bundle) for bundle in self.chosen}
-        missing: dict[object, Bundle] = {}
-        for bundle in everything:
-            if bundle[0].first and bundle[0].dtype == "float32" and _class_of(bundle) not in present:
-                missing.setdefault(_class_of(bundle), bundle)
-        rest = [bundle for bundle in everything if bundle[0].first]
-        # Time that is left goes to breadth, which finds the faults that nobody has planted.
-        for group in (missing.values(), (b for b in rest if b[0].dtype == "float32"), rest):
-            for bundle in sorted(group, key=self.price):
-                if self.fits(bundle):
-                    self.take(bundle)
+        first = [bundle for bundle in everything if bundle[0].first]
+        self.cover({bundle: found[bundle] for bundle in first if bundle in found}, 2)
+        self.broaden(first)
 
 
-def _class_of(bundle: Bundle) -> tuple[bool, str, str]:
-    return bundle[0].first, bundle[0].operation, bundle[0].sample.partition("_")[0]
+@functools.cache
+def traits_of(bundle: Bundle) -> Mapping[Trait, float]:
+    """What is particular about a bundle, among all operations'."""
+    check = bundle[0]
+    if check.check not in TOGETHER:
+        return {(check.operation, check.check): ALONE}
+    sample = samples_of(KNOWN[check.operation], 0)[check.sample]
+    return {(check.operation, *trait): worth for trait, worth in traits_in_dtype(sample, check.dtype).items()}
 
 
 def plain(everything: Iterable[Bundle]) -> list[Bundle]:

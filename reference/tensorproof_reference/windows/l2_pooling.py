@@ -143,7 +143,7 @@ def _samples(axes: int, stream: Stream) -> Iterator[Sample]:
     moving, last = overlapping(axes), of(6, 5, 4)
     yield special(draw, "nan_overlapping", {(0, 1, *of(3, 2, 1)): np.nan, (1, 2, *last): np.nan}, **moving)
     yield special(draw, "infinity_inside", {(0, 1, *of(3, 2, 1)): np.inf, (1, 0, *of(0, 1, 0)): -np.inf})
-    yield from magnitudes(draw, "1e4", "1e_minus_4", "1e15")
+    yield from magnitudes(draw, "256", "1e4", "1e_minus_4", "1e15")
 
 
 def _pooling(axes: int, function: Callable[..., Array]) -> Operation:
