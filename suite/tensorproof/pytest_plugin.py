@@ -95,11 +95,19 @@ def pytest_configure(config: pytest.Config) -> None:
             conformance = named_in(config, CONFORMANCE)
             config.args[:] = [str(BENCHMARKS) if name in conformance else name for name in config.args]
         elif is_conformance(config):
+            _leave_logs(config)
             _configure(config)
     except UsageError as error:
         raise pytest.UsageError(shown(str(error))) from None
     except MemoryError:
         pytest.exit("memory ran out before the first check; give this process more", returncode=COULD_NOT_GO_ON)
+
+
+def _leave_logs(config: pytest.Config) -> None:
+    """Keep pytest from capturing logs, unless logs are asked for: of every check it visits all loggers, and frameworks have many."""
+    asked = config.getini("log_cli") or any(config.getoption(name) for name in ("log_level", "log_cli_level", "log_file"))
+    if not asked:
+        config.pluginmanager.set_blocked("logging-plugin")
 
 
 def _configure(config: pytest.Config) -> None:

@@ -138,7 +138,9 @@ def argument_names(sample: Sample) -> frozenset[str]:
 def read_declarations(
     path: Path, operations: Mapping[str, Operation], modes: Iterable[str], samples: Mapping[str, Collection[str]]
 ) -> list[Declaration]:
-    """The declarations of a file, checked against the specification; ``samples`` are the names by operation.
+    """The declarations of a file, checked against the specification.
+
+    ``samples`` are the names by operation. What it lacks is not looked up: a run draws the samples of its own operations only.
 
     Raises:
         DeclarationError: the file cannot be read, or a table is malformed or names nothing.
@@ -236,6 +238,8 @@ def _check_table(
 
 def _check_samples(table: Mapping[str, Any], source: str, samples: Mapping[str, Collection[str]]) -> None:
     named = _strings(table.get("operation", list(samples)), source, "operation")
+    if any(operation not in samples for operation in named):
+        return
     known = {name for operation in named for name in samples[operation]}
     for name in _strings(table.get("sample", []), source, "sample"):
         if name not in known and name != "none":

@@ -13,7 +13,6 @@ from tensorproof.backend import Backend, Function, Unsupported
 from tensorproof.conformance.execution import is_out_of_memory
 from tensorproof.conformance.findings import SAFE_DISTANCE
 from tensorproof.conformance.selection.cases import Declared
-from tensorproof.conformance.selection.plan import SampleNames
 from tensorproof.conformance.verdict import (
     FAILED,
     NOT_MEANINGFUL,
@@ -314,7 +313,7 @@ def subject_of(backend: Backend, device: str | None) -> tuple[Subject, Descripti
     description, operations = describe(backend, device), specification()
     path = description.declarations
     try:
-        known = read_declarations(Path(path), operations, description.every_mode, SampleNames(operations, 0)) if path else []
+        known = read_declarations(Path(path), operations, description.every_mode, samples={}) if path else []
     except DeclarationError as error:
         raise UsageError(str(error)) from error
     description = on_declared_device(description, known)

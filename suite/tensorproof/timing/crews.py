@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tensorproof.conformance.selection.cases import Declared, samples_of
+from tensorproof.conformance.selection.cases import Declared
+from tensorproof.conformance.selection.plan import SampleNames
 from tensorproof.contract.declarations import Declaration, DeclarationError, read_declarations
 from tensorproof.contract.description import Description, described, on_declared_device
 from tensorproof.errors import UsageError
@@ -134,7 +135,7 @@ def describe_crew(crew: Crew, operations: dict[str, Operation], files: Sequence[
         raise UsageError(f"{where}backend {crew.origin.backend!r}: its worker does not start: {failure.message}") from failure
     plain = crew.hello["description"]
     description = described(plain)
-    samples = {name: list(samples_of(item, seed)) for name, item in operations.items()}
+    samples = SampleNames(operations, seed)
     declarations: list[Declaration] = []
     try:
         for path in [*files, *([description.declarations] if description.declarations else [])]:

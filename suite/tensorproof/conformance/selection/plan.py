@@ -32,7 +32,7 @@ class Plan:
     ) -> None:
         self.specification = dict(specification)
         chosen = of_profile(self.specification, options.profile)
-        known = SampleNames(self.specification, max(options.seed, 0))
+        known = SampleNames({**chosen, **listed}, max(options.seed, 0))
         declarations = _declarations(options.declarations, description, self.specification, known)
         self.declarations = [item for item in declarations if speaks_of_any(item, chosen)]
         description = on_declared_device(description, self.declarations)

@@ -38,7 +38,7 @@ class QuickSet:
     compiled: frozenset[Row]
     large: frozenset[str]
 
-    @functools.cached_property
+    @property
     def operations(self) -> frozenset[str]:
         """The operations that were considered."""
         return frozenset(row[0] for row in self.first | self.eager) | self.large
@@ -101,18 +101,20 @@ def quick_cases(cases: Iterable[Case], description: Description, chosen: QuickSe
     What the set asks for in a dtype that the device lacks runs in float32.
     """
     first_mode = next(iter(description.modes))
+    in_first_mode = chosen.in_first_mode(first_mode)
 
     def asked(case: Case) -> bool:
         if case.check == "declared":
             return True
         if not case.by_default:
             return False
-        if case.operation not in chosen.operations:
+        if case.operation not in operations:
             return case.mode == first_mode and case.dtype == "float32" and case.sample.startswith("plain")
-        rows = chosen.in_first_mode(first_mode) if case.mode == first_mode else chosen.compiled
+        rows = in_first_mode if case.mode == first_mode else chosen.compiled
         dtypes = [case.dtype, *(lacking if case.dtype == "float32" else [])]
         return any((case.operation, case.sample, dtype, case.check) in rows for dtype in dtypes)
 
+    operations = chosen.operations
     lacking = [dtype for dtype in ("float64", "bfloat16", "float16") if dtype not in description.dtypes]
     return frozenset(case for case in cases if asked(case))
 
