@@ -104,7 +104,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _leave_logs(config: pytest.Config) -> None:
-    """Keep pytest from capturing logs, unless they are asked for: at every check it visits all loggers, and frameworks have many."""
+    """Keep pytest from capturing logs, unless they are asked for: each time it visits all loggers, and frameworks have many."""
     asked = config.getini("log_cli") or any(config.getoption(name) for name in ("log_level", "log_cli_level", "log_file"))
     if not asked:
         config.pluginmanager.set_blocked("logging-plugin")
