@@ -5,7 +5,6 @@ import re
 import sys
 
 from rich.console import Console
-from rich.markdown import Markdown
 
 from tensorproof.contract.backends import specification
 from tensorproof.errors import UsageError
@@ -39,6 +38,8 @@ def run(options: argparse.Namespace) -> int:
     """Print the page: set for a terminal, as Markdown elsewhere."""
     text = text_of(options.operation)
     if sys.stdout.isatty():
+        from rich.markdown import Markdown  # takes as long as NumPy, and no other command needs it
+
         Console().print(Markdown(text))
     else:
         print(text)

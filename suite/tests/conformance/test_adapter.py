@@ -183,7 +183,8 @@ def record_of(backend, *operations):
     lines = adapter_lines(backend)
     for operation in operations:
         session, cases = checks_of(backend, operation)
-        chosen = [case for case in cases if case.mode in ("none", "eager") and case.dtype in ("none", "float64", "float32")]
+        asked = [case for case in cases if case.by_default and case.mode in ("none", "eager")]
+        chosen = [case for case in asked if case.dtype in ("none", "float64", "float32")]
         lines += [result_to_record(run_check(session, case), OPTIONS) for case in chosen]
     return Record({}, lines)
 

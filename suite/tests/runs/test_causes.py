@@ -47,12 +47,14 @@ def fault(operation: str, **parts: Any) -> Fault:
 
 
 def record_of(backend: SmallBackend, *operations: str, modes: tuple[str, ...] = ("none", "eager")) -> Record:
-    """A record of the checks of some operations."""
+    """A record of the checks of some operations that a run makes by default."""
     checks = []
     for operation in operations:
         session, cases = checks_of(backend, operation)
         checks += [
-            result_to_record(run_check(session, case), OPTIONS) for case in cases if case.mode in modes and case.dtype in DTYPES
+            result_to_record(run_check(session, case), OPTIONS)
+            for case in cases
+            if case.by_default and case.mode in modes and case.dtype in DTYPES
         ]
     header = {"backend": "small", "versions": {}, "declarations": [], "seed": 0, "planned": len(checks)}
     return Record(header, checks)

@@ -38,7 +38,8 @@ EXPECTED = {
 def record_of(key: str, dtypes: tuple[str, ...]) -> Record:
     fault = ALL[key]
     session, cases = checks_of(fault.backend(fault), fault.operation)
-    chosen = [case for case in cases if case.mode == "eager" and case.dtype in dtypes and case.check == "forward"]
+    forward = [case for case in cases if case.by_default and case.mode == "eager" and case.check == "forward"]
+    chosen = [case for case in forward if case.dtype in dtypes]
     return Record({}, [result_to_record(run_check(session, case), OPTIONS) for case in chosen])
 
 
