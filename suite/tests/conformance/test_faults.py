@@ -8,6 +8,7 @@ from small_operations import SPECIFICATION
 from write_fault_table import PAGES, named_in
 
 from tensorproof.conformance.checks import STATUSES, run_check
+from tensorproof.conformance.selection.cases import EXPENSIVE, samples_of
 from tensorproof_reference.catalogue import known_operations
 from tensorproof_reference.networks.evaluation import is_large
 from tensorproof_reference.registry import basic_operations, extended_operations
@@ -34,19 +35,42 @@ def test_a_fault_in_a_primitive_is_noticed(key):
 def _repeats(case):
     """Whether a check does again what another does: the compiler replays the same functions in each dtype, and the largest
     samples take minutes in more than one dtype and mode."""
-    if case.sample.startswith("expensive"):
+    if _is_expensive(case):
         return case.dtype != "float32" or case.mode == "compiled"
     return case.dtype != "float32" and case.mode == "compiled"
+
+
+def _is_expensive(case):
+    return case.sample.startswith(EXPENSIVE)
+
+
+def _wrong(results):
+    return [f"{result.case.key}: {result.message}" for result in results if result.status not in ("passed", "not_meaningful")]
 
 
 @pytest.mark.parametrize("operation", [*SMALL, *extended_operations()])
 def test_an_unbroken_backend_passes(operation):
     session, cases = checks_of(SmallBackend(), operation)
-    results = [run_check(session, case) for case in cases if not _repeats(case)]
+    results = [run_check(session, case) for case in cases if not (_repeats(case) or _is_expensive(case))]
     assert {result.case.mode for result in results} == {"none", "eager", "compiled"}
-    wrong = [f"{result.case.key}: {result.message}" for result in results if result.status not in ("passed", "not_meaningful")]
-    assert not wrong
+    assert not _wrong(results)
     assert sum(result.status == "not_meaningful" for result in results) <= len(results) / 25
+
+
+WITH_EXPENSIVE = [
+    name
+    for name in [*SMALL, *extended_operations()]
+    if any(sample.startswith(EXPENSIVE) for sample in samples_of(known_operations()[name], 0))
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("operation", WITH_EXPENSIVE)
+def test_an_unbroken_backend_passes_the_expensive_samples(operation):
+    session, cases = checks_of(SmallBackend(), operation)
+    results = [run_check(session, case) for case in cases if _is_expensive(case) and not _repeats(case)]
+    assert results
+    assert not _wrong(results)
 
 
 @pytest.mark.parametrize("key", BEYOND)
