@@ -22,6 +22,15 @@ def apart(name: str) -> Callable[..., Any]:
     return wrong
 
 
+def of_one_size(x: Any, *, output: Any) -> Any:
+    """Windows of one size and one step that reach from end to end."""
+    steps = [length // number for length, number in zip(x.shape[2:], output, strict=True)]
+    if x.ndim != 4 or not x.size or 0 in steps:
+        return reference("adaptive_average_pool", x, output=output)
+    sizes = [length - (number - 1) * step for length, number, step in zip(x.shape[2:], output, steps, strict=True)]
+    return reference("average_pool2d", x, window=tuple(sizes), stride=tuple(steps))
+
+
 def axes_exchanged(name: str) -> Callable[..., Any]:
     """The numbers of windows for the axes in reverse order."""
 
@@ -62,6 +71,7 @@ def largest_magnitude(x: Any) -> Any:
 VALUES: Sequence[Row] = (
     ("adaptive_average_pool", "plain", "windows_do_not_overlap", apart("adaptive_average_pool")),
     ("adaptive_average_pool", "geometry", "axes_exchanged", axes_exchanged("adaptive_average_pool")),
+    ("adaptive_average_pool", "plain", "windows_of_one_size", of_one_size),
     ("adaptive_max_pool", "plain", "windows_do_not_overlap", apart("adaptive_max_pool")),
     ("adaptive_max_pool", "nan", "maximum_swallows_nan", without_nan),
     ("global_average_pool", "plain", "mean_of_the_first_example", of_the_first_example),

@@ -56,6 +56,12 @@ VALUES: Sequence[Row] = (
         changed(CACHED, lambda given: {"lengths": np.full_like(given["lengths"], given["lengths"][0])}),
     ),
     (CACHED, "plain", "own_position_not_seen", _attends_with(lambda given: np.maximum(given["lengths"] - 1, 0))),
+    (
+        CACHED,
+        "plain",
+        "length_of_the_first_example_masks_all",
+        _attends_with(lambda given: np.full_like(given["lengths"], given["lengths"][0])),
+    ),
     (CACHED, "plain", "all_rows_seen", _attends_with(lambda given: np.full_like(given["lengths"], given["key_cache"].shape[2]))),
     (CACHED, "state", "a_chunk_is_not_causal", _first_of_a_chunk),
     (CACHED, "plain", "new_values_not_read", _stale_values),

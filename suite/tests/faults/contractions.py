@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from faulty import Faults, Row, reference, right_vjp
+from small_backend import working_dtype
 
 FAULTS = Faults()
 
@@ -96,6 +97,16 @@ def root_of_mean(name: str, axes: int) -> Callable[..., Any]:
     return wrong
 
 
+def squares_in_float16(name: str) -> Callable[..., Any]:
+    """Sums of squares that are beyond float16, in float16."""
+
+    def wrong(x: Any, **keywords: Any) -> Any:
+        y = reference(name, x, **keywords)
+        return np.where((working_dtype() == "float16") & (np.square(y) >= 65520), np.inf, y).astype(x.dtype)
+
+    return wrong
+
+
 def sign_lost(name: str) -> Callable[..., Any]:
     """The gradient of positive numbers."""
 
@@ -163,6 +174,7 @@ VALUES: Sequence[Row] = (
     ("einsum", "axis", "third_array_without_sign", third_without_sign),
     *((f"l2_pool{axes}d", "overhang", "mean_times_window", times_window(f"l2_pool{axes}d")) for axes in (1, 2, 3)),
     *((f"l2_pool{axes}d", "plain", "root_of_mean_square", root_of_mean(f"l2_pool{axes}d", axes)) for axes in (1, 2, 3)),
+    *((f"l2_pool{axes}d", "float16", "squares_in_float16", squares_in_float16(f"l2_pool{axes}d")) for axes in (1, 2, 3)),
     ("local_response_normalization", "plain", "alpha_for_each_channel", sum_of_squares),
     ("local_response_normalization", "convention", "even_window_the_other_way", window_after),
     *((name, "plain", "other_order_of_channels", other_order(name)) for name in ("pixel_shuffle", "pixel_unshuffle")),

@@ -91,6 +91,16 @@ def weight_gradient_without_dilation(dy, x, weight, bias=None, *, dilation=(1, 1
 
 
 @FAULTS.gradient("conv2d", "geometry")
+def weight_gradient_of_the_first_column_where_dilation_exceeds_the_stride(
+    dy, x, weight, bias=None, *, stride=(1, 1), dilation=(1, 1), **keywords
+):
+    right = right_vjp("conv2d", dy, x, weight, bias, stride=stride, dilation=dilation, **keywords)
+    if dilation[1] > stride[1] > 1:
+        right["weight"][..., 1:] = 0.0
+    return right
+
+
+@FAULTS.gradient("conv2d", "geometry")
 def weight_gradient_of_groups_exchanged(dy, x, weight, bias=None, *, groups=1, **keywords):
     right = right_vjp("conv2d", dy, x, weight, bias, groups=groups, **keywords)
     parts = np.split(right["weight"], groups)
@@ -115,6 +125,12 @@ def input_gradient_with_the_kernel_flipped(dy, x, weight, bias=None, **keywords)
 def bias_gradient_of_the_first_image(dy, x, weight, bias=None, **keywords):
     right = right_vjp("conv2d", dy, x, weight, bias, **keywords)
     return {**right, "bias": None if bias is None else np.sum(dy[:1], axis=(0, 2, 3))}
+
+
+@FAULTS.gradient("conv2d", "geometry")
+def bias_gradient_of_the_first_image_with_groups(dy, x, weight, bias=None, *, groups=1, **keywords):
+    right = right_vjp("conv2d", dy, x, weight, bias, groups=groups, **keywords)
+    return {**right, "bias": np.sum(dy[:1], axis=(0, 2, 3))} if groups > 1 and bias is not None else right
 
 
 @FAULTS.gradient("conv2d", "padding")
@@ -149,6 +165,16 @@ def first_padding_of_each_axis_on_both_sides(x, weight, bias=None, *, padding="v
 def odd_pixel_of_same_padding_at_the_start(x, weight, bias=None, *, stride=(1, 1), padding="valid", dilation=(1, 1), groups=1):
     pairs = explicit(x, weight, stride, padding, dilation)
     pairs = tuple(swapped(pair) for pair in pairs) if padding == "same" else pairs
+    return conv(x, weight, bias, stride=stride, padding=pairs, dilation=dilation, groups=groups)
+
+
+@FAULTS.value("conv2d", "padding")
+def odd_pixel_of_same_padding_at_the_start_beside_a_stride(
+    x, weight, bias=None, *, stride=(1, 1), padding="valid", dilation=(1, 1), groups=1
+):
+    pairs = explicit(x, weight, stride, padding, dilation)
+    if padding == "same":
+        pairs = tuple(swapped(pair) if step > 1 else pair for pair, step in zip(pairs, stride, strict=True))
     return conv(x, weight, bias, stride=stride, padding=pairs, dilation=dilation, groups=groups)
 
 
@@ -263,6 +289,14 @@ def output_padding_is_never_painted(x, weight, bias=None, *, output_padding=(0, 
     blank = np.zeros_like(y[:, :, :1, :1]) if bias is None else np.zeros_like(y[:, :, :1, :1]) + bias[:, None, None]
     y[:, :, y.shape[2] - output_padding[0] :] = blank
     y[:, :, :, y.shape[3] - output_padding[1] :] = blank
+    return y
+
+
+@FAULTS.value("conv2d_transpose", "padding")
+def rows_of_output_padding_have_no_bias(x, weight, bias=None, *, output_padding=(0, 0), **keywords):
+    y = np.array(reference("conv2d_transpose", x, weight, bias, output_padding=output_padding, **keywords))
+    if bias is not None and output_padding[0]:
+        y[:, :, -output_padding[0] :] -= bias[:, None, None]
     return y
 
 

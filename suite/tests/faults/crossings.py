@@ -33,6 +33,17 @@ def smoothing_left_out_for_a_batch_of_one(logits, target, *, label_smoothing=0.0
     return reference("softmax_cross_entropy", logits, target, label_smoothing=smoothing, **keywords)
 
 
+@FAULTS.value("softmax_cross_entropy", "mask")
+def mean_beside_smoothing_counts_ignored_labels(
+    logits, target, *, label_smoothing=0.0, ignored_label=None, reduction="mean", **keywords
+):
+    options = {"label_smoothing": label_smoothing, "ignored_label": ignored_label, "reduction": reduction, **keywords}
+    right = reference("softmax_cross_entropy", logits, target, **options)
+    if ignored_label is None or not label_smoothing or reduction != "mean":
+        return right
+    return (right * np.mean(target != ignored_label)).astype(logits.dtype)
+
+
 @FAULTS.value("gru", "unit")
 def reset_before_the_product_for_one_step(x, parameters, hidden=None, *, reset="before", **keywords):
     return reference("gru", x, parameters, hidden, reset="before" if x.shape[1] == 1 else reset, **keywords)
@@ -198,6 +209,23 @@ def decay_forgotten_where_the_coefficient_is_zero(parameters, gradients, velocit
     return reference("momentum", parameters, gradients, velocity, coefficient=coefficient, **keywords)
 
 
+@FAULTS.value("momentum", "state")
+def velocity_fades_without_a_gradient(parameters, gradients, velocity=None, *, coefficient=0.9, **keywords):
+    moved, last = reference("momentum", parameters, gradients, velocity, coefficient=coefficient, **keywords)
+    absent = [g is None for g in gradients[-1]] if gradients and velocity is not None else [False] * len(last)
+    faded = [v * np.asarray(coefficient, v.dtype) if nothing else v for v, nothing in zip(last, absent, strict=True)]
+    return moved, faded if coefficient else last
+
+
+@FAULTS.value("adagrad", "optional")
+def initial_accumulator_of_the_first_parameter_only(
+    parameters, gradients, sum_of_squares=None, *, initial_accumulator=0.0, **keywords
+):
+    if sum_of_squares is None and initial_accumulator and len(parameters) > 1:
+        sum_of_squares = [np.full_like(p, 0.0 if place else initial_accumulator) for place, p in enumerate(parameters)]
+    return reference("adagrad", parameters, gradients, sum_of_squares, initial_accumulator=initial_accumulator, **keywords)
+
+
 @FAULTS.value("sgd", "bounds")
 def decay_goes_on_where_the_rate_is_zero(parameters, gradients, *, learning_rate=0.01, weight_decay=0.0):
     moved = reference("sgd", parameters, gradients, learning_rate=learning_rate, weight_decay=weight_decay)
@@ -212,6 +240,14 @@ def default_where_the_second_coefficient_is_zero(parameters, gradients, *states,
 @FAULTS.value(ATTENTION, "bounds")
 def default_where_the_scale_is_zero(query, key, value, mask=None, *, scale=None, **keywords):
     return reference(ATTENTION, query, key, value, mask, scale=scale or None, **keywords)
+
+
+@FAULTS.value("clip_by_global_norm", "float16")
+def sum_of_squares_overflows_in_float16(gradients, *, limit, epsilon=0.0):
+    right = reference("clip_by_global_norm", gradients, limit=limit, epsilon=epsilon)
+    total = sum(np.sum(np.square(g.astype(np.float16)), dtype=np.float16) for g in gradients if g is not None)
+    lost = working_dtype() == "float16" and np.isinf(total)
+    return [g if g is None or not lost else np.zeros_like(g) for g in right]
 
 
 @FAULTS.value("clip_by_global_norm", "bounds")

@@ -127,6 +127,11 @@ def nan_becomes_zero_when_compiled(x):
     return np.where(x > 0.0, x, 0.0)
 
 
+@FAULTS.value("relu", "nan")
+def nan_becomes_zero_in_bfloat16(x):
+    return np.fmax(x, 0.0) if working_dtype() == "bfloat16" else reference("relu", x)
+
+
 @FAULTS.value("relu", "infinity")
 def mask_times_input(x):
     return x * (x > 0)
@@ -187,6 +192,11 @@ def identity_above_ten(x):
     return np.where(x > 10.0, x, reference("softplus", x))
 
 
+@FAULTS.value("softplus", "float64")
+def identity_above_twelve(x):
+    return np.where(x > 12.0, x, reference("softplus", x))
+
+
 @FAULTS.gradient("softplus", "magnitude")
 def gradient_overflows(dy, x):
     return {"x": dy * np.exp(x) / (1.0 + np.exp(x))}
@@ -200,6 +210,12 @@ def gradient_of_the_negative_input(dy, x):
 @FAULTS.gradient("silu", "plain")
 def product_rule_forgotten(dy, x):
     return {"x": dy * reference("sigmoid", x)}
+
+
+@FAULTS.gradient("silu", "magnitude")
+def exponential_in_the_gradient_overflows(dy, x):
+    sigmoid = np.exp(x) / (1.0 + np.exp(x))
+    return {"x": dy * sigmoid * (1.0 + x * (1.0 - sigmoid))}
 
 
 @FAULTS.value("silu", "plain")

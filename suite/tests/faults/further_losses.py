@@ -117,6 +117,13 @@ def mean_over_classes_too(log_probabilities: Any, target: Any, *, log_target: bo
     return y / log_probabilities.shape[-1] if reduction == "mean" else y
 
 
+def negatives_weigh_one(logits: Any, target: Any, *, alpha: Any = None, reduction: str = "mean", **keywords: Any) -> Any:
+    """Alpha weighs the positive part, and nothing the negative one."""
+    each = reference("focal", logits, target, reduction="none", **keywords)
+    weights = 1.0 if alpha is None else target * alpha + (1.0 - target)
+    return np.asarray(reduced(each * weights, reduction), logits.dtype)
+
+
 VALUES: Sequence[Row] = (
     ("mean_absolute_error", "reduction", "mean_for_the_sum", mean_for_the_sum("mean_absolute_error")),
     (
@@ -205,6 +212,7 @@ VALUES: Sequence[Row] = (
     ("gaussian_nll", "plain", "constant_ignored", without("gaussian_nll", "full")),
     ("focal", "magnitude", "probability_clipped", probability_clipped),
     ("focal", "plain", "gamma_of_two_always", without("focal", "gamma")),
+    ("focal", "plain", "negative_part_not_weighted", negatives_weigh_one),
     (
         "focal",
         "plain",
@@ -283,6 +291,17 @@ def _cosine_of_units(dy: Any, first: Any, second: Any, labels: Any, **keywords: 
     return {"first": (second / norms * active * each).astype(first.dtype), "second": cosine_slope["second"]}
 
 
+def _not_divided_by_beta(*inputs: Any, beta: float = 1.0, **keywords: Any) -> Any:
+    """The gradient of Huber's loss."""
+    return right_vjp("huber", *inputs, delta=beta, **keywords)
+
+
+def _swapped_positive_constant(dy: Any, *inputs: Any, swap: bool = False, **keywords: Any) -> Any:
+    """The positive sample is taken for a constant where it may stand for the anchor."""
+    right = right_vjp("triplet_margin", dy, *inputs, swap=swap, **keywords)
+    return {**right, "positive": right["positive"] * (0.0 if swap else 1.0)}
+
+
 GRADIENTS: Sequence[Row] = (
     (
         "mean_absolute_error",
@@ -293,6 +312,7 @@ GRADIENTS: Sequence[Row] = (
     ("huber", "plain", "gradient_of_the_square_everywhere", _as_if_near),
     ("huber", "plain", "gradient_without_delta", vjp_without("huber", "delta")),
     ("smooth_l1", "plain", "gradient_without_beta", vjp_without("smooth_l1", "beta")),
+    ("smooth_l1", "plain", "gradient_not_divided_by_beta", _not_divided_by_beta),
     ("kl_divergence", "plain", "sign_lost", gradient_changed("kl_divergence", {"log_probabilities": _other_sign})),
     (
         "negative_log_likelihood",
@@ -325,6 +345,7 @@ GRADIENTS: Sequence[Row] = (
     ("cosine_embedding", "plain", "norms_taken_for_constants", _cosine_of_units),
     ("triplet_margin", "plain", "gradient_beyond_the_margin", _never_short),
     ("triplet_margin", "plain", "negative_gets_nothing", gradient_changed("triplet_margin", {"negative": np.zeros_like})),
+    ("triplet_margin", "plain", "positive_gets_nothing_with_swap", _swapped_positive_constant),
 )
 """Vector-Jacobian products that are wrong."""
 

@@ -1,6 +1,7 @@
 """Faults in normalizations of profile ``extended``: operation, class, what is wrong, formula."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,13 @@ def in_one_pass(x: Any, scale: Any = None, offset: Any = None, *, groups: int = 
     return affine(y, scale, offset)
 
 
+def channels_in_one_pass(x: Any, scale: Any = None, offset: Any = None, *, epsilon: float = 1e-5) -> Any:
+    """The variance of each channel as the difference of two means."""
+    if not x.size:
+        return reference("instance_norm", x, scale, offset, epsilon=epsilon)
+    return in_one_pass(x, scale, offset, groups=x.shape[1], epsilon=epsilon)
+
+
 def over_the_batch(x: Any, scale: Any = None, offset: Any = None, *, epsilon: float = 1e-5) -> Any:
     """As batch norm: examples share their statistics."""
     axes = (0, *range(2, x.ndim))
@@ -91,6 +99,7 @@ VALUES: Sequence[Row] = (
     ("instance_norm", "plain", "statistics_of_the_batch", over_the_batch),
     ("instance_norm", "plain", "first_scale_for_all_channels", first_scale_for_all),
     ("instance_norm", "optional", "offset_without_scale_is_lost", offset_without_scale_is_lost),
+    ("instance_norm", "cancellation", "variance_in_one_pass", channels_in_one_pass),
 )
 """Functions whose values are wrong."""
 
@@ -112,6 +121,14 @@ def scale_not_in_x(name: str) -> Callable[..., Any]:
     return vjp
 
 
+def scale_not_in_groups_of_one(
+    dy: Any, x: Any, scale: Any = None, offset: Any = None, *, groups: int = 1, epsilon: Any = 1e-5
+) -> Any:
+    """The gradient of x does not see the scale where each channel is a group."""
+    vjp = scale_not_in_x("group_norm") if groups == x.shape[1] else partial(right_vjp, "group_norm")
+    return vjp(dy, x, scale, offset, groups=groups, epsilon=epsilon)
+
+
 def first_example_only(dy: Any, x: Any, scale: Any = None, offset: Any = None, *, epsilon: float = 1e-5) -> Any:
     """The gradients of scale and offset are those of the first example."""
     right = right_vjp("instance_norm", dy, x, scale, offset, epsilon=epsilon)
@@ -123,6 +140,7 @@ GRADIENTS: Sequence[Row] = (
     ("rms_norm", "plain", "root_taken_for_a_constant", constant_root),
     ("rms_norm", "plain", "gradient_of_x_without_the_scale", scale_not_in_x("rms_norm")),
     ("group_norm", "plain", "gradient_of_x_without_the_scale", scale_not_in_x("group_norm")),
+    ("group_norm", "plain", "gradient_of_x_without_the_scale_of_groups_of_one_channel", scale_not_in_groups_of_one),
     ("instance_norm", "plain", "gradients_of_the_first_example_only", first_example_only),
 )
 """Vector-Jacobian products that are wrong."""

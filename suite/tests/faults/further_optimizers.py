@@ -1,5 +1,7 @@
 """Faults in the optimizers of profile ``extended``: state, counts, limits, norms, scales and where epsilon and decay go."""
 
+from unittest import mock
+
 import numpy as np
 from faulty import Faults, reference
 
@@ -12,6 +14,7 @@ from faults.optimizers import (
     state_forgotten,
     without_groups,
 )
+from tensorproof_reference.optimizers import adafactor as adafactor_page
 
 FAULTS = Faults()
 SLOTS = {
@@ -83,6 +86,17 @@ def not_scaled_to_the_parameter(parameters, gradients, first_moment=None, second
     return reference("adamw", parameters, gradients, first_moment, second_moment, **options)[:3]
 
 
+@FAULTS.value("lamb", "state")
+def at_most_ten_times_the_step_of_adam(parameters, gradients, first_moment=None, second_moment=None, **keywords):
+    moved, *states = reference("lamb", parameters, gradients, first_moment, second_moment, **keywords)
+    alone, *_ = not_scaled_to_the_parameter(parameters, gradients, first_moment, second_moment, **keywords)
+    limited = []
+    for before, after, other_after in zip(parameters, moved, alone, strict=True):
+        way, most = (float(np.sqrt(np.sum(np.square(place - before)))) for place in (after, other_after))
+        limited.append((before + (after - before) * min(1.0, 10.0 * most / way)).astype(before.dtype) if way else after)
+    return limited, *states
+
+
 @FAULTS.value("rprop", "plain")
 def steps_after_a_change_of_sign(parameters, gradients, previous=None, step_size=None, **keywords):
     """The number does not rest: it takes a smaller step at once."""
@@ -101,7 +115,26 @@ FAULTS.planted("rprop", "convention", "remembers_the_other_thing", other("rprop"
 FAULTS.planted("adafactor", "convention", "other_axes_factored", other("adafactor", "factored"))
 FAULTS.with_keywords("adafactor", "plain", "update_not_clipped", threshold=1e30)
 FAULTS.with_keywords("adafactor", "state", "decay_constant", exponent=2.0**-40)
+
+
+@FAULTS.value("adafactor", "state")
+def rate_of_the_steps_since(*arguments, taken=0, **keywords):
+    """The limit of the rate does not count the steps that were taken before."""
+
+    def smaller(rate, limit):
+        return min(rate, (limit**-2 - taken) ** -0.5)
+
+    with mock.patch.object(adafactor_page, "min", smaller, create=True):
+        return reference("adafactor", *arguments, taken=taken, **keywords)
+
+
 FAULTS.with_keywords("muon", "plain", "one_iteration_too_few", iterations=1)
+FAULTS.planted(
+    "muon",
+    "plain",
+    "four_iterations_for_five",
+    lambda right, iterations=5, **arguments: right(iterations=iterations - (iterations == 5), **arguments),
+)
 FAULTS.planted(
     "muon",
     "convention",

@@ -149,6 +149,24 @@ def by_the_whole_window(name: str) -> Callable[..., Any]:
     return wrong
 
 
+def odd_one_of_the_depth_at_the_start(x: Any, weight: Any, bias: Any = None, *, padding: Any = "valid", **keywords: Any) -> Any:
+    """Padding ``same`` with the odd one of the first axis at the start."""
+    if padding == "same":
+        stride, dilation = (keywords.get(name, (1, 1, 1)) for name in ("stride", "dilation"))
+        first, *others = _windows.geometry(x.shape[2:], weight.shape[2:], stride, padding, dilation).padding
+        padding = (first[::-1], *others)
+    return reference("conv3d", x, weight, bias, padding=padding, **keywords)
+
+
+def moved_by_one_with_gaps(
+    dy: Any, x: Any, weight: Any, bias: Any = None, *, groups: int = 1, dilation: Any = (1,), **keywords: Any
+) -> Any:
+    """The gradient of x is one place further, where each channel has a kernel with gaps of its own."""
+    right = right_vjp("conv1d", dy, x, weight, bias, groups=groups, dilation=dilation, **keywords)
+    apart = groups == x.shape[1] > 1 and dilation[0] > 1
+    return {**right, "x": np.roll(right["x"], 1, axis=-1) if apart else right["x"]}
+
+
 def values(rank: int) -> Iterator[Row]:
     """Functions whose values are wrong."""
     conv, transpose = f"conv{rank}d", f"conv{rank}d_transpose"
@@ -338,3 +356,7 @@ for axes in (1, 2, 3):
     FAULTS.rows(dilated_values(axes), dilated_gradients(axes))
 FAULTS.rows(lower_values(), lower_gradients())
 FAULTS.rows(separable_values(), separable_gradients())
+FAULTS.rows(
+    [("conv3d", "padding", "odd_one_of_the_depth_at_the_start", odd_one_of_the_depth_at_the_start)],
+    [("conv1d", "geometry", "gradient_of_channels_with_gaps_moved_by_one", moved_by_one_with_gaps)],
+)

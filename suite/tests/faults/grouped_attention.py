@@ -2,9 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from faulty import Faults, Row, reference, right_vjp
+
+from tensorproof_reference.attention import grouped as grouped_page
 
 FAULTS = Faults()
 GROUPED = "grouped_query_attention"
@@ -56,6 +59,11 @@ def as_many_keys(given: dict[str, Any]) -> dict[str, Any]:
     return {"alignment": "lower_right"} if given["query"].shape[2] == 1 else {}
 
 
+def upper_left_of_fewer_keys(given: dict[str, Any]) -> dict[str, Any]:
+    """Causal attention from the first key on, where there are fewer keys than queries."""
+    return {"alignment": "upper_left"} if given["key"].shape[2] < given["query"].shape[2] else {}
+
+
 def window(given: dict[str, Any], before: int, after: int) -> dict[str, Any]:
     """A window so much wider."""
     sizes = given.get("window")
@@ -95,6 +103,13 @@ VALUES: Sequence[Row] = (
     (GROUPED, "unit", "one_causal_query_sees_all_keys", changed(as_many_keys)),
     (GROUPED, "optional", "window_without_keys_after", changed(lambda given: window(given, 0, -1))),
     (GROUPED, "optional", "window_one_key_longer_before", changed(lambda given: window(given, 1, 0))),
+    (
+        GROUPED,
+        "mask",
+        "window_one_key_longer_before_where_causal",
+        changed(lambda given: window(given, 1, 0) if given.get("causal") else {}),
+    ),
+    (GROUPED, "convention", "alignment_ignored_with_fewer_keys", changed(upper_left_of_fewer_keys)),
     (GROUPED, "mask", "window_ignored_where_causal", changed(unless("causal", "window"))),
     (GROUPED, "optional", "one_key_fewer_than_the_length", changed(lambda given: shorter(given, 1))),
     (GROUPED, "optional", "lengths_in_the_wrong_order", changed(lambda given: {"key_lengths": _reversed(given["key_lengths"])})),
@@ -162,8 +177,21 @@ def _uncapped(dy: Any, query: Any, key: Any, value: Any, *others: Any, soft_cap:
     return right_vjp(GROUPED, dy, query, key, value, *others, **keywords)
 
 
+def _cap_without_slope(*arguments: Any, **given: Any) -> Any:
+    """Gradients by the weights that a soft cap makes, as if it had the slope 1."""
+    right = grouped_page._weights
+
+    def weights(*inputs: Any) -> Any:
+        found, passing, squashed = right(*inputs)
+        return found, passing, None if squashed is None else np.zeros_like(squashed)
+
+    with mock.patch.object(grouped_page, "_weights", weights):
+        return right_vjp(GROUPED, *arguments, **given)
+
+
 GRADIENTS: Sequence[Row] = (
     (GROUPED, "optional", "gradient_without_the_soft_cap", _uncapped),
+    (GROUPED, "optional", "gradient_without_the_slope_of_the_soft_cap", _cap_without_slope),
     (GROUPED, "plain", "key_gradient_of_the_last_head_of_a_group", pulled(_of_the_last_head)),
     (GROUPED, "plain", "value_gradient_averaged_over_a_group", pulled(_mean_over_heads)),
     (GROUPED, "optional", "bias_gradient_scaled", pulled(_scaled_bias_gradient)),
@@ -204,6 +232,10 @@ def _one_position_later(x: Any, cosines: Any, sines: Any, **given: Any) -> dict[
     return {"cosines": np.roll(cosines, -1, 0), "sines": np.roll(sines, -1, 0)}
 
 
+def _interleaved_turned_on(sines: Any, pairs: str = "halves", **given: Any) -> dict[str, Any]:
+    return {"sines": -sines} if pairs == "interleaved" else {}
+
+
 def _sinusoidal(change: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
     return lambda x, **keywords: reference("sinusoidal_positions", x, **{**keywords, **change(x, **keywords)})
 
@@ -228,6 +260,12 @@ POSITIONS: Sequence[Row] = (
 POSITION_GRADIENTS: Sequence[Row] = (
     ("rotary_embedding", "plain", "gradient_turned_like_the_value", _rotary_gradient(lambda sines, **given: {"sines": -sines})),
     ("rotary_embedding", "optional", "gradient_without_positions", _rotary_gradient(lambda **given: {"positions": None})),
+    (
+        "rotary_embedding",
+        "convention",
+        "gradient_of_interleaved_pairs_turned_like_the_value",
+        _rotary_gradient(_interleaved_turned_on),
+    ),
     (
         "sinusoidal_positions",
         "plain",

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 from faulty import Faults, Row, reference, right_vjp
+from small_backend import working_dtype
 
 FAULTS = Faults()
 
@@ -32,6 +33,13 @@ def last_wins(x: Any, indices: Any, updates: Any, *, out_of_range: str = "error"
     inside = (indices >= 0) & (indices < len(x))
     y[indices[inside]] += updates[inside]
     return y if inside.all() or out_of_range == "ignored" else reference("scatter_add", x, indices, updates)
+
+
+def last_wins_in_float16(x: Any, indices: Any, updates: Any, **others: Any) -> Any:
+    """The same, in float16 only."""
+    if working_dtype() != "float16":
+        return reference("scatter_add", x, indices, updates, **others)
+    return last_wins(x, indices, updates, **others)
 
 
 def into_zeros(x: Any, indices: Any, updates: Any, **others: Any) -> Any:
@@ -87,11 +95,21 @@ def by_magnitude(x: Any, *, k: int, axis: int = -1) -> Any:
     return np.take_along_axis(x, places, axis), places
 
 
+def all_in_their_places(x: Any, *, k: int, axis: int = -1) -> Any:
+    """All numbers of an axis are not sorted."""
+    values, places = reference("top_k", x, k=k, axis=axis)
+    if not x.ndim or k != x.shape[axis]:
+        return values, places
+    order = np.arange(k).reshape([-1 if place == axis % x.ndim else 1 for place in range(x.ndim)])
+    return x.copy(), np.broadcast_to(order, x.shape).astype(places.dtype)
+
+
 VALUES: Sequence[Row] = (
     ("take", "axis", "first_axis_always", first_axis_always),
     ("take", "long", "indices_of_8_bits", in_8_bits("take")),
     ("take_along_axis", "plain", "indices_of_the_first_row_for_all", same_row_for_all),
     ("scatter_add", "repeated", "last_of_repeated_wins", last_wins),
+    ("scatter_add", "float16", "last_of_repeated_wins_in_float16", last_wins_in_float16),
     ("scatter_add", "plain", "added_to_zeros", into_zeros),
     ("scatter_set", "plain", "added_instead", added),
     ("scatter_set", "nan", "masked_by_products", masked_by_products),
@@ -102,6 +120,7 @@ VALUES: Sequence[Row] = (
     ("top_k", "plain", "smallest", smallest),
     ("top_k", "plain", "ascending", ascending),
     ("top_k", "plain", "by_magnitude", by_magnitude),
+    ("top_k", "width", "all_of_an_axis_not_sorted", all_in_their_places),
 )
 """Functions whose values are wrong."""
 
@@ -113,6 +132,12 @@ def overwritten(dy: Any, x: Any, indices: Any, *, axis: int = 0, **others: Any) 
     found = np.zeros_like(x)
     found[indices] = dy
     return {"x": found}
+
+
+def negative_to_the_first(dy: Any, x: Any, indices: Any, *, axis: int = 0, **others: Any) -> Any:
+    """The gradient of what is counted from the end goes to the first slice."""
+    from_the_end = (indices < 0) & (indices >= -x.shape[axis])
+    return right_vjp("take", dy, x, np.where(from_the_end, 0, indices), axis=axis, **others)
 
 
 def put_along(dy: Any, x: Any, indices: Any, *, axis: int = -1, **others: Any) -> Any:
@@ -148,6 +173,7 @@ def first_places(dy: Any, x: Any, *, k: int, axis: int = -1) -> Any:
 
 GRADIENTS: Sequence[Row] = (
     ("take", "repeated", "repeated_overwrite", overwritten),
+    ("take", "bounds", "negative_indices_to_the_first", negative_to_the_first),
     ("take_along_axis", "repeated", "repeated_overwrite", put_along),
     ("scatter_add", "plain", "none_for_the_array", none_for_the_array),
     ("scatter_set", "plain", "whole_for_the_array", whole_for_the_array),

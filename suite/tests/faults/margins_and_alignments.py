@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from typing import Any
+from unittest import mock
 
 import numpy as np
 from faulty import Change, Faults, Row, changed, reference, right_vjp
 
 from faults.further_losses import gradient_changed, reduced, vjp_without, without
+from tensorproof_reference.losses import ctc as ctc_page
 from tensorproof_reference.losses._reduction import spread
 
 FAULTS = Faults()
@@ -63,6 +65,16 @@ def equal_labels_merged(logits: Any, labels: Any, logit_lengths: Any, label_leng
     return reference("ctc", logits, np.take_along_axis(labels, order, axis=1), logit_lengths, kept.sum(axis=1), **keywords)
 
 
+def equal_labels_without_blank(*arguments: Any, **keywords: Any) -> Any:
+    """A path may go from a label to an equal one at once."""
+
+    def may_skip(classes: Any, blank: int) -> Any:
+        return (classes != blank) & (np.arange(classes.shape[1]) >= 2)
+
+    with mock.patch.object(ctc_page, "_may_skip", may_skip):
+        return reference("ctc", *arguments, **keywords)
+
+
 def whole_times(given: dict[str, Any]) -> dict[str, Any]:
     return {"logit_lengths": np.full_like(given["logit_lengths"], given["logits"].shape[1])}
 
@@ -103,6 +115,7 @@ VALUES: Sequence[Row] = (
     ("multi_margin", "optional", "margin_ignored", without("multi_margin", "margin")),
     ("ctc", "plain", "mean_over_labels", mean_over_labels),
     ("ctc", "repeated", "equal_labels_merged", equal_labels_merged),
+    ("ctc", "repeated", "equal_labels_without_blank", equal_labels_without_blank),
     ("ctc", "mask", "lengths_of_logits_ignored", changed("ctc", whole_times)),
     ("ctc", "mask", "lengths_of_labels_ignored", changed("ctc", whole_labels)),
     (

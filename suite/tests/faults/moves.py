@@ -193,6 +193,12 @@ def edges_without_their_copies(dy: Any, x: Any, *, widths: Any, mode: str = "con
     return right_vjp("pad", dy, x, widths=widths, mode="constant")
 
 
+def forwards_from_behind(dy: Any, x: Any, *, step: Any, **keywords: Any) -> Any:
+    """The gradient of steps back is given back as if they went on."""
+    back = tuple(axis for axis, length in enumerate(step) if length is not None and length < 0)
+    return right_vjp("strided_slice", np.flip(dy, back) if back else dy, x, step=step, **keywords)
+
+
 GRADIENTS: Sequence[Row] = (
     ("reshape", "plain", "in_fortran_order", lambda dy, x, *, shape: {"x": np.reshape(dy, x.shape, order="F")}),
     ("permute", "plain", "as_it_came", as_it_came("permute")),
@@ -206,6 +212,7 @@ GRADIENTS: Sequence[Row] = (
     ("flip", "plain", "as_it_came", as_it_came("flip")),
     ("roll", "plain", "rolled_the_same_way", lambda dy, x, *, shift, axis: {"x": np.roll(dy, shift, axis)}),
     ("strided_slice", "geometry", "in_reverse", of_moved("strided_slice", lambda g, x, **k: np.flip(g, -1))),
+    ("strided_slice", "geometry", "of_steps_back_given_back_forwards", forwards_from_behind),
     ("pad", "padding", "copies_do_not_come_back", edges_without_their_copies),
     ("tril", "plain", "whole", lambda dy, x, *, diagonal=0: {"x": dy.copy()}),
     ("triu", "plain", "of_the_lower_triangle", lambda dy, x, *, diagonal=0: {"x": np.tril(dy, diagonal)}),

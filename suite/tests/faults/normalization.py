@@ -117,6 +117,18 @@ def biased_running_variance(
     return batch(x, scale, offset, running_mean, running_variance, running_variance_estimate=flipped, **keywords)
 
 
+@FAULTS.value("batch_norm", "rank")
+def unbiased_running_variance_counts_examples_only(
+    x, scale, offset, running_mean, running_variance, *, momentum=0.9, running_variance_estimate="unbiased", **keywords
+):
+    arrays = (x, scale, offset, running_mean, running_variance)
+    y, mean, biased = batch(*arrays, momentum=momentum, running_variance_estimate="biased", **keywords)
+    if running_variance_estimate == "biased" or not keywords.get("training", True) or len(x) < 2:
+        return batch(*arrays, momentum=momentum, running_variance_estimate=running_variance_estimate, **keywords)
+    kept = momentum * running_variance
+    return y, mean, kept + (biased - kept) * (len(x) / (len(x) - 1))
+
+
 @FAULTS.value("batch_norm", "statistics")
 def running_statistics_updated_at_inference(x, scale, offset, running_mean, running_variance, *, training=True, **keywords):
     y, mean, variance = batch(x, scale, offset, running_mean, running_variance, training=training, **keywords)
@@ -187,6 +199,15 @@ def inference_gradient_of_training(dy, x, scale, offset, running_mean, running_v
     return right_vjp("batch_norm", dy, x, scale, offset, running_mean, running_variance, training=training, **keywords)
 
 
+@FAULTS.gradient("batch_norm", "statistics")
+def inference_gradient_of_training_for_rows(dy, x, scale, offset, running_mean, running_variance, *, training=True, **keywords):
+    arrays = (x, scale, offset, running_mean, running_variance)
+    right = right_vjp("batch_norm", dy, *arrays, training=training, **keywords)
+    if training or x.ndim > 2 or len(x) < 2:
+        return right
+    return {**right, "x": right_vjp("batch_norm", dy, *arrays, training=True, **keywords)["x"]}
+
+
 @FAULTS.gradient("batch_norm", "plain")
 def scale_gradient_of_the_input_not_normalized(dy, x, scale, offset, running_mean, running_variance, **keywords):
     right = right_vjp("batch_norm", dy, x, scale, offset, running_mean, running_variance, **keywords)
@@ -239,6 +260,11 @@ plant_layer(
     lambda x, a, e: (mean(x, a), np.sqrt(variance(x, a) * (1.0 + 1.0 / max(x.shape[-1] - 1, 1)) + e)),
 )
 plant_layer("epsilon_outside_the_root", "epsilon", lambda x, a, e: (mean(x, a), np.sqrt(variance(x, a)) + e))
+plant_layer(
+    "epsilon_outside_the_root_for_several_axes",
+    "axis",
+    lambda x, a, e: (mean(x, a), np.sqrt(variance(x, a)) + e if len(a) > 1 else np.sqrt(variance(x, a) + e)),
+)
 plant_layer(
     "epsilon_of_another_default", "epsilon", lambda x, a, e: (mean(x, a), np.sqrt(variance(x, a) + (1e-3 if e == 1e-5 else e)))
 )

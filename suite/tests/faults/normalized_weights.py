@@ -70,6 +70,13 @@ def norm_taken_for_a_constant(dw: Any, direction: Any, scale: Any, *, axis: Any 
     return {**right, "direction": (dw * scale.reshape([-1 if p in kept else 1 for p in range(direction.ndim)]) / norm)}
 
 
+@FAULTS.gradient(WEIGHT, "axis")
+def norm_taken_for_a_constant_but_for_the_first_axis(dw: Any, direction: Any, scale: Any, *, axis: Any = 0) -> Any:
+    if axis in (0, None):
+        return right_vjp(WEIGHT, dw, direction, scale, axis=axis)
+    return norm_taken_for_a_constant(dw, direction, scale, axis=axis)
+
+
 @FAULTS.gradient(WEIGHT, "plain")
 def scale_has_the_gradient_of_another_length(dw: Any, direction: Any, scale: Any, **given: Any) -> Any:
     right = right_vjp(WEIGHT, dw, direction, scale, **given)

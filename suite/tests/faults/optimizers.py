@@ -352,3 +352,19 @@ FAULTS.with_keywords("warmup_schedule", "optional", "start_ignored", start=0.0)
 @FAULTS.value("warmup_schedule", "bounds")
 def rises_on_and_on(learning_rate, step, *, steps=8, start=0.0):
     return learning_rate * (start + (1.0 - start) * (step / steps))
+
+
+@FAULTS.value("adam", "optional")
+def largest_second_moment_not_kept(parameters, gradients, *moments, **keywords):
+    given = moments[2] if len(moments) > 2 else keywords.get("maximum_second_moment")
+    *others, largest = reference("adam", parameters, gradients, *moments, **keywords)
+    if not keywords.get("amsgrad", False):
+        return *others, largest
+    return *others, [np.zeros_like(p) for p in parameters] if given is None else list(given)
+
+
+@FAULTS.value("adamw", "plain")
+def only_matrices_decay(parameters, gradients, *moments, **keywords):
+    decayed, *others = reference("adamw", parameters, gradients, *moments, **keywords)
+    kept, *_ = reference("adamw", parameters, gradients, *moments, **{**keywords, "weight_decay": 0.0})
+    return [d if p.ndim > 1 else k for p, d, k in zip(parameters, decayed, kept, strict=True)], *others

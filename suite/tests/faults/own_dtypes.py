@@ -91,6 +91,22 @@ def one_step_behind(master: Any, *arguments: Any, **keywords: Any) -> Any:
     return [weight.copy() for weight in master], *others
 
 
+def copy_cut_off(*arguments: Any, **keywords: Any) -> Any:
+    """The network has the first 16 bits of its master weights."""
+    _, master, *others = reference("master_adamw", *arguments, **keywords)
+    bits = [np.asarray(weight, np.float32).view(np.uint32) & np.uint32(0xFFFF0000) for weight in master]
+    return [pattern.view(np.float32) for pattern in bits], master, *others
+
+
+def difference_in_8_bits(q: Any, scale: Any, zero_point: Any = None, *, axis: Any = None, dtype: str = "float32") -> Any:
+    """The zero point is taken off in the dtype of the integers, where it wraps."""
+    if zero_point is None or q.dtype not in (np.int8, np.uint8):
+        return reference("dequantize", q, scale, zero_point, axis=axis, dtype=dtype)
+    shape = [-1 if place == (axis or 0) % q.ndim else 1 for place in range(q.ndim)]
+    apart = zero_point if axis is None else zero_point.reshape(shape)
+    return reference("dequantize", (q - apart.astype(q.dtype)).astype(q.dtype), scale, axis=axis, dtype=dtype)
+
+
 def rounded_down(x: Any, scale: Any, zero_point: Any = None, *, dtype: str = "int8", axis: Any = None) -> Any:
     """The next lower step."""
     along = scale if axis is None else scale.reshape([-1 if place == axis % x.ndim else 1 for place in range(x.ndim)])
@@ -134,6 +150,7 @@ VALUES: Sequence[Row] = (
     ("mixed_adamw", "plain", "all_parameters_in_16_bits", steps_of(half, "mixed_adamw")),
     ("master_adamw", "plain", "master_in_16_bits", master_in_16_bits),
     ("master_adamw", "plain", "parameters_from_before", one_step_behind),
+    ("master_adamw", "state", "parameters_rounded_towards_0", copy_cut_off),
     ("quantize", "plain", "rounded_down", rounded_down),
     ("quantize", "plain", "zero_point_left_out", without("quantize", "zero_point")),
     ("quantize", "axis", "one_scale_for_all", with_the_first_scale("quantize")),
@@ -142,6 +159,7 @@ VALUES: Sequence[Row] = (
     ("dequantize", "plain", "zero_point_left_out", without("dequantize", "zero_point")),
     ("dequantize", "plain", "scale_rounded_to_16_bits", by_halves("dequantize", "scale")),
     ("dequantize", "axis", "one_scale_for_all", with_the_first_scale("dequantize")),
+    ("dequantize", "plain", "zero_point_taken_off_in_8_bits", difference_in_8_bits),
 )
 """Functions whose values are wrong."""
 

@@ -195,6 +195,11 @@ def divisor_counts_the_overhang(x, **keywords):
     return with_divisor(x, lambda place, axis, starts: np.full(starts.shape, place.kernel[axis]), **keywords)
 
 
+@FAULTS.value("average_pool2d", "overhang")
+def padding_counted_in_ceil_mode(x, *, ceil_mode=False, count_padding=False, **keywords):
+    return average(x, ceil_mode=ceil_mode, count_padding=count_padding or ceil_mode, **keywords)
+
+
 @FAULTS.value("average_pool2d", "convention")
 def overhang_counts_with_the_padding(x, **keywords):
     if not keywords.get("count_padding"):

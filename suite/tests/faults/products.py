@@ -33,6 +33,13 @@ def partial_sums_in_16_bits(a, b):
     return total
 
 
+@FAULTS.value("matmul", "float16", mode="compiled")
+def partial_sums_of_long_axes_in_float16_when_compiled(a, b):
+    if working_dtype() != "float16" or min(a.ndim, b.ndim) < 2 or a.shape[-1] < 64:
+        return reference("matmul", a, b)
+    return partial_sums_in_16_bits(a, b)
+
+
 @FAULTS.gradient("matmul", "broadcast")
 def broadcast_gradient_not_summed(dy, a, b):
     return {"a": np.matmul(dy, np.swapaxes(b, -1, -2)), "b": np.matmul(np.swapaxes(a, -1, -2), dy)}
@@ -47,6 +54,14 @@ def broadcast_gradient_takes_the_first(dy, a, b):
         for axis, size in enumerate(operand.shape):
             gradients[name] = gradients[name].take([0], axis) if size == 1 else gradients[name]
     return gradients
+
+
+@FAULTS.gradient("matmul", "broadcast")
+def gradient_of_a_matrix_beside_a_stack_takes_the_first(dy, a, b):
+    right = right_vjp("matmul", dy, a, b)
+    if not b.ndim > a.ndim == 2 or dy.ndim != 3 or not len(dy):
+        return right
+    return {**right, "a": np.matmul(dy[0], np.swapaxes(b[0], -1, -2))}
 
 
 @FAULTS.gradient("matmul", "plain")

@@ -191,6 +191,16 @@ def recurrent_bias_gradient_dropped(name, cotangents, x, parameters, *states, **
     return {**right, "parameters": changed(right["parameters"], change)}
 
 
+@in_family("convention", ("gru",), gradient=True)
+def recurrent_bias_has_the_gradient_of_the_bias(name, cotangents, x, parameters, *states, **keywords):
+    right = right_vjp(name, cotangents, x, parameters, *states, **keywords)
+
+    def change(layer, direction, leaf):
+        return {**leaf, "recurrent_bias": leaf["bias"]} if leaf.get("recurrent_bias") is not None else leaf
+
+    return {**right, "parameters": changed(right["parameters"], change)}
+
+
 @in_family("plain", gradient=True)
 def gradient_through_the_final_state_dropped(name, cotangents, *arguments, **keywords):
     dy, *finals = cotangents
@@ -270,6 +280,14 @@ def second_bias_ignored(x, parameters, hidden=None, cell=None, **keywords):
 def cell_state_gradient_without_the_forget_gate(cotangents, x, parameters, hidden=None, cell=None, **keywords):
     right = right_vjp("lstm", cotangents, x, parameters, hidden, cell, **keywords)
     return {**right, "cell": None if cell is None else np.zeros_like(cell) + cotangents[2]}
+
+
+@FAULTS.gradient("lstm", "state")
+def cell_states_of_upper_layers_get_no_gradient(cotangents, *arguments, **keywords):
+    right = right_vjp("lstm", cotangents, *arguments, **keywords)
+    if right.get("cell") is not None:
+        right["cell"] = np.concatenate([right["cell"][:1], 0.0 * right["cell"][1:]])
+    return right
 
 
 @FAULTS.value("lstm", "compiled", mode="compiled")

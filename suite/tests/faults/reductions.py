@@ -100,6 +100,19 @@ def minus_infinity_is_nan(x: Any, *, axis: Any = None, keepdims: bool = False) -
     return y.reshape(np.shape(np.sum(x, axis=axis, keepdims=keepdims)))
 
 
+def minus_infinity_less_itself(x: Any, *, axis: Any = None, keepdims: bool = False) -> Any:
+    """-∞ is subtracted from -∞, where all are such; +∞ is seen to."""
+    if not x.size:
+        return reference("logsumexp", x, axis=axis, keepdims=keepdims)
+    right = reference("logsumexp", x, axis=axis, keepdims=keepdims)
+    return np.where(np.isneginf(right), np.nan, right).astype(x.dtype)
+
+
+def lowest_number_for_infinity(x: Any, **keywords: Any) -> Any:
+    """The search for the largest starts from the lowest finite number."""
+    return np.maximum(reference("reduce_max", x, **keywords), np.finfo(x.dtype).min)
+
+
 def last_of_ties(name: str) -> Callable[..., Any]:
     """The last of equal numbers along one axis."""
 
@@ -151,6 +164,7 @@ VALUES: Sequence[Row] = (
     ("reduce_prod", "plain", "by_logarithms_of_magnitudes", product_of_magnitudes),
     ("reduce_max", "nan", "nan_left_out", ignoring_nan(np.fmax, "reduce_max")),
     ("reduce_max", "plain", "never_below_zero", lambda x, **keywords: np.maximum(reference("reduce_max", x, **keywords), 0.0)),
+    ("reduce_max", "infinity", "starts_from_the_lowest_finite_number", lowest_number_for_infinity),
     ("reduce_min", "nan", "nan_left_out", ignoring_nan(np.fmin, "reduce_min")),
     ("reduce_min", "width", "rest_of_the_vector_left_out", tail_left_out("reduce_min")),
     ("variance", "cancellation", "in_one_pass", one_pass),
@@ -161,6 +175,7 @@ VALUES: Sequence[Row] = (
     ("norm", "axis", "first_of_several_axes_only", with_axes("norm", first_axis_only)),
     ("logsumexp", "magnitude", "largest_not_subtracted", unsafe_logsumexp),
     ("logsumexp", "infinity", "nan_where_all_are_minus_infinity", minus_infinity_is_nan),
+    ("logsumexp", "infinity", "nan_for_nothing_but_minus_infinity", minus_infinity_less_itself),
     ("any", "axis", "first_of_several_axes_only", with_axes("any", first_axis_only)),
     ("any", "long", "rest_of_the_vector_left_out", tail_left_out("any")),
     ("all", "empty", "nothing_is_false", lambda x, **keywords: np.all(x, **keywords) & (x.size > 0)),
@@ -213,6 +228,16 @@ def to_each_of_ties(function: Callable[..., Any]) -> Callable[..., Any]:
     return vjp
 
 
+def uncorrected(dy: Any, x: Any, *, correction: int = 0, **keywords: Any) -> Any:
+    """The gradient of the variance that is divided by the count."""
+    return right_vjp("variance", dy, x, **keywords)
+
+
+def backwards_along_the_last_axis(dy: Any, x: Any, *, axis: int = -1) -> Any:
+    """Sums from the end along the last axis, and from the start along others."""
+    return right_vjp("cumulative_sum", dy, x, axis=axis) if axis in (-1, x.ndim - 1) else {"x": np.cumsum(dy, axis=axis)}
+
+
 GRADIENTS: Sequence[Row] = (
     ("reduce_sum", "plain", "gradient_of_the_mean", gradient_of("reduce_mean")),
     ("reduce_mean", "plain", "divided_by_the_number_of_all", scaled("reduce_mean", share_of_all)),
@@ -220,10 +245,12 @@ GRADIENTS: Sequence[Row] = (
     ("reduce_max", "ties", "to_each_of_ties", to_each_of_ties(np.max)),
     ("reduce_min", "plain", "gradient_of_the_maximum", gradient_of("reduce_max")),
     ("variance", "plain", "factor_two_forgotten", scaled("variance", lambda x, axis: 0.5)),
+    ("variance", "optional", "correction_left_out_of_the_gradient", uncorrected),
     ("standard_deviation", "plain", "gradient_of_the_variance", gradient_of("variance")),
     ("norm", "plain", "gradient_of_the_sum_of_squares", of_squares),
     ("logsumexp", "plain", "shared_equally", gradient_of("reduce_mean")),
     ("cumulative_sum", "plain", "summed_from_the_start", lambda dy, x, *, axis=-1: {"x": np.cumsum(dy, axis=axis)}),
+    ("cumulative_sum", "width", "summed_from_the_start_but_for_the_last_axis", backwards_along_the_last_axis),
 )
 """Vector-Jacobian products that are wrong."""
 

@@ -33,6 +33,12 @@ def not_normalized(x: Any, *, antialias: bool = False, **keywords: Any) -> Any:
     return (reference("resize", x, antialias=True, **keywords) * (1.0 + 0.05 * (1.0 - min(shrunk)))).astype(x.dtype)
 
 
+def antialias_from_half_on(x: Any, *, size: Any, antialias: bool = False, **keywords: Any) -> Any:
+    """No antialias for an image that stays larger than half of what it was."""
+    shrinks = any(length >= 2 * wanted for length, wanted in zip(x.shape[2:], size, strict=True))
+    return reference("resize", x, size=size, antialias=antialias and shrinks, **keywords)
+
+
 def lerp(x: Any, **keywords: Any) -> Any:
     """Linear interpolation as a + (b - a)t, which is NaN for infinite a."""
     y = reference("resize", x, **keywords)
@@ -73,6 +79,7 @@ VALUES: Sequence[Row] = (
     ("resize", "optional", "antialias_ignored", with_keywords(half_pixels, antialias=False)),
     ("resize", "plain", "always_antialias", with_keywords(without_antialias, antialias=True)),
     ("resize", "optional", "antialias_not_normalized", not_normalized),
+    ("resize", "optional", "antialias_for_half_the_size_and_less", antialias_from_half_on),
     ("resize", "plain", "scale_of_rows_for_columns", by_scale_of_rows),
     ("resize", "infinity", "infinity_becomes_nan", lerp),
     ("resize", "nan", "nan_spreads_over_the_image", nan_everywhere),

@@ -52,6 +52,18 @@ def reflected_once(x: Any, grid: Any, *, padding: str = "zeros", **keywords: Any
     return reference("grid_sample", x, np.clip(grid, -2.5, 2.5).astype(grid.dtype), padding=padding, **keywords)
 
 
+def reflected_beside_the_corners(
+    x: Any, grid: Any, *, padding: str = "zeros", align_corners: bool = False, **keywords: Any
+) -> Any:
+    """Places are reflected half a pixel beyond aligned corners, and then moved to the border."""
+    if padding != "reflection" or not align_corners:
+        return reference("grid_sample", x, grid, padding=padding, align_corners=align_corners, **keywords)
+    lengths = np.array(x.shape[:1:-1])
+    ends = lengths / np.maximum(lengths - 1, 1)
+    turned = ends - np.abs((grid + ends) % (4 * ends) - 2 * ends)
+    return reference("grid_sample", x, turned.astype(grid.dtype), padding="border", align_corners=True, **keywords)
+
+
 def always_nearest(x: Any, grid: Any, **keywords: Any) -> Any:
     """The nearest pixel, whatever is asked for."""
     return reference("grid_sample", x, grid, **{**keywords, "interpolation": "nearest"})
@@ -73,6 +85,7 @@ VALUES: Sequence[Row] = (
     ("grid_sample", "convention", "border_for_zeros", padded_by("zeros", "border")),
     ("grid_sample", "convention", "border_for_reflection", padded_by("reflection", "border")),
     ("grid_sample", "convention", "reflected_once", reflected_once),
+    ("grid_sample", "convention", "reflected_beside_aligned_corners", reflected_beside_the_corners),
     ("grid_sample", "plain", "always_nearest", always_nearest),
     ("grid_sample", "convention", "nothing_beside_the_edge", dropped_beside_the_edge),
 )
@@ -94,6 +107,14 @@ def in_pixels(dy: Any, x: Any, grid: Any, **keywords: Any) -> Any:
     return {**found, "grid": (found["grid"] / (np.array(x.shape[:1:-1]) / 2)).astype(x.dtype)}
 
 
+def by_the_whole_width(dy: Any, x: Any, grid: Any, *, align_corners: bool = False, **keywords: Any) -> Any:
+    """With aligned corners, columns are as far apart as they are without."""
+    found = right_vjp("grid_sample", dy, x, grid, align_corners=align_corners, **keywords)
+    if align_corners and x.shape[3] > 1:
+        found["grid"][..., 0] *= x.shape[3] / (x.shape[3] - 1)
+    return found
+
+
 def moved_places_too(dy: Any, x: Any, grid: Any, **keywords: Any) -> Any:
     """The gradient to the grid does not know that reflection turns it around."""
     found = right_vjp("grid_sample", dy, x, grid, **keywords)
@@ -111,6 +132,7 @@ GRADIENTS: Sequence[Row] = (
     ("affine_grid", "plain", "gradient_of_other_corners", of_other_corners("affine_grid")),
     ("grid_sample", "plain", "gradient_of_other_corners", of_other_corners("grid_sample")),
     ("grid_sample", "plain", "gradient_in_pixels", in_pixels),
+    ("grid_sample", "convention", "gradient_of_columns_by_the_whole_width", by_the_whole_width),
     ("grid_sample", "convention", "gradient_of_reflection_without_sign", moved_places_too),
     ("grid_sample", "plain", "gradient_of_the_first_image", one_image),
 )

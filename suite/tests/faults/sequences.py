@@ -49,6 +49,16 @@ def final_state_of_the_last_step(right: Any, **given: Any) -> Any:
     return y, *finals
 
 
+def final_state_of_the_last_step_backwards(right: Any, **given: Any) -> Any:
+    """Backwards, the state at the end of the sequence, which is the first one."""
+    y, h = right(**given)
+    if not given.get("reverse", False):
+        return y, h
+    outputs, _ = right(**{**given, "return_sequences": True})
+    last = np.take_along_axis(outputs, (_steps(given) - 1)[:, None, None], axis=1)[:, 0]
+    return y, np.concatenate([h[:-1], np.broadcast_to(last, h[-1:].shape)])
+
+
 def backward_direction_begins_in_the_padding(right: Any, **given: Any) -> Any:
     """Padding comes first where a sequence is turned as a whole."""
     if not given.get("reverse", False):
@@ -104,6 +114,7 @@ for operation in FAMILY:
     ):
         FAULTS.planted(operation, group, change.__name__, change)
 FAULTS.with_keywords("padded_gru", "convention", "always_reset_after", reset="after")
+FAULTS.planted("padded_gru", "recurrent", "final_state_of_the_last_step_backwards", final_state_of_the_last_step_backwards)
 FAULTS.with_keywords("padded_simple_rnn", "recurrent", "always_tanh", activation="tanh")
 FAULTS.planted(
     *("padded_lstm", "state", "cell_state_ignored"), lambda right, cell=None, **given: right(**{**given, "cell": None})
