@@ -95,19 +95,11 @@ def pytest_configure(config: pytest.Config) -> None:
             conformance = named_in(config, CONFORMANCE)
             config.args[:] = [str(BENCHMARKS) if name in conformance else name for name in config.args]
         elif is_conformance(config):
-            _leave_logs(config)
             _configure(config)
     except UsageError as error:
         raise pytest.UsageError(shown(str(error))) from None
     except MemoryError:
         pytest.exit("memory ran out before the first check; give this process more", returncode=COULD_NOT_GO_ON)
-
-
-def _leave_logs(config: pytest.Config) -> None:
-    """Keep pytest from capturing logs, unless they are asked for: each time it visits all loggers, and frameworks have many."""
-    asked = config.getini("log_cli") or any(config.getoption(name) for name in ("log_level", "log_cli_level", "log_file"))
-    if not asked:
-        config.pluginmanager.set_blocked("logging-plugin")
 
 
 def _configure(config: pytest.Config) -> None:
@@ -346,8 +338,20 @@ class _Current:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Let reports find the run."""
+    """Let reports find the run, and logs pass."""
     _Current.run = session.config.stash.get(RUN, None)
+    if PLAN in session.config.stash:
+        _leave_logs(session.config)
+
+
+def _leave_logs(config: pytest.Config) -> None:
+    """Keep pytest from capturing logs, unless they are asked for: each time it visits all loggers, and frameworks have many."""
+    plugin = config.pluginmanager.get_plugin("logging-plugin")
+    if plugin is None or config.getini("log_cli"):
+        return
+    if not any(config.getoption(name) for name in ("log_level", "log_cli_level", "log_file")):
+        config.pluginmanager.unregister(plugin)
+        plugin.pytest_unconfigure()  # closes its file
 
 
 @pytest.hookimpl(trylast=True)
