@@ -1,4 +1,4 @@
-"""What a command line of pytest is about, conformance, timings or neither, and what is refused before anything runs."""
+"""What a command line of pytest is about, conformance, timings or neither; what is refused, and left out, before it runs."""
 
 from pathlib import Path
 from typing import Any
@@ -69,3 +69,13 @@ def require_own_report(option: Any) -> None:
     require_place("--junit-xml", path, files, force=True)
     if head and not head.startswith((b"<?xml", b"<testsuite")) and path.is_file() and not option.force:
         raise UsageError(f"--junit-xml: {name_of(path)} is no report of pytest; give another name, or --force to replace it")
+
+
+def leave_logs(config: pytest.Config) -> None:
+    """Keep pytest from capturing logs, unless they are asked for: each time it visits all loggers, and frameworks have many."""
+    plugin = config.pluginmanager.get_plugin("logging-plugin")
+    if plugin is None or config.getini("log_cli"):
+        return
+    if not any(config.getoption(name) for name in ("log_level", "log_cli_level", "log_file")):
+        config.pluginmanager.unregister(plugin)
+        plugin.pytest_unconfigure()  # closes its file

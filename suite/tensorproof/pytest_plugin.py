@@ -31,7 +31,15 @@ from tensorproof.contract.description import describe, describe_apart, switches_
 from tensorproof.contract.outlines import outlined_specification
 from tensorproof.errors import UsageError, frames, printable, sentence, shown
 from tensorproof.instructions import require_taken
-from tensorproof.invocation import CONFORMANCE, is_conformance, is_timing, named_in, require_own_checks, require_own_report
+from tensorproof.invocation import (
+    CONFORMANCE,
+    is_conformance,
+    is_timing,
+    leave_logs,
+    named_in,
+    require_own_checks,
+    require_own_report,
+)
 from tensorproof.machines.cluster import add_ray_options, connected
 from tensorproof.machines.shards import Shards
 from tensorproof.outcomes import raise_outcome
@@ -341,17 +349,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     """Let reports find the run, and logs pass."""
     _Current.run = session.config.stash.get(RUN, None)
     if PLAN in session.config.stash:
-        _leave_logs(session.config)
-
-
-def _leave_logs(config: pytest.Config) -> None:
-    """Keep pytest from capturing logs, unless they are asked for: each time it visits all loggers, and frameworks have many."""
-    plugin = config.pluginmanager.get_plugin("logging-plugin")
-    if plugin is None or config.getini("log_cli"):
-        return
-    if not any(config.getoption(name) for name in ("log_level", "log_cli_level", "log_file")):
-        config.pluginmanager.unregister(plugin)
-        plugin.pytest_unconfigure()  # closes its file
+        leave_logs(session.config)
 
 
 @pytest.hookimpl(trylast=True)
