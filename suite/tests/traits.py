@@ -16,13 +16,15 @@ from tensorproof_reference.trees import Array, leaves
 
 Trait = tuple[object, ...]
 
+KEYWORD = 3.0
+"""What a value of a keyword counts."""
 ALONE = 1.0
-"""What a class, a value of a keyword, a rank or an input that is left out counts."""
+"""What a class, a rank, an input that is left out or is zero everywhere, and the axes of size 1 count."""
 NUMBERS = 0.5
 """What a kind of number in an input counts."""
-LENGTHS = 0.3
-"""What the length of an input's longest axis counts, and which of its axes are of size 1."""
-PAIR = 0.15
+LENGTH = 0.3
+"""What the length of an input's longest axis counts."""
+PAIR = 0.3
 """What two traits of arguments together count."""
 SHAPE = 0.15
 OTHER_DTYPE = 0.5
@@ -58,21 +60,21 @@ def _power_of_ten(size: float) -> int:
 def traits(sample: Sample) -> dict[Trait, float]:
     """The traits of a sample, and what each counts."""
     found: dict[Trait, float] = {("class", class_of(sample)): ALONE, ("memory", sample.memory): NUMBERS}
-    arguments: list[Trait] = [("keyword", name, repr(value)) for name, value in sample.keywords.items()]
+    arguments: dict[Trait, float] = {("keyword", name, repr(value)): KEYWORD for name, value in sample.keywords.items()}
     for name, tree in sample.inputs.items():
         arrays = [np.asarray(leaf) for _, leaf in leaves(tree) if leaf is not None]
         if not arrays:
-            arguments.append(("absent", name))
+            arguments["absent", name] = ALONE
         for array in arrays:
-            arguments.append(("rank", name, array.ndim))
-            found["length", name, max(array.shape, default=0).bit_length()] = LENGTHS
-            found["ones", name, tuple(axis for axis, length in enumerate(array.shape) if length == 1)] = LENGTHS
+            arguments["rank", name, array.ndim] = ALONE
+            found["length", name, max(array.shape, default=0).bit_length()] = LENGTH
             found["shape", name, tuple(min(length, LONGEST_NAMED + 1) for length in array.shape)] = SHAPE
+            if 1 in array.shape:
+                found["ones", name, tuple(axis for axis, length in enumerate(array.shape) if length == 1)] = ALONE
+            if array.size and not array.any():
+                found["only zeros", name] = ALONE
             found |= {("numbers", name, kind): NUMBERS for kind in _kinds_of_numbers(array)}
-    arguments = list(dict.fromkeys(arguments))
-    found |= dict.fromkeys(arguments, ALONE)
-    found |= dict.fromkeys(itertools.combinations(arguments, 2), PAIR)
-    return found
+    return found | arguments | dict.fromkeys(itertools.combinations(arguments, 2), PAIR)
 
 
 def traits_in_dtype(sample: Sample, dtype: str) -> dict[Trait, float]:
