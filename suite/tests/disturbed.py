@@ -23,6 +23,13 @@ def tanh(x):
     time.sleep(600)
 """
 """Operations of a made-up backend: ``tanh`` says by the file ``slow`` that it has begun, and goes on for long."""
+HEARD = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+"""
+"""Code by which a process hears signals also where the tests run in the background of a shell, or under ``nohup``, which ignore
+them."""
 
 
 def lines_of(record: Path, kind: str) -> list[dict[str, Any]]:
@@ -50,17 +57,15 @@ def start(
     """Start the command ``tensorproof`` in a folder and in a session of its own, its output in the file ``output``.
 
     What it starts can be found by the folder's name, which is in the environment of all of it. ``before`` is code that runs
-    first, in the process of the command. SIGINT is heard there also where the tests run in the background of a shell, which
-    has it ignored.
+    first, in the process of the command, which hears signals (``HEARD``).
     """
     variables = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     if plugins:
         variables["PYTHONPATH"] = os.pathsep.join([str(plugins), *filter(None, [variables.get("PYTHONPATH")])])
-    heard = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
     command = [
         sys.executable,
         "-c",
-        f"{heard}\n{before}\nimport sys; from tensorproof.cli import main; sys.exit(main())",
+        f"{HEARD}\n{before}\nimport sys; from tensorproof.cli import main; sys.exit(main())",
         *arguments,
     ]
     with (folder / "output").open("wb") as output:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from disturbed import kill_all, left_of, processes_of, wait_for
+from disturbed import HEARD, kill_all, left_of, processes_of, wait_for
 
 from tensorproof import processes
 
@@ -38,7 +38,7 @@ except KeyboardInterrupt:
 
 def begin(folder: Path, action: str) -> "subprocess.Popen[bytes]":
     return subprocess.Popen(
-        [sys.executable, "-c", RUN.format(action=action)], env={**os.environ, "RELIABILITY_TEST": str(folder)}
+        [sys.executable, "-c", HEARD + RUN.format(action=action)], env={**os.environ, "RELIABILITY_TEST": str(folder)}
     )
 
 
