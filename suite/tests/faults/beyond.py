@@ -42,3 +42,30 @@ def scale_gradient_added_up_in_16_bits(dy, x, scale=None, offset=None, *, axes=(
     for row in (dy * reference("layer_norm", x, None, None, axes=axes, epsilon=epsilon)).reshape(-1, *scale.shape):
         total = to_dtype(total + row, working_dtype()).astype(scale.dtype)
     return {**right, "scale": total}
+
+
+@FAULTS.gradient("leaky_relu", "plain", missing="no sample has a slope below 0; one that has would tell")
+def gradient_by_the_sign_of_the_result(dy, x, negative_slope=0.2):
+    y = reference("leaky_relu", x, negative_slope=negative_slope)
+    return right_vjp("leaky_relu", dy, x if negative_slope >= 0 else y, negative_slope=negative_slope)
+
+
+@FAULTS.gradient(
+    "conv2d",
+    "geometry",
+    missing="no sample has a kernel of 1 with a stride and no padding; one that has would tell, as the extended residual block does",
+)
+def weight_gradient_of_kernels_of_one_without_the_stride(dy, x, weight, bias=None, *, padding="valid", **keywords):
+    right = right_vjp("conv2d", dy, x, weight, bias, padding=padding, **keywords)
+    if weight.shape[2:] != (1, 1) or padding != "valid" or keywords.get("stride", (1, 1)) == (1, 1):
+        return right
+    corner = x[:, :, : dy.shape[2], : dy.shape[3]]
+    groups = keywords.get("groups", 1)
+    return {**right, "weight": right_vjp("conv2d", dy, corner, weight, bias, groups=groups)["weight"]}
+
+
+@FAULTS.gradient("matmul", "rank", missing="no sample has two leading axes beside a single matrix; one that has would tell")
+def gradient_of_a_matrix_beside_two_leading_axes_of_the_first(dy, a, b):
+    if a.ndim != 4 or b.ndim != 2 or not a.shape[0]:
+        return right_vjp("matmul", dy, a, b)
+    return {**right_vjp("matmul", dy, a, b), "b": right_vjp("matmul", dy[0], a[0], b)["b"]}
