@@ -53,7 +53,7 @@ def gradient_by_the_sign_of_the_result(dy, x, negative_slope=0.2):
 @FAULTS.gradient(
     "conv2d",
     "geometry",
-    missing="no sample has a kernel of 1 with a stride and no padding; one that has would tell, as the extended residual block does",
+    missing="no sample has a kernel of 1 with a stride and no padding; one would tell, as the extended residual block does",
 )
 def weight_gradient_of_kernels_of_one_without_the_stride(dy, x, weight, bias=None, *, padding="valid", **keywords):
     right = right_vjp("conv2d", dy, x, weight, bias, padding=padding, **keywords)
