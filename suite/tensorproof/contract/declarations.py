@@ -140,7 +140,8 @@ def read_declarations(
 ) -> list[Declaration]:
     """The declarations of a file, checked against the specification.
 
-    ``samples`` are the names by operation. What it lacks is not looked up: a run draws the samples of its own operations only.
+    ``samples`` are the names by operation. A table that may speak of an operation that it lacks has its samples not looked up: a
+    run draws those of its own operations only.
 
     Raises:
         DeclarationError: the file cannot be read, or a table is malformed or names nothing.
@@ -158,7 +159,7 @@ def read_declarations(
         for number, table in enumerate(tables, start=1):
             source = f"{name_of(path)}: {kind} {number}"
             _check_table(kind, table, source, operations, tuple(modes))
-            _check_samples(table, source, samples)
+            _check_samples(table, source, operations, samples)
             found.append(Declaration(kind, table, source))
     return found
 
@@ -236,8 +237,10 @@ def _check_table(
             )
 
 
-def _check_samples(table: Mapping[str, Any], source: str, samples: Mapping[str, Collection[str]]) -> None:
-    named = _strings(table.get("operation", list(samples)), source, "operation")
+def _check_samples(
+    table: Mapping[str, Any], source: str, operations: Collection[str], samples: Mapping[str, Collection[str]]
+) -> None:
+    named = _strings(table.get("operation", list(operations)), source, "operation")
     if any(operation not in samples for operation in named):
         return
     known = {name for operation in named for name in samples[operation]}

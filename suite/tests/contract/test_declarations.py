@@ -1,11 +1,13 @@
 """Declarations: what they match, what they refuse, when they are stale or idle, and conventions that a backend is held to."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 from fake_backend import BACKEND
 
+from tensorproof.conformance.selection.plan import SampleNames
 from tensorproof.contract.backends import specification
 from tensorproof.contract.declarations import Declaration, DeclarationError, Situation, in_force, matches, read_declarations
 
@@ -104,6 +106,38 @@ def test_malformed_declarations_say_what_to_type_instead(tmp_path: Path, text, e
     with pytest.raises(DeclarationError) as caught:
         read_declarations(path, specification(), ["eager"], {"softmax": ["plain_rows"], "relu": ["plain"]})
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        "operation = 'gelu'\nsample = 'no_such'",
+        "operation = ['softmax', 'gelu']\nsample = 'no_such'",
+        "sample = 'no_such'",
+    ],
+)
+def test_samples_of_operations_that_do_not_run_are_not_looked_up(tmp_path: Path, table):
+    path = tmp_path / "some.toml"
+    path.write_text(f"[[unsupported]]\n{table}\nreason = 'x'\n")
+    assert read_declarations(path, specification(), ["eager"], {"softmax": ["plain_rows"]})
+    every = {name: ["plain_rows"] for name in specification()}
+    with pytest.raises(DeclarationError, match=r"no sample of .* is called 'no_such'"):
+        read_declarations(path, specification(), ["eager"], every)
+
+
+SHIPPED = sorted(Path(__file__).parents[3].glob("plugins/*/*/declarations.toml"))
+
+
+def test_there_are_declarations_in_the_plugins():
+    assert len(SHIPPED) >= 8
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.parts[-3])
+def test_every_sample_that_a_plugin_declares_exists(path: Path):
+    tables = [table for kind in tomllib.loads(path.read_text(encoding="utf-8")).values() for table in kind]
+    named = [table.get(key, []) for table in tables for key in ("mode", "modes")]
+    modes = {mode for item in named for mode in ([item] if isinstance(item, str) else item)}
+    assert read_declarations(path, specification(), modes, SampleNames(specification(), 0))
 
 
 SOURCE = (

@@ -32,7 +32,7 @@ class Plan:
     ) -> None:
         self.specification = dict(specification)
         chosen = of_profile(self.specification, options.profile)
-        known = SampleNames({**chosen, **listed}, max(options.seed, 0))
+        known = SampleNames(listed, max(options.seed, 0))
         declarations = _declarations(options.declarations, description, self.specification, known)
         self.declarations = [item for item in declarations if speaks_of_any(item, chosen)]
         description = on_declared_device(description, self.declarations)
@@ -68,7 +68,7 @@ class Plan:
 
 
 class SampleNames(Mapping[str, Collection[str]]):
-    """The names of samples by operation, drawn when they are asked for: a run of one profile draws no samples of another."""
+    """The names of samples by operation, drawn when they are asked for."""
 
     def __init__(self, specification: Mapping[str, Operation], seed: int) -> None:
         self._specification = specification

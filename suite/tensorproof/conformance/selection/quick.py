@@ -38,7 +38,7 @@ class QuickSet:
     compiled: frozenset[Row]
     large: frozenset[str]
 
-    @property
+    @functools.cached_property
     def operations(self) -> frozenset[str]:
         """The operations that were considered."""
         return frozenset(row[0] for row in self.first | self.eager) | self.large
@@ -108,13 +108,12 @@ def quick_cases(cases: Iterable[Case], description: Description, chosen: QuickSe
             return True
         if not case.by_default:
             return False
-        if case.operation not in operations:
+        if case.operation not in chosen.operations:
             return case.mode == first_mode and case.dtype == "float32" and case.sample.startswith("plain")
         rows = in_first_mode if case.mode == first_mode else chosen.compiled
         dtypes = [case.dtype, *(lacking if case.dtype == "float32" else [])]
         return any((case.operation, case.sample, dtype, case.check) in rows for dtype in dtypes)
 
-    operations = chosen.operations
     lacking = [dtype for dtype in ("float64", "bfloat16", "float16") if dtype not in description.dtypes]
     return frozenset(case for case in cases if asked(case))
 
