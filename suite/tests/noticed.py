@@ -35,43 +35,45 @@ def is_large(operation: Operation) -> bool:
     return operation.model is not None and evaluation.is_large(operation.model)
 
 
-def candidates(operation: Operation, cases: Iterable[Case]) -> list[Case]:
+def offered(operation: Operation, cases: Iterable[Case]) -> list[Case]:
     """Those of an operation's cases that the quick set may have, in order.
 
-    They are all in the first mode and float32; in other dtypes the first sample of each class; and in other modes, of which
-    each sample may cost a compilation, those that a dear compiler gets, in float32.
+    They are all in the first mode; and in other modes, of which each sample may cost a compilation, those that a dear compiler
+    gets, in float32.
     """
-    samples = samples_of(operation, 0)
-    first: dict[str, str] = {}
-    for sample in samples.values():
-        first.setdefault(class_of(sample), sample.name)
-    dear = spread(samples)
+    dear = spread(samples_of(operation, 0))
 
     def may_be_in(case: Case) -> bool:
         if not case.by_default or case.check == "declared":
             return False
-        if case.mode != FIRST_MODE:
-            return case.dtype == "float32" and case.sample in dear
-        return case.dtype == "float32" or case.sample in first.values()
+        return case.mode == FIRST_MODE or (case.dtype == "float32" and case.sample in dear)
 
     return [case for case in cases if may_be_in(case)]
 
 
-def all_candidates(profile: str) -> list[Case]:
+def tried(operation: Operation, cases: Iterable[Case]) -> list[Case]:
+    """Those of the offered cases that each fault is tried on: in other dtypes than float32 the first sample of each class."""
+    first: dict[str, str] = {}
+    for sample in samples_of(operation, 0).values():
+        first.setdefault(class_of(sample), sample.name)
+    return [case for case in offered(operation, cases) if case.dtype == "float32" or case.sample in first.values()]
+
+
+def all_offered(profile: str) -> list[Case]:
     """All cases of the small backend that the quick set of a profile may have."""
     description = describe(SmallBackend(), None)
     return [
         case
         for operation in of_profile(KNOWN, profile).values()
         if not is_large(operation)
-        for case in candidates(operation, all_cases(description, {operation.name: operation}, 0))
+        for case in offered(operation, all_cases(description, {operation.name: operation}, 0))
     ]
 
 
 def noticing(fault: Fault) -> list[list[str]]:
     """The checks that notice a fault, of its operation: mode, sample, dtype and check; of a formula, those of the first mode."""
     session, cases = checks_of(fault.backend(fault), fault.operation)
-    chosen = [case for case in candidates(KNOWN[fault.operation], cases) if case.mode == FIRST_MODE or not fault.is_formula]
+    chosen = [case for case in tried(KNOWN[fault.operation], cases) if case.mode == FIRST_MODE or not fault.is_formula]
     found = [case for case in chosen if run_check(session, case).status in NOTICED]
     kept = [case for case in found if fault.is_formula or _notices_alone(fault, case)]
     return [[case.mode, case.sample, case.dtype, case.check] for case in kept]

@@ -27,8 +27,12 @@ LENGTH = 0.3
 PAIR = 0.3
 """What two traits of arguments together count."""
 SHAPE = 0.15
+SAMPLE = 0.2
+"""What a sample counts for its own sake."""
 OTHER_DTYPE = 0.5
 """What any check of an operation in another dtype than float32 counts, beside its class and numbers."""
+SAMPLE_IN_OTHER_DTYPE = 0.1
+"""What a sample counts for its own sake in another dtype than float32."""
 OF_DTYPE = {"float64": 0.1, "float16": 0.3, "bfloat16": 0.3}
 """What classes and numbers count in other dtypes than float32, in parts of what they count there."""
 LONGEST_NAMED = 16
@@ -81,6 +85,6 @@ def traits_in_dtype(sample: Sample, dtype: str) -> dict[Trait, float]:
     """The traits of a sample's check in a dtype: in others than float32 its class and numbers, for less."""
     found = traits(sample)
     if dtype not in OF_DTYPE:
-        return found
+        return {**found, ("sample", sample.name): SAMPLE}
     own = {(dtype, *trait): OF_DTYPE[dtype] * worth for trait, worth in found.items() if trait[0] in ("class", "numbers")}
-    return {(dtype,): OTHER_DTYPE, **own}
+    return {(dtype,): OTHER_DTYPE, (dtype, "sample", sample.name): SAMPLE_IN_OTHER_DTYPE, **own}

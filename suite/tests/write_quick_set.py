@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from faults import OF_PROFILE
-from noticed import FIRST_MODE, all_candidates
+from noticed import FIRST_MODE, all_offered
 from small_operations import KNOWN
 from traits import ALONE, Trait, traits_in_dtype
 
@@ -74,7 +74,7 @@ Costs = Mapping[str, Mapping[Bundle, float]]
 def bundles(profile: str) -> list[Bundle]:
     """All that can be chosen for a profile, in order."""
     found: dict[tuple[object, ...], list[Check]] = defaultdict(list)
-    for case in all_candidates(profile):
+    for case in all_offered(profile):
         check = Check(case.mode == FIRST_MODE, case.operation, case.sample, case.dtype, case.check)
         found[*check[:4], "run" if check.check in TOGETHER else check.check].append(check)
     return [tuple(checks) for checks in found.values()]

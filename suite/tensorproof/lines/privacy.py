@@ -25,7 +25,8 @@ _SECRET = re.compile(
     r"|(?i:\b(token|password|passwd|secret|api[_-]?key)\b(\s*[=:]\s*)['\"]?[^\s'\"&,;]+)"
 )
 _TILDE = re.compile(r"(?<![\w.~/])~[\w.-]*[\\/](?:[^\s'\"\\/:<>|]+[\\/])*")
-_MARKS = re.compile(r"[/\\@~]|://|_|=|:|-")
+_MARKS = re.compile(r"[/\\~]")
+"""What every folder, URL and home has: most texts have none."""
 COMMON = frozenset(
     (
         "root",
@@ -123,8 +124,14 @@ def scrubbed(text: str) -> str:
     >>> scrubbed("index https://ann:t0ken@pypi.example.org/simple?key=1 at /home/ann")
     'index https://pypi.example.org/simple at ~'
     """
-    if not _MARKS.search(text) and not (_names() and _names().search(text)):  # type: ignore[union-attr]
-        return text
+    if _MARKS.search(text):
+        text = _without_places(text)
+    text = _SECRET.sub(lambda found: f"{found[1] or ''}{found[2] or ''}…", text)
+    names = _names()
+    return names.sub("…", text) if names else text
+
+
+def _without_places(text: str) -> str:
     for folder in _folders():
         text = text.replace(f"{folder}/", "/./").replace(f"{folder}\\", "/./")
         text = re.sub(rf"(?<![\w.:/]){re.escape(folder)}(?![\w/])", "~", text)
@@ -138,10 +145,7 @@ def scrubbed(text: str) -> str:
     text = _NAMED.sub(_last_part, text)
     text = _PATH.sub("", text)
     text = _TILDE.sub("", text)
-    text = re.sub("\x00(\\d+)\x00", lambda found: urls[int(found[1])] if int(found[1]) < len(urls) else "", text)
-    text = _SECRET.sub(lambda found: f"{found[1] or ''}{found[2] or ''}…", text)
-    names = _names()
-    return names.sub("…", text) if names else text
+    return re.sub("\x00(\\d+)\x00", lambda found: urls[int(found[1])] if int(found[1]) < len(urls) else "", text)
 
 
 def encodable(text: str) -> str:
@@ -168,14 +172,19 @@ _SHORT = 512
 """Characters of a text that is kept with what became of it."""
 
 
+_BARE = frozenset((float, int, bool, type(None)))
+"""Types without text: most of a line's values."""
+
+
 def cleaned(value: Any) -> Any:
     """A line's value with every text private and encodable; tuples become lists, as JSON has no others."""
     if isinstance(value, str):
         return _short(value) if len(value) <= _SHORT else _text(value)
-    if value is None or isinstance(value, int | float):
-        return value
-    if isinstance(value, Mapping):
-        return {cleaned(key) if isinstance(key, str) else key: cleaned(item) for key, item in value.items()}
+    if isinstance(value, dict | Mapping):  # a dict at once: to ask Mapping takes longer
+        return {
+            (cleaned(key) if isinstance(key, str) else key): item if type(item) in _BARE else cleaned(item)
+            for key, item in value.items()
+        }
     if isinstance(value, list | tuple):
-        return [cleaned(item) for item in value]
+        return [item if type(item) in _BARE else cleaned(item) for item in value]
     return value
