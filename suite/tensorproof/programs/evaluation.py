@@ -1,7 +1,8 @@
 """A program by the reference: every value with its bar, and all gradients by reverse accumulation."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,10 @@ EDGES: Mapping[str, tuple[str, float]] = {
     "power": ("a", 0.0),
 }
 """Operations with a pole, or an end of what they are defined for: the argument, and where it is."""
+PRODUCT = "reduce_prod"
+"""Its partial products may be beyond the range that the product lies in."""
+DRAWS = 16
+"""Evaluations with rounding errors drawn at random that tell how far they carry."""
 KINKED = ("abs", "maximum", "minimum", "reduce_max", "reduce_min")
 """Operations whose derivative at an exact tie frameworks choose differently, or in one way in eager mode and another compiled."""
 
@@ -49,8 +54,8 @@ class Expectations:
     tied: bool
     """Whether an operation that has a kink stands on it exactly, or within its bars."""
     singular: bool
-    """Whether a value that does not come of infinite inputs, or a gradient on the way, is not finite; or one on the way may be
-    beyond the range of its dtype; or a value NaN."""
+    """Whether a value that does not come of infinite inputs, or a gradient on the way, is not finite; or one on the way, a
+    partial product also, may be beyond the range of its dtype; or a value NaN."""
     at_an_edge: bool
     """Whether an argument lies at the pole of an operation, or at the end of its domain, within its bars."""
     pulled: Mapping[int, NDArray[Any]]
@@ -176,6 +181,7 @@ def expected_of(
         },
         singular=beyond
         or any(_may_overflow(values[number]) for node in program.nodes for number in node.numbers)
+        or any(_overflows_on_the_way(node, values) for node in program.nodes if node.operation == PRODUCT)
         or _is_singular(program, [value_of(item) for item in values], [value_of(item) for item in pulled.values()]),
         at_an_edge=any(_is_at_an_edge(node, arguments_of(node, values)) for node in program.nodes if node.operation in EDGES),
         pulled={
@@ -196,6 +202,16 @@ def expected_of(
 def _may_overflow(value: Array) -> bool:
     """Whether a number may be beyond the range of its dtype."""
     return isinstance(value, ErrorBars) and bool(np.any(beyond_range(value.value, value.bar, value.precision.fmax)))
+
+
+def _overflows_on_the_way(node: Node, values: Sequence[Array]) -> bool:
+    """Whether a product of some of the factors may be beyond the range of their dtype: in which order they come is free."""
+    x = arguments_of(node, values)["x"]
+    if not isinstance(x, ErrorBars):
+        return False
+    with np.errstate(divide="ignore"):
+        powers = np.maximum(np.log2(np.abs(x.value)), 0.0)
+    return bool(np.any(np.sum(powers, axis=dict(node.keywords).get("axis")) > np.log2(x.precision.fmax)))
 
 
 def beyond_range(value: NDArray[Any], bar: NDArray[Any], fmax: float) -> NDArray[np.bool_]:
@@ -286,6 +302,62 @@ def _sum(parts: list[ErrorBars]) -> ErrorBars:
     one_by_one = replace(precision, ua=precision.u)
     total: ErrorBars = np.sum(np.stack([part.in_precision(one_by_one) for part in parts]), axis=0)
     return total.in_precision(precision)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Disturbed(Arithmetic):
+    """An arithmetic in which each result is off by a rounding error of its own, drawn at random, and has no bar."""
+
+    stream: Stream
+    places: Iterator[int] = field(default_factory=itertools.count)
+
+    def held(self, value: Any, dtype: str) -> Array:
+        """What the arithmetic gives, off by what its bar says."""
+        held = super().held(value, dtype)
+        if not isinstance(held, ErrorBars):
+            return held
+        bar = np.where(np.isfinite(held.bar), held.bar, 0.0)
+        errors = bar * self.stream(str(next(self.places))).normal(bar.shape)
+        return ErrorBars(held.value + errors, np.zeros(bar.shape), held.precision)
+
+
+def with_common_errors(
+    program: Program,
+    specification: Mapping[str, Operation],
+    conventions: Conventions,
+    arithmetic: Arithmetic,
+    expected: Expectations,
+) -> Expectations:
+    """What is expected, with bars that know that one rounding error may reach a result on several ways.
+
+    A bar is made as if errors were independent. Where a sum of sums is squared, one error is in many of the numbers that are
+    added later, and its parts add up. So the program is evaluated ``DRAWS`` times with an error drawn for each result, and a bar
+    is at least the root mean square of what that changes.
+    """
+    draws = [
+        expected_of(
+            program,
+            specification,
+            conventions,
+            Disturbed(arithmetic.precisions, arithmetic.wide, stream=Stream(program.seed)("errors")(str(draw))),
+            expected.cotangents,
+        )
+        for draw in range(DRAWS)
+    ]
+
+    def widened(item: Expected, drawn: Sequence[Expected]) -> Expected:
+        value, bar = item
+        if value.dtype.kind != "f" or not value.size:
+            return item
+        with np.errstate(all="ignore"):
+            spread = np.sqrt(np.mean(np.square([other - value for other, _ in drawn]), axis=0))
+        return value, np.where(np.isfinite(spread), np.fmax(bar, spread), bar)
+
+    return replace(
+        expected,
+        outputs={name: widened(item, [draw.outputs[name] for draw in draws]) for name, item in expected.outputs.items()},
+        gradients={name: widened(item, [draw.gradients[name] for draw in draws]) for name, item in expected.gradients.items()},
+    )
 
 
 def closest_of(

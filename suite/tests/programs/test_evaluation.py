@@ -9,7 +9,14 @@ from small_backend import SmallBackend
 
 from tensorproof.programs.building import Builder
 from tensorproof.programs.dtypes import PLAIN
-from tensorproof.programs.evaluation import cotangents_of, expected_of, forward_values, primals_of, written_numbers
+from tensorproof.programs.evaluation import (
+    cotangents_of,
+    expected_of,
+    forward_values,
+    primals_of,
+    with_common_errors,
+    written_numbers,
+)
 from tensorproof.programs.judging import Subject
 from tensorproof.programs.program import Input, Node, Program
 from tensorproof.programs.sources.patterns import PATTERNS
@@ -97,6 +104,48 @@ def test_a_kink_that_is_met_exactly_is_known():
     apart = Builder(KNOWN, "float32", 0)
     plain = apart.program([apart.call("abs", {"x": apart.input((4,))})])
     assert not expected_of(plain, KNOWN, {}, PLAIN).tied
+
+
+def test_partial_products_beyond_the_range_are_known_though_the_product_is_small():
+    def product_of(values: tuple[float, ...], axis: int | None) -> Program:
+        x = Input((2, len(values) // 2), "float32", values=values)
+        return Program((x,), (Node("reduce_prod", (("x", 0),), (("axis", axis),)),), (1,))
+
+    assert expected_of(product_of((1e30, 1e30, 1e-30, 1e-30), None), KNOWN, {}, PLAIN).singular
+    assert not expected_of(product_of((1e30, 1e-30, 1e30, 1e-30), 1), KNOWN, {}, PLAIN).singular
+
+
+def test_a_bar_knows_that_one_error_reaches_a_gradient_on_several_ways():
+    independent, common = [], []
+    for seed in range(20):
+        program = _variance_of_sums_of_rows(seed)
+        expected = expected_of(program, KNOWN, {}, PLAIN)
+        wider = with_common_errors(program, KNOWN, {}, PLAIN, expected)
+        error = _offset_gradient_in_float32(program, expected.cotangents[0]) - expected.gradients["v1"][0]
+        independent.append(np.mean(np.square(error / expected.gradients["v1"][1])))
+        common.append(np.mean(np.square(error / wider.gradients["v1"][1])))
+    assert np.sqrt(np.mean(independent)) > 1.5
+    assert np.sqrt(np.mean(common)) < 1.0
+
+
+def _variance_of_sums_of_rows(seed: int) -> Program:
+    scale, offset = Input((9,), "float32", seed=seed), Input((9,), "float32", seed=seed + 100)
+    x = Input((9, 9), "float32", "offset", seed + 200)
+    nodes = (
+        Node("layer_norm", (("x", 2), ("scale", 0), ("offset", 1))),
+        Node("cumulative_sum", (("x", 3),), (("axis", 0),)),
+        Node("variance", (("x", 4),)),
+    )
+    return Program((scale, offset, x), nodes, (5,), seed=seed)
+
+
+def _offset_gradient_in_float32(program: Program, cotangent: np.ndarray) -> np.ndarray:
+    scale, offset, x = (item.array.astype(np.float32) for item in program.inputs)
+    centred = x - x.mean(1, keepdims=True)
+    normal = centred / np.sqrt(np.mean(np.square(centred), 1, keepdims=True) + np.float32(1e-5))
+    sums = np.cumsum(normal * scale + offset, 0)
+    slopes = np.float32(2 / sums.size) * (sums - sums.mean()) * np.float32(cotangent)
+    return np.cumsum(slopes[::-1], 0).sum(0)
 
 
 @pytest.mark.parametrize("name", PATTERNS)
