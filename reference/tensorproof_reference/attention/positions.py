@@ -194,6 +194,10 @@ def _sinusoidal_samples(stream: Stream) -> Iterator[Sample]:
     for name, keywords in given.items():
         dtypes = SINGLE if name == "optional_start_far" else DTYPES
         yield Sample(name=name, inputs=inputs(name), keywords=keywords, dtypes=dtypes)
+    # Positions that 16 bits do not have. Angles are positions as they are, and so exact, with one pair or a base of 1.
+    yield Sample(name="size_600_positions", inputs=inputs("size_600_positions", (1, 2, 600, 2)))
+    whole: dict[str, Any] = {"start": 2040, "base": 1.0}
+    yield Sample(name="optional_base_one_start_far", inputs=inputs("optional_base_one_start_far", (2, 3, 20, 8)), keywords=whole)
     for pairs in PAIRS:
         name = f"convention_{pairs}"
         yield Sample(name=name, inputs=inputs(name), keywords={"pairs": pairs}, required=False)
