@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tensorproof.backend import Native
+from tensorproof.backend import Native, Unsupported
 from tensorproof_jax.framework import jax, jnp
 from tensorproof_jax.table import operations
 
@@ -86,6 +86,8 @@ def pad(x: Native, *, widths: Any, mode: str = "constant", value: float = 0.0) -
     """``jax.lax.pad`` with constants, which crops too, and otherwise ``jnp.pad``."""
     if mode == "constant":
         return jax.lax.pad(x, jnp.asarray(value, x.dtype), [(*pair, 0) for pair in widths])
+    if min(width for pair in widths for width in pair) < 0:
+        raise Unsupported("jnp.pad has no width below 0")
     return jnp.pad(x, widths, mode=mode)
 
 

@@ -99,6 +99,13 @@ PRODUCTS: Mapping[str, tuple[tuple[int, ...], tuple[int, ...], tuple[int, ...]]]
     "broadcast_row": ((5, 7), (7, 3), (3,)),
     "broadcast_row_of_two_axes": ((5, 7), (7, 3), (1, 3)),
     "broadcast_column": ((5, 7), (7, 3), (5, 1)),
+    # Square results, so that a column and a row fit in each other's place.
+    "broadcast_row_of_a_square": ((5, 7), (7, 5), (5,)),
+    "broadcast_row_of_two_axes_of_a_square": ((5, 7), (7, 5), (1, 5)),
+    "broadcast_column_of_a_square": ((5, 7), (7, 5), (5, 1)),
+    "broadcast_row_of_a_cube": ((5, 5, 7), (5, 7, 5), (5,)),
+    "broadcast_column_of_a_cube": ((5, 5, 7), (5, 7, 5), (5, 1)),
+    "broadcast_numbers_of_a_cube": ((5, 5, 7), (5, 7, 5), (5, 1, 1)),
     "broadcast_number": ((5, 7), (7, 3), ()),
     "broadcast_unit": ((5, 7), (7, 3), (1, 1)),
     "broadcast_matrix": ((4, 5, 7), (4, 7, 3), (5, 3)),

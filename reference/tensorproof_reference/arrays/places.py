@@ -168,6 +168,14 @@ PADS: Cases = {
     },
     **{f"padding_{mode}_whole": ((3, 5), {"widths": ((0, 0), (4, 4)), "mode": mode}) for mode in MODES[1:]},
     **{f"padding_{mode}_all_axes": ((3, 5), {"widths": ((2, 1), (1, 2)), "mode": mode}) for mode in MODES[1:]},
+    **{f"padding_{mode}_crop": ((3, 7), {"widths": ((0, 0), (-1, -2)), "mode": mode}) for mode in MODES[1:]},
+    # What comes at one end does not depend on what was cropped at the other but for "wrap".
+    **{f"padding_{mode}_crop_before": ((3, 7), {"widths": ((0, 0), (-2, 3)), "mode": mode}) for mode in MODES[1:]},
+    **{f"padding_{mode}_crop_after": ((3, 7), {"widths": ((0, 0), (3, -2)), "mode": mode}) for mode in MODES[1:]},
+    **{
+        f"padding_{mode}_crop_images": ((2, 3, 6, 5), {"widths": ((0, 0), (0, 0), (-1, 2), (1, -2)), "mode": mode})
+        for mode in MODES[1:]
+    },
 }
 TRIANGLES: Cases = {
     "plain_square": ((5, 5), {}),

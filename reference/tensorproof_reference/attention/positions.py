@@ -85,7 +85,7 @@ def sinusoidal_positions(x: Array, *, start: int = 0, base: float = 10000.0, pai
     r"""x plus sines and cosines of its positions: :math:`\sin(p\,b^{-2i/E})` and :math:`\cos(p\,b^{-2i/E})` for position p.
 
     Features 2i and 2i + 1 get the sine and cosine of pair i (``pairs="interleaved"``), or features i and i + E/2 (``"halves"``).
-    Positions count along the second last axis, from ``start``.
+    Positions count along the second last axis, from ``start``, and are not rounded to 16 bits before they become angles.
 
     Shapes: ``x`` (…, L, E); the result has the shape of ``x``.
     Special values: NaN and ±∞ stay what they are.
@@ -97,8 +97,11 @@ def sinusoidal_positions(x: Array, *, start: int = 0, base: float = 10000.0, pai
     require(base > 0, "base", "a number above 0", base)
     require(isinstance(start, int) and start >= 0, "start", "an integer of at least 0", start)
     length, half = x.shape[-2], x.shape[-1] // 2
-    exponents = (-np.arange(half) / max(half, 1)).astype(x.dtype)
-    angles = (start + np.arange(length))[:, None].astype(x.dtype) * np.power(np.full_like(x, base, shape=(half,)), exponents)
+    positions = (start + np.arange(length))[:, None].astype(x.dtype)
+    exponents = (-np.arange(1, half) / max(half, 1)).astype(x.dtype)
+    later = positions * np.power(np.full_like(x, base, shape=exponents.shape), exponents)
+    # Angles of the first pair are the positions themselves: any base to the power of 0 is exactly 1.
+    angles = np.concatenate([positions[:, :half], later], axis=1)
     return x + _joined(np.sin(angles), np.cos(angles), angles[:, :0], pairs)
 
 
@@ -194,6 +197,10 @@ def _sinusoidal_samples(stream: Stream) -> Iterator[Sample]:
     for name, keywords in given.items():
         dtypes = SINGLE if name == "optional_start_far" else DTYPES
         yield Sample(name=name, inputs=inputs(name), keywords=keywords, dtypes=dtypes)
+    # Positions that bfloat16 has not, and float16 neither: the angles of the first pair are exact, and so of the only one.
+    yield Sample(name="size_600_positions", inputs=inputs("size_600_positions", (1, 2, 600, 2)))
+    far = inputs("optional_start_far_of_one_pair", (2, 3, 20, 2))
+    yield Sample(name="optional_start_far_of_one_pair", inputs=far, keywords={"start": 2040})
     for pairs in PAIRS:
         name = f"convention_{pairs}"
         yield Sample(name=name, inputs=inputs(name), keywords={"pairs": pairs}, required=False)

@@ -1,7 +1,8 @@
 """Images of another size: see ``resize``."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -160,6 +161,14 @@ PLAIN = (2, 3, 7, 6)
 LARGER, SMALLER = (11, 9), (5, 4)
 """Sizes at which no pixel of the result lies on one of the image, nor half way between two."""
 
+WIDENED: Mapping[str, tuple[tuple[int, ...], Pair]] = {
+    "smaller": (PLAIN, SMALLER),
+    "much_smaller": ((2, 3, 24, 20), (5, 7)),
+    "larger": (PLAIN, LARGER),
+    "narrower": (PLAIN, (11, 4)),
+}
+"""Shapes and sizes of samples whose kernels widen along the axes that shrink."""
+
 
 def _samples(stream: Stream) -> Iterator[Sample]:
     """Every interpolation and its conventions, larger and smaller along each axis, and special values."""
@@ -194,20 +203,23 @@ def _samples(stream: Stream) -> Iterator[Sample]:
         yield sample(f"strided_{memory}_bicubic", memory=memory, interpolation="bicubic")
     for kind in ("bilinear", "bicubic"):
         cubic: dict[str, Any] = {"cubic_coefficient": -0.5, "exclude_outside": True} if kind == "bicubic" else {}
-        for word, shape, size in (
-            ("smaller", PLAIN, SMALLER),
-            ("much_smaller", (2, 3, 24, 20), (5, 7)),
-            ("larger", PLAIN, LARGER),
-            ("narrower", PLAIN, (11, 4)),
-        ):
+        for word, (shape, size) in WIDENED.items():
             yield sample(f"optional_antialias_{kind}_{word}", *shape, size=size, interpolation=kind, antialias=True, **cubic)
         beyond: dict[str, Any] = {"cubic_coefficient": -0.75, "exclude_outside": False} if kind == "bicubic" else {}
         for coordinates in COORDINATES[1:]:
             aligned: dict[str, Any] = {"interpolation": kind, "coordinates": coordinates, **beyond}
             yield sample(f"convention_{coordinates}_{kind}_larger", **aligned)
             yield sample(f"convention_{coordinates}_{kind}_smaller", size=SMALLER, **aligned)
+            yield sample(f"convention_{coordinates}_{kind}_doubled", size=(14, 12), **aligned)
+            halved = sample(f"convention_{coordinates}_{kind}_halved", 2, 3, 8, 12, size=(4, 6), **aligned)
+            # The gradient of a pixel between has weights of 0, give or take an error, along both axes. The bar of a product of
+            # matrices holds no product of two errors.
+            yield replace(halved, gradient=(coordinates, kind) != ("align_corners", "bilinear"))
             yield sample(f"convention_{coordinates}_{kind}_unit_result", size=(1, 4), **aligned)
             yield sample(f"convention_{coordinates}_{kind}_unit_image", 2, 3, 1, 6, size=(3, 11), **aligned)
+    for word, (shape, size) in WIDENED.items():
+        wide: dict[str, Any] = {"interpolation": "bicubic", "antialias": True, "cubic_coefficient": -0.75}
+        yield sample(f"convention_antialias_bicubic_0_75_{word}", *shape, size=size, **wide)
     for coordinates, rounding in (
         ("half_pixel", "round_prefer_ceil"),
         ("half_pixel", "round_prefer_floor"),
@@ -224,6 +236,8 @@ def _samples(stream: Stream) -> Iterator[Sample]:
             ("smaller", PLAIN, SMALLER),
             ("ties", (2, 3, 8, 6), (4, 11)),
             ("on_pixels", (2, 3, 9, 5), (13, 17)),
+            ("doubled", PLAIN, (14, 12)),
+            ("halved", (2, 3, 8, 12), (4, 6)),
         ):
             yield sample(f"convention_nearest_{coordinates}_{rounding}_{word}", *shape, size=size, **rounded)
     for coefficient in COEFFICIENTS:

@@ -72,6 +72,13 @@ def samples(stream: Stream) -> Iterator[Sample]:
     yield Sample(name="unit_of_one_number", inputs=one, gradient=False, dtypes=SINGLE)
     yield along("axis_last", -1, 4, 7)
     yield along("axis_middle", 1, 3, 4, 5)
+    yield along("axis_last_of_three", -1, 3, 4, 5)
+    yield along("axis_middle_from_the_end", -2, 3, 4, 5)
+    yield along("axis_second_of_a_kernel", 1, 4, 3, 2, 5)
+    yield along("axis_third_of_a_kernel_from_the_end", -2, 4, 3, 2, 5)
+    # As long as the others, so that another axis fits as well.
+    for axis in (-3, -2, -1):
+        yield along(f"axis_minus_{-axis}_of_a_cube", axis, 4, 4, 4)
     yield along("axis_none", None, 4, 7)
     yield along("axis_none_of_a_kernel", None, 4, 3, 2)
     yield Sample(name="strided_transposed", inputs=drawn("strided_transposed", 4, 7), memory="transposed", dtypes=SINGLE)

@@ -97,6 +97,10 @@ def samples(stream: Stream) -> Iterator[Sample]:
     for ends in ENDS:
         yield case(f"convention_ends_{ends}", first, ends=ends)
         yield case(f"convention_ends_{ends}_divisors", first, ends=ends, divisor=4.0, final_divisor=8.0)
+        # A quarter and a sixteenth of 24 steps is half a step beyond a whole one, so twice as many are an odd number.
+        odd: dict[str, Any] = {"ends": ends, "phases": 3, "rising": 0.3125, "divisor": 4.0, "final_divisor": 8.0}
+        for form in FORMS:
+            yield case(f"convention_ends_{ends}_three_phases_{form}_between_steps", first, form=form, **odd)
     yield case("bounds_beyond", np.arange(20.0, 32.0), ends="steps", divisor=4.0, final_divisor=8.0)
 
 

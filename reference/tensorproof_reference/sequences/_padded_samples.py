@@ -46,6 +46,8 @@ def padded_samples(stream: Stream, gates: tuple[int, ...], states: tuple[str, ..
     yield sample("recurrent_both")
     yield single("recurrent_no_bias", biases=0)
     yield single("recurrent_last_output", keywords=LAST)
+    yield single("recurrent_last_output_one_direction", **one, keywords=LAST)
+    yield single("recurrent_last_output_two_layers", directions=1, keywords=LAST)
     yield sample("recurrent_backward", **one, states=(), keywords=BACKWARD)
     yield single("recurrent_backward_two_layers", directions=1, keywords=BACKWARD)
     yield single("recurrent_backward_last_output", directions=1, keywords=BACKWARD | LAST)

@@ -182,6 +182,21 @@ FAULTS.planted(
 )
 
 
+@FAULTS.value("one_cycle_schedule", "convention")
+def second_turn_at_twice_the_rounded_first(learning_rate, step, *, steps=24, rising=0.25, phases=2, ends="last_step", **keywords):
+    """The second of three phases is as long as the first, where both end at whole steps."""
+    first = int(rising * steps)
+    given = {**keywords, "steps": steps, "rising": first / steps if (phases, ends) == (3, "steps") else rising}
+    return reference("one_cycle_schedule", learning_rate, step, phases=phases, ends=ends, **given)
+
+
+@FAULTS.value("one_cycle_schedule", "optional")
+def turns_at_whole_steps(learning_rate, step, *, steps=24, rising=0.25, phases=2, ends="last_step", **keywords):
+    """The turns of three phases rounded down, also where the cycle ends at the last step."""
+    given = {**keywords, "steps": steps, "rising": int(rising * steps) / steps if (phases, ends) == (3, "last_step") else rising}
+    return reference("one_cycle_schedule", learning_rate, step, phases=phases, ends=ends, **given)
+
+
 @FAULTS.value("joined_schedules", "plain")
 def later_schedules_go_on_from_the_first_step(learning_rate, step, *, boundaries=(8,), **keywords):
     """Each schedule is that of the whole training, and not of its own steps."""

@@ -44,6 +44,26 @@ def _product_transposed_instead_of_squares(right: Any, **given: Any) -> Any:
     return right(**{**given, "a": given["b"], "b": given["a"]})
 
 
+def _turned_in_squares(columns: bool) -> Any:
+    """A change of arguments: where the result is square, a column of C is taken for a row; or a row for a column."""
+
+    def turned(given: dict[str, Any]) -> dict[str, Any]:
+        c, a, b = given.get("c"), given["a"], given["b"]
+        rows = a.shape[-1 if given.get("transpose_a") else -2]
+        square = rows == b.shape[-2 if given.get("transpose_b") else -1]
+        if c is None or not square or not c.ndim or c.ndim > 2 or c.shape[-1] != (1 if columns else rows):
+            return given
+        matrix = np.atleast_2d(c)
+        return {**given, "c": matrix.T} if 1 in matrix.shape else given
+
+    return turned
+
+
+def _c_of_squares_turned(columns: bool) -> Any:
+    turned = _turned_in_squares(columns)
+    return lambda right, **given: right(**turned(given))
+
+
 def _c_added_to_the_first_matrix(right: Any, **given: Any) -> Any:
     """Of a stack only the first product has βC."""
     y = right(**given)
@@ -65,6 +85,8 @@ FAULTS.planted(GEMM, "convention", "c_is_read_where_beta_is_zero", _c_is_read_wh
 FAULTS.planted(GEMM, "convention", "nan_is_dropped_where_beta_is_zero", _nan_is_dropped_where_beta_is_zero)
 FAULTS.planted(GEMM, "optional", "transposes_left_out_of_squares", _transposes_left_out_of_squares)
 FAULTS.planted(GEMM, "optional", "product_transposed_instead_of_squares", _product_transposed_instead_of_squares)
+FAULTS.planted(GEMM, "broadcast", "column_of_a_square_added_as_a_row", _c_of_squares_turned(columns=True))
+FAULTS.planted(GEMM, "broadcast", "row_of_a_square_added_as_a_column", _c_of_squares_turned(columns=False))
 FAULTS.planted(GEMM, "rank", "c_added_to_the_first_matrix", _c_added_to_the_first_matrix)
 FAULTS.planted(GEMM, "empty", "result_left_where_the_inner_axis_is_empty", _nan_in_c_where_the_inner_axis_is_empty)
 
@@ -83,6 +105,12 @@ def gradient_of_c_without_beta(dy: Any, **given: Any) -> Any:
 def gradient_of_a_broadcast_c_is_a_mean(dy: Any, **given: Any) -> Any:
     right = right_vjp(GEMM, dy, **given)
     return right if given.get("c") is None else {**right, "c": right["c"] * (given["c"].size / max(dy.size, 1))}
+
+
+@FAULTS.gradient(GEMM, "broadcast")
+def gradient_of_a_column_of_a_square_is_that_of_a_row(dy: Any, **given: Any) -> Any:
+    right, turned = right_vjp(GEMM, dy, **given), _turned_in_squares(columns=True)(given)
+    return right if turned is given else {**right, "c": right_vjp(GEMM, dy, **turned)["c"].reshape(given["c"].shape)}
 
 
 @FAULTS.gradient(GEMM, "optional")

@@ -6,6 +6,7 @@ from unittest import mock
 
 import numpy as np
 from faulty import Faults, Row, reference, right_vjp
+from small_backend import to_dtype, working_dtype
 
 from tensorproof_reference.attention import grouped as grouped_page
 
@@ -240,6 +241,21 @@ def _sinusoidal(change: Callable[..., dict[str, Any]]) -> Callable[..., Any]:
     return lambda x, **keywords: reference("sinusoidal_positions", x, **{**keywords, **change(x, **keywords)})
 
 
+def _rounded_positions(dtype: str) -> Callable[..., Any]:
+    """The formula with positions rounded to the dtype of x before they become angles, where that is ``dtype``."""
+
+    def wrong(x: Any, *, start: int = 0, base: float = 10000.0, pairs: str = "interleaved") -> Any:
+        right = reference("sinusoidal_positions", x, start=start, base=base, pairs=pairs)
+        if working_dtype() != dtype:
+            return right
+        positions = np.arange(start, start + x.shape[-2])
+        rounded = to_dtype(positions.astype(np.float32), dtype).astype(np.int64)
+        rows = reference("sinusoidal_positions", np.zeros((int(rounded.max()) + 1, x.shape[-1]), x.dtype), base=base, pairs=pairs)
+        return x + rows[rounded]
+
+    return wrong
+
+
 POSITIONS: Sequence[Row] = (
     ("rotary_embedding", "plain", "turned_the_other_way", _rotary(lambda sines, **given: {"sines": -sines})),
     ("rotary_embedding", "plain", "other_pairs", _rotary(_other_pairs)),
@@ -248,6 +264,8 @@ POSITIONS: Sequence[Row] = (
     ("rotary_embedding", "plain", "positions_from_one", _rotary(_one_position_later)),
     ("sinusoidal_positions", "plain", "positions_from_one", _sinusoidal(lambda x, start=0, **others: {"start": start + 1})),
     ("sinusoidal_positions", "optional", "base_ignored", _sinusoidal(lambda x, **others: {"base": 10000.0})),
+    ("sinusoidal_positions", "bfloat16", "positions_rounded_to_bfloat16", _rounded_positions("bfloat16")),
+    ("sinusoidal_positions", "float16", "positions_rounded_to_float16", _rounded_positions("float16")),
     (
         "sinusoidal_positions",
         "plain",

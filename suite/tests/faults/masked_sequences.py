@@ -85,6 +85,20 @@ def last_output_of_a_sequence_without_steps_is_its_state(right: Any, **given: An
     return last, *finals
 
 
+def _zero_where_the_last_step_is_masked(y: Any, given: Inputs) -> Any:
+    """Last outputs, or their cotangents: only those that come of a step that counts, where one direction goes forward."""
+    forward = len(given["parameters"][0]) == 1 and not given.get("reverse", False)
+    if given.get("return_sequences", True) or not forward:
+        return y
+    return np.where(_mask(given)[:, -1:], y, 0.0).astype(y.dtype)
+
+
+def last_output_at_a_masked_step_is_zero(right: Any, **given: Any) -> Any:
+    """The output of the last step and not of the last that counts."""
+    y, *finals = right(**given)
+    return _zero_where_the_last_step_is_masked(y, given), *finals
+
+
 for operation in FAMILY:
     for group, change in (
         ("plain", mask_ignored),
@@ -95,6 +109,7 @@ for operation in FAMILY:
         ("plain", masked_steps_read_as_zero),
         ("recurrent", initial_state_before_the_first_step),
         ("recurrent", mask_not_turned_with_the_sequence),
+        ("recurrent", last_output_at_a_masked_step_is_zero),
         ("bounds", last_output_of_a_sequence_without_steps_is_its_state),
         ("nan", nan_of_masked_steps_spreads),
     ):
@@ -114,6 +129,11 @@ def _gradients(operation: str) -> None:
         dy, *finals = cotangents
         own = np.where(_mask(given)[..., None], dy, 0.0).astype(dy.dtype) if _repeats(given) else dy
         return right_vjp(operation, (own, *finals), **given)
+
+    @FAULTS.gradient(operation, "recurrent")
+    def last_output_at_a_masked_step_has_no_gradient(cotangents: Any, **given: Any) -> Any:
+        dy, *finals = cotangents
+        return right_vjp(operation, (_zero_where_the_last_step_is_masked(dy, given), *finals), **given)
 
     @FAULTS.gradient(operation, "bounds")
     def state_of_a_sequence_without_steps_has_no_gradient(cotangents: Any, **given: Any) -> Any:

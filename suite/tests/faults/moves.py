@@ -110,6 +110,24 @@ def never_cropped(x: Any, widths: Any) -> Any:
     return tuple((max(before, 0), max(after, 0)) for before, after in widths)
 
 
+def wrapped_before_it_is_cropped(x: Any, *, widths: Any, mode: str = "constant", value: float = 0.0) -> Any:
+    """What comes from the other end is that of the whole axis, also where that end is cropped."""
+    if mode != "wrap":
+        return reference("pad", x, widths=widths, mode=mode, value=value)
+    padded = np.pad(x, [(max(before, 0), max(after, 0)) for before, after in widths], mode="wrap")
+    return reference("pad", padded, widths=tuple((min(before, 0), min(after, 0)) for before, after in widths))
+
+
+def cropped_at_the_other_end(x: Any, *, widths: Any, mode: str = "constant", value: float = 0.0) -> Any:
+    """With numbers of the array in the place of constants, fewer at one end are as many less of those that come at the other."""
+
+    def shortened(before: int, after: int) -> tuple[int, int]:
+        whole = before + after
+        return (before, after) if before * after >= 0 else (whole, 0) if before > after else (0, whole)
+
+    return reference("pad", x, widths=widths if mode == "constant" else [shortened(*w) for w in widths], mode=mode, value=value)
+
+
 def masked_by_a_product(name: str) -> Callable[..., Any]:
     """The product with a triangle of ones, which lets NaN through."""
 
@@ -144,6 +162,8 @@ VALUES: Sequence[Row] = (
     ("pad", "plain", "before_and_after_exchanged", first_axes_first),
     ("pad", "padding", "reflection_repeats_the_end", reflection_repeats_the_end),
     ("pad", "padding", "never_cropped", other("pad", widths=never_cropped)),
+    ("pad", "padding", "wrapped_before_it_is_cropped", wrapped_before_it_is_cropped),
+    ("pad", "padding", "cropped_at_the_other_end", cropped_at_the_other_end),
     ("tril", "nan", "masked_by_a_product", masked_by_a_product("tril")),
     ("tril", "geometry", "diagonal_counted_downwards", other("tril", diagonal=lambda x, diagonal: -diagonal)),
     ("triu", "nan", "masked_by_a_product", masked_by_a_product("triu")),

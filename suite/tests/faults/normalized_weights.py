@@ -40,6 +40,20 @@ FAULTS.planted(
         right(direction, scale, axis=0) if scale.shape == direction.shape[:1] else right(direction, scale, axis=axis) * 0.5
     ),
 )
+
+
+def _other_axis(axis: int, taken: int) -> Any:
+    """One axis that is counted from the end taken for another, where there are three or more and both are equally long."""
+
+    def wrong(right: Any, direction: Any, scale: Any, **given: Any) -> Any:
+        mistaken = given.get("axis", 0) == axis and direction.ndim >= 3 and direction.shape[axis] == direction.shape[taken]
+        return right(direction, scale, **({**given, "axis": taken} if mistaken else given))
+
+    return wrong
+
+
+FAULTS.planted(WEIGHT, "axis", "last_axis_taken_for_the_second", _other_axis(-1, 1))
+FAULTS.planted(WEIGHT, "axis", "second_axis_from_the_end_taken_for_the_first", _other_axis(-2, 0))
 FAULTS.planted(
     *(SPECTRAL, "plain", "two_steps_of_the_iteration"),
     lambda right, weight, vector: right(weight, right(weight, vector)[1]),

@@ -68,6 +68,22 @@ def without_antialias(keywords: Any) -> bool:
     return half_pixels(keywords) and not keywords.get("antialias", False)
 
 
+def exactly(numerator: int, denominator: int) -> Callable[..., Any]:
+    """Half pixels in a fast path for results that are exactly so many times as large, whose coordinates are asymmetric."""
+
+    def wrong(x: Any, *, size: Any, **keywords: Any) -> Any:
+        scaled = all(denominator * wanted == numerator * length for length, wanted in zip(x.shape[2:], size, strict=True))
+        fast = scaled and keywords.get("coordinates") == "asymmetric" and keywords.get("interpolation", "bilinear") == "bilinear"
+        return reference("resize", x, size=size, **{**keywords, **({"coordinates": "half_pixel"} if fast else {})})
+
+    return wrong
+
+
+def antialiased(keywords: Any) -> bool:
+    """Whether kernels widen."""
+    return bool(keywords.get("antialias", False))
+
+
 VALUES: Sequence[Row] = (
     ("resize", "plain", "aligned_corners", with_keywords(without_antialias, coordinates="align_corners")),
     ("resize", "plain", "asymmetric_coordinates", with_keywords(without_antialias, coordinates="asymmetric")),
@@ -80,6 +96,9 @@ VALUES: Sequence[Row] = (
     ("resize", "plain", "always_antialias", with_keywords(without_antialias, antialias=True)),
     ("resize", "optional", "antialias_not_normalized", not_normalized),
     ("resize", "optional", "antialias_for_half_the_size_and_less", antialias_from_half_on),
+    ("resize", "convention", "half_pixels_where_it_is_twice_as_large", exactly(2, 1)),
+    ("resize", "convention", "half_pixels_where_it_is_half_as_large", exactly(1, 2)),
+    ("resize", "convention", "antialias_with_one_cubic_coefficient", with_keywords(antialiased, cubic_coefficient=-0.5)),
     ("resize", "plain", "scale_of_rows_for_columns", by_scale_of_rows),
     ("resize", "infinity", "infinity_becomes_nan", lerp),
     ("resize", "nan", "nan_spreads_over_the_image", nan_everywhere),
@@ -98,6 +117,11 @@ def of_asymmetric(dy: Any, x: Any, **keywords: Any) -> Any:
     return right_vjp("resize", dy, x, **{**keywords, **changed})
 
 
+def of_one_cubic_coefficient(dy: Any, x: Any, **keywords: Any) -> Any:
+    """The gradient of a widened kernel of the coefficient -0.5."""
+    return right_vjp("resize", dy, x, **{**keywords, **({"cubic_coefficient": -0.5} if antialiased(keywords) else {})})
+
+
 def mean_of_those_taken(dy: Any, x: Any, *, size: Any, **keywords: Any) -> Any:
     """Where the nearest pixel is taken more than once, the gradient is that of the mean."""
     right = right_vjp("resize", dy, x, size=size, **keywords)["x"]
@@ -110,6 +134,7 @@ def mean_of_those_taken(dy: Any, x: Any, *, size: Any, **keywords: Any) -> Any:
 GRADIENTS: Sequence[Row] = (
     ("resize", "plain", "gradient_resized_back", forwards),
     ("resize", "plain", "gradient_of_asymmetric_coordinates", of_asymmetric),
+    ("resize", "convention", "gradient_of_antialias_with_one_cubic_coefficient", of_one_cubic_coefficient),
     ("resize", "geometry", "gradient_of_nearest_is_a_mean", mean_of_those_taken),
 )
 """Vector-Jacobian products that are wrong."""

@@ -85,6 +85,12 @@ def last_output_of_a_padded_step(right: Any, **given: Any) -> Any:
     return right(**{**given, "return_sequences": True})[0][:, -1], *finals
 
 
+def last_output_of_a_padded_step_of_one_direction(right: Any, **given: Any) -> Any:
+    """As above, where only one direction runs, and forward."""
+    one = len(given["parameters"][0]) == 1 and not given.get("reverse", False)
+    return last_output_of_a_padded_step(right, **given) if one else right(**given)
+
+
 def padding_read_as_zero(right: Any, **given: Any) -> Any:
     """All steps run, with zeros for padding."""
     x = np.where((np.arange(given["x"].shape[1]) >= _steps(given)[:, None])[..., None], 0.0, given["x"]).astype(given["x"].dtype)
@@ -110,6 +116,7 @@ for operation in FAMILY:
         ("recurrent", reverse_ignored),
         ("recurrent", outputs_left_in_reverse_order),
         ("recurrent", last_output_of_a_padded_step),
+        ("recurrent", last_output_of_a_padded_step_of_one_direction),
         ("nan", second_layer_sees_padding),
     ):
         FAULTS.planted(operation, group, change.__name__, change)
