@@ -230,6 +230,11 @@ def _single(precision: Precision, value: Floats, bar: Floats, terms: Any, of_ter
     return np.where((terms <= 1) & np.isfinite(value), alone, bar)
 
 
+ALLOWANCE = 10.0
+"""How many bars off a right operand may be. Shares of second order, which are all that is left where values vanish, count it in:
+operands ten bars off give (10e)², which is ten bars of 10e²; and √(10e) is ten bars of √(e/10)."""
+
+
 def contraction(
     precision: Precision, product: Callable[..., Floats], operands: Sequence[Any], terms: int | None = None
 ) -> tuple[Floats, Floats]:
@@ -267,7 +272,11 @@ def contraction(
             others = [value != 0 for value in values]
             masks = [*others[:position], infinite, *others[position + 1 :]]
             unbounded = unbounded | (product(*[mask.astype(np.float64) for mask in masks]) > 0)
+            bars[position] = bar
         carried = carried + product(*squared[:position], np.square(bar), *squared[position + 1 :])
+    given = [np.square(bar) for bar in bars if bar is not None]
+    if len(given) == 2 == len(operands):
+        carried = carried + ALLOWANCE**2 * product(*given)
     own = accumulated(precision, total / scale, squares, count, carried) * scale
     if unbounded is not False:
         own = np.where(unbounded, np.inf, own)

@@ -13,6 +13,7 @@ import scipy
 
 from tensorproof_reference.errorbars import branches as branches
 from tensorproof_reference.errorbars.rules import (
+    ALLOWANCE,
     Barred,
     Floats,
     Precision,
@@ -21,10 +22,6 @@ from tensorproof_reference.errorbars.rules import (
     rounded,
     value_of,
 )
-
-ALLOWANCE = 10.0
-"""How many bars off a right operand may be. Shares of second order, which are all that is left where values vanish, count it in:
-operands ten bars off give (10e)², which is ten bars of 10e²; and √(10e) is ten bars of √(e/10)."""
 
 Rule: TypeAlias = Callable[..., Any]
 

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -211,10 +210,7 @@ def _samples(stream: Stream) -> Iterator[Sample]:
             yield sample(f"convention_{coordinates}_{kind}_larger", **aligned)
             yield sample(f"convention_{coordinates}_{kind}_smaller", size=SMALLER, **aligned)
             yield sample(f"convention_{coordinates}_{kind}_doubled", size=(14, 12), **aligned)
-            halved = sample(f"convention_{coordinates}_{kind}_halved", 2, 3, 8, 12, size=(4, 6), **aligned)
-            # The gradient of a pixel between has weights of 0, give or take an error, along both axes. The bar of a product of
-            # matrices holds no product of two errors.
-            yield replace(halved, gradient=(coordinates, kind) != ("align_corners", "bilinear"))
+            yield sample(f"convention_{coordinates}_{kind}_halved", 2, 3, 8, 12, size=(4, 6), **aligned)
             yield sample(f"convention_{coordinates}_{kind}_unit_result", size=(1, 4), **aligned)
             yield sample(f"convention_{coordinates}_{kind}_unit_image", 2, 3, 1, 6, size=(3, 11), **aligned)
     for word, (shape, size) in WIDENED.items():

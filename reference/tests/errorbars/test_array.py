@@ -98,6 +98,9 @@ def test_where_values_vanish_bars_are_of_second_order():
     assert np.isclose(bar_of(np.square(x))[0], 1e-11)
     assert np.isclose(bar_of(np.sqrt(x))[0], 1e-7**0.5)
     assert np.isclose(bar_of(np.sqrt(barred(np.ones(1), 1e-6)))[0], 0.5e-6, rtol=0.02)
+    zeros, off = np.zeros((2, 3)), np.full((2, 3), 1e-3)
+    assert bar_of(barred(zeros, off) @ barred(zeros.T, off.T)) == pytest.approx(np.full((2, 2), 10 * np.sqrt(3) * 1e-6))
+    assert not bar_of(barred(zeros, off) @ barred(zeros.T)).any()
 
 
 def test_a_sum_is_one_reduction():
