@@ -2,8 +2,8 @@
 
 ::
 
-    python suite/tests/noticed.py core noticed.json       # some six minutes on one processor
-    python suite/tests/noticed.py extended noticed_extended.json
+    python suite/tests/noticed.py core noticed.json       # a quarter of an hour on one processor
+    python suite/tests/noticed.py extended noticed_extended.json    # half an hour
 
 Large models are left out, whose checks take minutes.
 """

@@ -205,12 +205,12 @@ def _may_overflow(value: Array) -> bool:
 
 
 def _overflows_on_the_way(node: Node, values: Sequence[Array]) -> bool:
-    """Whether a product of some of the factors may be beyond the range of their dtype: in which order they come is free."""
+    """Whether a product of some finite factors may be beyond the range of their dtype: in which order they come is free."""
     x = arguments_of(node, values)["x"]
     if not isinstance(x, ErrorBars):
         return False
-    with np.errstate(divide="ignore"):
-        powers = np.maximum(np.log2(np.abs(x.value)), 0.0)
+    sizes = np.where(np.isfinite(x.value), np.abs(x.value), 1.0)
+    powers = np.log2(np.maximum(sizes, 1.0))
     return bool(np.any(np.sum(powers, axis=dict(node.keywords).get("axis")) > np.log2(x.precision.fmax)))
 
 
@@ -314,11 +314,16 @@ class Disturbed(Arithmetic):
     def held(self, value: Any, dtype: str) -> Array:
         """What the arithmetic gives, off by what its bar says."""
         held = super().held(value, dtype)
-        if not isinstance(held, ErrorBars):
-            return held
-        bar = np.where(np.isfinite(held.bar), held.bar, 0.0)
+        return self._off(held) if isinstance(held, ErrorBars) else held
+
+    def cast(self, x: ErrorBars, dtype: str, saturate: bool = False) -> ErrorBars:
+        """What the arithmetic gives, off by what its bar says."""
+        return self._off(super().cast(x, dtype, saturate))
+
+    def _off(self, result: ErrorBars) -> ErrorBars:
+        bar = np.where(np.isfinite(result.bar), result.bar, 0.0)
         errors = bar * self.stream(str(next(self.places))).normal(bar.shape)
-        return ErrorBars(held.value + errors, np.zeros(bar.shape), held.precision)
+        return ErrorBars(result.value + errors, np.zeros(bar.shape), result.precision)
 
 
 def with_common_errors(

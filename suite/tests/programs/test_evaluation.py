@@ -128,6 +128,18 @@ def test_a_bar_knows_that_one_error_reaches_a_gradient_on_several_ways():
     assert np.sqrt(np.mean(common)) < 1.0
 
 
+def test_an_error_of_a_cast_that_is_added_to_itself_counts_twice():
+    builder = Builder(KNOWN, "float32", 0)
+    rounded = builder.call("cast", {"x": builder.input((400,))}, {"dtype": "bfloat16"})
+    program = builder.program([builder.call("add", {"a": rounded, "b": rounded})])
+    arithmetic = replace(PLAIN, wide=frozenset({("float32", "bfloat16")}))
+    expected = expected_of(program, KNOWN, {}, arithmetic)
+    wider = with_common_errors(program, KNOWN, {}, arithmetic, expected)
+    (name,) = expected.outputs
+    ratio = wider.outputs[name][1] / expected.outputs[name][1]
+    assert np.mean(ratio) > 1.15
+
+
 def _variance_of_sums_of_rows(seed: int) -> Program:
     scale, offset = Input((9,), "float32", seed=seed), Input((9,), "float32", seed=seed + 100)
     x = Input((9, 9), "float32", "offset", seed + 200)

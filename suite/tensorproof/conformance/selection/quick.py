@@ -3,7 +3,7 @@
 A file for each profile lists them. ``suite/tests/write_quick_set.py`` writes it from measurements: which check notices which of
 the faults in ``suite/tests/faults``, and what each check costs. Its rows are independent of a backend: *first* ones run in its
 first mode, *eager* ones too, but only if that mode is ``eager``, where a call costs no compilation, and *compiled* ones in its
-other modes. *Large* names a model of which one check takes longer than all others together: it is left to full runs.
+other modes. *Large* names what has no row: models and trainings whose checks take long are left to full runs.
 """
 
 import functools
