@@ -104,8 +104,8 @@ function watchQuery(data) {
     state.view = byId("view").value;
     state.order = byId("order").value;
     state.shown = LISTED;
+    history.replaceState(null, "", addressOf());  // before the drawing: it makes the browser lay out what was drawn
     drawQuery(data);
-    history.replaceState(null, "", addressOf());
   };
   let waiting = 0;
   byId("query-form").addEventListener("submit", (event) => {

@@ -22,13 +22,13 @@ const LIST_HEADS = ["check of", "status", "backend", "mode", "dtype", "check", "
 
 /** The checks that a query finds. */
 function drawList(data, mask, shown) {
-  const found = [];
-  for (let row = 0; row < data.count; row += 1) if (mask[row]) found.push(row);
+  data.byNeed ??= byNeed(data, Array.from({ length: data.count }, (_, row) => row));
+  const found = data.byNeed.filter((row) => mask[row]);
   const table = byId("cases-table");
   byId("cases-said").textContent = `${found.length} of ${data.count} checks; ${Math.min(shown, found.length)} are listed.`;
   fill(table, el("caption", {}, "Checks that the query finds, wrong ones first"),
     el("thead", {}, el("tr", {}, LIST_HEADS.map((head) => el("th", { scope: "col" }, head)))),
-    el("tbody", {}, byNeed(data, found).slice(0, shown).map((row) => el("tr", {}, listed(data, row).map((item, index) => {
+    el("tbody", {}, found.slice(0, shown).map((row) => el("tr", {}, listed(data, row).map((item, index) => {
       const told = item !== null && typeof item === "object" && !(item instanceof Node) ? item : { text: item };
       return el(index ? "td" : "th", { scope: index ? null : "row", class: told.class }, told.text);
     })))));

@@ -11,6 +11,12 @@ ASKED = """() => new Promise((drawn) => {
     requestAnimationFrame(() => requestAnimationFrame(() => drawn()));
 })"""
 """Asks the query in the box, and waits until the answer is drawn."""
+REDRAWN = """() => new Promise((drawn) => {
+    const table = document.getElementById('matrix-table');
+    table.innerHTML = table.innerHTML;
+    requestAnimationFrame(() => requestAnimationFrame(() => drawn()));
+})"""
+"""Has the browser draw the same table anew from its text: what times are measured against, whatever the machine."""
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.05, 1.0], ids=["all-right", "some-wrong", "all-wrong"])
@@ -60,22 +66,29 @@ def seconds(clock):
     return next(item["value"] for item in clock.send("Performance.getMetrics")["metrics"] if item["name"] == "TaskDuration")
 
 
-def test_page_of_18000_checks_is_there_within_a_second_and_answers_within_a_tenth(browser, made, tmp_path):
+def least(clock, page, action):
+    """The least time of three, in seconds of the page's thread."""
+    tries = []
+    for _ in range(3):
+        began = seconds(clock)
+        page.evaluate(action)
+        tries.append(seconds(clock) - began)
+    return min(tries)
+
+
+def test_page_of_18000_checks_answers_in_a_few_times_what_its_whole_table_takes_to_draw(browser, made, tmp_path):
     write_page([made.record(18_000, wrong=0.05)], tmp_path / "page.html")
     page = browser.new_page()
     clock = page.context.new_cdp_session(page)
     clock.send("Performance.enable", {"timeDomain": "threadTicks"})
     page.goto((tmp_path / "page.html").as_uri())
     page.wait_for_selector("html[data-ready]", state="attached")
-    assert 0 < seconds(clock) < 1
-    took = []
+    there = seconds(clock)
+    drawn = least(clock, page, REDRAWN)
+    took = {}
     for query in ("softmax", "torch:fail", "is:different", "cause:wrong", "bars>2", ""):
         page.evaluate("text => { document.getElementById('query').value = text; }", query)
-        tries = []
-        for _ in range(3):
-            began = seconds(clock)
-            page.evaluate(ASKED)
-            tries.append(seconds(clock) - began)
-        took.append(min(tries))
+        took[query] = least(clock, page, ASKED) / drawn
     page.close()
-    assert 0 < max(took) < 0.1, took
+    assert 0 < there < 20 * drawn, (there, drawn)
+    assert 0 < max(took.values()) < 3, took

@@ -107,20 +107,33 @@ def test_a_reference_process_that_ends_is_started_again_once_for_a_question(monk
     process.close()
 
 
-def test_the_process_ends_with_the_one_that_started_it():
-    program = (
-        "import os, sys; from test_reference_process import *\n"
-        "process = ReferenceProcess(None); process(expectation('relu'), 'outputs')\n"
-        "print(process._process.pid, flush=True); os.kill(os.getpid(), 9)"
-    )
+def in_a_process_of_its_own(program: str, output: int | None = None) -> "subprocess.CompletedProcess[bytes]":
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
-    done = subprocess.run(
-        [sys.executable, "-P", "-c", program],
+    return subprocess.run(
+        [sys.executable, "-P", "-c", f"import os, sys; from test_reference_process import *\n{program}"],
         env={**os.environ, "PYTHONPATH": path},
-        stdout=subprocess.PIPE,
+        stdout=output,
         check=False,
         timeout=120,
     )
+
+
+def test_a_child_that_an_operation_forks_asks_nothing():
+    """Its question would go through the same pipe, and it or its parent would read the other's answer."""
+    program = (
+        "process = ReferenceProcess(None); child = os.fork()\n"
+        "if child == 0: process(expectation('relu'), 'outputs')\n"
+        "sys.exit(10 * process.counts['computed'] + os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) if child else 2)"
+    )
+    assert in_a_process_of_its_own(program).returncode == 1
+
+
+def test_the_process_ends_with_the_one_that_started_it():
+    program = (
+        "process = ReferenceProcess(None); process(expectation('relu'), 'outputs')\n"
+        "print(process._process.pid, flush=True); os.kill(os.getpid(), 9)"
+    )
+    done = in_a_process_of_its_own(program, subprocess.PIPE)
     # Standard error is inherited, so this returns only when nobody has the pipe any more; then the process is gone, or going.
     pid = int(done.stdout)
     for _ in range(1000):

@@ -67,6 +67,7 @@ class ReferenceProcess:
         self._folder = folder
         self._store = Store(folder, specification_fingerprint()) if folder else None
         self._environment = dict(os.environ)  # as it was before a plugin was imported
+        self._owner = os.getpid()
         self._process: subprocess.Popen[bytes] | None = None
         self.counts: Counter[str] = Counter()
         """How many parts were ``kept`` and how many ``computed``."""
@@ -77,6 +78,8 @@ class ReferenceProcess:
         Raises:
             ReferenceFailure: the reference failed.
         """
+        if os.getpid() != self._owner:
+            os._exit(1)  # a child that an operation forked, and let go on: its question would take its parent's answer
         key = key_of(expectation)
         ours = is_ours(expectation.operation)
         data = self._store.get(f"{key} {part}") if self._store is not None and ours else None
