@@ -107,6 +107,26 @@ def test_a_reference_process_that_ends_is_started_again_once_for_a_question(monk
     process.close()
 
 
+def test_an_answer_that_was_not_waited_for_is_not_taken_for_the_next(monkeypatch):
+    """What an operation left behind, such as a timer, may interrupt the next check anywhere."""
+    process = ReferenceProcess(None)
+    process(expectation("relu"), "outputs")
+
+    class Interrupting:
+        def __init__(self, pipe: Any) -> None:
+            self.close = pipe.close
+
+        def read(self, count: int) -> bytes:
+            raise KeyboardInterrupt
+
+    assert process._process is not None
+    monkeypatch.setattr(process._process, "stdout", Interrupting(process._process.stdout))
+    with pytest.raises(KeyboardInterrupt):
+        process(expectation("tanh"), "outputs")
+    assert same(process(expectation("sigmoid"), "outputs"), expectation("sigmoid").outputs)
+    process.close()
+
+
 def in_a_process_of_its_own(program: str, output: int | None = None) -> "subprocess.CompletedProcess[bytes]":
     path = os.pathsep.join([str(Path(__file__).parent), *sys.path])
     return subprocess.run(

@@ -127,6 +127,9 @@ class ReferenceProcess:
             data = self._process.stdout.read(size)
         except OSError:
             return None
+        except BaseException:
+            self._end()  # the answer to come would be taken for that to the next question
+            raise
         return head[:1] + data if len(head) == 9 and len(data) == size else None
 
     def _started(self) -> subprocess.Popen[bytes]:
