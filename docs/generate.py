@@ -9,12 +9,13 @@ import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tensorproof.conformance.selection.quick import quick_set
 from tensorproof_reference.catalogue import all_models
 from tensorproof_reference.manual.groups import GROUPS, group_of
 from tensorproof_reference.manual.markup import first_sentence
 from tensorproof_reference.manual.model_page import model_page
 from tensorproof_reference.manual.page import page
-from tensorproof_reference.operation import Operation
+from tensorproof_reference.operation import CORE, Operation
 from tensorproof_reference.registry import basic_operations, extended_operations
 
 DOCUMENTS = Path(__file__).parent
@@ -92,9 +93,12 @@ def counts() -> dict[str, int]:
     pages = [(DOCUMENTS / name).read_text(encoding="utf-8") for name in ("faults.md", "faults_extended.md")]
     faults = [re.search(r"(\d+) deliberate faults", page) for page in pages]
     assert all(faults), "a page of faults begins with their number"
+    quick = quick_set(CORE)
     return {
         "operations": len(basic_operations()),
         "models": len(all_models()),
+        "quick": len(quick.first | quick.eager),
+        "quick_percent": 100 * quick.noticed // quick.faults,
         "faults": sum(int(found[1]) for found in faults if found),
         "findings": len(re.findall(r"^### ", (DOCUMENTS / "findings.md").read_text(encoding="utf-8"), re.MULTILINE)),
     }
