@@ -22,7 +22,9 @@ The distribution has an entry point in the group ``tensorproof.operations`` whos
 own profile, never by ``core``.
 """
 
+import functools
 import importlib
+import sys
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -40,9 +42,15 @@ TAKEN = (CORE, EXTENDED, EVERY_PROFILE)
 """The profiles that are the specification's own."""
 
 
-def points() -> list[EntryPoint]:
+def points() -> tuple[EntryPoint, ...]:
     """The entry points of the distributions that bring operations, by name."""
-    return sorted(entry_points(group=GROUP), key=lambda point: point.name)
+    return _points_on(tuple(sys.path))
+
+
+@functools.cache
+def _points_on(path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """Those on a search path: to read the metadata of all that is installed takes longer than many a check."""
+    return tuple(sorted(entry_points(group=GROUP), key=lambda point: point.name))
 
 
 def _asked(point: EntryPoint, hook: str, **arguments: Any) -> list[Any]:

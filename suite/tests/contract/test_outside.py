@@ -60,7 +60,7 @@ def brought(tmp_path: Path, monkeypatch):
             source = source.replace(word, text)
         (folder / f"{module}.py").write_text(source)
         monkeypatch.syspath_prepend(folder)
-        monkeypatch.setattr(outside, "entry_points", lambda group: [EntryPoint("solids", module, group)])
+        monkeypatch.setattr(outside, "points", lambda: (EntryPoint("solids", module, outside.GROUP),))
         return folder
 
     return install

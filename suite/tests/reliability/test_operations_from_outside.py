@@ -77,4 +77,4 @@ def test_an_outline_lists_the_same_cases_as_the_operation():
         ]
         assert item.conventions == basic[name].conventions
         assert item.function.__kwdefaults__ == (basic[name].function.__kwdefaults__ or {})
-    assert outside.points() == []
+    assert outside.points() == ()
