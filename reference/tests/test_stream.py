@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tensorproof_reference.stream import Stream
+from tensorproof_reference.stream import FEW, Stream
 
 
 def digest(array: np.ndarray) -> str:
@@ -39,6 +39,12 @@ def test_a_child_does_not_depend_on_what_was_drawn_before():
     first, second = Stream(0), Stream(0)
     first.raw(5)
     assert np.array_equal(first("child").raw(5), second("child").raw(5))
+
+
+@pytest.mark.parametrize("count", [0, 1, FEW, FEW + 1])
+def test_few_normal_numbers_are_the_first_of_many(count):
+    many = Stream(3)("a").normal((4 * FEW,), 1.0, 3.0)
+    assert np.array_equal(Stream(3)("a").normal((count,), 1.0, 3.0), many[:count])
 
 
 def test_normal_has_moments_and_shape_of_a_normal():
