@@ -65,10 +65,13 @@ Wrapped = tuple[tuple[Value, ...], tuple[Value, ...]]
 Nodes = list[Node]
 
 
+signature_of = functools.cache(inspect.signature)
+
+
 @functools.cache
 def keywords_of(function: Callable[..., Any]) -> frozenset[str]:
     """The names of a function's arguments that are no arrays."""
-    parameters = inspect.signature(function).parameters.values()
+    parameters = signature_of(function).parameters.values()
     return frozenset(item.name for item in parameters if item.kind is item.KEYWORD_ONLY)
 
 
@@ -173,7 +176,7 @@ class SmallBackend(Backend):
     def call(self, operation: str, *first: Any, **others: Any) -> Any:
         """Compute an operation on values and put it on the tape, if there is one."""
         function = self.kernels[operation].function
-        arguments = inspect.signature(function).bind(*first, **others).arguments
+        arguments = signature_of(function).bind(*first, **others).arguments
         known = keywords_of(function)
         keywords = {name: value for name, value in arguments.items() if name in known}
         inputs = {name: self._lifted(value, arguments) for name, value in arguments.items() if name not in known}

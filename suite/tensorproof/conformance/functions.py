@@ -1,5 +1,6 @@
 """An operation of a backend as a function of its arrays alone: by itself, or fused with another."""
 
+import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -35,6 +36,12 @@ def arrays_in(tree: Any, source: str) -> list[str]:
     return [] if tree is None else [source]
 
 
+@functools.cache
+def _parameters(function: Callable[..., Any]) -> tuple[str, ...]:
+    """The names of a function's parameters in order."""
+    return tuple(inspect.signature(function).parameters)
+
+
 def _given(result: Any, *arrays: Native, **keywords: Any) -> Any:
     """The result, whatever the arguments."""
     return result
@@ -60,7 +67,7 @@ class OperationFunction:
         expression = ", ".join(f"{name!r}: {in_place(tree, sources, name)}" for name, tree in arguments.inputs.items())
         self._inputs: Callable[[Sequence[Native]], dict[str, Any]] = eval(f"lambda arrays: {{{expression}}}", {})
         given = tuple(name for name, tree in arguments.inputs.items() if tree is not None)
-        in_order = tuple(inspect.signature(operation.function).parameters)[: len(given)]
+        in_order = _parameters(operation.function)[: len(given)]
         self._is_flat = given == in_order == (*self.primal_paths, *self.constant_paths)
         self._arguments = self._sources(arguments.inputs)
         self._function = implementation.function
