@@ -269,8 +269,8 @@ def run_check(session: Session, case: Case) -> Result:
     """Run one check under the declarations that speak of it; there is a result whatever is raised.
 
     A declared-unsupported case is not run, unless the session attempts those: then the declaration is stale if the check
-    passes. A known failure excuses a wrong value only, and is stale if the check passes. On an instruction set on which a
-    declaration was never verified it is not stale but unverified.
+    passes. A known failure excuses a wrong value only, and is stale if the check passes, unless it is one that comes and goes. On
+    an instruction set on which a declaration was never verified it is not stale but unverified.
     """
     start = time.perf_counter_ns()
     process = os.getpid()
@@ -305,7 +305,7 @@ def _under_declarations(session: Session, case: Case) -> Result:
                 result.status, result.message = "unsupported", unsupported.text
         elif known is not None:
             result.declaration = known.source
-            result.stale = passed and session.declared.verified(known)
+            result.stale = passed and session.declared.verified(known) and not known.table.get("sometimes", False)
             if result.status == "failed":
                 result.status, result.message = "known_failure", f"{known.text} [{result.message}]"
     declaration = unsupported or known
