@@ -46,6 +46,7 @@ STATUSES = (
 """What can become of a check. ``failed`` is a wrong value, ``error`` an exception; ``crashed``, ``timed_out`` and
 ``out_of_memory`` ended the process or the call; ``fell_back`` was computed on another device than asked, or eagerly in a
 compiled mode."""
+NOT_THIS_TIME = "it passes this time"
 
 
 @dataclass
@@ -269,8 +270,8 @@ def run_check(session: Session, case: Case) -> Result:
     """Run one check under the declarations that speak of it; there is a result whatever is raised.
 
     A declared-unsupported case is not run, unless the session attempts those: then the declaration is stale if the check
-    passes. A known failure excuses a wrong value only, and is stale if the check passes, unless it is one that comes and goes. On
-    an instruction set on which a declaration was never verified it is not stale but unverified.
+    passes. A known failure excuses a wrong value only, and is stale if the check passes. One that comes and goes stays a known
+    failure then. On an instruction set on which a declaration was never verified it is not stale but unverified.
     """
     start = time.perf_counter_ns()
     process = os.getpid()
@@ -305,9 +306,12 @@ def _under_declarations(session: Session, case: Case) -> Result:
                 result.status, result.message = "unsupported", unsupported.text
         elif known is not None:
             result.declaration = known.source
-            result.stale = passed and session.declared.verified(known) and not known.table.get("sometimes", False)
-            if result.status == "failed":
-                result.status, result.message = "known_failure", f"{known.text} [{result.message}]"
+            sometimes = known.table.get("sometimes", False)
+            result.stale = passed and session.declared.verified(known) and not sometimes
+            # What comes and goes is one failure whether it came or not, so that two runs of one backend say the same.
+            if result.status == "failed" or (passed and sometimes):
+                said = NOT_THIS_TIME if passed else result.message
+                result.status, result.message = "known_failure", f"{known.text} [{said}]"
     declaration = unsupported or known
     result.unverified = declaration is not None and not session.declared.verified(declaration)
     if case.check != "declared":

@@ -19,7 +19,7 @@ A declaration is a table in a list named for its kind. The conditions narrow it 
     operation = "softplus"
     explanation = "…"                        # what anyone can check in plain framework code
     issue = "https://…"
-    sometimes = true                         # a failure that comes and goes, as of memory that nobody wrote: a pass is not stale
+    sometimes = true                         # a failure that comes and goes, as of memory that nobody wrote: it counts each time
 
     [[known_program]]                        # a finding of tensorproof fuzz, which then goes on behind it: a failure that is
     program = "v0: float32[9]; v1 = exp(v0) -> v1"  # shrunk to these calls (a list: to one of them), whatever the shapes; it is
