@@ -197,6 +197,17 @@ def _line_of(result: Result, options: Any) -> dict[str, Any]:
     }
 
 
+def _stale_texts(stale: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A line for each declaration of which checks pass."""
+    found: dict[str, list[str]] = {}
+    for check in stale:
+        found.setdefault(check["declaration"], []).append(check_key(check))
+    return [
+        f"stale declaration: {source}: {keys[0]} passes" + (f", and {len(keys) - 1} more" if len(keys) > 1 else "")
+        for source, keys in found.items()
+    ]
+
+
 def _quick_text(run: Run) -> str:
     """What a quick run was, and what a full one adds."""
     durations = Durations()
@@ -243,7 +254,7 @@ def finish(run: Run, exitstatus: int) -> int:
         lines.append(kept)
         exitstatus = exitstatus if exitstatus in (INTERRUPTED, COULD_NOT_GO_ON) else COULD_NOT_GO_ON
     stale = [check for check in checks if check["stale"]]
-    lines += [f"stale declaration: {check['declaration']}: {check_key(check)} passes" for check in stale]
+    lines += _stale_texts(stale)
     lines += [f"idle declaration: {source} matches no case" for source in header["idle_declarations"]]
     if run.options.strict_declarations and (stale or header["idle_declarations"]):
         exitstatus = exitstatus or 1

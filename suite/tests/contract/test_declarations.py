@@ -193,6 +193,7 @@ def test_stale_and_idle_declarations_fail_under_strict_only(tensorproof, plugin,
     strict = tensorproof(*BASE, "--declarations=all.toml", "--strict-declarations", path=folder)
     assert strict.code == 1
     assert expected in strict.text
+    assert strict.text.count("\nstale declaration: ") == ("is stale" in expected)  # one line, however many checks pass
     lenient = tensorproof(*BASE, "--declarations=all.toml", path=folder)
     assert lenient.code == 0, lenient.text
 
