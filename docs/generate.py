@@ -97,8 +97,8 @@ def counts() -> dict[str, int]:
     return {
         "operations": len(basic_operations()),
         "models": len(all_models()),
-        "quick": len(quick.first | quick.eager),
-        "quick_percent": 100 * quick.noticed // quick.faults,
+        "quick": len(quick.in_first_mode("eager")),
+        "quick_percent": quick.percent_noticed("eager"),
         "faults": sum(int(found[1]) for found in faults if found),
         "findings": len(re.findall(r"^### ", (DOCUMENTS / "findings.md").read_text(encoding="utf-8"), re.MULTILINE)),
     }

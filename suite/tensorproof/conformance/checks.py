@@ -46,7 +46,6 @@ STATUSES = (
 """What can become of a check. ``failed`` is a wrong value, ``error`` an exception; ``crashed``, ``timed_out`` and
 ``out_of_memory`` ended the process or the call; ``fell_back`` was computed on another device than asked, or eagerly in a
 compiled mode."""
-NOT_THIS_TIME = "it passes this time"
 
 
 @dataclass
@@ -310,7 +309,7 @@ def _under_declarations(session: Session, case: Case) -> Result:
             result.stale = passed and session.declared.verified(known) and not sometimes
             # What comes and goes is one failure whether it came or not, so that two runs of one backend say the same.
             if result.status == "failed" or (passed and sometimes):
-                said = NOT_THIS_TIME if passed else result.message
+                said = "it passes this time" if passed else result.message
                 result.status, result.message = "known_failure", f"{known.text} [{said}]"
     declaration = unsupported or known
     result.unverified = declaration is not None and not session.declared.verified(declaration)

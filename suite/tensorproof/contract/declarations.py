@@ -19,7 +19,8 @@ A declaration is a table in a list named for its kind. The conditions narrow it 
     operation = "softplus"
     explanation = "…"                        # what anyone can check in plain framework code
     issue = "https://…"
-    sometimes = true                         # a failure that comes and goes, as of memory that nobody wrote: it counts each time
+    sometimes = true                         # a failure that comes and goes, as of memory that nobody wrote: it counts each time,
+                                             # and versions must say where it was seen, since no run shows that it has gone
 
     [[known_program]]                        # a finding of tensorproof fuzz, which then goes on behind it: a failure that is
     program = "v0: float32[9]; v1 = exp(v0) -> v1"  # shrunk to these calls (a list: to one of them), whatever the shapes; it is
@@ -192,6 +193,8 @@ def _check_table(
         raise DeclarationError(f"{source}: matmul_input_bits: expected 24, 16, 11 or 8, got {table['matmul_input_bits']!r}")
     if table.get("accumulate", "float32") not in ("float32", "same"):
         raise DeclarationError(f"{source}: accumulate: expected 'float32' or 'same', got {table['accumulate']!r}")
+    if table.get("sometimes") is True and not table.get("versions"):
+        raise DeclarationError(f"{source}: sometimes: name the versions that it was seen in, since no run shows that it has gone")
     if table.get("casts", "rounded") not in ("rounded", "wide"):
         raise DeclarationError(f"{source}: casts: expected 'rounded' or 'wide', got {table['casts']!r}")
     problem = problem_of(_validator(), table)

@@ -112,15 +112,20 @@ def test_an_answer_that_was_not_waited_for_is_not_taken_for_the_next(monkeypatch
     process = ReferenceProcess(None)
     process(expectation("relu"), "outputs")
 
-    class Interrupting:
+    class InterruptedOnce:
         def __init__(self, pipe: Any) -> None:
             self.close = pipe.close
+            self.pipe = pipe
+            self.waiting = True
 
         def read(self, count: int) -> bytes:
-            raise KeyboardInterrupt
+            if self.waiting:
+                self.waiting = False
+                raise KeyboardInterrupt
+            return bytes(self.pipe.read(count))
 
     assert process._process is not None
-    monkeypatch.setattr(process._process, "stdout", Interrupting(process._process.stdout))
+    monkeypatch.setattr(process._process, "stdout", InterruptedOnce(process._process.stdout))
     with pytest.raises(KeyboardInterrupt):
         process(expectation("tanh"), "outputs")
     assert same(process(expectation("sigmoid"), "outputs"), expectation("sigmoid").outputs)

@@ -73,6 +73,7 @@ def test_versions_and_platform_decide_whether_it_is_in_force(versions, expected)
         ("[[precision]]\naccumulate = 'half'\nreason = 'x'\n", "accumulate: expected"),
         ("[[precision]]\ncasts = 'exact'\nreason = 'x'\n", "casts: expected"),
         ("[[known_failure]]\nsometimes = 'often'\nexplanation = 'x'\n", 'sometimes: "often" is not of type'),
+        ("[[known_failure]]\nsometimes = true\nexplanation = 'x'\n", "sometimes: name the versions that it was seen in"),
         ("[[unsupported]]\nattempt = 0\nreason = 'x'\n", "attempt: 0 is not of type"),
         ("[[known_failure]]\nattempt = false\nexplanation = 'x'\n", "unknown key 'attempt'"),
         ("[[device]]\ndtypes = ['float32']\n", "name: expected the device's name"),
@@ -203,7 +204,7 @@ def test_a_failure_that_comes_and_goes_is_a_known_failure_each_time(tensorproof,
     # Of these samples one fails and others pass, as one sample would from run to run.
     (tmp_path / "all.toml").write_text(
         "[[known_failure]]\noperation='sigmoid'\nsample=['width_16', 'width_17']\ndtype='float32'\n"
-        "sometimes=true\nexplanation='reads memory that nobody wrote'\n"
+        "sometimes=true\nversions={ numpy = '>1' }\nexplanation='reads memory that nobody wrote'\n"
     )
     options = ("--declarations=all.toml", "--strict-declarations", "--record=run.ndjson", "--report=page.html")
     outcome = tensorproof(*BASE, *options, path=folder)

@@ -51,6 +51,10 @@ class QuickSet:
         """How many faults the set notices on a backend with this first mode."""
         return self.noticed if mode == "eager" else self.noticed_compiled
 
+    def percent_noticed(self, mode: str) -> int:
+        """Of all planted faults; rounded down."""
+        return 100 * self.noticed_by(mode) // self.faults
+
 
 def parsed(text: str) -> QuickSet:
     """The set that a file's text describes, or that of several together: header lines ``# name value``, lines ``large`` and a
@@ -119,8 +123,8 @@ def quick_cases(cases: Iterable[Case], description: Description, chosen: QuickSe
 
 
 def share_text(chosen: QuickSet, first_mode: str) -> str:
-    """What the set notices, in words; the percentage is rounded down."""
+    """What the set notices, in words."""
     if not chosen.faults:
         return "is the plain samples, since no faults were planted in operations of this profile"
     noticed = chosen.noticed_by(first_mode)
-    return f"notices {noticed} of {chosen.faults} planted faults ({100 * noticed // chosen.faults} %)"
+    return f"notices {noticed} of {chosen.faults} planted faults ({chosen.percent_noticed(first_mode)} %)"
