@@ -10,7 +10,8 @@ from itertools import islice
 
 from made_programs import material, mixed_material
 from planted_casts import PLANTED_CASTS
-from planted_rewrites import PLANTED, first_found, told
+from planted_findings import first_found, told
+from planted_rewrites import PLANTED
 from small_backend import SmallBackend
 from small_operations import KNOWN
 

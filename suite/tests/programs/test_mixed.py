@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from made_programs import material, mixed_material
 from planted_casts import PLANTED_CASTS
-from planted_rewrites import told_of_first
+from planted_findings import told_of_first
 from small_backend import SmallBackend
 from small_operations import KNOWN
 

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from faulty import Fault
 from made_programs import material
-from planted_rewrites import PLANTED, told, told_of_first
+from planted_findings import told, told_of_first
+from planted_rewrites import PLANTED
 from small_backend import SmallBackend
 from small_operations import KNOWN
 

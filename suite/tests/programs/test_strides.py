@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from faulty import Fault
 from made_programs import material, strided_material
-from planted_rewrites import PLANTED, first_found, told, told_of_first
+from planted_findings import first_found, told, told_of_first
+from planted_rewrites import PLANTED
 from planted_strides import MADE, PLANTED_STRIDES
 from small_backend import SmallBackend
 from small_operations import KNOWN

@@ -6,7 +6,7 @@ from itertools import count, islice
 import numpy as np
 import pytest
 from made_programs import material
-from planted_rewrites import told
+from planted_findings import told
 from planted_writes import PLANTED_WRITES
 from small_backend import SmallBackend
 from small_operations import KNOWN
