@@ -15,6 +15,7 @@ from tensorproof_reference.operations._convolution import (
 from tensorproof_reference.operations._windows import Numbers, Padding
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
+from tensorproof_reference.windows._group_samples import convolution_group_samples
 from tensorproof_reference.windows._names import convolved
 
 
@@ -77,6 +78,7 @@ def conv3d(
 def _samples(axes: int, stream: Stream) -> Iterator[Sample]:
     yield from convolution_samples(axes, stream)
     yield from convolution_same_lower_samples(axes, stream)
+    yield from convolution_group_samples(axes, stream)
 
 
 def _convolution(axes: int, function: Callable[..., Array]) -> Operation:

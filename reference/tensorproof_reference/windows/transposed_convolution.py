@@ -1,9 +1,10 @@
 """Transposed convolution of sequences and volumes: conv1d_transpose and conv3d_transpose, by the formulas of two dimensions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
-from tensorproof_reference.operation import EXTENDED, Operation
+from tensorproof_reference.operation import EXTENDED, Operation, Sample
 from tensorproof_reference.operations._transposed_convolution import (
     transposed_convolution,
     transposed_convolution_samples,
@@ -12,7 +13,9 @@ from tensorproof_reference.operations._transposed_convolution import (
     transposed_convolution_workload,
 )
 from tensorproof_reference.operations._windows import Numbers, Padding
+from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
+from tensorproof_reference.windows._group_samples import transposed_group_samples
 from tensorproof_reference.windows._names import convolved
 
 
@@ -36,6 +39,7 @@ def conv1d_transpose(
     Shapes: ``x`` (N, C, L); ``weight`` (C, O/groups, kL); ``bias`` (O,) or ``None``; the result (N, O, outL) with
     out = (size - 1)·stride + dilation·(kernel - 1) + 1 + output_padding - padding, or size·stride for ``"same"``. N may be 0.
     Special values: NaN and infinity reach the positions that they paint, and no others. An unpainted position is the bias.
+        Where a part of what they paint is cropped, the gradient of ``weight`` has 0 · NaN or no term: no sample asks.
     Raises: ``ValueError`` if a rank, shape, stride, padding, dilation or number of groups does not fit, if ``output_padding`` is
     not less than the stride or comes with ``"same"`` padding, or if nothing is left of the output.
     Source: Dumoulin & Visin (2016), "A guide to convolution arithmetic for deep learning", ch. 4.
@@ -73,6 +77,7 @@ def conv3d_transpose(
     (N, O, outD, outH, outW) with out = (size - 1)·stride + dilation·(kernel - 1) + 1 + output_padding - padding, or
     size·stride for ``"same"``. N may be 0.
     Special values: NaN and infinity reach the positions that they paint, and no others. An unpainted position is the bias.
+        Where a part of what they paint is cropped, the gradient of ``weight`` has 0 · NaN or no term: no sample asks.
     Raises: ``ValueError`` if a rank, shape, stride, padding, dilation or number of groups does not fit, if ``output_padding`` is
     not less than the stride or comes with ``"same"`` padding, or if nothing is left of the output.
     Source: Dumoulin & Visin (2016), "A guide to convolution arithmetic for deep learning", ch. 4.
@@ -87,13 +92,20 @@ def conv3d_transpose(
     )
 
 
+def _samples(axes: int, stream: Stream) -> Iterator[Sample]:
+    for sample in transposed_convolution_samples(axes, stream):
+        # Of three axes, a part of what its NaN paints was cropped.
+        yield replace(sample, version=2) if axes == 3 and sample.name == "nan_stride" else sample
+    yield from transposed_group_samples(axes, stream)
+
+
 def _transposed(axes: int, function: Callable[..., Array]) -> Operation:
     """The operation of transposed convolution over so many axes of positions."""
     usual = function.__kwdefaults__ or {}
     return Operation(
         function=function,
         vjp=partial(transposed_convolution_vjp, axes, **usual),
-        samples=partial(transposed_convolution_samples, axes),
+        samples=partial(_samples, axes),
         family="window",
         profile=EXTENDED,
         differentiable=("x", "weight", "bias"),

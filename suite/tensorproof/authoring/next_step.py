@@ -1,7 +1,7 @@
 """The command ``tensorproof check NAME --next``: what to do next, the cheapest and most telling first.
 
-Checks run in stages, each in a process of its own. The first stage with a failure ends it: everything after that would only
-repeat what is wrong already.
+Checks run in stages, each in a process of its own, and a long stage in parts. The first part with a failure ends it: everything
+after that would only repeat what is wrong already.
 """
 
 import argparse
@@ -49,6 +49,8 @@ EASIEST_FIRST = (
 )
 """Families of operations in the order in which to write them; those that are not named come last."""
 SHOWN = 6
+PART_S = 60
+"""Seconds after which a stage is looked at: if something fails by then, the rest of it waits."""
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,8 @@ def to_write(description: Description) -> list[Operation]:
     return sorted(missing, key=effort)
 
 
-def _record_of(options: argparse.Namespace, stage: Stage, path: Path) -> Record | None:
-    """The record of a stage's checks; ``None`` if no check matches it.
+def record_of(options: argparse.Namespace, stage: Stage, path: Path) -> Record | None:
+    """The record of a stage's checks, or of its first parts, the last of which has a failure; ``None`` if no check matches it.
 
     Raises:
         UsageError: the run could not be made; the message is its own.
@@ -121,13 +123,25 @@ def _record_of(options: argparse.Namespace, stage: Stage, path: Path) -> Record 
     command += [f"--device={options.device}"] if options.device else []
     command += [f"-p={module}" for module in options.plugins]
     command += [f"--declarations={name}" for name in options.declarations]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if path.exists():
-        return read_record(path)
-    said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-    if any("no check matches" in line for line in said):
-        return None
-    raise UsageError(printable(said[-1].removeprefix("ERROR: ")) if said else f"{stage.name}: the run said nothing")
+    record, ran, limit = None, 0, [f"--time-budget={PART_S}"]
+    while record is None or (ran < len(record.checks) and failing(record) is None):
+        resume = [] if record is None else ["--resume"]
+        done = subprocess.run([*command, *limit, *resume], capture_output=True, text=True, check=False)
+        said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        if not path.exists() and any("no check matches" in line for line in said):
+            return None
+        record = read_record(path) if path.exists() else None
+        before, ran = ran, len(that_ran(record)) if record is not None else 0
+        if ran == before:
+            if record is None or not limit:
+                raise UsageError(printable(said[-1].removeprefix("ERROR: ")) if said else f"{stage.name}: the run said nothing")
+            limit = []  # to load the backend takes longer than a part
+    return record
+
+
+def that_ran(record: Record) -> list[dict[str, Any]]:
+    """The checks for which there was time."""
+    return [check for check in record.checks if check["status"] != "not_run"]
 
 
 def failing(record: Record) -> dict[str, Any] | None:
@@ -152,8 +166,10 @@ def failing(record: Record) -> dict[str, Any] | None:
 
 def lines_of_failure(record: Record, cause: Mapping[str, Any]) -> list[str]:
     """What fails, on which input, and how to run it again."""
-    bad = sum(check["status"] in BAD for check in record.checks)
-    lines = [f"       {bad} of {len(record.checks)} checks fail; first mend", f"       {cause['headline']}"]
+    ran = that_ran(record)
+    bad = sum(check["status"] in BAD for check in ran)
+    so_far = " so far" if len(ran) < len(record.checks) else ""
+    lines = [f"       {bad} of {len(ran)} checks{so_far} fail; first mend", f"       {cause['headline']}"]
     if cause["diagnosis"]:
         lines.append(f"       as if: {printable(cause['diagnosis'])}")
     return [*lines, f"       {printable(cause['smallest']['message'])[:400]}", f"       {cause['smallest']['command']}"]
@@ -196,7 +212,7 @@ def run(options: argparse.Namespace) -> int:
     stages = stages_of(description, written)
     with tempfile.TemporaryDirectory(prefix="tensorproof_") as folder:
         for number, stage in enumerate(stages):
-            record = _record_of(options, stage, Path(folder) / f"{number}.ndjson")
+            record = record_of(options, stage, Path(folder) / f"{number}.ndjson")
             if record is None:
                 continue
             cause = failing(record)

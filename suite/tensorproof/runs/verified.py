@@ -45,7 +45,7 @@ def lines_about_instructions(record: Record) -> list[str]:
         count = f"{len(operations)} operation{'s' * (len(operations) != 1)}"
         lower = next((name for name in reversed(known) if level_of(name) != level_of(here)), known[0])
         lines += [
-            f"{len(wrong)} failures in {count} may be new on {here}: {', '.join(operations[:8])}",
+            f"{len(wrong)} failure{'s' * (len(wrong) != 1)} in {count} may be new on {here}: {', '.join(operations[:8])}",
             f"reproduce: {wrong[0]['command']}",
             f"compare:   {wrong[0]['command']} --instructions={level_of(lower)}",
         ]

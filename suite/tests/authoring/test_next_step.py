@@ -1,11 +1,28 @@
 """``tensorproof check NAME --next``: the cheapest failure first, with the smallest input; then what to write."""
 
+import argparse
+import subprocess
+
+import made_lines
 import pytest
 from fake_backend import BACKEND
 
-from tensorproof.authoring.next_step import failing, lines_of_writing, stages_of, to_write, unsupported_text, written_in
+from tensorproof.authoring import next_step
+from tensorproof.authoring.next_step import (
+    Stage,
+    failing,
+    lines_of_failure,
+    lines_of_writing,
+    record_of,
+    stages_of,
+    that_ran,
+    to_write,
+    unsupported_text,
+    written_in,
+)
 from tensorproof.conformance.selection.cases import samples_of
 from tensorproof.contract.description import Description
+from tensorproof.errors import UsageError
 from tensorproof.operation_table import UNWRITTEN
 from tensorproof.runs.records import Record
 from tensorproof_reference.catalogue import all_operations
@@ -121,3 +138,50 @@ def test_a_usage_error_of_a_stage_is_the_command_s(tensorproof, option, expected
     outcome = tensorproof("check", "numpy", "--next", option)
     assert outcome.code == 4
     assert expected in outcome.text
+
+
+def parts_of_a_stage(monkeypatch, path, parts):
+    """The record of a stage whose runs leave these statuses, one run after another; and the commands of the runs."""
+    commands = []
+
+    def run(command, **keywords):
+        statuses = parts[len(commands)]
+        commands.append(command)
+        if statuses is not None:
+            checks = [
+                made_lines.check(sample=f"plain_{number}", status=status, findings=[]) for number, status in enumerate(statuses)
+            ]
+            made_lines.write(path, [made_lines.run(planned=len(checks)), *checks])
+        return subprocess.CompletedProcess(command, 0, "", "ERROR: cannot go on")
+
+    monkeypatch.setattr(next_step.subprocess, "run", run)
+    options = argparse.Namespace(backend="fake", device="", plugins=[], declarations=[])
+    return record_of(options, Stage("values", ("--op=add",)), path), commands
+
+
+def test_a_long_stage_ends_with_the_part_that_has_a_failure(monkeypatch, tmp_path):
+    parts = [("passed", "not_run", "not_run"), ("passed", "failed", "not_run")]
+    record, commands = parts_of_a_stage(monkeypatch, tmp_path / "run.ndjson", parts)
+    assert ["--resume" in command for command in commands] == [False, True]
+    assert all("--time-budget=60" in command for command in commands)
+    assert [check["status"] for check in that_ran(record)] == ["passed", "failed"]
+    assert lines_of_failure(record, failing(record))[0] == "       1 of 2 checks so far fail; first mend"
+
+
+def test_a_stage_without_failure_runs_to_its_end(monkeypatch, tmp_path):
+    parts = [("passed", "not_run"), ("passed", "passed")]
+    record, commands = parts_of_a_stage(monkeypatch, tmp_path / "run.ndjson", parts)
+    assert len(commands) == 2
+    assert failing(record) is None
+
+
+def test_a_backend_that_loads_longer_than_a_part_has_no_limit(monkeypatch, tmp_path):
+    record, commands = parts_of_a_stage(monkeypatch, tmp_path / "run.ndjson", [("not_run",), ("passed",)])
+    assert "--time-budget=60" not in commands[1]
+    assert len(record.checks) == 1
+
+
+def test_a_stage_that_cannot_go_on_is_a_usage_error(monkeypatch, tmp_path):
+    parts = [("passed", "not_run"), ("passed", "not_run"), ("passed", "not_run")]
+    with pytest.raises(UsageError, match="cannot go on"):
+        parts_of_a_stage(monkeypatch, tmp_path / "run.ndjson", parts)

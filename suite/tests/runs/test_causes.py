@@ -17,7 +17,7 @@ from small_operations import OPERATIONS
 from tensorproof.conformance.checks import run_check
 from tensorproof.runs.baseline import compare
 from tensorproof.runs.causes.cause import causes_of, causes_text, compared_causes
-from tensorproof.runs.causes.composition import FORMULAS
+from tensorproof.runs.causes.composition import FORMULAS, parts_of
 from tensorproof.runs.causes.grouping import found_causes
 from tensorproof.runs.causes.symptoms import BAD, exception_of
 from tensorproof.runs.records import Record, check_key
@@ -295,6 +295,11 @@ def test_a_message_cannot_break_the_line_of_a_terminal():
 def test_parts_are_operations():
     known = known_operations()
     assert not [name for whole, parts in FORMULAS.items() for name in (whole, *parts) if name not in known]
+
+
+def test_a_loss_of_probabilities_is_not_made_of_softmax_and_one_of_logits_is():
+    assert "softmax" in parts_of("softmax_cross_entropy")
+    assert not {"softmax", "log_softmax"} & parts_of("sparse_categorical_cross_entropy")
 
 
 def test_keys_of_checks_are_those_of_the_record(ten):

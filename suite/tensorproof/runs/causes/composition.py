@@ -11,7 +11,12 @@ from tensorproof_reference.networks.operations import TRAINING
 
 FORMULAS: Mapping[str, tuple[str, ...]] = {
     "silu": ("sigmoid",),
+    "glu": ("sigmoid",),
+    "swiglu": ("silu",),
+    "hard_swish": ("hard_sigmoid",),
+    "mish": ("softplus", "tanh"),
     "log_softmax": ("softmax",),
+    "standard_deviation": ("variance",),
     "simple_rnn": ("tanh", "matmul"),
     "lstm": ("tanh", "sigmoid", "lstm_gates", "matmul"),
     "lstm_gates": ("tanh", "sigmoid"),
@@ -25,6 +30,12 @@ FORMULAS: Mapping[str, tuple[str, ...]] = {
     "masked_gru": ("gru",),
     "peephole_lstm": ("lstm",),
     "dense": ("matmul",),
+    "gemm": ("matmul",),
+    "mixed_matmul": ("matmul",),
+    "mixed_layer_norm": ("layer_norm",),
+    "mixed_rms_norm": ("rms_norm",),
+    "mixed_adamw": ("adamw",),
+    "master_adamw": ("adamw",),
     "linear_regression": ("dense", "matmul"),
     "logistic_regression": ("dense", "matmul", "sigmoid"),
     "scaled_dot_product_attention": ("softmax", "matmul"),
@@ -44,7 +55,8 @@ FORMULAS: Mapping[str, tuple[str, ...]] = {
     "u_net_step": ("conv2d", "relu", "max_pool2d", "conv2d_transpose", "concatenate"),
     "federated_average": ("stack", "reduce_sum", "reduce_mean", "multiply", "divide"),
     "softmax_cross_entropy": ("log_softmax", "softmax"),
-    "sparse_categorical_cross_entropy": ("log_softmax", "softmax"),
+    "focal": ("sigmoid", "softplus"),
+    "soft_margin": ("softplus",),
     "binary_cross_entropy_with_logits": ("sigmoid", "softplus"),
 }
 """The operations that the formula of a basic operation holds."""
