@@ -239,7 +239,7 @@ def _merge(options: argparse.Namespace) -> int:
     else:
         merged = merge_records([read_record(path) for path in options.runs])
         causes = causes_of(merged)
-        ending = [*causes, merged.end] if merged.end else []
+        ending = [*merged.again.values(), *causes, merged.end] if merged.end else []
         write_lines("-o", options.output, [merged.header, *merged.checks, *ending], SCHEMA)
         lines, complete = [summary_text(merged, causes), *merged.notes], merged.complete
     _print(*lines, f"record: {options.output}")

@@ -44,7 +44,7 @@ from tensorproof.machines.cluster import add_ray_options, connected
 from tensorproof.machines.shards import Shards
 from tensorproof.outcomes import raise_outcome
 from tensorproof.processes import end_all, guarded, interruption, settle_worker, undisturbed
-from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED, Run, finish, result_to_record, start_run
+from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED, Run, finish, make_again, result_to_record, start_run
 from tensorproof.terminal import TerminalPlugin, code_with_output, make_outputs_last
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
@@ -387,6 +387,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if run is None:
         return
     try:
+        make_again(run)
         with undisturbed():
             session.exitstatus = finish(run, int(exitstatus))
         if run.options.report:

@@ -6,7 +6,10 @@
     pytest --backend=torch --record=torch.ndjson        # and other backends: what each check costs
     python suite/tests/write_quick_set.py core noticed.json torch.ndjson tensorflow.ndjson jax.ndjson
 
-and so for ``extended``, with records of ``--profile=extended``.
+and so for ``extended``, with records of ``--profile=extended``. Without records, the set that there is stays, and what new faults
+need is added::
+
+    python suite/tests/write_quick_set.py core noticed.json
 
 First comes the plain sample of every operation. Then come the checks that notice the most faults for their time, until each
 fault is noticed once, then twice. While time is left, those come whose samples have the most traits that are new (``traits.py``).
@@ -17,11 +20,12 @@ not chosen from: the choice is made anew from seven tenths of them, in five draw
 import functools
 import heapq
 import json
+import math
 import random
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -242,6 +246,24 @@ def choose(
     return every, eager
 
 
+def added(profile: str, matrix: Matrix, everything: list[Bundle]) -> tuple[Choice, Choice]:
+    """The quick set that there is, and the fewest checks that make it notice each fault twice, as ``choose`` gives them."""
+    held = quick.quick_set(profile)
+    found = noticed_by(matrix, everything)
+    first = {bundle: faults for bundle, faults in found.items() if bundle[0].first}
+    costs = {"any backend": dict.fromkeys(everything, 1.0)}
+
+    def choice(kept: Callable[[Check], bool], start: Iterable[Bundle]) -> Choice:
+        held_bundles = [bundle for bundle in everything if all(map(kept, bundle))]
+        grown = Choice({"any backend": math.inf}, costs, [*start, *held_bundles])
+        grown.cover(found, 1)
+        grown.cover(first, 2)
+        return grown
+
+    every = choice(lambda check: check[1:] in (held.first if check.first else held.compiled), ())
+    return every, choice(lambda check: check.first and check[1:] in held.eager, every.chosen)
+
+
 def noticed(matrix: Matrix, chosen: Iterable[Bundle]) -> dict[str, frozenset[Check]]:
     """For each fault that the chosen bundles notice, the checks of them that do."""
     checks = frozenset(check for bundle in chosen for check in bundle)
@@ -298,15 +320,21 @@ def main(profile: str, measured: Path, paths: list[Path]) -> None:
         records[record.header["backend"]].append(record)
     costs = {name: costs_of(group, everything) for name, group in records.items()}
     compiling = frozenset(name for name, group in records.items() if next(iter(group[0].header["modes"])) != "eager")
-    every, eager = choose(BUDGETS[profile], matrix, everything, costs, compiling)
+    if records:
+        every, eager = choose(BUDGETS[profile], matrix, everything, costs, compiling)
+    else:
+        every, eager = added(profile, matrix, everything)
     found = noticed(matrix, every.chosen), noticed(matrix, eager.chosen)
     PAGES[profile].write_text(text_of(profile, every, eager, (len(found[0]), len(found[1]))), encoding="utf-8")
     NOTICES[profile].write_text(notices_text(profile, *found), encoding="utf-8")
     for word, choice, keys in (("compiling", every, found[0]), ("eager", eager, found[1])):
         seconds = ", ".join(f"{name} {choice.budget[name] - left:.0f} s" for name, left in choice.left.items())
+        times = f" ({seconds})" if records else ""
         twice = sum(len(checks) > 1 for checks in keys.values())
         checks, faults = sum(map(len, choice.chosen)), len(OF_PROFILE[profile])
-        print(f"{word}: {checks} checks ({seconds}) notice {len(keys)} of {faults} faults, {twice} of them twice")
+        print(f"{word}: {checks} checks{times} notice {len(keys)} of {faults} faults, {twice} of them twice")
+    if not records:
+        return
     shares = held_out(BUDGETS[profile], matrix, everything, costs, compiling)
     for word, values in zip(("compiling", "eager"), zip(*shares, strict=True), strict=True):
         print(f"{word}: of faults not chosen from: {statistics.mean(values):.1%}, at least {min(values):.1%}")

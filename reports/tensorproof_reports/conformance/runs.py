@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tensorproof.runs.causes.cause import causes_with_checks, consequences_text
+from tensorproof.runs.causes.cause import alone_text, causes_with_checks, consequences_text
 from tensorproof.runs.records import Record
 from tensorproof.runs.summary import compiled_in_part_text, left_out_text, verdict, verdict_text
 from tensorproof.runs.verified import instructions_of, lines_about_instructions
@@ -123,7 +123,7 @@ def _run(record: Record, earlier: Record | None) -> Run:
 
 def _cause(record: Record, line: dict[str, Any], members: frozenset[int]) -> dict[str, Any]:
     """A cause as the page shows it, with texts of a bearable length."""
-    told = {**line, "so_also": consequences_text(line), **_declared(record, line, members)}
+    told = {**line, "so_also": consequences_text(line), "alone": alone_text(line), **_declared(record, line, members)}
     found: dict[str, Any] = cleaned(told, LONGEST_LINE)
     return found
 

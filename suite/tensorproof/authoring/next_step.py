@@ -19,7 +19,7 @@ from tensorproof.contract.backends import specification
 from tensorproof.contract.description import Description, describe_apart
 from tensorproof.errors import UsageError, printable
 from tensorproof.operation_table import UNWRITTEN
-from tensorproof.runs.causes.cause import causes_of
+from tensorproof.runs.causes.cause import alone_text, causes_of
 from tensorproof.runs.causes.symptoms import BAD
 from tensorproof.runs.records import Record, check_key, read_record
 from tensorproof_reference.catalogue import of_profile
@@ -123,14 +123,14 @@ def record_of(options: argparse.Namespace, stage: Stage, path: Path) -> Record |
     command += [f"--device={options.device}"] if options.device else []
     command += [f"-p={module}" for module in options.plugins]
     command += [f"--declarations={name}" for name in options.declarations]
-    record, ran, limit = None, 0, [f"--time-budget={PART_S}"]
+    record, ran, limit, resume = None, 0, [f"--time-budget={PART_S}"], list[str]()
     while record is None or (ran < len(record.checks) and failing(record) is None):
-        resume = [] if record is None else ["--resume"]
         done = subprocess.run([*command, *limit, *resume], capture_output=True, text=True, check=False)
         said = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
         if not path.exists() and any("no check matches" in line for line in said):
             return None
         record = read_record(path) if path.exists() else None
+        resume = ["--resume"] if record else []
         before, ran = ran, len(that_ran(record)) if record is not None else 0
         if ran == before:
             if record is None or not limit:
@@ -172,7 +172,8 @@ def lines_of_failure(record: Record, cause: Mapping[str, Any]) -> list[str]:
     lines = [f"       {bad} of {len(ran)} checks{so_far} fail; first mend", f"       {cause['headline']}"]
     if cause["diagnosis"]:
         lines.append(f"       as if: {printable(cause['diagnosis'])}")
-    return [*lines, f"       {printable(cause['smallest']['message'])[:400]}", f"       {cause['smallest']['command']}"]
+    lines += [f"       {printable(cause['smallest']['message'])[:400]}", f"       {cause['smallest']['command']}"]
+    return [*lines, *([f"       {printable(alone_text(cause))}"] if alone_text(cause) else [])]
 
 
 def lines_of_writing(description: Description) -> list[str]:

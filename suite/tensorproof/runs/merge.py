@@ -51,7 +51,8 @@ def merge_records(records: Sequence[Record]) -> Record:
     planned_elsewhere = sum(int(record.header["planned"]) for record in records[1:])
     left_out["shard"] = max(0, int(left_out.get("shard", 0)) - planned_elsewhere) if missing or count > 1 else 0
     header["left_out"] = {reason: number for reason, number in left_out.items() if number}
-    merged = Record(header, checks, name="merged", notes=notes)
+    again = {key: line for record in records for key, line in record.again.items()}
+    merged = Record(header, checks, name="merged", again=again, notes=notes)
     if not notes:
         merged.end = {"kind": "end", "finished": max(r.end["finished"] for r in records if r.end), "counts": counts_of(merged)}
         merged.end["verdict"] = verdict(merged)

@@ -55,6 +55,8 @@ class Record:
     end: dict[str, Any] | None = None
     """The closing line; ``None`` if the run was killed."""
     name: str = ""
+    again: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """By check, what came of it when it was made again in a process of its own."""
     notes: list[str] = field(default_factory=list)
     """What was odd: a torn last line."""
 
@@ -81,6 +83,8 @@ def read_record(path: Path) -> Record:
     for line in found.values[1:]:
         if line["kind"] == "check":
             record.checks.append(line)
+        elif line["kind"] == "again":
+            record.again[line["check"]] = line
         elif line["kind"] == "end":
             record.end = line
     require_counts(f"record {record.name}", "checks", record.end, counts_of(record))

@@ -18,6 +18,7 @@ from tensorproof.lines.outputs import require_place
 from tensorproof.lines.privacy import cleaned
 from tensorproof.lines.writing import UnfitLine, fitting
 from tensorproof.processes import undisturbed
+from tensorproof.runs.again import ENOUGH, made_again
 from tensorproof.runs.baseline import Comparison, compare, require_comparable
 from tensorproof.runs.causes.cause import causes_of
 from tensorproof.runs.causes.symptoms import BAD
@@ -80,6 +81,14 @@ class Run:
             self.done.add(check_key(check))
             self.record.checks.append(check)
 
+    def append(self, line: dict[str, Any]) -> None:
+        """Append a line that is no check's.
+
+        Raises:
+            OSError: the record cannot be written.
+        """
+        self._file.append(line)
+
     def end_early(self, why: str) -> None:
         """Note why the run ends early; the first reason counts."""
         self.ended = self.ended or why
@@ -92,6 +101,18 @@ class Run:
                 self._file.append(cause)
         self._file.append(end)
         self._file.close()
+
+
+def make_again(run: Run) -> None:
+    """Make the smallest case of each cause again in a process of its own, where that is worth it, and append what came of it."""
+    record = run.record
+    # Where a cluster made the checks, this machine may not be able to.
+    if run.ended or len(record.checks) < ENOUGH or "nodes" in record.header:
+        return
+    for line in made_again(record):
+        with undisturbed():
+            run.append(line)
+        record.again[line["check"]] = line
 
 
 def _default_path(backend: str, device: str) -> Path:

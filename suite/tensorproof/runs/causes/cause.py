@@ -6,7 +6,7 @@ from typing import Any
 from tensorproof.errors import first_few, printable
 from tensorproof.runs.causes.diagnoses import diagnosis
 from tensorproof.runs.causes.grouping import Found, found_causes, known_causes
-from tensorproof.runs.causes.symptoms import DEVIATIONS
+from tensorproof.runs.causes.symptoms import BAD, DEVIATIONS
 from tensorproof.runs.causes.values import Checks
 from tensorproof.runs.records import Record, check_key
 
@@ -33,6 +33,7 @@ def causes_with_checks(record: Record) -> list[tuple[dict[str, Any], frozenset[i
     lines = [_line(record.checks, cause) for cause in found]
     seen: dict[str, int] = {}
     for line, cause in zip(lines, found, strict=True):
+        line["alone"] = record.again.get(line["smallest"]["check"])
         # Two causes of one operation, output and kind differ in where they are.
         if line["name"] in seen and cause.group is not None:
             line["name"] = "-".join([line["name"], *line["dtypes"], *line["modes"]])
@@ -172,6 +173,15 @@ def consequences_text(cause: Mapping[str, Any]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
+def alone_text(cause: Mapping[str, Any]) -> str:
+    """What is to be said of a cause whose smallest case passes in a process of its own, or nothing."""
+    alone = cause["alone"]
+    if alone is None or alone["alone"] in BAD:
+        return ""
+    passes = "passes in a process of its own: what ran before it matters, or it comes and goes"
+    return f"{passes}; fails again in: {alone['command']}" if alone["among"] in BAD else passes
+
+
 def causes_text(causes: Sequence[Mapping[str, Any]]) -> list[str]:
     """The causes (``causes_of``) for the terminal, at most a dozen, each with its smallest failing case and its consequences."""
     unknown = [cause for cause in causes if not cause["known"]]
@@ -186,8 +196,10 @@ def causes_text(causes: Sequence[Mapping[str, Any]]) -> list[str]:
         if cause["consequences"]:
             lines.append(f"    so also: {consequences_text(cause)}")
         lines.append(f"    {cause['smallest']['command']}")
+        if alone := alone_text(cause):
+            lines.append(f"    {printable(alone)}")
     if len(unknown) > SHOWN:
-        lines.append(f"  … and {len(unknown) - SHOWN} more")
+        lines.append(f"  … and {len(unknown) - SHOWN} more; a page of the record has all: tensorproof report RECORD -o page.html")
     if known:
         lines.append(f"known failures: {sum(cause['count'] for cause in known)} checks of {len(known)} declarations")
     return lines
