@@ -1,6 +1,7 @@
 """Pooling of sequences and volumes: maximum and average, by the formulas of two dimensions."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 from tensorproof_reference.operation import EXTENDED, Operation, Sample
@@ -20,10 +21,14 @@ from tensorproof_reference.operations._pooling_samples import (
     normal_inputs,
     same_lower_samples,
 )
+from tensorproof_reference.operations._window_samples import special
 from tensorproof_reference.operations._windows import Numbers, Padding
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 from tensorproof_reference.windows._names import inputs_and_outputs
+
+LOWEST = {"float32": -(2.0**128) * (1 - 2.0**-24), "bfloat16": -(2.0**128) * (1 - 2.0**-8), "float16": -65504.0}
+"""The lowest finite number of each dtype."""
 
 
 def max_pool1d(
@@ -136,6 +141,10 @@ def _average_samples(axes: int, stream: Stream) -> Iterator[Sample]:
     yield from average_pooling_samples(axes, stream)
     yield from same_lower_samples(axes, normal_inputs(axes, stream))
     yield from same_lower_samples(axes, normal_inputs(axes, stream), count_padding=True)
+    # Kernels may mark what is no input by the lowest finite number. Where it is input, it counts.
+    for dtype, lowest in LOWEST.items():
+        one = special(normal_inputs(axes, stream), f"magnitude_lowest_{dtype}", {(0, 1, *(3, 2, 1)[:axes]): lowest})
+        yield replace(one, dtypes=(dtype,))
 
 
 def _maximum(axes: int, function: Callable[..., Array]) -> Operation:
