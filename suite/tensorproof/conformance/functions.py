@@ -119,6 +119,10 @@ class OperationFunction:
         if result is None:
             raise PluginError(f"{self.operation} returned None, expected {', '.join(self._outputs)}: its function lacks a return")
         named = trees.by_name(self._outputs, result)
+        for name in self._cotangents:
+            if type(named[name]) in (list, tuple, dict):
+                found = type(named[name]).__name__
+                raise PluginError(f"{self.operation} returned a {found} for {name}, expected an array of the framework")
         others = [leaf for name in self._others for _, leaf in trees.leaves(named[name])]
         return tuple([named[name] for name in self._cotangents]), tuple(others)
 

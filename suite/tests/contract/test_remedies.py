@@ -93,6 +93,12 @@ def test_an_operation_that_returns_nothing_is_told_so():
         run_of(lambda x, *, axis=-1: None)
 
 
+@pytest.mark.parametrize(("returned", "word"), [([1.0], "list"), ({"y": 1.0}, "dict"), (([1.0],), "list")])
+def test_an_operation_that_returns_its_value_in_a_container_is_told_so(returned, word):
+    with pytest.raises(PluginError, match=f"softmax returned a {word} for y, expected an array of the framework"):
+        run_of(lambda x, *, axis=-1: returned)
+
+
 def test_an_operation_that_returns_its_value_is_not():
     run_of(lambda x, *, axis=-1: np.ones_like(x))
 
