@@ -229,20 +229,21 @@ def _stale_texts(stale: Sequence[Mapping[str, Any]]) -> list[str]:
     ]
 
 
-def _quick_text(run: Run) -> str:
+def quick_text(run: Run) -> str:
     """What a quick run was, and what a full one adds."""
     durations = Durations()
     for check in run.record.checks:
         if check["duration_ns"]:
             durations.add(run.kind(check["mode"], check["operation"]), check["duration_ns"] / 1e9)
     wall = time.monotonic() - run.began
-    seconds = wall + durations.left(run.quick_left, wall)[0]
+    left, whole = durations.left(run.quick_left, wall)
+    seconds = wall + left
     more = run.quick_left.total()
     share = share_text(quick_set(run.options.profile), next(iter(run.record.header["modes"])))
     minutes = f"{seconds / 60:.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
     return (
         f"quick: {len(run.record.checks)} checks; this set {share}; "
-        f"a full run has {more} more and takes about {minutes} here: leave out --quick"
+        f"a full run has {more} more and takes {'about' if whole else 'more than'} {minutes} here: leave out --quick"
     )
 
 
@@ -280,7 +281,7 @@ def finish(run: Run, exitstatus: int) -> int:
     if run.options.strict_declarations and (stale or header["idle_declarations"]):
         exitstatus = exitstatus or 1
     if run.options.quick:
-        lines.append(_quick_text(run))
+        lines.append(quick_text(run))
     lines += lines_about_instructions(run.record)
     lines.append(f"record: {run.path}")
     if run.baseline is not None:

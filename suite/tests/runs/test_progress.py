@@ -1,9 +1,15 @@
 """What is shown while checks run: one line in a terminal, a line for each tenth elsewhere, and each failure when it happens."""
 
+import time
 from collections import Counter
+from types import SimpleNamespace
+
+import pytest
+from made_records import made_record
 
 from tensorproof.runs.endings import frames_of_dump
 from tensorproof.runs.progress import SECONDS_BETWEEN, Durations, Progress, failure_text
+from tensorproof.runs.run import quick_text
 
 CHECK = {
     "operation": "relu",
@@ -115,3 +121,17 @@ def test_a_dump_of_a_hang_names_the_thread_that_was_at_the_check():
 
 def test_no_dump_has_no_frames():
     assert frames_of_dump("") == ""
+
+
+@pytest.mark.parametrize(("waiting", "words"), [("eager", "about"), ("compile", "more than")])
+def test_a_quick_run_says_at_least_how_long_a_full_one_takes_where_a_mode_never_ran(waiting, words):
+    run = SimpleNamespace(
+        record=made_record(10),
+        kind=lambda mode, operation: mode,
+        began=time.monotonic() - 100.0,
+        quick_left=Counter({waiting: 10}),
+        options=SimpleNamespace(profile="core"),
+    )
+    for check in run.record.checks:
+        check["mode"] = "eager"
+    assert f"a full run has 10 more and takes {words} " in quick_text(run)
