@@ -6,6 +6,7 @@ The controller writes the record; a worker imports the framework, runs checks an
 
 import contextlib
 import faulthandler
+import gc
 import math
 import os
 import tempfile
@@ -240,6 +241,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if _is_ours(item):
             item.add_marker(pytest.mark.filterwarnings("ignore"))
+    # Framework, specification and cases stay until the process ends: the collector need not look at them each time.
+    gc.collect()
+    gc.freeze()
 
 
 def _is_ours(item: pytest.Item) -> bool:
