@@ -46,7 +46,7 @@ from tensorproof.machines.shards import Shards
 from tensorproof.outcomes import raise_outcome
 from tensorproof.processes import end_all, guarded, interruption, settle_worker, undisturbed
 from tensorproof.runs.run import COULD_NOT_GO_ON, INTERRUPTED, Run, finish, make_again, result_to_record, start_run
-from tensorproof.terminal import TerminalPlugin, code_with_output, make_outputs_last
+from tensorproof.terminal import TerminalPlugin, code_with_output, line_writer, make_outputs_last
 from tensorproof.timing.front_door import BENCHMARKS, TimingPlugin, options_for
 from tensorproof.timing.options import add_series_options
 from tensorproof.workers import Deadline, LeavingPlugin, ShardsPlugin, WorkersPlugin, choose_workers, leave, loaded_or_ended
@@ -391,7 +391,10 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if run is None:
         return
     try:
-        make_again(run)
+        try:
+            make_again(run, line_writer(session.config))
+        except KeyboardInterrupt:  # what was made is told all the same
+            exitstatus = INTERRUPTED
         with undisturbed():
             session.exitstatus = finish(run, int(exitstatus))
         if run.options.report:

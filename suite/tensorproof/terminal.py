@@ -5,7 +5,7 @@ import io
 import os
 import select
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from typing import Any, ClassVar
 
 import pytest
@@ -89,6 +89,12 @@ def code_with_output(code: int) -> int:
         raw.told = True
         print(f"ERROR: what was to be printed cannot be written: {raw.problem.strerror}", file=sys.stderr)
     return code or COULD_NOT_GO_ON
+
+
+def line_writer(config: pytest.Config) -> Callable[[str], None]:
+    """Writes a line to the terminal, unless it is to be plain."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    return reporter.write_line if reporter is not None and config.option.verbose >= 0 else lambda text: None
 
 
 class TerminalPlugin:

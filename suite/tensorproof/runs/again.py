@@ -10,30 +10,26 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from tensorproof.errors import UsageError
-from tensorproof.runs.causes.cause import SHOWN, causes_of
 from tensorproof.runs.causes.symptoms import BAD
-from tensorproof.runs.records import Record, check_key, read_record
+from tensorproof.runs.records import check_key, read_record
 
-ENOUGH = 100
-"""Checks of a run from which on it is worth a new process to know."""
 LIMIT_S = 60.0
 """Seconds for all causes together; those that are left then are not tried."""
 
 
-def made_again(record: Record, limit: float = LIMIT_S) -> Iterator[dict[str, Any]]:
-    """A line of the record for the smallest case of each cause for which there is time.
+def made_again(causes: Sequence[Mapping[str, Any]], limit: float = LIMIT_S) -> Iterator[dict[str, Any]]:
+    """A line of the record for the smallest case of each of these causes for which there is time.
 
     ``alone`` is the case's status in a new process. If it is not wrong there, ``among`` is its status in one that makes all
     checks of its operation, dtype and mode, by ``command``.
     """
     until = time.monotonic() + limit
-    causes = [cause for cause in causes_of(record) if not cause["known"]]
-    for cause in causes[:SHOWN]:
+    for cause in causes:
         key, command = cause["smallest"]["check"], shlex.split(cause["smallest"]["command"])
         alone = _status_of(key, command, until)
         if not alone:
@@ -54,7 +50,7 @@ def _status_of(key: str, command: Sequence[str], until: float) -> str:
         path = Path(folder) / "again.ndjson"
         words = [sys.executable, "-m", *command, f"--record={path}"]
         with contextlib.suppress(subprocess.TimeoutExpired, UsageError):
-            subprocess.run(words, capture_output=True, check=False, timeout=left)
+            subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=left)
             found = {check_key(check): str(check["status"]) for check in read_record(path).checks}
             return found.get(key, "")
     return ""

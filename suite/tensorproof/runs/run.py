@@ -3,7 +3,7 @@
 import contextlib
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +18,9 @@ from tensorproof.lines.outputs import require_place
 from tensorproof.lines.privacy import cleaned
 from tensorproof.lines.writing import UnfitLine, fitting
 from tensorproof.processes import undisturbed
-from tensorproof.runs.again import ENOUGH, made_again
+from tensorproof.runs.again import LIMIT_S, made_again
 from tensorproof.runs.baseline import Comparison, compare, require_comparable
-from tensorproof.runs.causes.cause import causes_of
+from tensorproof.runs.causes.cause import SHOWN, causes_of
 from tensorproof.runs.causes.symptoms import BAD
 from tensorproof.runs.progress import Durations
 from tensorproof.runs.recording import default_path, now, open_record
@@ -34,6 +34,8 @@ COULD_NOT_GO_ON = 3
 """The exit code of a run that ended early, though nobody interrupted it: a full disk, a worker that does not start, a mistake."""
 INTERRUPTED = 2
 """The exit code of a run that a signal ended."""
+MADE_BEFORE = 100
+"""Checks from which on it is worth new processes to know whether what fails depends on what ran before it."""
 RECORDED_OPTIONS = ("op", "sample", "dtype", "mode", "check", "profile", "shard", "quick", "thorough", "strict_declarations")
 
 
@@ -103,16 +105,22 @@ class Run:
         self._file.close()
 
 
-def make_again(run: Run) -> None:
-    """Make the smallest case of each cause again in a process of its own, where that is worth it, and append what came of it."""
+def make_again(run: Run, say: Callable[[str], None]) -> None:
+    """Make the smallest case of each cause again in a process of its own, where that is worth it, and append what came of it.
+
+    It is not where few checks ran before, where time is limited, or where a cluster made the checks, as this machine may not be
+    able to.
+    """
     record = run.record
-    # Where a cluster made the checks, this machine may not be able to.
-    if run.ended or len(record.checks) < ENOUGH or "nodes" in record.header:
+    if run.ended or run.options.time_budget or len(record.checks) < MADE_BEFORE or "nodes" in record.header:
         return
-    for line in made_again(record):
-        with undisturbed():
-            run.append(line)
+    causes = [cause for cause in causes_of(record) if not cause["known"]][:SHOWN]
+    if causes:
+        say(f"each smallest case again, in a process of its own; {LIMIT_S:g} s at most")
+    for line in made_again(causes):
         record.again[line["check"]] = line
+        with contextlib.suppress(UnfitLine, OSError), undisturbed():  # the closing line tells of a full disk
+            run.append(line)
 
 
 def _default_path(backend: str, device: str) -> Path:

@@ -1,17 +1,23 @@
 """A failure that depends on what ran before it in its process is told as one."""
 
-from collections.abc import Sequence
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from made_records import made_record
 
 from tensorproof.runs import again
-from tensorproof.runs.again import ENOUGH, made_again
+from tensorproof.runs.again import made_again
 from tensorproof.runs.causes.cause import alone_text, causes_of, causes_text
 from tensorproof.runs.merge import merge_records
 from tensorproof.runs.records import Record, read_record
-from tensorproof.runs.run import make_again
+from tensorproof.runs.run import INTERRUPTED, MADE_BEFORE, make_again
 from tensorproof_reports.exports import markdown_text
 
 FORGETFUL = """
@@ -43,7 +49,7 @@ def test_what_fails_only_after_calls_of_its_operation_is_told_with_the_command_t
     options = ("--op=relu", "--op=tanh", "--check=forward", "--record=run.ndjson", "-n0")
     text = tensorproof("check", "forgetful", *options, path=folder).text
     record = read_record(tmp_path / "run.ndjson")
-    assert len(record.checks) >= ENOUGH
+    assert len(record.checks) >= MADE_BEFORE
     (line,) = record.again.values()
     assert (line["alone"], line["among"]) == ("passed", "failed")
     assert line["command"] == f"tensorproof check forgetful --op=relu --dtype={line['check'].split('-')[-1][:-1]} --mode=eager"
@@ -69,9 +75,14 @@ def answers(monkeypatch: pytest.MonkeyPatch, alone: str, among: str) -> list[lis
     return commands
 
 
+def made(record: Record) -> dict[str, dict[str, Any]]:
+    """What comes of the causes of a record, by check."""
+    return {line["check"]: line for line in made_again([cause for cause in causes_of(record) if not cause["known"]])}
+
+
 def test_what_fails_after_calls_of_others_only_names_no_command(record, monkeypatch):
     answers(monkeypatch, "passed", "passed")
-    record.again = {line["check"]: line for line in made_again(record)}
+    record.again = made(record)
     causes = [cause for cause in causes_of(record) if not cause["known"]]
     assert causes
     for cause in causes:
@@ -81,20 +92,52 @@ def test_what_fails_after_calls_of_others_only_names_no_command(record, monkeypa
 @pytest.mark.parametrize("status", ["failed", "error", "crashed"])
 def test_of_what_is_wrong_by_itself_nothing_is_said_and_nothing_more_is_tried(record, monkeypatch, status):
     commands = answers(monkeypatch, status, "")
-    record.again = {line["check"]: line for line in made_again(record)}
+    record.again = made(record)
     assert len(commands) == len(record.again) > 0
     assert "in a process of its own" not in "\n".join(causes_text(causes_of(record)))
 
 
 def test_without_time_nothing_is_claimed(record):
-    assert not list(made_again(record, limit=0.0))
+    assert not list(made_again(causes_of(record), limit=0.0))
 
 
-@pytest.mark.parametrize(("count", "header", "ended"), [(ENOUGH - 1, {}, ""), (400, {"nodes": []}, ""), (400, {}, "interrupted")])
-def test_short_runs_those_of_a_cluster_and_those_that_ended_early_make_nothing_again(monkeypatch, count, header, ended):
-    commands = answers(monkeypatch, "passed", "passed")
-    make_again(SimpleNamespace(ended=ended, record=made_record(count, wrong=0.1, **header)))
+def run_of(record: Record, said: list[str], append: Callable[[dict[str, Any]], None], **others: Any) -> None:
+    """Make the cases of a run again, and keep what it says."""
+    told = {"ended": "", "options": SimpleNamespace(time_budget=None), **others}
+    make_again(SimpleNamespace(record=record, append=append, **told), said.append)
+
+
+@pytest.mark.parametrize(
+    ("count", "header", "others"),
+    [
+        (MADE_BEFORE - 1, {}, {}),
+        (400, {"nodes": []}, {}),
+        (400, {}, {"ended": "interrupted"}),
+        (400, {}, {"options": SimpleNamespace(time_budget=60.0)}),
+    ],
+)
+def test_short_limited_and_ended_runs_and_those_of_a_cluster_make_nothing_again(monkeypatch, count, header, others):
+    commands, said = answers(monkeypatch, "passed", "passed"), []
+    run_of(made_record(count, wrong=0.1, **header), said, said.append, **others)
     assert not commands
+    assert not said
+
+
+def test_a_run_without_causes_says_nothing(monkeypatch):
+    said: list[str] = []
+    run_of(made_record(400), said, said.append)
+    assert not said
+
+
+def test_where_no_line_can_be_written_the_rest_is_made_and_told(record, monkeypatch):
+    def full(line: dict[str, Any]) -> None:
+        raise OSError(28, "No space left on device")
+
+    answers(monkeypatch, "passed", "")
+    said: list[str] = []
+    run_of(record, said, full)
+    assert said == ["each smallest case again, in a process of its own; 60 s at most"]
+    assert any(alone_text(cause) for cause in causes_of(record))
 
 
 def test_a_record_keeps_the_lines_and_a_merged_one_those_of_its_shards(monkeypatch):
@@ -103,5 +146,44 @@ def test_a_record_keeps_the_lines_and_a_merged_one_those_of_its_shards(monkeypat
     shards[1].checks = [{**check, "sample": f"{check['sample']}_2"} for check in shards[1].checks]
     for shard in shards:
         shard.end = {"kind": "end", "finished": "2026-01-01T00:00:00+00:00"}
-        shard.again = {line["check"]: line for line in made_again(shard)}
+        shard.again = made(shard)
     assert merge_records(shards).again == {**shards[0].again, **shards[1].again}
+
+
+SLOW = """
+    from pathlib import Path
+
+    def relu(x):
+        if len(os.environ["TENSORPROOF_RUN"].split(",")) > 1:  # in a run that another one started
+            Path("waiting").touch()
+            time.sleep(60)
+        return x
+
+    operations = OperationTable()
+    operations.native(relu)
+
+    class Slow(NumpyBackend):
+        name = "slow"
+        operations = operations
+
+    @hookimpl
+    def tensorproof_backend():
+        return Slow()
+"""
+
+
+def test_who_waits_no_longer_gets_what_was_made(plugin, tmp_path):
+    folder = plugin("slow", SLOW)
+    words = ["check", "slow", "--op=relu", "--record=run.ndjson", "-n0"]
+    command = [sys.executable, "-c", "import sys; from tensorproof.cli import main; sys.exit(main())", *words]
+    variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
+    said = tmp_path / "said.txt"
+    with said.open("w") as output, subprocess.Popen(command, cwd=tmp_path, env=variables, stdout=output) as run:
+        until = time.monotonic() + 60
+        while not (tmp_path / "waiting").exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        run.send_signal(signal.SIGINT)
+        assert run.wait(timeout=60) == INTERRUPTED
+    assert (tmp_path / "waiting").exists()
+    assert read_record(tmp_path / "run.ndjson").complete
+    assert "cause of what is wrong" in said.read_text()
