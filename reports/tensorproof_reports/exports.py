@@ -217,7 +217,8 @@ def _causes(record: Record) -> list[str]:
     for cause in causes[:SHOWN_CAUSES]:
         also = f" So also: {code(consequences_text(cause))}." if cause["consequences"] else ""
         as_if = f" As if: {code(cause['diagnosis'])}." if cause["diagnosis"] else ""
-        alone = f" Its smallest case {code(alone_text(cause))}." if alone_text(cause) else ""
+        alone = "; ".join(alone_text(cause).splitlines())
+        alone = f" Its smallest case {code(alone)}." if alone else ""
         lines += [f"- {code(cause['headline'])}.{as_if}{also}{alone}", ""]
         lines += [f"      {fields.text(cause['smallest'], 'command')}", ""]
     if len(causes) > SHOWN_CAUSES:

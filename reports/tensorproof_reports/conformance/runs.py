@@ -123,7 +123,12 @@ def _run(record: Record, earlier: Record | None) -> Run:
 
 def _cause(record: Record, line: dict[str, Any], members: frozenset[int]) -> dict[str, Any]:
     """A cause as the page shows it, with texts of a bearable length."""
-    told = {**line, "so_also": consequences_text(line), "alone": alone_text(line), **_declared(record, line, members)}
+    told = {
+        **line,
+        "so_also": consequences_text(line),
+        "alone": "; ".join(alone_text(line).splitlines()),
+        **_declared(record, line, members),
+    }
     found: dict[str, Any] = cleaned(told, LONGEST_LINE)
     return found
 

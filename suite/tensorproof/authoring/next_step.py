@@ -173,7 +173,7 @@ def lines_of_failure(record: Record, cause: Mapping[str, Any]) -> list[str]:
     if cause["diagnosis"]:
         lines.append(f"       as if: {printable(cause['diagnosis'])}")
     lines += [f"       {printable(cause['smallest']['message'])[:400]}", f"       {cause['smallest']['command']}"]
-    return [*lines, *([f"       {printable(alone_text(cause))}"] if alone_text(cause) else [])]
+    return [*lines, *(f"       {printable(line)}" for line in alone_text(cause).splitlines())]
 
 
 def lines_of_writing(description: Description) -> list[str]:

@@ -174,12 +174,12 @@ def consequences_text(cause: Mapping[str, Any]) -> str:
 
 
 def alone_text(cause: Mapping[str, Any]) -> str:
-    """What is to be said of a cause whose smallest case passes in a process of its own, or nothing."""
+    """What is to be said of a cause whose smallest case passes in a process of its own, in lines, or nothing."""
     alone = cause["alone"]
     if alone is None or alone["alone"] in BAD:
         return ""
     passes = "passes in a process of its own: what ran before it matters, or it comes and goes"
-    return f"{passes}; fails again in: {alone['command']}" if alone["among"] in BAD else passes
+    return f"{passes}\nfails again in: {alone['command']}" if alone["among"] in BAD else passes
 
 
 def causes_text(causes: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -196,10 +196,9 @@ def causes_text(causes: Sequence[Mapping[str, Any]]) -> list[str]:
         if cause["consequences"]:
             lines.append(f"    so also: {consequences_text(cause)}")
         lines.append(f"    {cause['smallest']['command']}")
-        if alone := alone_text(cause):
-            lines.append(f"    {printable(alone)}")
+        lines += [f"    {printable(line)}" for line in alone_text(cause).splitlines()]
     if len(unknown) > SHOWN:
-        lines.append(f"  … and {len(unknown) - SHOWN} more; a page of the record has all: tensorproof report RECORD -o page.html")
+        lines.append(f"  … and {len(unknown) - SHOWN} more; all of them: tensorproof report RECORD -o page.html")
     if known:
         lines.append(f"known failures: {sum(cause['count'] for cause in known)} checks of {len(known)} declarations")
     return lines
