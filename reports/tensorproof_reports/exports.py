@@ -12,7 +12,7 @@ from xml.etree import ElementTree
 
 from tensorproof.errors import UsageError
 from tensorproof.lines.outputs import write_beside
-from tensorproof.runs.causes.cause import alone_text, causes_of, consequences_text
+from tensorproof.runs.causes.cause import alone_lines, causes_of, consequences_text
 from tensorproof.runs.records import Record, check_key
 from tensorproof.runs.summary import counts_by_mode, verdict, verdict_text
 from tensorproof_reports import fields
@@ -217,8 +217,7 @@ def _causes(record: Record) -> list[str]:
     for cause in causes[:SHOWN_CAUSES]:
         also = f" So also: {code(consequences_text(cause))}." if cause["consequences"] else ""
         as_if = f" As if: {code(cause['diagnosis'])}." if cause["diagnosis"] else ""
-        alone = "; ".join(alone_text(cause).splitlines())
-        alone = f" Its smallest case {code(alone)}." if alone else ""
+        alone = f" Its smallest case {code('; '.join(alone_lines(cause)))}." if alone_lines(cause) else ""
         lines += [f"- {code(cause['headline'])}.{as_if}{also}{alone}", ""]
         lines += [f"      {fields.text(cause['smallest'], 'command')}", ""]
     if len(causes) > SHOWN_CAUSES:

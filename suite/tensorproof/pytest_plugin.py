@@ -242,7 +242,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if _is_ours(item):
             item.add_marker(pytest.mark.filterwarnings("ignore"))
     # Framework, specification and cases stay until the process ends: the collector need not look at them each time.
-    gc.collect()
     gc.freeze()
 
 

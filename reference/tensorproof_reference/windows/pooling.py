@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 
+from tensorproof_reference import rounding
 from tensorproof_reference.operation import EXTENDED, Operation, Sample
 from tensorproof_reference.operations._pooling import (
     average_pooling,
@@ -27,7 +28,7 @@ from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
 from tensorproof_reference.windows._names import inputs_and_outputs
 
-LOWEST = {"float32": -(2.0**128) * (1 - 2.0**-24), "bfloat16": -(2.0**128) * (1 - 2.0**-8), "float16": -65504.0}
+LOWEST = {dtype: -rounding.FORMATS[dtype].fmax for dtype in ("float32", "bfloat16", "float16")}
 """The lowest finite number of each dtype."""
 
 

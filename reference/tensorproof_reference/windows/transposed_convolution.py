@@ -1,7 +1,6 @@
 """Transposed convolution of sequences and volumes: conv1d_transpose and conv3d_transpose, by the formulas of two dimensions."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from functools import partial
 
 from tensorproof_reference.operation import EXTENDED, Operation, Sample
@@ -93,9 +92,7 @@ def conv3d_transpose(
 
 
 def _samples(axes: int, stream: Stream) -> Iterator[Sample]:
-    for sample in transposed_convolution_samples(axes, stream):
-        # Of three axes, a part of what its NaN paints was cropped.
-        yield replace(sample, version=2) if axes == 3 and sample.name == "nan_stride" else sample
+    yield from transposed_convolution_samples(axes, stream)
     yield from transposed_group_samples(axes, stream)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tensorproof.runs.causes.cause import alone_text, causes_with_checks, consequences_text
+from tensorproof.runs.causes.cause import alone_lines, causes_with_checks, consequences_text
 from tensorproof.runs.records import Record
 from tensorproof.runs.summary import compiled_in_part_text, left_out_text, verdict, verdict_text
 from tensorproof.runs.verified import instructions_of, lines_about_instructions
@@ -126,7 +126,7 @@ def _cause(record: Record, line: dict[str, Any], members: frozenset[int]) -> dic
     told = {
         **line,
         "so_also": consequences_text(line),
-        "alone": "; ".join(alone_text(line).splitlines()),
+        "alone": "; ".join(alone_lines(line)),
         **_declared(record, line, members),
     }
     found: dict[str, Any] = cleaned(told, LONGEST_LINE)

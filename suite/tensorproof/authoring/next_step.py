@@ -19,7 +19,8 @@ from tensorproof.contract.backends import specification
 from tensorproof.contract.description import Description, describe_apart
 from tensorproof.errors import UsageError, printable
 from tensorproof.operation_table import UNWRITTEN
-from tensorproof.runs.causes.cause import alone_text, causes_of
+from tensorproof.runs.again import made_again
+from tensorproof.runs.causes.cause import alone_lines, causes_of
 from tensorproof.runs.causes.symptoms import BAD
 from tensorproof.runs.records import Record, check_key, read_record
 from tensorproof_reference.catalogue import of_profile
@@ -173,7 +174,7 @@ def lines_of_failure(record: Record, cause: Mapping[str, Any]) -> list[str]:
     if cause["diagnosis"]:
         lines.append(f"       as if: {printable(cause['diagnosis'])}")
     lines += [f"       {printable(cause['smallest']['message'])[:400]}", f"       {cause['smallest']['command']}"]
-    return [*lines, *(f"       {printable(line)}" for line in alone_text(cause).splitlines())]
+    return [*lines, *(f"       {line}" for line in alone_lines(cause))]
 
 
 def lines_of_writing(description: Description) -> list[str]:
@@ -218,6 +219,7 @@ def run(options: argparse.Namespace) -> int:
                 continue
             cause = failing(record)
             if cause is not None:
+                cause["alone"] = next(made_again([cause]), None)
                 later = "; ".join(item.name for item in stages[number + 1 :])
                 print(f"now    {stage.name}", *lines_of_failure(record, cause), *([f"then   {later}"] if later else []), sep="\n")
                 return 1

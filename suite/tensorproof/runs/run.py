@@ -67,6 +67,8 @@ class Run:
         """The checks that have a line."""
         self.causes: list[dict[str, Any]] = []
         """Of what is wrong, once the run is over."""
+        self.making_again = 0.0
+        """Seconds that went into making cases again."""
         self.ended = ""
         """Why the run ended before all checks were made, if it did."""
 
@@ -83,30 +85,22 @@ class Run:
             self.done.add(check_key(check))
             self.record.checks.append(check)
 
-    def append(self, line: dict[str, Any]) -> None:
-        """Append a line that is no check's.
-
-        Raises:
-            OSError: the record cannot be written.
-        """
-        self._file.append(line)
-
     def end_early(self, why: str) -> None:
         """Note why the run ends early; the first reason counts."""
         self.ended = self.ended or why
 
     def close(self, end: dict[str, Any]) -> None:
-        """Append the causes and the closing line."""
+        """Append what was made again, the causes and the closing line, which must stand whatever is unfit before it."""
         self.record.end = end
-        for cause in self.causes:
-            with contextlib.suppress(UnfitLine):  # whoever reads computes them again; the closing line must stand
-                self._file.append(cause)
+        for line in (*self.record.again.values(), *self.causes):
+            with contextlib.suppress(UnfitLine):
+                self._file.append(line)
         self._file.append(end)
         self._file.close()
 
 
 def make_again(run: Run, say: Callable[[str], None]) -> None:
-    """Make the smallest case of each cause again in a process of its own, where that is worth it, and append what came of it.
+    """Make the smallest case of each cause again in a process of its own, where that is worth it, and keep what came of it.
 
     It is not where few checks ran before, where time is limited, or where a cluster made the checks, as this machine may not be
     able to.
@@ -114,13 +108,15 @@ def make_again(run: Run, say: Callable[[str], None]) -> None:
     record = run.record
     if run.ended or run.options.time_budget or len(record.checks) < MADE_BEFORE or "nodes" in record.header:
         return
-    causes = [cause for cause in causes_of(record) if not cause["known"]][:SHOWN]
-    if causes:
-        say(f"each smallest case again, in a process of its own; {LIMIT_S:g} s at most")
-    for line in made_again(causes):
-        record.again[line["check"]] = line
-        with contextlib.suppress(UnfitLine, OSError), undisturbed():  # the closing line tells of a full disk
-            run.append(line)
+    if not any(check["status"] in BAD for check in record.checks):
+        return
+    say(f"each smallest case again, in a process of its own; {LIMIT_S:g} s at most")
+    began = time.monotonic()
+    try:
+        for line in made_again([cause for cause in causes_of(record) if not cause["known"]][:SHOWN]):
+            record.again[line["check"]] = line
+    finally:
+        run.making_again = time.monotonic() - began
 
 
 def _default_path(backend: str, device: str) -> Path:
@@ -243,7 +239,7 @@ def quick_text(run: Run) -> str:
     for check in run.record.checks:
         if check["duration_ns"]:
             durations.add(run.kind(check["mode"], check["operation"]), check["duration_ns"] / 1e9)
-    wall = time.monotonic() - run.began
+    wall = time.monotonic() - run.began - run.making_again
     left, whole = durations.left(run.quick_left, wall)
     seconds = wall + left
     more = run.quick_left.total()

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,18 +14,20 @@ from made_records import made_record
 
 from tensorproof.runs import again
 from tensorproof.runs.again import made_again
-from tensorproof.runs.causes.cause import alone_text, causes_of, causes_text
+from tensorproof.runs.causes.cause import alone_lines, causes_of, causes_text
 from tensorproof.runs.merge import merge_records
 from tensorproof.runs.records import Record, read_record
 from tensorproof.runs.run import INTERRUPTED, MADE_BEFORE, make_again
 from tensorproof_reports.exports import markdown_text
 
-FORGETFUL = """
+BACKEND = """
+    from pathlib import Path
+
     calls = []
 
     def relu(x):
         calls.append(x)
-        return np.maximum(x, 0) + x.dtype.type(len(calls) > 12)
+        {body}
 
     def tanh(x):
         return np.tanh(x)
@@ -34,25 +36,32 @@ FORGETFUL = """
     for function in (relu, tanh):
         operations.native(function)
 
-    class Forgetful(NumpyBackend):
-        name = "forgetful"
+    class Odd(NumpyBackend):
+        name = "odd"
         operations = operations
 
     @hookimpl
     def tensorproof_backend():
-        return Forgetful()
+        return Odd()
+"""
+FORGETFUL = "return np.maximum(x, 0) + x.dtype.type(len(calls) > 12)"
+SLOW_THE_SECOND_TIME = """
+        if len(os.environ["TENSORPROOF_RUN"].split(",")) > 1:  # in a run that another one started
+            Path("waiting").touch()
+            time.sleep(60)
+        return x
 """
 
 
 def test_what_fails_only_after_calls_of_its_operation_is_told_with_the_command_that_shows_it(plugin, tensorproof, tmp_path):
-    folder = plugin("forgetful", FORGETFUL)
+    folder = plugin("odd", BACKEND.format(body=FORGETFUL))
     options = ("--op=relu", "--op=tanh", "--check=forward", "--record=run.ndjson", "-n0")
-    text = tensorproof("check", "forgetful", *options, path=folder).text
+    text = tensorproof("check", "odd", *options, path=folder).text
     record = read_record(tmp_path / "run.ndjson")
     assert len(record.checks) >= MADE_BEFORE
     (line,) = record.again.values()
     assert (line["alone"], line["among"]) == ("passed", "failed")
-    assert line["command"] == f"tensorproof check forgetful --op=relu --dtype={line['check'].split('-')[-1][:-1]} --mode=eager"
+    assert line["command"] == f"tensorproof check odd --op=relu --dtype={line['check'].split('-')[-1][:-1]} --mode=eager"
     told = [
         "passes in a process of its own: what ran before it matters, or it comes and goes",
         f"fails again in: {line['command']}",
@@ -90,7 +99,7 @@ def test_what_fails_after_calls_of_others_only_names_no_command(record, monkeypa
     causes = [cause for cause in causes_of(record) if not cause["known"]]
     assert causes
     for cause in causes:
-        assert alone_text(cause) == "passes in a process of its own: what ran before it matters, or it comes and goes"
+        assert alone_lines(cause) == ["passes in a process of its own: what ran before it matters, or it comes and goes"]
 
 
 @pytest.mark.parametrize("status", ["failed", "error", "crashed"])
@@ -105,10 +114,12 @@ def test_without_time_nothing_is_claimed(record):
     assert not list(made_again(causes_of(record), limit=0.0))
 
 
-def run_of(record: Record, said: list[str], append: Callable[[dict[str, Any]], None], **others: Any) -> None:
-    """Make the cases of a run again, and keep what it says."""
-    told = {"ended": "", "options": SimpleNamespace(time_budget=None), **others}
-    make_again(SimpleNamespace(record=record, append=append, **told), said.append)
+def said_by(record: Record, **others: Any) -> list[str]:
+    """What a run with this record says when it makes its cases again."""
+    said: list[str] = []
+    run = {"record": record, "ended": "", "options": SimpleNamespace(time_budget=None), "making_again": 0.0, **others}
+    make_again(SimpleNamespace(**run), said.append)
+    return said
 
 
 @pytest.mark.parametrize(
@@ -121,27 +132,19 @@ def run_of(record: Record, said: list[str], append: Callable[[dict[str, Any]], N
     ],
 )
 def test_short_limited_and_ended_runs_and_those_of_a_cluster_make_nothing_again(monkeypatch, count, header, others):
-    commands, said = answers(monkeypatch, "passed", "passed"), []
-    run_of(made_record(count, wrong=0.1, **header), said, said.append, **others)
+    commands = answers(monkeypatch, "passed", "passed")
+    assert not said_by(made_record(count, wrong=0.1, **header), **others)
     assert not commands
-    assert not said
 
 
-def test_a_run_without_causes_says_nothing(monkeypatch):
-    said: list[str] = []
-    run_of(made_record(400), said, said.append)
-    assert not said
+def test_a_run_without_a_failure_says_nothing():
+    assert not said_by(made_record(400))
 
 
-def test_where_no_line_can_be_written_the_rest_is_made_and_told(record, monkeypatch):
-    def full(line: dict[str, Any]) -> None:
-        raise OSError(28, "No space left on device")
-
+def test_a_run_says_what_it_does_and_keeps_what_came_of_it(record, monkeypatch):
     answers(monkeypatch, "passed", "")
-    said: list[str] = []
-    run_of(record, said, full)
-    assert said == ["each smallest case again, in a process of its own; 60 s at most"]
-    assert any(alone_text(cause) for cause in causes_of(record))
+    assert said_by(record) == ["each smallest case again, in a process of its own; 60 s at most"]
+    assert any(alone_lines(cause) for cause in causes_of(record))
 
 
 def test_a_record_keeps_the_lines_and_a_merged_one_those_of_its_shards(monkeypatch):
@@ -154,31 +157,9 @@ def test_a_record_keeps_the_lines_and_a_merged_one_those_of_its_shards(monkeypat
     assert merge_records(shards).again == {**shards[0].again, **shards[1].again}
 
 
-SLOW = """
-    from pathlib import Path
-
-    def relu(x):
-        if len(os.environ["TENSORPROOF_RUN"].split(",")) > 1:  # in a run that another one started
-            Path("waiting").touch()
-            time.sleep(60)
-        return x
-
-    operations = OperationTable()
-    operations.native(relu)
-
-    class Slow(NumpyBackend):
-        name = "slow"
-        operations = operations
-
-    @hookimpl
-    def tensorproof_backend():
-        return Slow()
-"""
-
-
 def test_who_waits_no_longer_gets_what_was_made(plugin, tmp_path):
-    folder = plugin("slow", SLOW)
-    words = ["check", "slow", "--op=relu", "--record=run.ndjson", "-n0"]
+    folder = plugin("odd", BACKEND.format(body=SLOW_THE_SECOND_TIME))
+    words = ["check", "odd", "--op=relu", "--op=tanh", "--record=run.ndjson", "-n0"]
     command = [sys.executable, "-c", "import sys; from tensorproof.cli import main; sys.exit(main())", *words]
     variables = {**os.environ, "PYTHONPATH": os.pathsep.join([str(folder), os.environ.get("PYTHONPATH", "")])}
     said = tmp_path / "said.txt"

@@ -129,6 +129,7 @@ def test_a_quick_run_says_at_least_how_long_a_full_one_takes_where_a_mode_never_
         record=made_record(10),
         kind=lambda mode, operation: mode,
         began=time.monotonic() - 100.0,
+        making_again=0.0,
         quick_left=Counter({waiting: 10}),
         options=SimpleNamespace(profile="core"),
     )

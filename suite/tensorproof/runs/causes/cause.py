@@ -173,13 +173,13 @@ def consequences_text(cause: Mapping[str, Any]) -> str:
     return ", ".join(shown) + (f" and {more} more" if more > 0 else "")
 
 
-def alone_text(cause: Mapping[str, Any]) -> str:
-    """What is to be said of a cause whose smallest case passes in a process of its own, in lines, or nothing."""
+def alone_lines(cause: Mapping[str, Any]) -> list[str]:
+    """What is to be said of a cause whose smallest case passes in a process of its own, or nothing."""
     alone = cause["alone"]
     if alone is None or alone["alone"] in BAD:
-        return ""
+        return []
     passes = "passes in a process of its own: what ran before it matters, or it comes and goes"
-    return f"{passes}\nfails again in: {alone['command']}" if alone["among"] in BAD else passes
+    return [passes, f"fails again in: {printable(alone['command'])}"] if alone["among"] in BAD else [passes]
 
 
 def causes_text(causes: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -196,7 +196,7 @@ def causes_text(causes: Sequence[Mapping[str, Any]]) -> list[str]:
         if cause["consequences"]:
             lines.append(f"    so also: {consequences_text(cause)}")
         lines.append(f"    {cause['smallest']['command']}")
-        lines += [f"    {printable(line)}" for line in alone_text(cause).splitlines()]
+        lines += [f"    {line}" for line in alone_lines(cause)]
     if len(unknown) > SHOWN:
         lines.append(f"  … and {len(unknown) - SHOWN} more; all of them: tensorproof report RECORD -o page.html")
     if known:
