@@ -22,9 +22,10 @@ import tensorproof
 from tensorproof.conformance.checks import Judge, Result, left_out, run_check
 from tensorproof.conformance.dump.files import require_folder, write_dump
 from tensorproof.conformance.findings import Session
-from tensorproof.conformance.reference_process.client import reference_process, require_cache
+from tensorproof.conformance.reference_process.client import cache_folder, reference_process, require_cache
 from tensorproof.conformance.selection.cases import Case, seconds_for
 from tensorproof.conformance.selection.options import add_selection_options, modules_of
+from tensorproof.conformance.selection.outlined import with_outlined_samples
 from tensorproof.conformance.selection.plan import Plan, asked_for
 from tensorproof.contract.backends import load, specification
 from tensorproof.contract.compile_cache import programs_folder
@@ -130,8 +131,9 @@ def _configure(config: pytest.Config) -> None:
         require_cache(option)
     if apart or shards is not None:
         described = shards.description if shards is not None else describe_apart(option.backend, option.device, modules)
-        outlined = outlined_specification(max(option.seed, 0))
-        plan = Plan(option, described, outlined, of_profile(outlined, option.profile))
+        known = outlined_specification(max(option.seed, 0))
+        listed = with_outlined_samples(of_profile(known, option.profile), max(option.seed, 0), cache_folder(option))
+        plan = Plan(option, described, known | listed, listed)
     elif is_worker:
         place = getattr(config, "workerinput")["tensorproof_dump"]  # noqa: B009 - xdist's
         config.pluginmanager.register(LeavingPlugin(place), "tensorproof leaving")

@@ -94,6 +94,7 @@ class ErrorBars(Barred, NDArrayOperatorsMixin):
     def __setitem__(self, key: Any, item: Any) -> None:
         self.value[key] = value_of(item)
         self.bar[key] = item.bar if isinstance(item, Barred) else 0.0
+        self.terms = None
 
     def _refuse(self, what: str) -> NoReturn:
         raise TypeError(f"{what} is not possible for an array with error bars")
@@ -152,7 +153,7 @@ class ErrorBars(Barred, NDArrayOperatorsMixin):
 
     def in_precision(self, precision: Precision) -> Self:
         """The same numbers and bars, for arithmetic of another precision."""
-        return self if precision is self.precision else type(self)(self.value, self.bar, precision)
+        return self if precision is self.precision else type(self)(self.value, self.bar, precision, self.terms)
 
     def widened(self, dtype: str) -> Self:
         """The same numbers in a dtype that has them all; in their own if that one has more."""

@@ -229,6 +229,7 @@ def _put_along_axis(prototype: Barred, arr: Any, indices: Any, values: Any, axis
         raise TypeError("put_along_axis: values with error bars cannot be put into a plain array")
     np.put_along_axis(arr.value, indices, value_of(values), axis)
     np.put_along_axis(arr.bar, indices, bar_of(values), axis)
+    arr.terms = None
 
 
 def _copyto(prototype: Barred, dst: Any, src: Any, *, where: Any = True) -> None:
@@ -236,6 +237,7 @@ def _copyto(prototype: Barred, dst: Any, src: Any, *, where: Any = True) -> None
         raise TypeError("copyto: values with error bars cannot be put into a plain array")
     np.copyto(dst.value, value_of(src), where=where)
     np.copyto(dst.bar, bar_of(src), where=where)
+    dst.terms = None
 
 
 _MOVING: tuple[Rule, ...] = (

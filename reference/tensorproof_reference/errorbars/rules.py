@@ -4,8 +4,9 @@ Each inexact step combines the bars of its operands by root-sum-square (``rss``)
 rounding ``u`` of the dtype, ``ua`` of its accumulator, and ``tiny`` for what may be lost below the normal range, a step with
 result ``v`` has the bar ``rss(operands' share, u·v) + tiny``; a sum of ``n`` terms ``t`` with ``S = Σt`` and ``Q = Σt²`` has
 ``rss(√Σcarried², ua·√(n·S²/3 + n·Q/6 + Q), u·v) + tiny``, the expected squared error when the partial sums of a randomly
-ordered sum are each rounded once. ``n`` counts terms that are not zero; a single term accumulates nothing. A product of ``n``
-factors has ``rss(√Σcarried², ua·√(n - 1)·v, u·v) + tiny``; factors of ±1 do not count.
+ordered sum are each rounded once. ``n`` counts terms that are not zero; a single term accumulates nothing. What is added to a
+sum of products, as a bias is, may be the first term of it: then there is one term more. A product of ``n`` factors has
+``rss(√Σcarried², ua·√(n - 1)·v, u·v) + tiny``; factors of ±1 do not count.
 
 Exact results keep a bar of zero: ``tiny`` is not added to 0, NaN and ±infinity have bar 0, and 0·∞ = 0 in propagation.
 A finite result whose bar is not finite has an infinite bar: nothing can be said about it.
@@ -84,19 +85,31 @@ def precision_of(dtype: str, *, matmul_input_bits: int = 24, accumulate: str = "
     return Precision(dtype, u, ua, tiny, chosen.fmax, 2.0**-matmul_input_bits if reduced else 0.0)
 
 
+@dataclass(frozen=True)
+class Terms:
+    """What a sum of products was made of: the number of its terms, and the sum of their squares."""
+
+    count: Any
+    squares: Floats
+
+
 class Barred:
-    """A float64 array ``value``, an array ``bar`` of the same shape, and the ``precision`` that bars are for."""
+    """A float64 array ``value``, an array ``bar`` of the same shape, and the ``precision`` that bars are for.
 
-    __slots__ = ("bar", "precision", "value")
+    ``terms`` is what a sum of products was made of, until something else is done to it.
+    """
 
-    def __init__(self, value: Floats, bar: Floats, precision: Precision) -> None:
+    __slots__ = ("bar", "precision", "terms", "value")
+
+    def __init__(self, value: Floats, bar: Floats, precision: Precision, terms: Terms | None = None) -> None:
         self.value = value
         self.bar = bar
         self.precision = precision
+        self.terms = terms
 
-    def like(self, value: Any, bar: Any) -> Self:
+    def like(self, value: Any, bar: Any, terms: Terms | None = None) -> Self:
         """The same kind of array with another value and bar."""
-        return type(self)(np.asarray(value), np.asarray(bar), self.precision)
+        return type(self)(np.asarray(value), np.asarray(bar), self.precision, terms)
 
 
 def value_of(x: Any) -> Floats:
@@ -158,11 +171,26 @@ def scale_of(precision: Precision, value: Floats) -> float:
 def accumulated(precision: Precision, total: Floats, squares: Floats, count: Any, carried: Any) -> Floats:
     """The bar of sums, before ``tiny``: of ``count`` terms, with the sum of their squares and of their carried squares."""
     whole = np.square(total)
+    return np.asarray(np.sqrt(carried + precision.ua**2 * growth(whole, squares, count) + precision.u**2 * whole))
+
+
+def growth(whole: Floats, squares: Floats, count: Any) -> Any:
+    """What partial sums add to the squared error, in units of theirs: ``whole`` is the square of the sum."""
     if isinstance(count, int):
-        growth: Any = whole * (count / 3.0) + squares * (count / 6.0 + 1.0) if count > 1 else 0.0
-    else:
-        growth = np.where(count > 1, count * (whole / 3.0 + squares / 6.0) + squares, 0.0)
-    return np.asarray(np.sqrt(carried + precision.ua**2 * growth + precision.u**2 * whole))
+        return whole * (count / 3.0) + squares * (count / 6.0 + 1.0) if count > 1 else 0.0
+    return np.where(count > 1, count * (whole / 3.0 + squares / 6.0) + squares, 0.0)
+
+
+def as_one_term_more(total: Barred, term: Any) -> Floats:
+    """The error that partial sums have beyond those of ``total``, a sum of products, where ``term`` may be its first one.
+
+    With b added to a sum S of n terms, of squares Q: ua·√(growth(S + b, Q + b², n + 1) - growth(S, Q, n)), or 0.
+    """
+    made, added = total.terms, value_of(term)
+    assert made is not None
+    before = growth(np.square(total.value), made.squares, made.count)
+    after = growth(np.square(total.value + added), made.squares + np.square(added), made.count + (added != 0))
+    return total.precision.ua * np.sqrt(np.where(np.asarray(made.count) > 1, np.maximum(after - before, 0.0), 0.0))
 
 
 def sum_of(x: Barred, axis: Any = None, keepdims: bool = False) -> tuple[Floats, Floats]:
@@ -237,11 +265,11 @@ operands ten bars off give (10e)², which is ten bars of 10e²; and √(10e) is 
 
 def contraction(
     precision: Precision, product: Callable[..., Floats], operands: Sequence[Any], terms: int | None = None
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Terms | None]:
     """A sum of products: ``product`` is linear in each operand, and each of its results is one sum.
 
     ``terms`` is the number of terms of each sum, if it is known. A product of two operands or more also has the precision's
-    error on each operand.
+    error on each operand. What it was made of comes with it, unless squares leave the range of float64.
     """
     values = [value_of(operand) for operand in operands]
     bars = [operand.bar if isinstance(operand, Barred) and operand.bar.any() else None for operand in operands]
@@ -282,15 +310,16 @@ def contraction(
         own = np.where(unbounded, np.inf, own)
     result = finish(precision, np.asarray(total), own)
     if len(operands) > 1:
-        return result
+        return *result, Terms(count, squares) if scale == 1.0 else None
     bar = bar_of(operands[0])  # a sum, written as a product of one operand
     alone = product(((value_of(operands[0]) != 0) | (bar != 0)).astype(np.float64))
-    return result[0], _single(precision, *result, alone, product(bar))
+    return result[0], _single(precision, *result, alone, product(bar)), None
 
 
 def scatter_add(target: Barred, indices: Any, terms: Any) -> None:
     """Add terms into places of ``target``, repeated places as often as they are named: each place is one sum."""
     precision = target.precision
+    target.terms = None
     value, bar = np.broadcast_arrays(value_of(terms), bar_of(terms))
     scale = scale_of(precision, value)
     count = np.zeros(target.value.shape)

@@ -17,6 +17,8 @@ from tensorproof_reference.errorbars.rules import (
     Barred,
     Floats,
     Precision,
+    Terms,
+    as_one_term_more,
     bar_of,
     contraction,
     rounded,
@@ -32,8 +34,13 @@ def carried(*pairs: tuple[Any, Callable[[Floats], Floats]]) -> list[Floats]:
 
 
 def _add(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+    """Sums of two. What is added to a sum of products may be one more term of it."""
     value = value_of(a) + value_of(b)
-    return rounded(precision, value, carried((a, lambda e: e), (b, lambda e: e)))
+    shares = carried((a, lambda e: e), (b, lambda e: e))
+    a_sum, b_sum = (isinstance(x, Barred) and x.terms is not None for x in (a, b))
+    if a_sum != b_sum:
+        shares.append(as_one_term_more(*((a, b) if a_sum else (b, a))))
+    return rounded(precision, value, shares)
 
 
 def _subtract(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
@@ -162,11 +169,11 @@ def _test(ufunc: np.ufunc) -> Rule:
     return lambda precision, a: ufunc(a.value)
 
 
-def _matmul(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+def _matmul(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats, Terms | None]:
     return contraction(precision, np.matmul, (a, b), terms=np.shape(a)[-1] if np.ndim(a) else None)
 
 
-def _vecdot(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
+def _vecdot(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats, Terms | None]:
     return contraction(precision, np.vecdot, (a, b), terms=np.shape(a)[-1] if np.ndim(a) else None)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from tensorproof_reference.arguments import require_rank
 from tensorproof_reference.operation import Sample, Work
 from tensorproof_reference.operations import _windows
-from tensorproof_reference.operations._channels import beside_channels, over_channels
+from tensorproof_reference.operations._channels import over_channels
 from tensorproof_reference.operations._window_samples import FLAT, magnitudes, of_axes, special, with_nan_in_each_lane
 from tensorproof_reference.operations._windows import Geometry, Numbers, Padding
 from tensorproof_reference.operations._workloads import added_bias, ordinary, products, shaped, weights
@@ -31,8 +31,7 @@ def convolution(
 ) -> Array:
     """The cross-correlation over so many axes of positions, as ``conv2d`` says."""
     place = convolution_place(axes, x, weight, bias, stride, padding, dilation, groups)
-    y = _windows.correlate(_windows.pad(x, place.padding), weight, place.stride, place.dilation, groups)
-    return y if bias is None else y + beside_channels(bias, y)
+    return _windows.correlate(_windows.pad(x, place.padding), weight, place.stride, place.dilation, groups, bias)
 
 
 def convolution_vjp(

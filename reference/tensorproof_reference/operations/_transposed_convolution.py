@@ -10,7 +10,7 @@ import numpy as np
 from tensorproof_reference.arguments import require, require_numbers, require_rank
 from tensorproof_reference.operation import Sample, Work
 from tensorproof_reference.operations import _windows
-from tensorproof_reference.operations._channels import beside_channels, over_channels
+from tensorproof_reference.operations._channels import over_channels
 from tensorproof_reference.operations._window_samples import FLAT, magnitudes, of_axes, special, with_nan_in_each_lane
 from tensorproof_reference.operations._windows import Geometry, Numbers, Padding, Pair, Pairs
 from tensorproof_reference.operations._workloads import added_bias, ordinary, products, shaped, weights
@@ -33,9 +33,8 @@ def transposed_convolution(
 ) -> Array:
     """The adjoint of ``convolution`` in its input, as ``conv2d_transpose`` says."""
     place = _place(axes, x, weight, bias, stride, padding, output_padding, dilation, groups)
-    full = _windows.correlate_adjoint(x, weight, place.stride, place.dilation, groups, place.full)
-    y = _windows.crop(full, place.padding, place.outputs)
-    return y if bias is None else y + beside_channels(bias, y)
+    full = _windows.correlate_adjoint(x, weight, place.stride, place.dilation, groups, place.full, bias)
+    return _windows.crop(full, place.padding, place.outputs)
 
 
 def transposed_convolution_vjp(

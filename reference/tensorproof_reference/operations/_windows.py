@@ -13,6 +13,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from tensorproof_reference.arguments import require, require_numbers, require_pair, require_rank, require_shape
+from tensorproof_reference.operations._channels import beside_channels
 from tensorproof_reference.trees import Array
 
 Numbers: TypeAlias = tuple[int, ...]
@@ -181,8 +182,8 @@ def _matrix(x: Array, kernel: Numbers, stride: Numbers, dilation: Numbers, group
     return np.reshape(np.transpose(view, order), (groups, depth, batch * math.prod(outputs)))
 
 
-def correlate(x: Array, weight: Array, stride: Numbers, dilation: Numbers, groups: int) -> Array:
-    """Cross-correlation of a padded ``x`` (N, C, positions) with ``weight`` (O, C/groups, taps).
+def correlate(x: Array, weight: Array, stride: Numbers, dilation: Numbers, groups: int, bias: Array | None = None) -> Array:
+    """Cross-correlation of a padded ``x`` (N, C, positions) with ``weight`` (O, C/groups, taps), plus ``bias`` (O,).
 
     Examples are taken a few at a time, so that the matrix of windows stays in the processor's cache.
     """
@@ -195,6 +196,8 @@ def correlate(x: Array, weight: Array, stride: Numbers, dilation: Numbers, group
     some = max(1, CACHED // (groups * depth * math.prod(outputs)))
     for start in range(0, batch, some):
         product = np.matmul(flat, _matrix(x[start : start + some], kernel, stride, dilation, groups))
+        if bias is not None:
+            product = product + np.reshape(bias, (groups, filters // groups, 1))
         y[start : start + some] = np.moveaxis(np.reshape(product, (filters, -1, *outputs)), 1, 0)
     return y
 
@@ -247,17 +250,23 @@ def _phases_of_all(
         yield found, (slice(None), slice(None), *places)
 
 
-def correlate_adjoint(dy: Array, weight: Array, stride: Numbers, dilation: Numbers, groups: int, size: Numbers) -> Array:
-    """The adjoint of ``correlate`` in its input of ``size``: each result is one sum over filters and the taps that reach it."""
+def correlate_adjoint(
+    dy: Array, weight: Array, stride: Numbers, dilation: Numbers, groups: int, size: Numbers, bias: Array | None = None
+) -> Array:
+    """The adjoint of ``correlate`` in its input of ``size``, plus ``bias`` (C,): each result is one sum over filters and the taps
+    that reach it.
+    """
     filters, channels, kernel = weight.shape[0], weight.shape[1], positions(weight)
     shape = (groups, filters // groups, channels, *kernel)
     swapped = np.reshape(np.swapaxes(np.reshape(weight, shape), 1, 2), (groups * channels, filters // groups, *kernel))
     dx = np.zeros_like(dy, shape=(dy.shape[0], groups * channels, *size))
+    if bias is not None:
+        dx[:] = beside_channels(bias, dx)  # where no tap reaches
     for found, places in _phases_of_all(size, dy, kernel, stride, dilation):
         used = swapped[(slice(None), slice(None), *(phase.taps for phase in found))]
         flipped = np.flip(used, tuple(range(2, used.ndim)))
         padded = pad(dy, tuple(phase.padding for phase in found))
-        dx[places] = correlate(padded, flipped, (1,) * len(size), tuple(phase.dilation for phase in found), groups)
+        dx[places] = correlate(padded, flipped, (1,) * len(size), tuple(phase.dilation for phase in found), groups, bias)
     return dx
 
 

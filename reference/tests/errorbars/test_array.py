@@ -181,6 +181,29 @@ def test_products_are_sums_of_products_however_they_are_written():
     assert np.allclose(bar_of(np.einsum("ij,jk->ik", a, y)), bar_of(a @ y), rtol=1e-9)
 
 
+def test_what_is_added_to_a_sum_of_products_may_be_its_first_term():
+    a, b, bias = normal("a", 6, 50), normal("b", 50, 4), 30.0 * normal("bias", 4)
+    bias[1], a[2, 1:] = 0.0, 0.0
+    product, squares = a @ b, np.square(a) @ np.square(b)
+
+    def growth(n, S, Q):
+        return np.where(n > 1, n * S**2 / 3 + n * Q / 6 + Q, 0.0)
+
+    n = np.broadcast_to(np.count_nonzero(a, axis=1)[:, None], product.shape)
+    before = growth(n, product, squares)
+    more = np.where(n > 1, np.maximum(growth(n + (bias != 0), product + bias, squares + bias**2) - before, 0.0), 0.0)
+    expected = U * np.sqrt(before + product**2 + (product + bias) ** 2 + more) + 2 * TINY
+    x = barred(a)
+    into = x @ b
+    into += bias
+    for result in (x @ b + bias, bias + x @ b, np.einsum("ij,jk->ik", x, b) + bias, into):
+        assert np.allclose(bar_of(result), expected, rtol=1e-6, atol=0)
+    assert bar_of(x @ b + bias)[0, 0] > 2 * bar_of((x @ b)[:] + bias)[0, 0]
+    assert np.allclose(bar_of(into + bias), np.hypot(bar_of(into), U * (product + 2 * bias)), rtol=1e-6)
+    assert np.allclose(bar_of(x @ b - bias), bar_of((x @ b)[:] - bias), rtol=1e-6)
+    assert np.allclose(bar_of(x @ b + x @ b), np.hypot(np.sqrt(2) * bar_of(x @ b), 2 * U * product), rtol=1e-6)
+
+
 def test_reduced_operands_of_products():
     a, b = normal("a", 6, 50), normal("b", 50, 4)
     squares = np.square(a) @ np.square(b)

@@ -35,6 +35,29 @@ def test_sums_in_random_order_have_the_predicted_error():
     assert rms > 3 * np.sqrt(np.mean(np.square(z_of(np.array([order.sum() for order in orders]), np.sum(barred(t))))))
 
 
+@pytest.mark.parametrize("size", [0.0, 1.0, 30.0])
+def test_products_that_begin_or_end_with_a_bias_have_the_predicted_error(size):
+    shape = (20, 300)
+    x, w = (normal(name, *shape).astype(np.float32).astype(np.float64) for name in ("inputs", "weights"))
+    bias = (size * normal("bias", shape[0])).astype(np.float32).astype(np.float64)
+    z = {"begins": [], "ends": []}
+    for i in range(30):
+        order = Stream(0)(f"order{i}").permutation(shape[1])
+        terms = (x * w)[:, order]
+        total = np.zeros(shape[0], np.float32)
+        begun = bias.astype(np.float32)
+        for place in range(shape[1]):  # fused: products are not rounded
+            total = (total + terms[:, place]).astype(np.float32)
+            begun = (begun + terms[:, place]).astype(np.float32)
+        result = np.vecdot(barred(x), w) + bias
+        z["begins"].append(z_of(begun, result))
+        z["ends"].append(z_of(total + bias.astype(np.float32), result))
+    rms = {name: np.sqrt(np.mean(np.square(found))) for name, found in z.items()}
+    assert 0.4 < rms["begins"] < 1.5
+    assert rms["ends"] < 1.2
+    assert max(np.max(found) for found in z["begins"]) < 10
+
+
 @pytest.mark.parametrize(("accumulate", "numpy_type"), [("float32", np.float32), ("same", np.float16)])
 def test_accumulators_of_16_bits(accumulate, numpy_type):
     t = round_to(normal("summed", 200, 300, mean=0.1), "float16")

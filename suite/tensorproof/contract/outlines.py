@@ -94,17 +94,30 @@ def _to_plain(operation: Operation, seed: int) -> dict[str, Any]:
         **{name: list(getattr(operation, name)) for name in TUPLES},
         **{name: getattr(operation, name) is not None for name in OPTIONAL},
         "conventions": {name: _literal(tuple(values)) for name, values in operation.conventions.items()},
-        "samples": [
-            {
-                **{name: getattr(sample, name) for name in OF_SAMPLE},
-                "dtypes": list(sample.dtypes),
-                "own_dtypes": dict(sample.own_dtypes),
-                "inputs": _shape_of(sample.inputs),
-                "keywords": {name: _literal(value) for name, value in sample.keywords.items()},
-            }
-            for sample in operation.samples(Stream(seed)(operation.name))
-        ],
+        "samples": [sample_to_plain(sample) for sample in operation.samples(Stream(seed)(operation.name))],
     }
+
+
+def sample_to_plain(sample: Sample) -> dict[str, Any]:
+    """The outline of a sample, for JSON. A keyword's value for which there is no literal becomes its text."""
+    return {
+        **{name: getattr(sample, name) for name in OF_SAMPLE},
+        "dtypes": list(sample.dtypes),
+        "own_dtypes": dict(sample.own_dtypes),
+        "inputs": _shape_of(sample.inputs),
+        "keywords": {name: _literal(value) for name, value in sample.keywords.items()},
+    }
+
+
+def sample_from_plain(plain: Mapping[str, Any]) -> Sample:
+    """The sample of an outline, with a zero for each array."""
+    return Sample(
+        **{name: plain[name] for name in OF_SAMPLE},
+        dtypes=tuple(plain["dtypes"]),
+        own_dtypes=plain["own_dtypes"],
+        inputs=_filled(plain["inputs"]),
+        keywords={name: ast.literal_eval(text) for name, text in plain["keywords"].items()},
+    )
 
 
 def _none(*_: Any, **__: Any) -> NoReturn:
@@ -132,16 +145,7 @@ def _function(name: str, parameters: list[tuple[str, int, str | None]]) -> Calla
 
 
 def _from_plain(plain: Mapping[str, Any]) -> Operation:
-    made = [
-        Sample(
-            **{name: item[name] for name in OF_SAMPLE},
-            dtypes=tuple(item["dtypes"]),
-            own_dtypes=item["own_dtypes"],
-            inputs=_filled(item["inputs"]),
-            keywords={name: ast.literal_eval(text) for name, text in item["keywords"].items()},
-        )
-        for item in plain["samples"]
-    ]
+    made = [sample_from_plain(item) for item in plain["samples"]]
 
     def samples(stream: Stream) -> Iterator[Sample]:
         return iter(made)

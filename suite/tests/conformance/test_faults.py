@@ -48,10 +48,12 @@ def _wrong(results):
     return [f"{result.case.key}: {result.message}" for result in results if result.status not in ("passed", "not_meaningful")]
 
 
+@pytest.mark.parametrize("dtypes", ["float32", pytest.param("all", marks=pytest.mark.long)])
 @pytest.mark.parametrize("operation", [*SMALL, *extended_operations()])
-def test_an_unbroken_backend_passes(operation):
+def test_an_unbroken_backend_passes(operation, dtypes):
     session, cases = checks_of(SmallBackend(), operation)
-    results = [run_check(session, case) for case in cases if not (_repeats(case) or _is_expensive(case))]
+    chosen = [case for case in cases if dtypes == "all" or case.dtype in ("none", dtypes)]
+    results = [run_check(session, case) for case in chosen if not (_repeats(case) or _is_expensive(case))]
     assert {result.case.mode for result in results} == {"none", "eager", "compiled"}
     assert not _wrong(results)
     assert sum(result.status == "not_meaningful" for result in results) <= len(results) / 25
