@@ -1,7 +1,7 @@
 """Which operation of the specification a primitive of a jaxpr is, for ``tensorproof judge``.
 
 A rule is given a hand, the values that the primitive takes (numbers where the jaxpr has literals), and its parameters. It
-returns a value, or ``None`` if the operation knows no such parameters.
+returns a value, or several, or ``None`` if the operation knows no such parameters.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from tensorproof.backend import Hand, Value
+from tensorproof_jax import lax_indexing, lax_windows
 
-Rule = Callable[..., "Value | None"]
+Rule = Callable[..., "Value | tuple[Value, ...] | None"]
 
 
 def _unary(operation: str) -> Rule:
@@ -54,8 +55,15 @@ def _reduction(operation: str) -> Rule:
     return rule
 
 
-def _cumulative(hand: Hand, x: Value, *, axis: int, reverse: bool, **_: Any) -> Value | None:
-    return None if reverse else hand.call("cumulative_sum", {"axis": axis}, x=x)
+def _cumulative(hand: Hand, x: Value, *, axis: int, reverse: bool, **_: Any) -> Value:
+    if not reverse:
+        return hand.call("cumulative_sum", {"axis": axis}, x=x)
+    turned = hand.call("flip", {"axis": (axis,)}, x=x)
+    return hand.call("flip", {"axis": (axis,)}, x=hand.call("cumulative_sum", {"axis": axis}, x=turned))
+
+
+def _clamp(hand: Hand, least: Any, x: Value, most: Any, **_: Any) -> Value:
+    return hand.call("minimum", a=hand.call("maximum", a=x, b=least), b=most)
 
 
 def _product(hand: Hand, a: Value, b: Value, *, dimension_numbers: Any, **_: Any) -> Value | None:
@@ -124,11 +132,6 @@ def _pad(hand: Hand, x: Value, value: Any, *, padding_config: Any, **_: Any) -> 
     return hand.call("pad", {"widths": tuple((int(low), int(high)) for low, high, _ in padding_config), "value": value}, x=x)
 
 
-def _slice(hand: Hand, x: Value, *, start_indices: Any, limit_indices: Any, strides: Any, **_: Any) -> Value:
-    step = tuple(map(int, strides)) if strides else (1,) * len(x.shape)
-    return hand.call("strided_slice", {"start": tuple(start_indices), "stop": tuple(limit_indices), "step": step}, x=x)
-
-
 def _reverse(hand: Hand, x: Value, *, dimensions: Any, **_: Any) -> Value:
     return hand.call("flip", {"axis": tuple(dimensions)}, x=x)
 
@@ -180,7 +183,15 @@ RULES: Mapping[str, Rule] = {
     "transpose": _transpose,
     "concatenate": _concatenate,
     "pad": _pad,
-    "slice": _slice,
+    "slice": lax_indexing.sliced,
+    "dynamic_slice": lax_indexing.sliced_at_numbers,
+    "split": lax_indexing.split,
+    "sort": lax_indexing.in_order,
+    "gather": lax_indexing.gathered,
+    "conv_general_dilated": lax_windows.convolution,
+    "reduce_window_max": lax_windows.max_pooled,
+    "reduce_window_sum": lax_windows.summed_windows,
+    "clamp": _clamp,
     "rev": _reverse,
     "convert_element_type": _cast,
     "copy": _itself,

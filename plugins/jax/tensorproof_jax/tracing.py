@@ -153,14 +153,16 @@ class _Walk:
         rule = RULES.get(name)
         before = len(self.transcript.entries)
         found = None
-        if rule is not None and len(like) == 1:
+        if rule is not None:
             try:
                 given = [self._given(item) for item in step.takes]
                 found = rule(Hand(self.transcript, f"lax.{name}", like[0]), *given, **step.equation.params)
             except (TypeError, AttributeError, ValueError):  # parameters that the rule does not know
                 found = None
-        if found is not None:
-            self.values[step.gives[0]] = Value(found.number, like[0].shape, like[0].dtype)
+        results = found if isinstance(found, tuple) else (found,) if found is not None else ()
+        if len(results) == len(like):
+            for place, value, item in zip(step.gives, results, like, strict=True):
+                self.values[place] = Value(value.number, item.shape, item.dtype)
             return
         del self.transcript.entries[before:]
         for place, item in zip(step.gives, like, strict=True):

@@ -30,6 +30,27 @@ def moved(x):
     return jax.nn.relu(joined).max(1), jax.nn.log_softmax(joined, 0), jax.nn.silu(x) ** 3
 
 
+def network(x, w, v):
+    """A convolution of images with channels last, pooled, and one of sequences."""
+    kernel = jax.lax.conv_general_dilated(x, w, (1, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    largest = jax.lax.reduce_window(kernel, -jnp.inf, jax.lax.max, (1, 2, 2, 1), (1, 2, 1, 1), "VALID")
+    average = jax.lax.reduce_window(kernel, 0.0, jax.lax.add, (1, 3, 3, 1), (1, 1, 1, 1), "SAME") / 9
+    rows = jax.lax.conv_general_dilated(x[:, 0].swapaxes(1, 2), v, (1,), [(2, 0)], rhs_dilation=(2,), feature_group_count=3)
+    return jnp.tanh(largest), average, rows
+
+
+def indexed(x, table):
+    """Parts of arrays by number."""
+    places = jnp.array([[0, 3], [-1, 1]])
+    left, right = jnp.split(x, [2], axis=1)
+    along = jnp.take_along_axis(x, jnp.array([[3], [0], [5]]), 1) + jnp.take_along_axis(x, jnp.arange(18).reshape(3, 6) // 3, 1)
+    both = table[jnp.array([1, 0]), jnp.array([2, 5])]
+    part = jax.lax.dynamic_slice(x, (1, 4), (2, 3))
+    limited = jnp.sort(jnp.clip(x, -0.5, 1.0), 0), jax.lax.clamp(jnp.float32(-0.5), x, jnp.float32(0.5))
+    sums = jax.lax.cumsum(x, 1, reverse=True)
+    return left * 2, right, table[places], jnp.take(x, places, 1), along, both, part, limited, sums
+
+
 def given(*shapes):
     """Normal numbers."""
     rng = np.random.default_rng(0)
@@ -38,8 +59,14 @@ def given(*shapes):
 
 @pytest.mark.parametrize(
     ("function", "shapes"),
-    [(block, [(4, 6), (6, 6), (6,)]), (attention, [(2, 5, 8)] * 3), (moved, [(4, 6)])],
-    ids=["block", "attention", "moved"],
+    [
+        (block, [(4, 6), (6, 6), (6,)]),
+        (attention, [(2, 5, 8)] * 3),
+        (moved, [(4, 6)]),
+        (network, [(2, 6, 7, 3), (3, 3, 3, 4), (6, 1, 2)]),
+        (indexed, [(3, 6), (5, 6, 2)]),
+    ],
+    ids=["block", "attention", "moved", "network", "indexed"],
 )
 def test_a_right_function_is_right_compiled(function, shapes):
     found = tensorproof.judge(function, *given(*shapes), backend="jax", modes=["jit"])
@@ -73,12 +100,53 @@ def test_a_wrong_rewrite_is_found_where_it_is():
     assert "= tanh(" in found.modes["mine"].wrong
 
 
+def rows(x, table):
+    """Rows of a table."""
+    return table[jnp.array([[0, 3], [-1, 1]])]
+
+
+def wrong_rows(x, table):
+    """The same, but for one of them."""
+    return table[jnp.array([[0, 3], [4, 2]])]
+
+
+def pairs(x, table):
+    """The larger of two neighbours."""
+    return jax.lax.reduce_window(x[:, :-1, None], -jnp.inf, jax.lax.max, (1, 2, 1), (1, 2, 1), "VALID")
+
+
+def wrong_pairs(x, table):
+    """Windows that begin one place later."""
+    return jax.lax.reduce_window(x[:, 1:, None], -jnp.inf, jax.lax.max, (1, 2, 1), (1, 2, 1), "VALID")
+
+
+@pytest.mark.parametrize(("right", "wrong"), [(rows, wrong_rows), (pairs, wrong_pairs)])
+def test_another_place_or_window_is_wrong(right, wrong):
+    found = tensorproof.judge(right, *given((3, 7), (5, 6, 2)), backend="jax", modes=["jit"], compilers={"mine": lambda _: wrong})
+    assert not found.unknown
+    assert (found.modes["jit"].status, found.modes["mine"].status) == ("passed", "failed")
+
+
+@pytest.mark.parametrize(
+    ("function", "unknown"),
+    [
+        (lambda x: x.at[jnp.array([0, 9])].get(mode="fill", fill_value=0.0), "lax.gather"),
+        (lambda x: jax.lax.conv_general_dilated(x[None], x[None], (1,), [(-1, 0)]), "lax.conv_general_dilated"),
+        (lambda x: jax.lax.reduce_window(x, 0.0, jax.lax.add, (2, 2), (1, 1), "VALID"), "lax.reduce_window_sum"),
+        (lambda x: jax.lax.sort_key_val(x, x)[1], "lax.sort"),
+    ],
+    ids=["outside", "cropped", "without_channels", "by_key"],
+)
+def test_what_the_specification_does_not_have_is_unknown(function, unknown):
+    assert tensorproof.judge(function, *given((3, 3)), backend="jax", modes=["jit"]).unknown == (unknown,)
+
+
 def test_what_is_not_known_is_listed_and_a_stopped_gradient_is_none():
     def function(x):
-        return jnp.exp(x) * jax.lax.stop_gradient(x), jnp.sort(x, 0)
+        return jnp.exp(x) * jax.lax.stop_gradient(x), jax.lax.erf_inv(jnp.tanh(x))
 
     found = tensorproof.judge(function, *given((3, 4)), backend="jax", modes=["jit"])
-    assert found.unknown == ("lax.sort",)
+    assert found.unknown == ("lax.erf_inv",)
     assert found.right, found.text
 
     def stopped(x):

@@ -97,6 +97,9 @@ RULES: Mapping[Any, rules.Rule] = {
     aten.gather.default: rules.gathered,
     aten.index_select.default: rules.selected_by_index,
     aten.max_pool2d_with_indices.default: rules.max_pooled,
+    aten.max_pool3d_with_indices.default: rules.max_pooled,
+    aten.avg_pool1d.default: rules.average_pooled,
     aten.avg_pool2d.default: rules.average_pooled,
+    aten.avg_pool3d.default: rules.average_pooled,
 }
 """By operator. What has no row is unknown."""

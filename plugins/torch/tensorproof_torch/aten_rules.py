@@ -252,16 +252,19 @@ def convolution(
     output_padding: Any,
     groups: int,
 ) -> Any:
-    """Of images, with weights as the specification has them."""
-    if transposed or len(x.shape) != 4:
+    """Over one to three axes of positions, with weights as the specification has them."""
+    rank = len(x.shape) - 2
+    if rank not in (1, 2, 3):
         return None
     keywords = {
-        "stride": tuple(stride),
-        "padding": tuple((item, item) for item in padding),
-        "dilation": tuple(dilation),
+        "stride": _of_rank(stride, rank),
+        "padding": tuple((item, item) for item in _of_rank(padding, rank)),
+        "dilation": _of_rank(dilation, rank),
         "groups": groups,
     }
-    return hand.call("conv2d", keywords, x=x, weight=weight, bias=bias)
+    if transposed:
+        keywords["output_padding"] = _of_rank(output_padding, rank)
+    return hand.call(f"conv{rank}d_transpose" if transposed else f"conv{rank}d", keywords, x=x, weight=weight, bias=bias)
 
 
 def layer_norm(hand: Hand, x: Value, shape: Sequence[int], weight: Any, bias: Any, epsilon: float) -> Any:
@@ -308,10 +311,11 @@ def selected_by_index(hand: Hand, x: Value, dim: int, index: Value) -> Any:
 def max_pooled(
     hand: Hand, x: Value, window: Any, stride: Any = (), padding: Any = (0,), dilation: Any = (1,), ceil: bool = False
 ) -> Any:
-    """Of images, without gaps in the windows."""
-    if any(item != 1 for item in dilation) or len(x.shape) != 4:
+    """Over two or three axes of positions, without gaps in the windows."""
+    rank = len(x.shape) - 2
+    if any(item != 1 for item in dilation) or rank not in (2, 3):
         return None
-    return hand.call("max_pool2d", _windows(window, stride, padding, ceil), x=x), None
+    return hand.call(f"max_pool{rank}d", _windows(rank, window, stride, padding, ceil), x=x), None
 
 
 def average_pooled(
@@ -324,23 +328,27 @@ def average_pooled(
     counted: bool = True,
     divisor: Any = None,
 ) -> Any:
-    """Of images, divided by the windows' sizes."""
-    if divisor is not None or len(x.shape) != 4:
+    """Over one to three axes of positions, divided by the windows' sizes."""
+    rank = len(x.shape) - 2
+    if divisor is not None or rank not in (1, 2, 3):
         return None
-    return hand.call("average_pool2d", {**_windows(window, stride, padding, ceil), "count_padding": bool(counted)}, x=x)
+    keywords = {**_windows(rank, window, stride, padding, ceil), "count_padding": bool(counted)}
+    return hand.call(f"average_pool{rank}d", keywords, x=x)
 
 
-def _windows(window: Any, stride: Any, padding: Any, ceil: bool) -> dict[str, Any]:
-    def pair(items: Any) -> tuple[int, int]:
-        return (items[0], items[-1])
-
-    size = pair(window)
+def _windows(rank: int, window: Any, stride: Any, padding: Any, ceil: bool) -> dict[str, Any]:
+    size = _of_rank(window, rank)
     return {
         "window": size,
-        "stride": pair(stride) if stride else size,
-        "padding": tuple((item, item) for item in pair(padding)),
+        "stride": _of_rank(stride, rank) if stride else size,
+        "padding": tuple((item, item) for item in _of_rank(padding, rank)),
         "ceil_mode": ceil,
     }
+
+
+def _of_rank(items: Sequence[int], rank: int) -> tuple[int, ...]:
+    """A number for each axis: one may stand for all."""
+    return tuple(items) * rank if len(items) == 1 else tuple(items)
 
 
 def power(hand: Hand, a: Value, b: float) -> Any:

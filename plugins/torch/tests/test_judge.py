@@ -53,6 +53,16 @@ def plain(function):
     return torch.compile(function, backend="eager")
 
 
+def of_every_rank(sequences, filters, volumes, kernels, images, spreading):
+    """Convolution, transposed too, and pooling over one to three axes."""
+    y = functional.conv1d(sequences, filters, stride=2, padding=2, groups=2)
+    z = functional.conv3d(volumes, kernels, dilation=(2, 1, 1))
+    spread = functional.conv_transpose2d(images, spreading, stride=2, padding=1, output_padding=(1, 0))
+    largest = functional.max_pool1d(y, 2), functional.max_pool3d(z, 2, 1)
+    averages = functional.avg_pool1d(y, 3, 1, 1), functional.avg_pool3d(z, (1, 2, 1), count_include_pad=False)
+    return *largest, *averages, torch.tanh(spread)
+
+
 def given(*shapes):
     """Normal numbers."""
     generator = torch.Generator().manual_seed(0)
@@ -66,8 +76,9 @@ def given(*shapes):
         (attention, given(*[(2, 5, 8)] * 3)),
         (classified, [*given((6, 4)), torch.tensor([0, 1, 2, 3, 0, 1])]),
         (pooled, given((2, 3, 8, 8), (4, 3, 3, 3))),
+        (of_every_rank, given((2, 4, 9), (6, 2, 3), (2, 3, 5, 6, 4), (4, 3, 2, 2, 2), (2, 4, 5, 5), (4, 3, 2, 3))),
     ],
-    ids=["block", "attention", "classified", "pooled"],
+    ids=["block", "attention", "classified", "pooled", "of_every_rank"],
 )
 def test_a_right_function_is_right_in_every_mode(function, arguments):
     found = tensorproof.judge(function, *arguments, modes=["eager"], compilers={"mine": plain})
