@@ -3,12 +3,26 @@
 Indices are known numbers here: what depends on no floating array was computed before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tensorproof.backend import Hand, Value
+
+
+def turned(hand: Hand, x: Value, axes: tuple[int, ...]) -> Value:
+    """The axes in another order."""
+    return x if axes == tuple(range(len(axes))) else hand.call("permute", {"axes": axes}, x=x)
+
+
+def back(axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The order that undoes one.
+
+    >>> back((2, 0, 1))
+    (1, 2, 0)
+    """
+    return tuple(axes.index(item) for item in range(len(axes)))
 
 
 def sliced(hand: Hand, x: Value, *, start_indices: Any, limit_indices: Any, strides: Any, **_: Any) -> Value:
@@ -88,3 +102,29 @@ def _along(hand: Hand, x: Value, indices: Any, numbers: Any, axis: int) -> Value
     shape = [1 if item in others else indices.shape[held.index(item)] for item in range(len(x.shape))]
     everywhere = np.broadcast_to(indices.reshape(shape), hand.like.shape)
     return hand.call("take_along_axis", {"axis": axis}, x=x, indices=_captured(hand, everywhere))
+
+
+def scattered(operation: str, repeats: bool) -> Callable[..., Value | None]:
+    """Slices added to places along one axis, or put there; ``repeats`` says whether a place may be named twice."""
+
+    def rule(hand: Hand, x: Value, places: Value, updates: Value, *, dimension_numbers: Any, **_: Any) -> Value | None:
+        indices = np.asarray(hand.transcript.entries[places.number].value)
+        axes = tuple(dimension_numbers.scatter_dims_to_operand_dims)
+        if len(axes) != 1 or axes != tuple(dimension_numbers.inserted_window_dims) or dimension_numbers.operand_batching_dims:
+            return None
+        flat, axis = indices.reshape(-1), axes[0]
+        if ((flat < 0) | (flat >= x.shape[axis])).any() or not (repeats or len({*flat.tolist()}) == flat.size):
+            return None
+        others = tuple(item for item in range(len(x.shape)) if item != axis)
+        window = tuple(dimension_numbers.update_window_dims)
+        batch = tuple(item for item in range(len(updates.shape)) if item not in window)
+        if any(updates.shape[item] != x.shape[other] for item, other in zip(window, others, strict=True)):
+            return None
+        rows = (flat.size, *(x.shape[item] for item in others))
+        moved = turned(hand, updates, (*batch, *window))
+        slices = hand.call("reshape", {"shape": rows}, x=moved)
+        order = (axis, *others)
+        found = hand.call(operation, x=turned(hand, x, order), indices=_captured(hand, flat), updates=slices)
+        return turned(hand, found, back(order))
+
+    return rule

@@ -48,6 +48,10 @@ def _select(hand: Hand, which: Value, *cases: Any, **_: Any) -> Value | None:
     return hand.call("where", condition=which, a=cases[1], b=cases[0])
 
 
+def _is_finite(hand: Hand, x: Value, **_: Any) -> Value:
+    return hand.call("less", a=hand.call("abs", x=x), b=np.inf)
+
+
 def _reduction(operation: str) -> Rule:
     def rule(hand: Hand, x: Value, *, axes: tuple[int, ...], **_: Any) -> Value | None:
         return hand.call(operation, {"axis": tuple(axes), "keepdims": False}, x=x) if axes else x
@@ -169,6 +173,7 @@ RULES: Mapping[str, Rule] = {
     "le": _binary("less_equal"),
     "gt": _binary("greater"),
     "ge": _binary("greater_equal"),
+    "is_finite": _is_finite,
     "select_n": _select,
     "reduce_sum": _reduction("reduce_sum"),
     "reduce_max": _reduction("reduce_max"),
@@ -188,6 +193,8 @@ RULES: Mapping[str, Rule] = {
     "split": lax_indexing.split,
     "sort": lax_indexing.in_order,
     "gather": lax_indexing.gathered,
+    "scatter": lax_indexing.scattered("scatter_set", repeats=False),
+    "scatter-add": lax_indexing.scattered("scatter_add", repeats=True),
     "conv_general_dilated": lax_windows.convolution,
     "reduce_window_max": lax_windows.max_pooled,
     "reduce_window_sum": lax_windows.summed_windows,

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from tensorproof.backend import Hand, Value
+from tensorproof_jax.lax_indexing import back, turned
 
 
 def _pairs(padding: Any) -> tuple[tuple[int, int], ...]:
@@ -12,15 +13,6 @@ def _pairs(padding: Any) -> tuple[tuple[int, int], ...]:
 
 def _numbers(items: Any) -> tuple[int, ...]:
     return tuple(map(int, items))
-
-
-def _turned(hand: Hand, x: Value, axes: tuple[int, ...]) -> Value:
-    return x if axes == tuple(range(len(axes))) else hand.call("permute", {"axes": axes}, x=x)
-
-
-def _back(axes: tuple[int, ...]) -> tuple[int, ...]:
-    """The order that undoes one."""
-    return tuple(axes.index(item) for item in range(len(axes)))
 
 
 def convolution(
@@ -43,8 +35,8 @@ def convolution(
         return None
     if not x.dtype == weight.dtype == hand.like.dtype:
         return None
-    images = _turned(hand, x, _numbers(dimension_numbers.lhs_spec))
-    kernels = _turned(hand, weight, _numbers(dimension_numbers.rhs_spec))
+    images = turned(hand, x, _numbers(dimension_numbers.lhs_spec))
+    kernels = turned(hand, weight, _numbers(dimension_numbers.rhs_spec))
     keywords = {
         "stride": _numbers(window_strides),
         "padding": _pairs(padding),
@@ -52,7 +44,7 @@ def convolution(
         "groups": int(feature_group_count),
     }
     found = hand.call(f"conv{rank}d", keywords, x=images, weight=kernels)
-    return _turned(hand, found, _back(_numbers(dimension_numbers.out_spec)))
+    return turned(hand, found, back(_numbers(dimension_numbers.out_spec)))
 
 
 def max_pooled(hand: Hand, x: Value, **keywords: Any) -> Value | None:
@@ -92,5 +84,5 @@ def _pooled(
         "padding": tuple(sides[axis] for axis in moving),
     }
     axes = (*still[:2], *moving)
-    found = hand.call(f"{operation}{len(moving)}d", {**window, **keywords}, x=_turned(hand, x, axes))
-    return _turned(hand, found, _back(axes))
+    found = hand.call(f"{operation}{len(moving)}d", {**window, **keywords}, x=turned(hand, x, axes))
+    return turned(hand, found, back(axes))

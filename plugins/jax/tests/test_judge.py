@@ -51,6 +51,15 @@ def indexed(x, table):
     return left * 2, right, table[places], jnp.take(x, places, 1), along, both, part, limited, sums
 
 
+def changed(x, updates):
+    """Parts of arrays put elsewhere, and a loss of labels."""
+    added = x.at[jnp.array([[0, -1], [0, 2]])].add(updates)
+    column = x.at[:, jnp.array([3, 1])].set(updates[0, 0, :2] * 2)
+    rows = jax.ops.segment_sum(jnp.exp(x), jnp.array([0, 2, 2, 0]), 3)
+    loss = jax.nn.logsumexp(x, 1) - jnp.take_along_axis(x, jnp.array([[1], [0], [4], [2]]), 1)[:, 0]
+    return added, column, rows, x.at[1].set(0.5) * 3, loss
+
+
 def given(*shapes):
     """Normal numbers."""
     rng = np.random.default_rng(0)
@@ -65,8 +74,9 @@ def given(*shapes):
         (moved, [(4, 6)]),
         (network, [(2, 6, 7, 3), (3, 3, 3, 4), (6, 1, 2)]),
         (indexed, [(3, 6), (5, 6, 2)]),
+        (changed, [(4, 5), (2, 2, 5)]),
     ],
-    ids=["block", "attention", "moved", "network", "indexed"],
+    ids=["block", "attention", "moved", "network", "indexed", "changed"],
 )
 def test_a_right_function_is_right_compiled(function, shapes):
     found = tensorproof.judge(function, *given(*shapes), backend="jax", modes=["jit"])
@@ -134,8 +144,9 @@ def test_another_place_or_window_is_wrong(right, wrong):
         (lambda x: jax.lax.conv_general_dilated(x[None], x[None], (1,), [(-1, 0)]), "lax.conv_general_dilated"),
         (lambda x: jax.lax.reduce_window(x, 0.0, jax.lax.add, (2, 2), (1, 1), "VALID"), "lax.reduce_window_sum"),
         (lambda x: jax.lax.sort_key_val(x, x)[1], "lax.sort"),
+        (lambda x: x.at[jnp.array([1, 1])].set(x[:2]), "lax.scatter"),
     ],
-    ids=["outside", "cropped", "without_channels", "by_key"],
+    ids=["outside", "cropped", "without_channels", "by_key", "twice"],
 )
 def test_what_the_specification_does_not_have_is_unknown(function, unknown):
     assert tensorproof.judge(function, *given((3, 3)), backend="jax", modes=["jit"]).unknown == (unknown,)
