@@ -126,7 +126,7 @@ class _Walk:
         names = [item.name for item in operation.inputs]
         if operation.type in OF_SHAPES and all(item.shape.is_fully_defined() for item in operation.inputs):
             given = [tf.zeros(item.shape, item.dtype) for item in operation.inputs]
-        elif all(name in self.concrete for name in names) and (operation.type in PLAIN or all(map(_is_small, operation.outputs))):
+        elif all(name in self.concrete for name in names) and (operation.type in PLAIN or _is_small_and_repeats(operation)):
             given = [self.concrete[name] for name in names]
         else:
             self._called(operation, names)
@@ -160,9 +160,10 @@ class _Walk:
         return float(np.asarray(tensor)) if scalar else self.value(name)
 
 
-def _is_small(tensor: Any) -> bool:
-    """Whether a tensor holds no floating numbers, or one."""
-    return not tensor.dtype.is_floating or tensor.shape.rank == 0
+def _is_small_and_repeats(operation: Any) -> bool:
+    """Whether an operation gives no floating numbers, or one in each tensor, and the same in each call."""
+    small = all(not item.dtype.is_floating or item.shape.rank == 0 for item in operation.outputs)
+    return small and not operation.op_def.is_stateful
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:

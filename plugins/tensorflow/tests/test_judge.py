@@ -98,6 +98,15 @@ def test_a_wrong_rewrite_is_found_where_it_is():
     assert "= tanh(" in found.modes["mine"].wrong
 
 
+def test_what_is_drawn_is_not_known_since_the_next_call_draws_another():
+    def function(x):
+        return x + tf.random.uniform(()), tf.gather(tf.sin(x), tf.random.uniform((2,), 0, 3, tf.int32)), tf.exp(x)
+
+    found = tensorproof.judge(function, *given((3, 4)), backend="tensorflow", modes=["function"])
+    assert set(found.unknown) >= {"tf.RandomUniform", "tf.RandomUniformInt"}
+    assert found.modes["function"].status == "passed", found.text
+
+
 def test_what_is_not_known_is_listed_and_a_stopped_gradient_is_none():
     def function(x):
         return tf.exp(x) * tf.stop_gradient(x), tf.sort(x, 0), tf.cast(tf.argmax(x, 1), tf.float32)

@@ -161,7 +161,7 @@ class _Walk:
             self._take(node, operator.attrgetter(str(node.target))(self._module))
         elif node.op == "output":
             self.results = node.args[0]
-        elif all(item in self.concrete for item in node.all_input_nodes):
+        elif all(item in self.concrete for item in node.all_input_nodes) and not _is_random(node.target):
             self._compute(node)
         else:
             self.values[node] = self._called(node)
@@ -216,6 +216,11 @@ class _Walk:
         value = node.meta.get("val")
         number = self.transcript.unknown(name)
         return _like(number, value) if isinstance(value, torch.Tensor) else Value(number, (), torch.float32)
+
+
+def _is_random(target: Any) -> bool:
+    """Whether an operator draws from a generator, so that it gives something else in the next call."""
+    return torch.Tag.nondeterministic_seeded in getattr(target, "tags", ())
 
 
 def _promoted(hand: Hand, node: torch.fx.Node, arguments: Sequence[Any]) -> Sequence[Any]:
