@@ -5,6 +5,7 @@ from typing import Any
 
 import torch
 
+from tensorproof_torch import aten_indexing, aten_norms
 from tensorproof_torch import aten_rules as rules
 
 aten = torch.ops.aten
@@ -50,6 +51,9 @@ RULES: Mapping[Any, rules.Rule] = {
         for kind in ("Tensor", "Scalar")
     },
     aten.where.self: rules.chosen,
+    aten.logical_not.default: rules.negated,
+    aten.any.dim: rules.of_masks("any"),
+    aten.all.dim: rules.of_masks("all"),
     **{item: rules.reduction("reduce_sum") for item in (aten.sum.default, aten.sum.dim_IntList)},
     **{item: rules.reduction("reduce_mean") for item in (aten.mean.default, aten.mean.dim)},
     aten.amax.default: rules.reduction("reduce_max"),
@@ -84,15 +88,22 @@ RULES: Mapping[Any, rules.Rule] = {
     aten.tril.default: rules.triangle("tril"),
     aten.triu.default: rules.triangle("triu"),
     **dict.fromkeys(_COPIES, rules.copied),
-    aten.copy.default: rules.written_over,
+    aten.copy.default: aten_indexing.written_over,
+    aten.slice_scatter.default: aten_indexing.part_written,
+    aten.select_scatter.default: aten_indexing.place_written,
+    aten.full_like.default: aten_indexing.filled_like,
+    aten.index.Tensor: aten_indexing.indexed,
+    aten.sort.default: aten_indexing.in_order,
     # Traced below autograd, ``detach`` is an alias; no other alias is left that something takes.
     **dict.fromkeys((aten.detach.default, aten.alias.default), rules.detached),
     **{item: rules.binary("matmul") for item in (aten.mm.default, aten.bmm.default, aten.matmul.default)},
     aten.addmm.default: rules.product_plus,
     aten.baddbmm.default: rules.product_plus,
     aten.convolution.default: rules.convolution,
-    aten.native_layer_norm.default: rules.layer_norm,
-    aten._native_batch_norm_legit_no_training.default: rules.batch_norm_at_inference,
+    aten.native_layer_norm.default: aten_norms.layer_norm,
+    aten.native_group_norm.default: aten_norms.group_norm,
+    aten.native_batch_norm.default: aten_norms.batch_norm,
+    aten._native_batch_norm_legit_no_training.default: aten_norms.batch_norm_at_inference,
     aten.embedding.default: rules.embedded,
     aten.gather.default: rules.gathered,
     aten.index_select.default: rules.selected_by_index,

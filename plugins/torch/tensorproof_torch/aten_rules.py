@@ -267,30 +267,6 @@ def convolution(
     return hand.call(f"conv{rank}d_transpose" if transposed else f"conv{rank}d", keywords, x=x, weight=weight, bias=bias)
 
 
-def layer_norm(hand: Hand, x: Value, shape: Sequence[int], weight: Any, bias: Any, epsilon: float) -> Any:
-    """With both scale and offset, or neither."""
-    axes = tuple(range(-len(shape), 0))
-    both = (weight is None) == (bias is None)
-    if not both:
-        return None
-    return hand.call("layer_norm", {"axes": axes, "epsilon": epsilon}, x=x, scale=weight, offset=bias), None, None
-
-
-def batch_norm_at_inference(
-    hand: Hand, x: Value, weight: Any, bias: Any, mean: Value, variance: Value, momentum: float, epsilon: float
-) -> Any:
-    """Written out, for a running statistic is no output."""
-    shape = (1, -1, *[1] * (len(x.shape) - 2))
-
-    def along(item: Value) -> Value:
-        return hand.call("reshape", {"shape": shape}, x=item)
-
-    root = hand.call("rsqrt", x=hand.call("add", a=along(variance), b=epsilon))
-    found = hand.call("multiply", a=hand.call("subtract", a=x, b=along(mean)), b=root)
-    found = found if weight is None else hand.call("multiply", a=found, b=along(weight))
-    return (found if bias is None else hand.call("add", a=found, b=along(bias))), None, None
-
-
 def embedded(hand: Hand, weight: Value, indices: Value, padding: int = -1, *_: Any) -> Any:
     """Rows of a table, none of which is padding."""
     return hand.call("embedding", indices=indices, weight=weight) if padding == -1 else None
@@ -361,6 +337,11 @@ def chosen(hand: Hand, condition: Value, a: Any, b: Any) -> Any:
     return hand.call("where", condition=condition, a=a, b=b)
 
 
-def written_over(hand: Hand, x: Value, source: Value, *_: Any) -> Any:
-    """What is copied into an array, if it has its shape."""
-    return source if source.shape == x.shape and source.dtype == x.dtype else None
+def negated(hand: Hand, mask: Value) -> Any:
+    """Where a mask is false."""
+    return hand.call("equal", a=mask, b=0.0)
+
+
+def of_masks(operation: str) -> Rule:
+    """Along one axis of a mask."""
+    return lambda hand, x, dim, keepdim=False: hand.call(operation, {"axis": dim, "keepdims": bool(keepdim)}, x=x)

@@ -105,15 +105,25 @@ def _graph(function: Callable[..., Any], arguments: Sequence[Native]) -> torch.f
     def call(*tensors: Any) -> Any:
         return function(*tensors)
 
+    def traced(inner: Callable[..., Any]) -> torch.fx.GraphModule:
+        pure = functionalize(inner, remove="mutations")
+        module: torch.fx.GraphModule = make_fx(pure, decomposition_table=core_aten_decompositions())(*arguments)
+        module.graph.eliminate_dead_code()
+        module.recompile()
+        return module
+
     try:
-        pure = functionalize(call, remove="mutations")
-        module = make_fx(pure, decomposition_table=core_aten_decompositions())(*arguments)
+        module = traced(call)
+        # Recurrent cells come apart after the first pass only, into operators that write in place.
+        return traced(module) if any(map(_writes, module.graph.nodes)) else module
     except Exception as error:
         raise Unsupported(f"the function cannot be traced: {type(error).__name__}: {error}") from error
-    module.graph.eliminate_dead_code()
-    module.recompile()
-    traced: torch.fx.GraphModule = module
-    return traced
+
+
+def _writes(node: torch.fx.Node) -> bool:
+    """Whether a call changes an array of the graph, and not an argument, as is done at the end."""
+    schema = getattr(node.target, "_schema", None)
+    return schema is not None and schema.is_mutable and node.args[0].op != "placeholder"
 
 
 def _returning(module: torch.fx.GraphModule, nodes: Sequence[torch.fx.Node]) -> Callable[..., tuple[Any, ...]]:

@@ -63,6 +63,36 @@ def of_every_rank(sequences, filters, volumes, kernels, images, spreading):
     return *largest, *averages, torch.tanh(spread)
 
 
+CELL, GATED = torch.nn.LSTMCell(4, 5), torch.nn.GRU(4, 3)
+BATCH, GROUPS = torch.nn.BatchNorm1d(6), torch.nn.GroupNorm(2, 6)
+
+
+def recurrent(x, h, c, sequence):
+    """Cells that PyTorch computes in place."""
+    return *CELL(x, (h, c)), GATED(sequence)[0]
+
+
+def normalized(x):
+    """In training, and in groups."""
+    return BATCH(x), GROUPS(x)
+
+
+def masked(q, logits):
+    """Attention to what came before, and labels of which some do not count."""
+    loss = functional.cross_entropy(logits, torch.tensor([0, 2, 1]), ignore_index=0, label_smoothing=0.1)
+    return functional.scaled_dot_product_attention(q, q, q, is_causal=True), loss
+
+
+def written(x):
+    """Parts by number, and parts written over."""
+    y = x.clone()
+    y[:, 1:3] = x[:, :2] * 2
+    y[0] = 0.5
+    y[:, -1].tanh_()
+    places = torch.tensor([[0, -1], [1, 1]])
+    return y, x[places], x[:, places], x[torch.tensor([0, 2]), torch.tensor([1, -2])], torch.sort(x, 1, descending=True)[0]
+
+
 def given(*shapes):
     """Normal numbers."""
     generator = torch.Generator().manual_seed(0)
@@ -76,9 +106,13 @@ def given(*shapes):
         (attention, given(*[(2, 5, 8)] * 3)),
         (classified, [*given((6, 4)), torch.tensor([0, 1, 2, 3, 0, 1])]),
         (pooled, given((2, 3, 8, 8), (4, 3, 3, 3))),
+        (recurrent, given((2, 4), (2, 5), (2, 5), (3, 2, 4))),
+        (normalized, given((4, 6, 3))),
+        (masked, given((2, 5, 8), (3, 4))),
+        (written, given((3, 6))),
         (of_every_rank, given((2, 4, 9), (6, 2, 3), (2, 3, 5, 6, 4), (4, 3, 2, 2, 2), (2, 4, 5, 5), (4, 3, 2, 3))),
     ],
-    ids=["block", "attention", "classified", "pooled", "of_every_rank"],
+    ids=["block", "attention", "classified", "pooled", "recurrent", "normalized", "masked", "written", "of_every_rank"],
 )
 def test_a_right_function_is_right_in_every_mode(function, arguments):
     found = tensorproof.judge(function, *arguments, modes=["eager"], compilers={"mine": plain})
@@ -109,6 +143,20 @@ def test_what_is_not_known_is_listed_and_the_rest_is_judged():
     assert found.unknown == ("aten.cumprod.default",)
     assert found.modes["eager"].status == "passed"
     assert "results that are not judged: 0" in found.text
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"),
+    [
+        (lambda x: CELL(x)[0], lambda x: CELL(x)[0] * 1.001),
+        (lambda x: x[torch.tensor([0, -1])], lambda x: x[torch.tensor([0, 1])]),
+    ],
+    ids=["cell", "rows"],
+)
+def test_a_wrong_cell_and_another_row_are_wrong(right, wrong):
+    found = tensorproof.judge(right, *given((3, 4)), modes=["eager"], compilers={"mine": lambda _: wrong})
+    assert not found.unknown
+    assert (found.modes["eager"].status, found.modes["mine"].status) == ("passed", "failed")
 
 
 def test_what_is_drawn_is_not_known_since_the_next_call_draws_another():

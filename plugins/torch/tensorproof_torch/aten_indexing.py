@@ -1,0 +1,77 @@
+"""Rules for ATen operators that take parts of arrays by number or write over them, for ``tensorproof judge``."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from tensorproof.backend import Hand, Value
+from tensorproof_torch.aten_rules import reshaped, sliced
+
+
+def indexed(hand: Hand, x: Value, indices: Sequence[Value | None]) -> Any:
+    """Places along neighbouring axes, the others whole. The numbers are known; a mask is none."""
+    axes = [axis for axis, item in enumerate(indices) if item is not None]
+    given = [_numbers(hand, item) for item in indices if item is not None]
+    known = [item for item in given if item is not None]
+    if not axes or len(known) < len(axes) or axes != list(range(axes[0], axes[-1] + 1)):
+        return None
+    flat = torch.zeros((), dtype=torch.int64)
+    for axis, places in zip(axes, known, strict=True):
+        flat = flat * x.shape[axis] + torch.where(places < 0, places + x.shape[axis], places)
+    merged = (*x.shape[: axes[0]], math.prod(x.shape[axis] for axis in axes), *x.shape[axes[-1] + 1 :])
+    rows = x if len(axes) == 1 else hand.call("reshape", {"shape": merged}, x=x)
+    return hand.call("take", {"axis": axes[0]}, x=rows, indices=_captured(hand, flat))
+
+
+def _numbers(hand: Hand, item: Value) -> torch.Tensor | None:
+    """The places that a value holds, if they are known."""
+    tensor = hand.transcript.entries[item.number].value
+    return tensor if isinstance(tensor, torch.Tensor) and tensor.dtype in (torch.int64, torch.int32) else None
+
+
+def _captured(hand: Hand, indices: torch.Tensor) -> Value:
+    return Value(hand.transcript.captured(indices), tuple(indices.shape), indices.dtype)
+
+
+def part_written(
+    hand: Hand, x: Value, source: Value, dim: int = 0, start: int | None = None, end: int | None = None, step: int = 1
+) -> Any:
+    """A part along an axis replaced: what is before, the new, what is after."""
+    first, last, step = slice(start, end, step).indices(x.shape[dim])
+    if step != 1:
+        return None
+    parts = [source]
+    if first > 0:
+        parts.insert(0, sliced(hand, x, dim, 0, first))
+    if last < x.shape[dim]:
+        parts.append(sliced(hand, x, dim, last))
+    return source if len(parts) == 1 else hand.call("concatenate", {"axis": dim}, arrays=parts)
+
+
+def place_written(hand: Hand, x: Value, source: Value, dim: int, index: int) -> Any:
+    """One place along an axis replaced."""
+    shape = list(x.shape)
+    shape[dim] = 1
+    row = hand.call("reshape", {"shape": tuple(shape)}, x=source)
+    place = index % x.shape[dim]
+    return part_written(hand, x, row, dim, place, place + 1)
+
+
+def in_order(hand: Hand, x: Value, dim: int = -1, descending: bool = False) -> Any:
+    """Sorted along an axis. Where each was is not known."""
+    return hand.call("sort", {"axis": dim, "descending": bool(descending)}, x=x), None
+
+
+def written_over(hand: Hand, x: Value, source: Value, *_: Any) -> Any:
+    """What is copied into an array, broadcast to its shape."""
+    if source.dtype != x.dtype:
+        return None
+    return source if source.shape == x.shape else hand.call("broadcast_to", {"shape": x.shape}, x=source)
+
+
+def filled_like(hand: Hand, x: Value, value: float, **_: Any) -> Any:
+    """One number everywhere, in the shape of an array."""
+    one = hand.call("reshape", {"shape": (1,) * len(x.shape)}, x=value)
+    return hand.call("broadcast_to", {"shape": x.shape}, x=one) if x.shape else reshaped(hand, one)
