@@ -237,10 +237,6 @@ def _band(hand: Hand, x: Value, below: Any, above: Any, **_: Any) -> Found:
     return hand.call(names[ends], x=x) if ends in names else None
 
 
-def _gathered(hand: Hand, x: Value, indices: Value, axis: Any, *, batch_dims: int, **_: Any) -> Found:
-    return None if batch_dims else hand.call("take", {"axis": _numbers(axis)[0]}, x=x, indices=indices)
-
-
 IMAGES, KERNELS, BACK = (0, 3, 1, 2), (3, 2, 0, 1), (0, 2, 3, 1)
 """How axes are permuted: of images and kernels to the specification's, and of images back."""
 
@@ -350,7 +346,6 @@ RULES: Mapping[str, Rule] = {
     "ReverseV2": _reversed,
     "Roll": _roll,
     "MatrixBandPart": _band,
-    "GatherV2": _gathered,
     "Conv2D": _convolution,
     "MaxPool": _pooling("max_pool2d"),
     "AvgPool": _pooling("average_pool2d"),
@@ -359,4 +354,4 @@ RULES: Mapping[str, Rule] = {
     "Cast": _cast,
     "StopGradient": _stopped,
 }
-"""By the type of the graph's operation. What has no row is unknown."""
+"""By the type of the graph's operation. What has no row here or in ``graph_indexing`` is unknown."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from tensorproof.backend import Hand, Native, Traced, Transcript, Unsupported, Value, flat_results
 from tensorproof_tensorflow.framework import tf
+from tensorproof_tensorflow.graph_indexing import INDEXING
 from tensorproof_tensorflow.graph_rules import RULES, Fixed
 
 OF_SHAPES = ("Shape", "Size", "Rank", "ZerosLike", "OnesLike")
@@ -135,7 +136,7 @@ class _Walk:
 
     def _called(self, operation: Any, names: Sequence[str]) -> None:
         name = f"tf.{operation.type}"
-        rule = RULES.get(operation.type)
+        rule = RULES.get(operation.type) or INDEXING.get(operation.type)
         defined = all(item.shape.is_fully_defined() for item in operation.outputs)
         found: Any = None
         if rule is not None and defined and operation.outputs:
@@ -150,6 +151,8 @@ class _Walk:
                 del self.transcript.entries[before:], self.transcript.held[held:]
         several = found if isinstance(found, list) else [found] * (found is not None)
         for place, output in enumerate(operation.outputs):
+            if place >= len(several) > 0 and not output.consumers():
+                continue  # beside what is known, and nothing asks for it
             number = several[place].number if place < len(several) else self.transcript.unknown(name)
             self.values[output.name] = _value(number, output)
 

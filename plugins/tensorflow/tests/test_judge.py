@@ -37,6 +37,16 @@ def convolved(x, w):
     return tf.nn.max_pool2d(tf.nn.relu(tf.nn.conv2d(x, w, 2, "SAME")), 2, 1, "VALID")
 
 
+def indexed(x):
+    """Parts taken and changed by number, and a loss of labels."""
+    labels, places = tf.constant([1, 0, 5, 2]), tf.constant([[0], [3]])
+    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, x)
+    rows = tf.gather(x, labels, batch_dims=1), tf.gather(x, tf.stack([labels, labels], 1), batch_dims=1), tf.gather(x, [3, 0])
+    one = tf.gather_nd(x, [[0, 1], [2, 5]]), tf.gather_nd(x, places)
+    added = tf.tensor_scatter_nd_add(x, [[0], [3], [0]], x[1:]), tf.tensor_scatter_nd_update(x, places, 2 * x[1:3])
+    return loss, rows, one, added, tf.math.unsorted_segment_sum(x, labels, 6)
+
+
 SCALE = tf.Variable(np.linspace(0.5, 1.5, 6, dtype=np.float32))
 
 
@@ -65,8 +75,9 @@ def given(*shapes):
         (moved, [(4, 6)]),
         (convolved, [(2, 7, 8, 3), (3, 3, 3, 4)]),
         (with_a_function, [(4, 6)]),
+        (indexed, [(4, 6)]),
     ],
-    ids=["block", "attention", "moved", "convolved", "with_a_function"],
+    ids=["block", "attention", "moved", "convolved", "with_a_function", "indexed"],
 )
 def test_a_right_function_is_right_in_every_mode(function, shapes):
     found = tensorproof.judge(function, *given(*shapes), backend="tensorflow")
