@@ -19,10 +19,11 @@ def trace(function: Callable[..., Any], arguments: Sequence[Native]) -> Traced:
     Tracing follows the tensors through the function as it runs, so control flow by their values is that of these arguments.
 
     Raises:
-        Unsupported: it cannot be traced; the message says why.
+        Unsupported: it cannot be traced, or writes over an argument; the message says why.
     """
     plain, recompiled = _without_compiler(function)
     module = _graph(plain or function, arguments)
+    _require_arguments_kept(module)
     walk = _Walk(module, arguments)
     results = [walk.number_of(item) for item in flat_results(walk.results)]
     visible = {value.number: node for node, value in walk.values.items() if isinstance(value, Value)}
@@ -124,6 +125,14 @@ def _writes(node: torch.fx.Node) -> bool:
     """Whether a call changes an array of the graph, and not an argument, as is done at the end."""
     schema = getattr(node.target, "_schema", None)
     return schema is not None and schema.is_mutable and node.args[0].op != "placeholder"
+
+
+def _require_arguments_kept(module: torch.fx.GraphModule) -> None:
+    arguments = [node for node in module.graph.nodes if node.op == "placeholder"]
+    for node in module.graph.nodes:
+        if node.target is torch.ops.aten.copy_.default and node.args[0] in arguments:
+            place = arguments.index(node.args[0])
+            raise Unsupported(f"the function writes over its argument {place}; let it write over a copy, as clone() makes one")
 
 
 def _returning(module: torch.fx.GraphModule, nodes: Sequence[torch.fx.Node]) -> Callable[..., tuple[Any, ...]]:

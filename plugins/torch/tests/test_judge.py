@@ -5,6 +5,7 @@ import torch
 from torch.nn import functional
 
 import tensorproof
+from tensorproof.errors import UsageError
 
 NET = torch.nn.Sequential(torch.nn.Linear(8, 8), torch.nn.GELU(), torch.nn.LayerNorm(8))
 
@@ -166,6 +167,11 @@ def test_what_is_drawn_is_not_known_since_the_next_call_draws_another():
     found = tensorproof.judge(function, *given((3, 4)), modes=["eager"])
     assert set(found.unknown) >= {"aten.rand.default", "aten.randperm.default", "aten.index.Tensor"}
     assert found.modes["eager"].status == "passed", found.text
+
+
+def test_a_function_that_writes_over_an_argument_is_refused_by_its_place():
+    with pytest.raises(UsageError, match="writes over its argument 1; let it write over a copy"):
+        tensorproof.judge(lambda x, y: x + y.mul_(2), *given((3,), (3,)), modes=["eager"])
 
 
 def test_a_variance_with_a_part_of_a_degree_is_not_known():
