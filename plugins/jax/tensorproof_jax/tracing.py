@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from tensorproof.backend import Hand, Native, Traced, Transcript, Unsupported, Value, flat_results
 from tensorproof_jax.framework import jax, jnp
 from tensorproof_jax.lax_rules import RULES
+from tensorproof_jax.repeated_run import repeats
 
 INLINED = ("jaxpr", "call_jaxpr", "fun_jaxpr")
 """The parameters that hold what a primitive only calls."""
@@ -51,7 +53,7 @@ def trace(function: Callable[..., Any], arguments: Sequence[Native]) -> Traced:
         wanted = [places[number] for number in numbers]
         return lambda *given: flat.run(given, wanted)
 
-    return Traced(walk.transcript, results, sorted(calls), with_results)
+    return Traced(walk.transcript, results, sorted(calls), with_results, as_run=partial(repeats, function, arguments))
 
 
 class _Flat:

@@ -190,3 +190,24 @@ def test_arguments_may_differ_in_dtype():
     found = tensorproof.judge(lambda x, w: jnp.tanh(x + w[:4]), x.astype(jnp.bfloat16), w, backend="jax", modes=["jit"])
     assert not found.unknown
     assert found.modes["jit"].status == "passed", found.text
+
+
+def test_a_function_that_does_something_else_when_traced_is_judged_by_its_run():
+    def function(q, k, v):
+        scores = q @ k.T
+        weights = jax.nn.softmax(scores * 1.01 if isinstance(scores, jax.core.Tracer) else scores)
+        return jax.nn.gelu(weights @ v)
+
+    found = tensorproof.judge(function, *given((4, 6), (5, 6), (5, 4)), backend="jax")
+    assert {mode: item.status for mode, item in found.modes.items()} == {"jit": "failed", "eager": "passed"}, found.text
+    assert found.notes[0].startswith("traced, the function calls something else")
+
+
+def test_what_a_compiled_part_of_a_function_sees_when_traced_is_the_same_in_each_mode():
+    @jax.jit
+    def part(x):
+        return x * 1.01 if isinstance(x, jax.core.Tracer) else x
+
+    found = tensorproof.judge(lambda x: jnp.tanh(part(x)), *given((3, 4)), backend="jax")
+    assert found.right, found.text
+    assert not found.notes

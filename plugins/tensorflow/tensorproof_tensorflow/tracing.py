@@ -1,6 +1,5 @@
 """A user's function traced to a graph of TensorFlow's, for ``tensorproof judge``."""
 
-import inspect
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -11,6 +10,8 @@ from tensorproof.backend import Hand, Native, Traced, Transcript, Unsupported, V
 from tensorproof_tensorflow.framework import tf
 from tensorproof_tensorflow.graph_indexing import INDEXING
 from tensorproof_tensorflow.graph_rules import RULES, Fixed
+from tensorproof_tensorflow.raw_calls import called
+from tensorproof_tensorflow.repeated_run import repeats
 
 OF_SHAPES = ("Shape", "Size", "Rank", "ZerosLike", "OnesLike")
 """Operations that ask for the shape of a tensor only."""
@@ -47,7 +48,15 @@ def trace(function: Callable[..., Any], arguments: Sequence[Native]) -> Traced:
         return lambda *given: flat.run(given, wanted)
 
     again = partial(tf.function, autograph=False, jit_compile=getattr(function, "_jit_compile", None))
-    return Traced(walk.transcript, results, sorted(calls), with_results, plain=given, recompiled=again if given else None)
+    return Traced(
+        walk.transcript,
+        results,
+        sorted(calls),
+        with_results,
+        plain=given,
+        recompiled=again if given else None,
+        as_run=partial(repeats, plain, arguments),
+    )
 
 
 class _Flat:
@@ -82,21 +91,8 @@ class _Flat:
 
 def evaluated(operation: Any, given: Sequence[Any]) -> list[Any]:
     """What an operation of a graph gives, called again."""
-    function = getattr(tf.raw_ops, operation.type)
-    left = list(given)
-    arguments = []
-    for item in operation.op_def.input_arg:
-        if item.number_attr or item.type_list_attr:
-            listed = operation.get_attr(item.number_attr or item.type_list_attr)
-            count = listed if item.number_attr else len(listed)
-            arguments.append(left[:count])
-            del left[:count]
-        else:
-            arguments.append(left.pop(0))
-    parameters = [*inspect.signature(function).parameters]
-    attributes = {item.name: operation.get_attr(item.name) for item in operation.op_def.attr if item.name in parameters}
-    results = function(**dict(zip(parameters, arguments, strict=False)), **attributes)
-    return list(results) if isinstance(results, list | tuple) else [results]
+    attributes = {item.name: operation.get_attr(item.name) for item in operation.op_def.attr}
+    return called(operation.type, given, attributes)
 
 
 class _Walk:

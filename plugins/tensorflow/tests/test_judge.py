@@ -165,3 +165,16 @@ def test_a_function_that_casts_is_judged_in_the_dtypes_of_its_values():
         function, *given((4, 6), (6, 6)), backend="tensorflow", modes=["eager"], compilers={"mine": lambda _: wide}
     )
     assert (found.modes["eager"].status, found.modes["mine"].status) == ("passed", "failed")
+
+
+def test_a_function_that_does_something_else_when_traced_is_judged_by_its_run():
+    def function(q, k, v):
+        scores = tf.matmul(q, k, transpose_b=True)
+        weights = tf.nn.softmax(scores * 1.01 if tf.inside_function() else scores)
+        first, second = tf.split(weights @ v, 2, axis=1)
+        return tf.concat([tf.tanh(second), first], axis=1)
+
+    found = tensorproof.judge(function, *given((4, 6), (5, 6), (5, 4)), backend="tensorflow")
+    wrong = {"eager": "passed", "function": "failed", "xla": "failed"}
+    assert {mode: item.status for mode, item in found.modes.items()} == wrong, found.text
+    assert found.notes[0].startswith("traced, the function calls something else")

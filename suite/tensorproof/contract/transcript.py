@@ -133,6 +133,9 @@ class Traced:
     """The function without what compiles it, if it came compiled by its user."""
     recompiled: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None
     """Compiles another function as the user compiled this one, where the framework tells how."""
+    as_run: Callable[[], Callable[..., Any]] | None = None
+    """Runs the function once, and gives one that repeats the calls of that run. For a framework where a function can see that it
+    is traced, and do something else then."""
 
 
 def flat_results(results: Any) -> list[Any]:

@@ -54,8 +54,10 @@ class Expectations:
     tied: bool
     """Whether an operation that has a kink stands on it exactly, or within its bars."""
     singular: bool
-    """Whether a value that does not come of infinite inputs, or a gradient on the way, is not finite; or one on the way, a
-    partial product also, may be beyond the range of its dtype; or a value NaN."""
+    """Whether a value that does not come of infinite inputs is not finite, or NaN; or one on the way, a partial product also, may
+    be beyond the range of its dtype."""
+    singular_gradient: bool
+    """Whether a gradient, or one on the way, is not finite, or may be beyond the range of its dtype."""
     at_an_edge: bool
     """Whether an argument lies at the pole of an operation, or at the end of its domain, within its bars."""
     pulled: Mapping[int, NDArray[Any]]
@@ -179,10 +181,10 @@ def expected_of(
         gradients={
             name_of(number): _expected(pulled[number]) if number in pulled else zero[number] for number in primals_of(program)
         },
-        singular=beyond
-        or any(_may_overflow(values[number]) for node in program.nodes for number in node.numbers)
+        singular=any(_may_overflow(values[number]) for node in program.nodes for number in node.numbers)
         or any(_overflows_on_the_way(node, values) for node in program.nodes if node.operation == PRODUCT)
-        or _is_singular(program, [value_of(item) for item in values], [value_of(item) for item in pulled.values()]),
+        or _is_singular(program, [value_of(item) for item in values]),
+        singular_gradient=beyond or not all(np.isfinite(value_of(item)).all() for item in pulled.values()),
         at_an_edge=any(_is_at_an_edge(node, arguments_of(node, values)) for node in program.nodes if node.operation in EDGES),
         pulled={
             number: round_to(value_of(item), dtypes[name_of(number)])
@@ -227,14 +229,14 @@ def _is_at_an_edge(node: Node, arguments: Mapping[str, Any]) -> bool:
     return bool(np.any((bar > 0) & (np.abs(value - edge) <= SAFE_DISTANCE * bar)))
 
 
-def _is_singular(program: Program, values: list[NDArray[Any]], gradients: list[NDArray[Any]]) -> bool:
+def _is_singular(program: Program, values: list[NDArray[Any]]) -> bool:
     """A mask of minus infinities is no singularity, nor what follows from it, unless that is NaN."""
     infinite = {number for number in range(len(program.inputs)) if not np.isfinite(values[number]).all()}
     for number, node in enumerate(program.nodes, start=len(program.inputs)):
         if infinite & set(node.numbers):
             infinite.add(number)
     tame = [value for number, value in enumerate(values) if number not in infinite]
-    finite = all(np.isfinite(item).all() for item in (*tame, *gradients))
+    finite = all(np.isfinite(item).all() for item in tame)
     return not finite or any(np.isnan(value).any() for value in values)
 
 
@@ -257,16 +259,20 @@ def _pulled_back(
     cotangents: tuple[NDArray[Any], ...],
     arithmetic: Arithmetic,
 ) -> tuple[dict[int, Array], bool]:
-    """The cotangent of each value that the outputs depend on, by number: backwards through each node's ``vjp``; and whether one
-    that is taken on the way may overflow.
+    """The cotangent of each value that the outputs depend on, and that depends on a primal, by number: backwards through each
+    node's ``vjp``; and whether one that is taken on the way may overflow.
     """
+    moving = set(primals_of(program))
+    for number, node in enumerate(program.nodes, start=len(program.inputs)):
+        if moving.intersection(node.numbers):
+            moving.add(number)
     parts: dict[int, list[ErrorBars]] = {}
     found: dict[int, Array] = {}
     dtypes = dtypes_of(program, specification)
 
     def add(number: int, cotangent: Array, node: Node | None = None) -> None:
         dtype = dtypes[number]
-        if dtype in HELD:
+        if dtype in HELD and number in moving:
             if node is not None and node.operation == CAST:
                 held = arithmetic.cast(cotangent, dtype, _saturates(node, conventions))
             else:

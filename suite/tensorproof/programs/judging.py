@@ -281,8 +281,9 @@ class Subject:
         compiled = dict(calls.compiled)
         failed = [item for item in judgements if item.outcome == FAILED]
         if failed:
-            worst = max(failed, key=lambda item: item.largest_z or np.inf)
-            kind = "gradient" if all(item.label.startswith("d_") for item in failed) else "value"
+            values = [item for item in failed if not item.label.startswith("d_")]
+            worst = max(values or failed, key=lambda item: item.largest_z or np.inf)
+            kind = "value" if values else "gradient"
             found = Verdict(FAILED, worst.line, f"{kind} {worst.reason}", records, compiled)
             return found if worst.reason in ("shape", "dtype") else self._unless_near(program, mode, expected, found)
         if calls.sharing:
@@ -296,7 +297,8 @@ class Subject:
 
     def _unless_near(self, program: Program, mode: str, expected: Expectations, found: Verdict) -> Verdict:
         """The failure, unless the reference stands at a branch where either side is right."""
-        if expected.singular and not (program.is_special and _has_rules(program)):
+        singular = expected.singular or (expected.singular_gradient and found.reason.startswith("gradient"))
+        if singular and not (program.is_special and _has_rules(program)):
             text = f"a value or gradient of the reference is not finite, or beyond the range of its dtype [{found.message}]"
             return replace(found, status=NEAR, message=text, reason="")
         if expected.at_an_edge:

@@ -46,8 +46,17 @@ def known_programs(backend: SmallBackend, text: str) -> Declared:
 def test_a_gradient_that_overflows_on_the_way_decides_nothing():
     """The gradient of the reciprocal of 1/512 is beyond the range, and multiplied by 1/4096 it is not."""
     program = chain("float16", [2.0**-9, 1.0], "square", "rsqrt")
-    assert expected_of(program, KNOWN, {}, PLAIN).singular
-    assert not expected_of(chain("bfloat16", [2.0**-9, 1.0], "square", "rsqrt"), KNOWN, {}, PLAIN).singular
+    assert expected_of(program, KNOWN, {}, PLAIN).singular_gradient
+    assert not expected_of(chain("bfloat16", [2.0**-9, 1.0], "square", "rsqrt"), KNOWN, {}, PLAIN).singular_gradient
+
+
+def test_a_wrong_value_is_a_failure_though_a_gradient_is_infinite_there():
+    wrong = Fault(name="wrong", operation="sqrt", group="eager", function=lambda x: np.sqrt(x) * 1.5)
+    program = Program((held([0.0, 1.0, 4.0], "float32"),), (Node("sqrt", (("x", 0),)),), (1,))
+    assert expected_of(program, KNOWN, {}, PLAIN).singular_gradient
+    found = Subject(SmallBackend(wrong), "cpu", KNOWN).verdict(program, "eager")
+    assert (found.status, found.reason.split()[0]) == ("failed", "value")
+    assert found.message.startswith("v1:")
 
 
 def beyond(answer):

@@ -6,13 +6,15 @@ from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from tensorproof.backend import Native, Traced, flat_results
-from tensorproof.conformance.verdict import FAILED
+from tensorproof.conformance.verdict import FAILED, PASSED
 from tensorproof.programs.campaigns.records import BAD
 from tensorproof.programs.evaluation import name_of
 from tensorproof.programs.functions.traced_program import TracedProgram, known_numbers, numbers_of, program_of, unknown_names
 from tensorproof.programs.judging import ERROR, FELL_BACK, KNOWN, MEMORY, UNSUPPORTED, Subject, Verdict
 from tensorproof_reference.operation import DTYPES
 
+EAGER = "eager"
+"""The mode that runs a function as it is."""
 AS_GIVEN = "as given"
 """The mode of a function that its user has compiled."""
 ONLY_TOGETHER = "only together: each value is right where it is returned"
@@ -125,6 +127,8 @@ class FunctionJudge:
         """The numbers of what is judged in each mode."""
         self.program = program_of(traced, subject.backend, subject.specification, self.outputs, 0) if self.outputs else None
         self.with_gradients = bool(self.places) and self.known.issuperset(traced.results)
+        self.by_run = False
+        """Whether the function is judged by the calls of its run, since it calls others when traced."""
 
     def _judged_of(self, traced: Traced, known: frozenset[int], numbers: Sequence[int]) -> list[int]:
         """Those that are judged: what known calls of operations give whose result is floating."""
@@ -150,6 +154,16 @@ class FunctionJudge:
             found[mode] = self._in_mode(mode, compiler, self.program, called)
         return found
 
+    def differs_when_traced(self) -> bool:
+        """Whether the function gives wrong values where it is run eagerly, and the calls that were traced give right ones."""
+        if self.program is None or not self.places:
+            return False
+        program = self.program.program
+        run = self.subject.verdict_on(Called(self.function, self.floating, self.places), program, EAGER, False)
+        if run.status != FAILED:
+            return False
+        return self.subject.verdict_on(self._returning(self.traced, self.outputs, None), program, EAGER, False).status == PASSED
+
     def _frontier(self) -> list[int]:
         """The values that are judged and that no other of them takes: what is judged where no result is known."""
         entries = self.traced.transcript.entries
@@ -162,7 +176,7 @@ class FunctionJudge:
 
     def _in_mode(self, mode: str, compiler: Compiler | None, traced: TracedProgram, called: Called) -> ModeVerdict:
         backend = self.subject.backend
-        name = mode if mode in (*backend.modes, *backend.variants) and compiler is None else "eager"
+        name = mode if mode in (*backend.modes, *backend.variants) and compiler is None else EAGER
         verdict = self.subject.verdict_on(called, traced.program, name, self.with_gradients)
         verdict = replace(verdict, message=_renamed(verdict, traced, self.places))
         distances = [item["largest_z"] for item in verdict.judgements if isinstance(item["largest_z"], float)]
@@ -240,10 +254,14 @@ def judge_function(
     asked: dict[str, Compiler | None] = {**dict.fromkeys(modes), **compilers}
     if traced.plain is not None:
         asked[AS_GIVEN] = traced.recompiled
-    entries = traced.transcript.entries
+    found = judge.verdict(asked)
+    if traced.as_run and any(item.status == FAILED for item in found.values()) and judge.differs_when_traced():
+        judge = _of_the_run(judge, function, traced.as_run(), arguments)
+        found = judge.verdict(asked)
+    entries = judge.traced.transcript.entries
     return FunctionVerdict(
         name=getattr(function, "__name__", type(function).__name__),
-        modes=judge.verdict(asked),
+        modes=found,
         calls=tuple(entries[number].operation for number in sorted(judge.known) if entries[number].kind == "call"),
         unknown=unknown_names(traced.transcript),
         notes=_notes(judge),
@@ -251,14 +269,30 @@ def judge_function(
     )
 
 
+def _of_the_run(
+    judge: FunctionJudge, function: Callable[..., Any], repeated: Callable[..., Any], arguments: Sequence[Native]
+) -> FunctionJudge:
+    """The judge of a function by the calls of its run, without gradients, for frameworks trace what they differentiate."""
+    traced = judge.subject.backend.trace(repeated, arguments)
+    given = replace(traced, plain=judge.traced.plain, recompiled=judge.traced.recompiled, as_run=None)
+    by_run = FunctionJudge(judge.subject, function, given, arguments)
+    by_run.with_gradients = False
+    by_run.by_run = True
+    return by_run
+
+
 def _notes(judge: FunctionJudge) -> tuple[str, ...]:
     notes = []
+    if judge.by_run:
+        notes.append("traced, the function calls something else than it does when it is run eagerly, by which it is judged here")
     left = [str(place) for place in range(len(judge.traced.results)) if place not in judge.places]
     if left and judge.places:
         notes.append(f"results that are not judged: {', '.join(left)}")
     if not judge.places:
         notes.append("no result is judged; what is known is judged up to what is not" if judge.visible else "nothing is judged")
-    if judge.places and not judge.with_gradients:
+    if judge.by_run:
+        notes.append("gradients are not judged, for the function may see that it is traced for them")
+    elif judge.places and not judge.with_gradients:
         notes.append("gradients are not judged, for not all is known")
     elif judge.program is not None and judge.program.program.is_special:
         notes.append("gradients are not judged, for an argument is not finite")
