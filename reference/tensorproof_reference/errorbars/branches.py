@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from tensorproof_reference.errorbars.doubt import Undecided, is_either_way, near
 from tensorproof_reference.errorbars.rules import Floats
 
 
@@ -37,8 +38,18 @@ def closest_branch() -> Iterator[Closest]:
 
 
 def watched() -> bool:
-    """Whether anyone is recording."""
-    return bool(_watching)
+    """Whether anyone is recording, or wants both sides."""
+    return bool(_watching) or is_either_way()
+
+
+def require_decided(difference: Floats, bar: Floats) -> None:
+    """Refuse a branch that lies near, where both sides are wanted.
+
+    Raises:
+        Undecided: one does.
+    """
+    if near(difference, bar).any():
+        raise Undecided
 
 
 def note_comparison(difference: Floats, bar: Floats) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from tensorproof_reference.errorbars import branches as branches
+from tensorproof_reference.errorbars import branches, doubt
 from tensorproof_reference.errorbars.rules import (
     Barred,
     Floats,
@@ -74,7 +74,11 @@ def _extreme(function: Rule, largest: bool) -> Rule:
         if branches.watched() and a.size:
             axes = _axes(a, axis)
             branches.note_selection(*branches.rivals(_together(a.value, axes), _together(a.bar, axes), -1, largest))
-        bar = np.max(np.where(a.value == value, a.bar, 0.0), axis=axis, keepdims=True, initial=0.0)
+        chosen = a.value == value
+        if doubt.is_either_way():
+            of_largest = np.max(np.where(chosen, a.bar, 0.0), axis=axis, keepdims=True, initial=0.0)
+            chosen = chosen | doubt.near(value - a.value, np.hypot(a.bar, of_largest))
+        bar = np.max(np.where(chosen, a.bar, 0.0), axis=axis, keepdims=True, initial=0.0)
         if not keepdims:
             value, bar = np.squeeze(value, _axes(a, axis)), np.squeeze(bar, _axes(a, axis))
         return prototype.like(value, bar)
@@ -95,7 +99,9 @@ def _position(function: Rule, largest: bool) -> Rule:
     def rule(prototype: Barred, a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
         if branches.watched() and a.size:
             value, bar = (a.value.ravel(), a.bar.ravel()) if axis is None else (a.value, a.bar)
-            branches.note_comparison(*branches.rivals(value, bar, -1 if axis is None else axis, largest))
+            rivals = branches.rivals(value, bar, -1 if axis is None else axis, largest)
+            branches.note_comparison(*rivals)
+            branches.require_decided(*rivals)
         return function(a.value, axis=axis, keepdims=keepdims)
 
     return rule
@@ -105,19 +111,34 @@ def _argsort(prototype: Barred, a: Any, axis: int = -1, kind: Any = None, *, sta
     order = np.argsort(a.value, axis=axis, kind="stable" if stable else kind)
     if branches.watched():
         value, bar = np.take_along_axis(a.value, order, axis), np.take_along_axis(a.bar, order, axis)
-        branches.note_comparison(*branches.neighbours(value, bar, axis))
+        neighbours = branches.neighbours(value, bar, axis)
+        branches.note_comparison(*neighbours)
+        branches.require_decided(*neighbours)
     return order
 
 
 def _sort(prototype: Barred, a: Any, axis: int = -1, kind: Any = None, *, stable: bool | None = None) -> Any:
+    """Each number with its own bar; both ways, with the largest of its row if neighbours lie near: none moves by more."""
     order = np.argsort(a.value, axis=axis, kind="stable" if stable else kind)
-    return prototype.like(np.take_along_axis(a.value, order, axis), np.take_along_axis(a.bar, order, axis))
+    value, bar = np.take_along_axis(a.value, order, axis), np.take_along_axis(a.bar, order, axis)
+    if branches.watched() and a.size:
+        neighbours = branches.neighbours(value, bar, axis)
+        branches.note_selection(*neighbours)
+        doubtful = np.any(doubt.near(*neighbours), axis=-1)
+        bar = np.where(np.expand_dims(doubtful, axis), np.max(bar, axis=axis, keepdims=True), bar)
+    return prototype.like(value, bar)
 
 
 def _where(prototype: Barred, condition: Any, x: Any, y: Any) -> Any:
     if isinstance(condition, Barred):
         raise TypeError("where: the condition must be a plain boolean array, got an array with error bars")
-    return prototype.like(np.where(condition, value_of(x), value_of(y)), np.where(condition, bar_of(x), bar_of(y)))
+    settled = doubt.settled(condition)
+    value, bar = np.where(settled, value_of(x), value_of(y)), np.where(settled, bar_of(x), bar_of(y))
+    if isinstance(condition, doubt.Doubtful):
+        with np.errstate(invalid="ignore"):
+            other = np.abs(value_of(x) - value_of(y)) + np.maximum(bar_of(x), bar_of(y))
+        bar = np.where(condition.doubt & (value_of(x) != value_of(y)), other, bar)
+    return prototype.like(value, bar)
 
 
 def _clip(prototype: Barred, a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Any:

@@ -11,7 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy
 
-from tensorproof_reference.errorbars import branches as branches
+from tensorproof_reference.errorbars import branches
+from tensorproof_reference.errorbars.doubt import Doubtful, near
 from tensorproof_reference.errorbars.rules import (
     ALLOWANCE,
     Barred,
@@ -111,21 +112,23 @@ def _absolute(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
 
 
 def _sign(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
-    if branches.watched():
-        branches.note_comparison(a.value, a.bar)
     value = np.sign(a.value)
-    return value, np.zeros_like(value)
+    if not branches.watched():
+        return value, np.zeros_like(value)
+    branches.note_comparison(a.value, a.bar)
+    return value, np.where(near(a.value, a.bar), 2.0, 0.0)
 
 
 def _to_integer(ufunc: np.ufunc, jumps_at: float) -> Rule:
     """The rule of ``floor`` and its like: exact, and a jump at every integer plus ``jumps_at``."""
 
     def rule(precision: Precision, a: Barred) -> tuple[Floats, Floats]:
-        if branches.watched():
-            shifted = a.value - jumps_at
-            branches.note_comparison(shifted - np.rint(shifted), a.bar)
         value = ufunc(a.value)
-        return value, np.zeros_like(value)
+        if not branches.watched():
+            return value, np.zeros_like(value)
+        shifted = a.value - jumps_at
+        branches.note_comparison(shifted - np.rint(shifted), a.bar)
+        return value, np.where(near(shifted - np.rint(shifted), a.bar), np.maximum(1.0, a.bar), 0.0)
 
     return rule
 
@@ -133,6 +136,7 @@ def _to_integer(ufunc: np.ufunc, jumps_at: float) -> Rule:
 def _copysign(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
     if branches.watched():
         branches.note_comparison(value_of(b), bar_of(b))
+        branches.require_decided(value_of(b), bar_of(b))
     value = np.copysign(value_of(a), value_of(b))
     return value, np.broadcast_to(bar_of(a), value.shape).copy()
 
@@ -142,11 +146,14 @@ def _choice(ufunc: np.ufunc) -> Rule:
 
     def rule(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
         x, y, ea, eb = value_of(a), value_of(b), bar_of(a), bar_of(b)
-        if branches.watched():
-            branches.note_selection(x - y, np.hypot(ea, eb))
         value = ufunc(x, y)
-        bar = np.maximum(np.where(value == x, ea, 0.0), np.where(value == y, eb, 0.0))
-        return value, bar
+        first, second = value == x, value == y
+        if branches.watched():
+            error = np.hypot(ea, eb)
+            branches.note_selection(x - y, error)
+            doubt = near(x - y, error)
+            first, second = first | doubt, second | doubt
+        return value, np.maximum(np.where(first, ea, 0.0), np.where(second, eb, 0.0))
 
     return rule
 
@@ -156,10 +163,12 @@ def _comparison(ufunc: np.ufunc, equality: bool) -> Rule:
 
     def rule(precision: Precision, a: Any, b: Any) -> Any:
         x, y = value_of(a), value_of(b)
-        if branches.watched():
-            error = np.hypot(bar_of(a), bar_of(b))
-            branches.note_comparison(x - y, np.where(x == y, 0.0, error) if equality else error)
-        return ufunc(x, y)
+        if not branches.watched():
+            return ufunc(x, y)
+        error = np.hypot(bar_of(a), bar_of(b))
+        branches.note_comparison(x - y, np.where(x == y, 0.0, error) if equality else error)
+        doubt = near(x - y, error)
+        return Doubtful(ufunc(x, y), doubt) if doubt.any() else ufunc(x, y)
 
     return rule
 

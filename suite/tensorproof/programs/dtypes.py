@@ -9,6 +9,7 @@ import numpy as np
 from tensorproof.conformance.findings import SAFE_DISTANCE
 from tensorproof.programs.program import MalformedProgram, Node, Program
 from tensorproof_reference.errorbars.array import ErrorBars, held_in, with_bars
+from tensorproof_reference.errorbars.doubt import Doubtful
 from tensorproof_reference.errorbars.rules import Precision, precision_of
 from tensorproof_reference.operation import DTYPES, Operation
 from tensorproof_reference.rounding import HELD, STORED, cast_through, round_to
@@ -106,6 +107,8 @@ class Arithmetic:
         """What was computed as an array of the dtype holds it; integers and booleans as they are."""
         if isinstance(value, ErrorBars):
             return held_in(value, self.precisions[dtype])
+        if isinstance(value, Doubtful):
+            return value
         floating = np.asarray(value).dtype.kind == "f" and dtype in self.precisions
         return with_bars(value, self.precisions[dtype]) if floating else value
 

@@ -14,6 +14,7 @@ from tensorproof.programs.dtypes import CAST, WHOLE, Arithmetic, coarsest_of, dt
 from tensorproof.programs.program import CAPTURED, NUMBER, Node, Program
 from tensorproof_reference.errorbars.array import ErrorBars, values_and_bars
 from tensorproof_reference.errorbars.branches import closest_branch
+from tensorproof_reference.errorbars.doubt import Doubtful, Undecided, either_way, settled
 from tensorproof_reference.errorbars.rules import bar_of, value_of
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.rounding import HELD, round_to
@@ -66,6 +67,8 @@ class Expectations:
     """By the name of an input that is an array, what it holds after a call."""
     dtypes: Mapping[str, str]
     """By the name of a value."""
+    hold_either_way: bool = False
+    """Whether the bars hold for both sides of each branch that lies near."""
 
     @property
     def coarsest(self) -> str:
@@ -166,13 +169,17 @@ def expected_of(
 
     Raises:
         ValueError: a node's operation rejects its arguments.
+        Undecided: of a branch that lies near, both sides are wanted (``either_way``) and cannot be followed.
     """
-    values = forward_values(program, specification, conventions, arithmetic)
+    taken = forward_values(program, specification, conventions, arithmetic)
+    values = [settled(value) for value in taken]
+    if any(isinstance(taken[number], Doubtful) for number in program.outputs):
+        raise Undecided
     dtypes = judged_dtypes(program, specification)
     shapes = [np.shape(value_of(values[number])) for number in program.outputs]
     cotangents = cotangents or cotangents_of(shapes, [dtypes[name_of(number)] for number in program.outputs], program.seed)
     with np.errstate(all="ignore"):
-        pulled, beyond = _pulled_back(program, specification, conventions, values, cotangents, arithmetic)
+        pulled, beyond = _pulled_back(program, specification, conventions, taken, cotangents, arithmetic)
     zero = {number: (np.zeros(program.inputs[number].shape),) * 2 for number in primals_of(program)}
     return Expectations(
         values=tuple(_expected(value) for value in values),
@@ -330,6 +337,25 @@ class Disturbed(Arithmetic):
         bar = np.where(np.isfinite(result.bar), result.bar, 0.0)
         errors = bar * self.stream(str(next(self.places))).normal(bar.shape)
         return ErrorBars(result.value + errors, np.zeros(bar.shape), result.precision)
+
+
+def expected_either_way(
+    program: Program,
+    specification: Mapping[str, Operation],
+    conventions: Conventions,
+    arithmetic: Arithmetic,
+    expected: Expectations,
+) -> Expectations | None:
+    """What is expected, with bars that hold for both sides of each branch that is ten bars away or less.
+
+    ``None`` where a branch lies near of which both sides cannot be followed.
+    """
+    try:
+        with either_way(SAFE_DISTANCE):
+            found = expected_of(program, specification, conventions, arithmetic, expected.cotangents)
+    except Undecided:
+        return None
+    return replace(found, arguments=expected.arguments, hold_either_way=True)
 
 
 def with_common_errors(

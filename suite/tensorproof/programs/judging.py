@@ -31,6 +31,7 @@ from tensorproof.programs.evaluation import (
     Expectations,
     closest_of,
     constants_of,
+    expected_either_way,
     expected_of,
     primals_of,
     with_common_errors,
@@ -43,6 +44,8 @@ from tensorproof_reference.operation import Operation
 from tensorproof_reference.rounding import HELD
 
 NEAR = "near_a_branch"
+BRANCH = "branch"
+"""Why a failure decides nothing until both sides of the branch are allowed."""
 FELL_BACK = "fell_back"
 UNSUPPORTED = "unsupported"
 ERROR = "error"
@@ -237,9 +240,18 @@ class Subject:
         self, function: Function, program: Program, expected: Expectations, mode: str, with_gradients: bool
     ) -> Verdict:
         found = self._judged(function, program, expected, mode, with_gradients)
+        arithmetic = self.known.arithmetic(program, mode)
+        if found.reason == BRANCH:
+            undecided = replace(found, reason="")
+            careful = expected_either_way(program, self.specification, self.conventions, arithmetic, expected)
+            if careful is None or program.writes:
+                return undecided
+            expected = careful
+            found = self._judged(function, program, expected, mode, with_gradients)
+            if found.status != FAILED:
+                return undecided
         if found.status != FAILED or not found.reason.endswith(" bars") or program.writes:
             return found
-        arithmetic = self.known.arithmetic(program, mode)
         wider = with_common_errors(program, self.specification, self.conventions, arithmetic, expected)
         return self._judged(function, program, wider, mode, with_gradients)
 
@@ -309,9 +321,9 @@ class Subject:
         arithmetic = self.known.arithmetic(program, mode)
         plain = self._unwritten(program).program if program.writes else program
         closest = closest_of(plain, self.specification, self.conventions, arithmetic)
-        if closest < SAFE_DISTANCE:
+        if closest < SAFE_DISTANCE and not expected.hold_either_way:
             text = f"a branch of the reference lies {closest:.1f} bars away [{found.message}]"
-            return replace(found, status=NEAR, message=text, reason="")
+            return replace(found, status=NEAR, message=text, reason=BRANCH)
         return found
 
 

@@ -1,0 +1,102 @@
+"""Evaluation with error bars that goes both ways where a branch lies near: bars that hold for either side.
+
+Outside of ``either_way``, nothing here is in force: a branch is taken by the values.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tensorproof_reference.errorbars.rules import Floats
+
+LOGICAL = (np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.bitwise_and, np.bitwise_or, np.invert)
+"""What doubtful conditions may meet in."""
+
+_reaches: list[float] = []
+
+
+class Undecided(Exception):
+    """A branch lies near of which both sides cannot be followed."""
+
+
+@contextmanager
+def either_way(reach: float) -> Iterator[None]:
+    """Let the bars of what is evaluated inside hold for both sides of each branch that is at most ``reach`` bars away.
+
+    Followed are ``maximum``, ``minimum``, ``max``, ``min``, ``clip``, ``sign``, rounding to integers, and comparisons that
+    end in ``where``. Anything else that lies near raises ``Undecided``.
+    """
+    _reaches.append(reach)
+    try:
+        yield
+    finally:
+        _reaches.pop()
+
+
+def is_either_way() -> bool:
+    """Whether both sides are to be followed."""
+    return bool(_reaches)
+
+
+def near(difference: Floats, bar: Floats) -> NDArray[np.bool_]:
+    """Which branches may go the other way; none outside of ``either_way``."""
+    if not _reaches:
+        return np.zeros(np.broadcast_shapes(np.shape(difference), np.shape(bar)), np.bool_)
+    with np.errstate(invalid="ignore"):
+        return np.asarray((bar > 0) & (np.abs(difference) <= _reaches[-1] * bar))
+
+
+class Doubtful:
+    """A boolean array, of which elements that are in doubt may be the other way. ``np.where`` takes it, and ``LOGICAL`` do."""
+
+    def __init__(self, value: NDArray[np.bool_], doubt: NDArray[np.bool_]) -> None:
+        self.value = value
+        self.doubt = doubt
+        self.shape = value.shape
+        self.ndim = value.ndim
+        self.size = value.size
+        self.dtype = value.dtype
+
+    def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise Undecided
+
+    def __getattr__(self, name: str) -> NoReturn:
+        raise Undecided
+
+    def __getitem__(self, key: Any) -> NoReturn:
+        raise Undecided
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> "Doubtful":
+        if ufunc not in LOGICAL or method != "__call__" or kwargs:
+            raise Undecided
+        value = ufunc(*[settled(item) for item in inputs])
+        doubt = np.zeros(value.shape, np.bool_)
+        for item in inputs:
+            if isinstance(item, Doubtful):
+                doubt = doubt | item.doubt
+        return Doubtful(value, doubt)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        # An array with error bars, where there is one, does this.
+        if function is np.where and len(types) > 1:
+            return NotImplemented
+        raise Undecided
+
+    def __and__(self, other: Any) -> Any:
+        return np.logical_and(self, other)
+
+    def __or__(self, other: Any) -> Any:
+        return np.logical_or(self, other)
+
+    def __invert__(self) -> Any:
+        return np.logical_not(self)
+
+    __rand__, __ror__ = __and__, __or__
+
+
+def settled(condition: Any) -> Any:
+    """A condition without its doubt."""
+    return condition.value if isinstance(condition, Doubtful) else condition
