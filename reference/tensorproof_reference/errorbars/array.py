@@ -18,6 +18,7 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from tensorproof_reference.errorbars.branches import Closest, closest_branch, note_comparison, require_decided, watched
+from tensorproof_reference.errorbars.doubt import at_the_ends, is_either_way
 from tensorproof_reference.errorbars.functions import FUNCTIONS
 from tensorproof_reference.errorbars.rules import Barred, Floats, Precision, bar_of, precision_of, rounded, scatter_add, value_of
 from tensorproof_reference.errorbars.special import special_ufuncs
@@ -117,6 +118,8 @@ class ErrorBars(Barred, NDArrayOperatorsMixin):
                 return self._into(ufunc, inputs, **kwargs)
             precision = self.precision_with(inputs)
             result = rule(precision, *inputs)
+            if is_either_way() and isinstance(result, tuple):
+                result = (*at_the_ends(ufunc, inputs, *result[:2]), *result[2:])
             return self.in_precision(precision).like(*result) if isinstance(result, tuple) else result
         if method == "reduce" and ufunc in _REDUCTIONS and kwargs.pop("out", None) is None:
             return _REDUCTIONS[ufunc](inputs[0], **{"axis": 0, **kwargs})

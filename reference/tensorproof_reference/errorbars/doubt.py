@@ -3,15 +3,18 @@
 Outside of ``either_way``, nothing here is in force: a branch is taken by the values.
 """
 
-from collections.abc import Iterator
+import itertools
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tensorproof_reference.errorbars.rules import Floats
+from tensorproof_reference.errorbars.rules import Barred, Floats, bar_of, value_of
 
+DIVIDING = {np.divide: 1, np.reciprocal: 0, np.power: 0, np.float_power: 0, np.remainder: 1}
+"""Functions with a pole, or another shape, where this argument is 0."""
 LOGICAL = (np.logical_and, np.logical_or, np.logical_xor, np.logical_not, np.bitwise_and, np.bitwise_or, np.invert)
 """What doubtful conditions may meet in."""
 
@@ -47,6 +50,30 @@ def near(difference: Floats, bar: Floats) -> NDArray[np.bool_]:
         return np.zeros(np.broadcast_shapes(np.shape(difference), np.shape(bar)), np.bool_)
     with np.errstate(invalid="ignore"):
         return np.asarray((bar > 0) & (np.abs(difference) <= _reaches[-1] * bar))
+
+
+def at_the_ends(ufunc: np.ufunc, inputs: Sequence[Any], value: Floats, bar: Floats) -> tuple[Floats, Floats]:
+    """A value, with a bar of which as many as ``either_way`` reaches hold at both ends of what each argument may be.
+
+    A bar is a slope times the bars of the arguments. Where a function bends, as an exponential does, ten bars are not ten times
+    one.
+
+    Raises:
+        Undecided: a divisor may be 0.
+    """
+    reach = _reaches[-1]
+    divisor = DIVIDING.get(ufunc)
+    if divisor is not None and near(value_of(inputs[divisor]), bar_of(inputs[divisor])).any():
+        raise Undecided
+    moved = [place for place, item in enumerate(inputs) if isinstance(item, Barred) and item.bar.any()]
+    for signs in itertools.product((-reach, reach), repeat=len(moved)):
+        ends = [value_of(item) for item in inputs]
+        for place, sign in zip(moved, signs, strict=True):
+            ends[place] = ends[place] + sign * bar_of(inputs[place])
+        with np.errstate(all="ignore"):
+            distance = np.abs(ufunc(*ends) - value) / reach
+        bar = np.fmax(bar, np.where(np.isnan(distance) & np.isfinite(value) & (bar > 0), np.inf, distance))
+    return value, bar
 
 
 class Doubtful:

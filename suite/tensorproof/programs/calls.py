@@ -14,8 +14,9 @@ from tensorproof.conformance.execution import Answer, answer_of, unpacked
 from tensorproof.conformance.expectation import Expected, is_floating
 from tensorproof.conformance.verdict import FAILED, LARGEST_Z, LEAST_ELEMENTS_FOR_RMS, NOT_MEANINGFUL, PASSED, Judgement, judge
 from tensorproof.contract.strides import CONTIGUOUS, MEMORIES, as_shared, in_memory
-from tensorproof.programs.evaluation import Expectations, beyond_range, constants_of, name_of, primals_of
+from tensorproof.programs.evaluation import Expectations, constants_of, name_of, primals_of
 from tensorproof.programs.program import Input, Program
+from tensorproof.programs.singularities import beyond_range
 from tensorproof_reference.rounding import HELD
 
 

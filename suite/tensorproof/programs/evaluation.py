@@ -1,21 +1,28 @@
 """A program by the reference: every value with its bar, and all gradients by reverse accumulation."""
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tensorproof.conformance.expectation import Expected
-from tensorproof.conformance.findings import SAFE_DISTANCE
 from tensorproof.programs.dtypes import CAST, WHOLE, Arithmetic, coarsest_of, dtypes_of
 from tensorproof.programs.program import CAPTURED, NUMBER, Node, Program
+from tensorproof.programs.singularities import (
+    EDGES,
+    KINKED,
+    PRODUCT,
+    is_at_an_edge,
+    is_singular,
+    is_tied,
+    may_overflow,
+    overflows_on_the_way,
+)
 from tensorproof_reference.errorbars.array import ErrorBars, values_and_bars
-from tensorproof_reference.errorbars.branches import closest_branch
-from tensorproof_reference.errorbars.doubt import Doubtful, Undecided, either_way, settled
-from tensorproof_reference.errorbars.rules import bar_of, value_of
+from tensorproof_reference.errorbars.doubt import Doubtful, Undecided, settled
+from tensorproof_reference.errorbars.rules import value_of
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.rounding import HELD, round_to
 from tensorproof_reference.stream import Stream
@@ -23,23 +30,6 @@ from tensorproof_reference.trees import Array
 
 Conventions = Mapping[str, Mapping[str, Any]]
 """By operation, the values of those keywords that a program leaves to the backend."""
-
-EDGES: Mapping[str, tuple[str, float]] = {
-    "log": ("x", 0.0),
-    "log1p": ("x", -1.0),
-    "sqrt": ("x", 0.0),
-    "rsqrt": ("x", 0.0),
-    "reciprocal": ("x", 0.0),
-    "divide": ("b", 0.0),
-    "power": ("a", 0.0),
-}
-"""Operations with a pole, or an end of what they are defined for: the argument, and where it is."""
-PRODUCT = "reduce_prod"
-"""Its partial products may be beyond the range that the product lies in."""
-DRAWS = 16
-"""Evaluations with rounding errors drawn at random that tell how far they carry."""
-KINKED = ("abs", "maximum", "minimum", "reduce_max", "reduce_min")
-"""Operations whose derivative at an exact tie frameworks choose differently, or in one way in eager mode and another compiled."""
 
 
 @dataclass(frozen=True)
@@ -188,11 +178,15 @@ def expected_of(
         gradients={
             name_of(number): _expected(pulled[number]) if number in pulled else zero[number] for number in primals_of(program)
         },
-        singular=any(_may_overflow(values[number]) for node in program.nodes for number in node.numbers)
-        or any(_overflows_on_the_way(node, values) for node in program.nodes if node.operation == PRODUCT)
-        or _is_singular(program, [value_of(item) for item in values]),
+        singular=any(may_overflow(values[number]) for node in program.nodes for number in node.numbers)
+        or any(
+            overflows_on_the_way(arguments_of(node, values)["x"], dict(node.keywords).get("axis"))
+            for node in program.nodes
+            if node.operation == PRODUCT
+        )
+        or is_singular(program, [value_of(item) for item in values]),
         singular_gradient=beyond or not all(np.isfinite(value_of(item)).all() for item in pulled.values()),
-        at_an_edge=any(_is_at_an_edge(node, arguments_of(node, values)) for node in program.nodes if node.operation in EDGES),
+        at_an_edge=any(is_at_an_edge(node, arguments_of(node, values)) for node in program.nodes if node.operation in EDGES),
         pulled={
             number: round_to(value_of(item), dtypes[name_of(number)])
             for number, item in pulled.items()
@@ -203,48 +197,9 @@ def expected_of(
             for number, item in enumerate(program.inputs)
             if item.kind != NUMBER
         },
-        tied=any(_is_tied(node, arguments_of(node, values)) for node in program.nodes if node.operation in KINKED),
+        tied=any(is_tied(node, arguments_of(node, values)) for node in program.nodes if node.operation in KINKED),
         dtypes=dtypes,
     )
-
-
-def _may_overflow(value: Array) -> bool:
-    """Whether a number may be beyond the range of its dtype."""
-    return isinstance(value, ErrorBars) and bool(np.any(beyond_range(value.value, value.bar, value.precision.fmax)))
-
-
-def _overflows_on_the_way(node: Node, values: Sequence[Array]) -> bool:
-    """Whether a product of some finite factors may be beyond the range of their dtype: in which order they come is free."""
-    x = arguments_of(node, values)["x"]
-    if not isinstance(x, ErrorBars):
-        return False
-    sizes = np.where(np.isfinite(x.value), np.abs(x.value), 1.0)
-    powers = np.log2(np.maximum(sizes, 1.0))
-    return bool(np.any(np.sum(powers, axis=dict(node.keywords).get("axis")) > np.log2(x.precision.fmax)))
-
-
-def beyond_range(value: NDArray[Any], bar: NDArray[Any], fmax: float) -> NDArray[np.bool_]:
-    """Which finite numbers may be larger than the largest of a dtype, by their bars."""
-    with np.errstate(all="ignore"):
-        return np.asarray(np.isfinite(value) & (np.abs(value) + SAFE_DISTANCE * bar > fmax))
-
-
-def _is_at_an_edge(node: Node, arguments: Mapping[str, Any]) -> bool:
-    """Whether an argument that is not exact lies within ten bars of its operation's pole."""
-    name, edge = EDGES[node.operation]
-    value, bar = value_of(arguments[name]), bar_of(arguments[name])
-    return bool(np.any((bar > 0) & (np.abs(value - edge) <= SAFE_DISTANCE * bar)))
-
-
-def _is_singular(program: Program, values: list[NDArray[Any]]) -> bool:
-    """A mask of minus infinities is no singularity, nor what follows from it, unless that is NaN."""
-    infinite = {number for number in range(len(program.inputs)) if not np.isfinite(values[number]).all()}
-    for number, node in enumerate(program.nodes, start=len(program.inputs)):
-        if infinite & set(node.numbers):
-            infinite.add(number)
-    tame = [value for number, value in enumerate(values) if number not in infinite]
-    finite = all(np.isfinite(item).all() for item in tame)
-    return not finite or any(np.isnan(value).any() for value in values)
 
 
 def judged_dtypes(program: Program, specification: Mapping[str, Operation]) -> dict[str, str]:
@@ -304,7 +259,7 @@ def _pulled_back(
                 add(operand, gradient, node)
     found.update({number: _sum(parts[number]) for number in range(first) if number in parts})
     on_the_way = [part for number, several in parts.items() if number >= first or len(several) > 1 for part in several]
-    return found, any(map(_may_overflow, [*on_the_way, *(item for number, item in found.items() if number >= first)]))
+    return found, any(map(may_overflow, [*on_the_way, *(item for number, item in found.items() if number >= first)]))
 
 
 def _sum(parts: list[ErrorBars]) -> ErrorBars:
@@ -315,104 +270,3 @@ def _sum(parts: list[ErrorBars]) -> ErrorBars:
     one_by_one = replace(precision, ua=precision.u)
     total: ErrorBars = np.sum(np.stack([part.in_precision(one_by_one) for part in parts]), axis=0)
     return total.in_precision(precision)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Disturbed(Arithmetic):
-    """An arithmetic in which each result is off by a rounding error of its own, drawn at random, and has no bar."""
-
-    stream: Stream
-    places: Iterator[int] = field(default_factory=itertools.count)
-
-    def held(self, value: Any, dtype: str) -> Array:
-        """What the arithmetic gives, off by what its bar says."""
-        held = super().held(value, dtype)
-        return self._off(held) if isinstance(held, ErrorBars) else held
-
-    def cast(self, x: ErrorBars, dtype: str, saturate: bool = False) -> ErrorBars:
-        """What the arithmetic gives, off by what its bar says."""
-        return self._off(super().cast(x, dtype, saturate))
-
-    def _off(self, result: ErrorBars) -> ErrorBars:
-        bar = np.where(np.isfinite(result.bar), result.bar, 0.0)
-        errors = bar * self.stream(str(next(self.places))).normal(bar.shape)
-        return ErrorBars(result.value + errors, np.zeros(bar.shape), result.precision)
-
-
-def expected_either_way(
-    program: Program,
-    specification: Mapping[str, Operation],
-    conventions: Conventions,
-    arithmetic: Arithmetic,
-    expected: Expectations,
-) -> Expectations | None:
-    """What is expected, with bars that hold for both sides of each branch that is ten bars away or less.
-
-    ``None`` where a branch lies near of which both sides cannot be followed.
-    """
-    try:
-        with either_way(SAFE_DISTANCE):
-            found = expected_of(program, specification, conventions, arithmetic, expected.cotangents)
-    except Undecided:
-        return None
-    return replace(found, arguments=expected.arguments, hold_either_way=True)
-
-
-def with_common_errors(
-    program: Program,
-    specification: Mapping[str, Operation],
-    conventions: Conventions,
-    arithmetic: Arithmetic,
-    expected: Expectations,
-) -> Expectations:
-    """What is expected, with bars that know that one rounding error may reach a result on several ways.
-
-    A bar is made as if errors were independent. Where a sum of sums is squared, one error is in many of the numbers that are
-    added later, and its parts add up. So the program is evaluated ``DRAWS`` times with an error drawn for each result, and a bar
-    is at least the root mean square of what that changes.
-    """
-    draws = [
-        expected_of(
-            program,
-            specification,
-            conventions,
-            Disturbed(arithmetic.precisions, arithmetic.wide, stream=Stream(program.seed)("errors")(str(draw))),
-            expected.cotangents,
-        )
-        for draw in range(DRAWS)
-    ]
-
-    def widened(item: Expected, drawn: Sequence[Expected]) -> Expected:
-        value, bar = item
-        if value.dtype.kind != "f" or not value.size:
-            return item
-        with np.errstate(all="ignore"):
-            spread = np.sqrt(np.mean(np.square([other - value for other, _ in drawn]), axis=0))
-        return value, np.where(np.isfinite(spread), np.fmax(bar, spread), bar)
-
-    return replace(
-        expected,
-        outputs={name: widened(item, [draw.outputs[name] for draw in draws]) for name, item in expected.outputs.items()},
-        gradients={name: widened(item, [draw.gradients[name] for draw in draws]) for name, item in expected.gradients.items()},
-    )
-
-
-def closest_of(
-    program: Program, specification: Mapping[str, Operation], conventions: Conventions, arithmetic: Arithmetic
-) -> float:
-    """The distance in bars of the branch that came closest to going the other way."""
-    with closest_branch() as closest:
-        expected_of(program, specification, conventions, arithmetic)
-    return min(closest.comparison, closest.selection)
-
-
-def _is_tied(node: Node, arguments: Mapping[str, Any]) -> bool:
-    """Whether an element lies on the kink of an operation, by its bars."""
-    given = list(arguments.values())
-    if node.operation.startswith("reduce"):
-        value = value_of(given[0]).ravel()
-        return len(np.unique(value)) < value.size
-    one, other = (given[0], 0.0) if len(given) == 1 else given
-    difference = value_of(one) - value_of(other)
-    bars = np.hypot(bar_of(one), bar_of(other)) if len(given) > 1 else bar_of(one)
-    return bool(np.any(np.abs(difference) <= SAFE_DISTANCE * bars))

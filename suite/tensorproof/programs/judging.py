@@ -29,17 +29,15 @@ from tensorproof.programs.dtypes import dtypes_of
 from tensorproof.programs.evaluation import (
     Conventions,
     Expectations,
-    closest_of,
     constants_of,
-    expected_either_way,
     expected_of,
     primals_of,
-    with_common_errors,
 )
 from tensorproof.programs.function import ProgramFunction
 from tensorproof.programs.known import Known
 from tensorproof.programs.memory import Unwritten, Views, expected_after_writes, unwritten, views_among, without_overs
 from tensorproof.programs.program import MalformedProgram, Program
+from tensorproof.programs.wider_bars import closest_of, expected_either_way, with_common_errors
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.rounding import HELD
 
@@ -309,6 +307,7 @@ class Subject:
 
     def _unless_near(self, program: Program, mode: str, expected: Expectations, found: Verdict) -> Verdict:
         """The failure, unless the reference stands at a branch where either side is right."""
+        arithmetic = self.known.arithmetic(program, mode)
         singular = expected.singular or (expected.singular_gradient and found.reason.startswith("gradient"))
         if singular and not (program.is_special and _has_rules(program)):
             text = f"a value or gradient of the reference is not finite, or beyond the range of its dtype [{found.message}]"
@@ -318,7 +317,6 @@ class Subject:
             return replace(found, status=NEAR, message=text, reason="")
         if expected.tied and found.reason.startswith("gradient"):
             return replace(found, status=NEAR, message=f"an operation stands on its kink [{found.message}]", reason="")
-        arithmetic = self.known.arithmetic(program, mode)
         plain = self._unwritten(program).program if program.writes else program
         closest = closest_of(plain, self.specification, self.conventions, arithmetic)
         if closest < SAFE_DISTANCE and not expected.hold_either_way:

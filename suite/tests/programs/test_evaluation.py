@@ -14,7 +14,6 @@ from tensorproof.programs.evaluation import (
     expected_of,
     forward_values,
     primals_of,
-    with_common_errors,
     written_numbers,
 )
 from tensorproof.programs.judging import Subject
@@ -22,6 +21,7 @@ from tensorproof.programs.program import Input, Node, Program
 from tensorproof.programs.sources.patterns import PATTERNS
 from tensorproof.programs.sources.random_programs import random_program
 from tensorproof.programs.sources.rows import ROWS
+from tensorproof.programs.wider_bars import with_common_errors
 from tensorproof_reference.catalogue import known_operations
 
 KNOWN = known_operations()
