@@ -56,6 +56,15 @@ def in_order(hand: Hand, x: Value, *, dimension: int, **_: Any) -> Value:
     return hand.call("sort", {"axis": dimension}, x=x)
 
 
+def largest(hand: Hand, x: Value, *, k: int, axis: int = -1, **_: Any) -> tuple[Value, None]:
+    """The first numbers in falling order. Where each was is not known."""
+    order = hand.call("sort", {"axis": axis, "descending": True}, x=x)
+    starts: list[Any] = [None] * len(x.shape)
+    stops, steps = list(starts), [1] * len(x.shape)
+    stops[axis] = k
+    return hand.call("strided_slice", {"start": tuple(starts), "stop": tuple(stops), "step": tuple(steps)}, x=order), None
+
+
 def gathered(hand: Hand, x: Value, places: Value, *, dimension_numbers: Any, slice_sizes: Any, **_: Any) -> Value | None:
     """Places along neighbouring axes, the others whole; or places along one axis, other ones for each row of the others."""
     indices = np.asarray(hand.transcript.entries[places.number].value)

@@ -12,7 +12,7 @@ import numpy as np
 from tensorproof.backend import Hand, Value
 from tensorproof_jax import lax_indexing, lax_windows
 
-Rule = Callable[..., "Value | tuple[Value, ...] | None"]
+Rule = Callable[..., "Value | tuple[Value | None, ...] | None"]
 
 
 def _unary(operation: str) -> Rule:
@@ -192,6 +192,7 @@ RULES: Mapping[str, Rule] = {
     "dynamic_slice": lax_indexing.sliced_at_numbers,
     "split": lax_indexing.split,
     "sort": lax_indexing.in_order,
+    "top_k": lax_indexing.largest,
     "gather": lax_indexing.gathered,
     "scatter": lax_indexing.scattered("scatter_set", repeats=False),
     "scatter-add": lax_indexing.scattered("scatter_add", repeats=True),

@@ -127,6 +127,8 @@ class _Walk:
         self.transcript = Transcript()
         self.values: dict[int, Value] = {}
         self.concrete: dict[int, Any] = {}
+        self.nameless: dict[int, tuple[Value, str]] = {}
+        """What a rule leaves out, and the primitive: not known, if something takes it."""
         for place, array in zip(flat.arguments, arguments, strict=True):
             self.values[place] = _like(self.transcript.argument(array), array)
             if not jnp.issubdtype(array.dtype, jnp.floating):
@@ -164,7 +166,10 @@ class _Walk:
         results = found if isinstance(found, tuple) else (found,) if found is not None else ()
         if len(results) == len(like):
             for place, value, item in zip(step.gives, results, like, strict=True):
-                self.values[place] = Value(value.number, item.shape, item.dtype)
+                if value is None:
+                    self.nameless[place] = Value(-1, item.shape, item.dtype), f"lax.{name}"
+                else:
+                    self.values[place] = Value(value.number, item.shape, item.dtype)
             return
         del self.transcript.entries[before:]
         for place, item in zip(step.gives, like, strict=True):
@@ -178,6 +183,9 @@ class _Walk:
         return float(self.concrete[item]) if scalar else self._value(item)
 
     def _value(self, place: int) -> Value:
+        if place in self.nameless:
+            like, name = self.nameless.pop(place)
+            self.values[place] = Value(self.transcript.unknown(name), like.shape, like.dtype)
         if place not in self.values:
             array = self.concrete[place]
             self.values[place] = _like(self.transcript.captured(array), array)

@@ -130,7 +130,17 @@ def wrong_pairs(x, table):
     return jax.lax.reduce_window(x[:, 1:, None], -jnp.inf, jax.lax.max, (1, 2, 1), (1, 2, 1), "VALID")
 
 
-@pytest.mark.parametrize(("right", "wrong"), [(rows, wrong_rows), (pairs, wrong_pairs)])
+def largest(x, table):
+    """The two largest of each row."""
+    return jnp.sin(jax.lax.top_k(x, 2)[0])
+
+
+def wrong_largest(x, table):
+    """The two after the largest."""
+    return jnp.sin(jax.lax.top_k(x, 3)[0][:, 1:])
+
+
+@pytest.mark.parametrize(("right", "wrong"), [(rows, wrong_rows), (pairs, wrong_pairs), (largest, wrong_largest)])
 def test_another_place_or_window_is_wrong(right, wrong):
     found = tensorproof.judge(right, *given((3, 7), (5, 6, 2)), backend="jax", modes=["jit"], compilers={"mine": lambda _: wrong})
     assert not found.unknown
@@ -145,8 +155,9 @@ def test_another_place_or_window_is_wrong(right, wrong):
         (lambda x: jax.lax.reduce_window(x, 0.0, jax.lax.add, (2, 2), (1, 1), "VALID"), "lax.reduce_window_sum"),
         (lambda x: jax.lax.sort_key_val(x, x)[1], "lax.sort"),
         (lambda x: x.at[jnp.array([1, 1])].set(x[:2]), "lax.scatter"),
+        (lambda x: jax.lax.top_k(x, 2)[1] * x[:, :2], "lax.top_k"),
     ],
-    ids=["outside", "cropped", "without_channels", "by_key", "twice"],
+    ids=["outside", "cropped", "without_channels", "by_key", "twice", "places_of_the_largest"],
 )
 def test_what_the_specification_does_not_have_is_unknown(function, unknown):
     assert tensorproof.judge(function, *given((3, 3)), backend="jax", modes=["jit"]).unknown == (unknown,)

@@ -86,12 +86,20 @@ def summed_by_segment(hand: Hand, x: Value, segments: Value, *_: Any, **__: Any)
     return hand.call("scatter_add", x=zeros, indices=_captured(hand, segments.array), updates=x)
 
 
+def largest(hand: Hand, x: Value, k: float, **_: Any) -> Found:
+    """The first numbers of each row in falling order. Where each was is not known."""
+    order = hand.call("sort", {"axis": -1, "descending": True}, x=x)
+    whole = (None,) * (len(x.shape) - 1)
+    return [hand.call("strided_slice", {"start": (*whole, None), "stop": (*whole, int(k)), "step": (1,) * len(x.shape)}, x=order)]
+
+
 INDEXING: Mapping[str, Rule] = {
     "GatherV2": gathered,
     "GatherNd": gathered_by_places,
     "SparseSoftmaxCrossEntropyWithLogits": cross_entropy_of_labels,
     "TensorScatterAdd": scattered("scatter_add"),
     "TensorScatterUpdate": scattered("scatter_set"),
+    "TopKV2": largest,
     "UnsortedSegmentSum": summed_by_segment,
 }
 """By the type of the graph's operation."""

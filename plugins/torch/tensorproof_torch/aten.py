@@ -94,6 +94,10 @@ RULES: Mapping[Any, rules.Rule] = {
     aten.full_like.default: aten_indexing.filled_like,
     aten.index.Tensor: aten_indexing.indexed,
     aten.sort.default: aten_indexing.in_order,
+    aten.topk.default: aten_indexing.largest,
+    aten.scatter.src: aten_indexing.scattered("scatter_set"),
+    aten.scatter_add.default: aten_indexing.scattered("scatter_add"),
+    aten.index_put.default: aten_indexing.put,
     # Traced below autograd, ``detach`` is an alias; no other alias is left that something takes.
     **dict.fromkeys((aten.detach.default, aten.alias.default), rules.detached),
     **{item: rules.binary("matmul") for item in (aten.mm.default, aten.bmm.default, aten.matmul.default)},

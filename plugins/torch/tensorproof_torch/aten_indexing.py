@@ -1,7 +1,7 @@
 """Rules for ATen operators that take parts of arrays by number or write over them, for ``tensorproof judge``."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -62,6 +62,51 @@ def place_written(hand: Hand, x: Value, source: Value, dim: int, index: int) -> 
 def in_order(hand: Hand, x: Value, dim: int = -1, descending: bool = False) -> Any:
     """Sorted along an axis. Where each was is not known."""
     return hand.call("sort", {"axis": dim, "descending": bool(descending)}, x=x), None
+
+
+def largest(hand: Hand, x: Value, k: int, dim: int = -1, largest: bool = True, *_: Any, **__: Any) -> Any:
+    """The first numbers in order. Where each was is not known."""
+    order = hand.call("sort", {"axis": dim, "descending": largest}, x=x)
+    return sliced(hand, Value(order.number, x.shape, x.dtype), dim, 0, k), None
+
+
+def scattered(operation: str) -> Callable[..., Any]:
+    """Numbers added to others, or written over them, at places along an axis that are known."""
+
+    def rule(hand: Hand, x: Value, dim: int, index: Value, source: Value, *_: Any, **__: Any) -> Any:
+        places = _numbers(hand, index)
+        if places is None or tuple(places.shape) != source.shape or not x.shape:
+            return None
+        grid = list(torch.meshgrid(*[torch.arange(size) for size in places.shape], indexing="ij"))
+        grid[dim] = places
+        return _written_at(hand, operation, x, grid, source)
+
+    return rule
+
+
+def put(hand: Hand, x: Value, indices: Sequence[Value | None], values: Value, accumulate: bool = False) -> Any:
+    """Numbers written at places along the first axes, or added there; the axes after these whole."""
+    given = [_numbers(hand, item) for item in indices if item is not None]
+    known = [item for item in given if item is not None]
+    if not known or len(known) < len(indices):
+        return None
+    shape = (*torch.broadcast_shapes(*[item.shape for item in known]), *x.shape[len(known) :])
+    source = values if values.shape == shape else hand.call("broadcast_to", {"shape": shape}, x=values)
+    return _written_at(hand, "scatter_add" if accumulate else "scatter_set", x, known, source)
+
+
+def _written_at(hand: Hand, operation: str, x: Value, places: Sequence[torch.Tensor], source: Value) -> Any:
+    """With the axes that places are given for as one, which holds rows. A row that is written twice may be either."""
+    flat = torch.zeros((), dtype=torch.int64)
+    for size, item in zip(x.shape, places, strict=False):
+        flat = flat * size + torch.where(item < 0, item + size, item)
+    flat = flat.ravel()
+    if operation == "scatter_set" and len(flat.unique()) < len(flat):
+        return None
+    rest = x.shape[len(places) :]
+    rows = hand.call("reshape", {"shape": (math.prod(x.shape[: len(places)]), *rest)}, x=x)
+    updates = hand.call("reshape", {"shape": (len(flat), *rest)}, x=source)
+    return reshaped(hand, hand.call(operation, x=rows, indices=_captured(hand, flat), updates=updates))
 
 
 def written_over(hand: Hand, x: Value, source: Value, *_: Any) -> Any:

@@ -216,7 +216,7 @@ class _Walk:
             assert isinstance(source, torch.fx.Node)
             parts = self._value(source)
             found = parts[place] if isinstance(parts, tuple) else None
-            return found if found is not None else self._unknown(node, f"{source.target}[{place}]")
+            return self._unknown(node, f"{source.target}[{place}]") if found is None else _like(found.number, node.meta["val"])
         arguments, keywords = torch.fx.map_arg((node.args, node.kwargs), self._value)
         rule = RULES.get(node.target)
         like = _like(-1, node.meta["val"]) if isinstance(node.meta.get("val"), torch.Tensor) else Value(-1, (), torch.float32)

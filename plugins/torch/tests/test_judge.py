@@ -146,18 +146,38 @@ def test_what_is_not_known_is_listed_and_the_rest_is_judged():
     assert "results that are not judged: 0" in found.text
 
 
+PLACES = torch.tensor([[0, 2, 2, 1], [1, 0, 3, 3], [2, 1, 1, 0]])
+
+
 @pytest.mark.parametrize(
     ("right", "wrong"),
     [
         (lambda x: CELL(x)[0], lambda x: CELL(x)[0] * 1.001),
         (lambda x: x[torch.tensor([0, -1])], lambda x: x[torch.tensor([0, 1])]),
+        (lambda x: torch.topk(x, 2).values, lambda x: torch.topk(x, 2, largest=False).values),
+        (lambda x: x.topk(2, dim=0, largest=False)[0].sin(), lambda x: x.topk(2, dim=0)[0].sin()),
+        (lambda x: x.scatter_add(1, PLACES, x), lambda x: x.scatter(1, PLACES, x)),
+        (lambda x: x.scatter(0, PLACES[:, :1], x[:, :1]), lambda x: x.scatter(0, PLACES[:, :1], x[:, 1:2])),
+        (
+            lambda x: x.index_put((PLACES[:, 0], PLACES[:, 1]), x[:, 0]),
+            lambda x: x.index_put((PLACES[:, 1] % 3, PLACES[:, 0]), x[:, 0]),
+        ),
+        (lambda x: x.index_put((PLACES[0] % 3,), x[:1], accumulate=True), lambda x: x.index_put((PLACES[0] % 3,), x[:1])),
     ],
-    ids=["cell", "rows"],
+    ids=["cell", "rows", "largest", "smallest", "added", "set", "put", "put_and_added"],
 )
-def test_a_wrong_cell_and_another_row_are_wrong(right, wrong):
+def test_a_wrong_cell_and_other_places_are_wrong(right, wrong):
     found = tensorproof.judge(right, *given((3, 4)), modes=["eager"], compilers={"mine": lambda _: wrong})
     assert not found.unknown
     assert (found.modes["eager"].status, found.modes["mine"].status) == ("passed", "failed")
+
+
+def test_a_row_that_is_set_twice_is_not_known_nor_where_the_largest_were():
+    def function(x):
+        return x.scatter(1, PLACES, x), torch.topk(x, 2).indices * x[:, :2]
+
+    found = tensorproof.judge(function, *given((3, 4)), modes=["eager"])
+    assert found.unknown == ("aten.scatter.src", "aten.topk.default[1]")
 
 
 def test_what_is_drawn_is_not_known_since_the_next_call_draws_another():
