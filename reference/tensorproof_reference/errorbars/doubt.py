@@ -76,7 +76,7 @@ def at_the_ends(ufunc: np.ufunc, inputs: Sequence[Any], value: Floats, bar: Floa
     return value, bar
 
 
-class Doubtful:
+class Doubtful(np.lib.mixins.NDArrayOperatorsMixin):
     """A boolean array, of which elements that are in doubt may be the other way. ``np.where`` takes it, and ``LOGICAL`` do."""
 
     def __init__(self, value: NDArray[np.bool_], doubt: NDArray[np.bool_]) -> None:
@@ -88,6 +88,9 @@ class Doubtful:
         self.dtype = value.dtype
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise Undecided
+
+    def __bool__(self) -> NoReturn:
         raise Undecided
 
     def __getattr__(self, name: str) -> NoReturn:
@@ -111,17 +114,6 @@ class Doubtful:
         if function is np.where and len(types) > 1:
             return NotImplemented
         raise Undecided
-
-    def __and__(self, other: Any) -> Any:
-        return np.logical_and(self, other)
-
-    def __or__(self, other: Any) -> Any:
-        return np.logical_or(self, other)
-
-    def __invert__(self) -> Any:
-        return np.logical_not(self)
-
-    __rand__, __ror__ = __and__, __or__
 
 
 def settled(condition: Any) -> Any:

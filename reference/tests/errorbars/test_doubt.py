@@ -68,6 +68,9 @@ def test_a_cotangent_that_may_pass_or_not_is_its_own_bar():
         lambda x: np.argsort(x),
         lambda x: (x > 1.0) * x,
         lambda x: x[x > 1.0],
+        lambda x: 1.0 - (x > 1.0),
+        lambda x: (x > 1.0) == True,  # noqa: E712
+        lambda x: 1.0 if x[0] > 0.99 else 0.0,
         lambda x: np.sum(x > 1.0),
         lambda x: (x > 1.0).any(),
         lambda x: np.where(x > 1.0, 1.0, 0.0),
@@ -75,7 +78,21 @@ def test_a_cotangent_that_may_pass_or_not_is_its_own_bar():
         lambda x: np.copysign(x, x - 1.0),
         lambda x: 1.0 / (x - 1.005),
     ],
-    ids=["argmax", "argsort", "product", "index", "sum", "any", "plain", "array", "copysign", "divide"],
+    ids=[
+        "argmax",
+        "argsort",
+        "product",
+        "index",
+        "difference",
+        "equal",
+        "if",
+        "sum",
+        "any",
+        "plain",
+        "array",
+        "copysign",
+        "divide",
+    ],
 )
 def test_what_cannot_be_followed_is_undecided_where_a_branch_lies_near(function):
     near = barred([1.0, 1.0 - NEAR, 0.0])
