@@ -172,11 +172,11 @@ def expected_of(
         pulled, beyond = _pulled_back(program, specification, conventions, taken, cotangents, arithmetic)
     zero = {number: (np.zeros(program.inputs[number].shape),) * 2 for number in primals_of(program)}
     return Expectations(
-        values=tuple(_expected(value) for value in values),
-        outputs={name_of(number): _expected(values[number]) for number in program.outputs},
+        values=tuple(as_expected(value) for value in values),
+        outputs={name_of(number): as_expected(values[number]) for number in program.outputs},
         cotangents=cotangents,
         gradients={
-            name_of(number): _expected(pulled[number]) if number in pulled else zero[number] for number in primals_of(program)
+            name_of(number): as_expected(pulled[number]) if number in pulled else zero[number] for number in primals_of(program)
         },
         singular=any(may_overflow(values[number]) for node in program.nodes for number in node.numbers)
         or any(
@@ -208,7 +208,8 @@ def judged_dtypes(program: Program, specification: Mapping[str, Operation]) -> d
     return {name_of(number): dtype if dtype in HELD else program.dtype for number, dtype in enumerate(found)}
 
 
-def _expected(value: Array) -> Expected:
+def as_expected(value: Array) -> Expected:
+    """A value and its bar; what is exact has none."""
     array, bar = values_and_bars(value)
     return np.asarray(array), np.asarray(bar)
 

@@ -244,7 +244,7 @@ class Subject:
             careful = expected_either_way(program, self.specification, self.conventions, arithmetic, expected)
             if careful is None or program.writes:
                 return undecided
-            expected = careful
+            expected, with_gradients = careful, with_gradients and bool(careful.gradients)
             found = self._judged(function, program, expected, mode, with_gradients)
             if found.status != FAILED:
                 return undecided

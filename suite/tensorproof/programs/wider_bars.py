@@ -10,11 +10,11 @@ import numpy as np
 from tensorproof.conformance.expectation import Expected
 from tensorproof.conformance.findings import SAFE_DISTANCE
 from tensorproof.programs.dtypes import Arithmetic
-from tensorproof.programs.evaluation import Conventions, Expectations, expected_of
+from tensorproof.programs.evaluation import Conventions, Expectations, as_expected, expected_of, forward_values, name_of
 from tensorproof.programs.program import Program
 from tensorproof_reference.errorbars.array import ErrorBars
 from tensorproof_reference.errorbars.branches import closest_branch
-from tensorproof_reference.errorbars.doubt import Undecided, either_way
+from tensorproof_reference.errorbars.doubt import Doubtful, Undecided, either_way
 from tensorproof_reference.operation import Operation
 from tensorproof_reference.stream import Stream
 from tensorproof_reference.trees import Array
@@ -54,13 +54,20 @@ def expected_either_way(
 ) -> Expectations | None:
     """What is expected, with bars that hold for both sides of each branch that is ten bars away or less.
 
-    ``None`` where a branch lies near of which both sides cannot be followed.
+    Where a gradient cannot be followed to both sides there are none; ``None`` where a value cannot.
     """
-    try:
-        with either_way(SAFE_DISTANCE):
+    with either_way(SAFE_DISTANCE):
+        try:
+            values = forward_values(program, specification, conventions, arithmetic)
+        except Undecided:
+            return None
+        if any(isinstance(values[number], Doubtful) for number in program.outputs):
+            return None
+        try:
             found = expected_of(program, specification, conventions, arithmetic, expected.cotangents)
-    except Undecided:
-        return None
+        except Undecided:
+            outputs = {name_of(number): as_expected(values[number]) for number in program.outputs}
+            found = replace(expected, outputs=outputs, gradients={})
     return replace(found, arguments=expected.arguments, hold_either_way=True)
 
 

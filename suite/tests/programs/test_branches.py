@@ -63,14 +63,16 @@ def test_a_gradient_that_passes_or_not_at_a_kink_is_no_failure_and_where_none_li
     assert status(passing_from(-9.0), "relu", "exp")[0] == "failed"
 
 
-def test_a_branch_whose_sides_cannot_be_followed_decides_nothing():
-    wrong = Fault(name="wrong", operation="exp", group="eager", function=lambda x: np.exp(x) * 1.1)
-    subject = Subject(SmallBackend(wrong), "cpu", KNOWN)
+@pytest.mark.parametrize(("wrong", "found"), [("value", "failed"), ("gradient", "near_a_branch")])
+def test_where_only_a_gradient_cannot_be_followed_to_both_sides_it_decides_nothing(wrong, found):
+    value = Fault(name="wrong", operation="exp", group="eager", function=lambda x: np.exp(x) * 1.1)
+    gradient = Fault(name="wrong", operation="exp", group="eager", vjp=lambda dy, x: {"x": dy * np.exp(x) * 1.1})
+    subject = Subject(SmallBackend({"value": value, "gradient": gradient}[wrong]), "cpu", KNOWN)
     nodes = (
         Node("multiply", (("a", 0), ("b", 1))),
         Node("concatenate", (("arrays", (3, 2)),), (("axis", 0),)),
         Node("sort", (("x", 4),), (("axis", 0),)),  # its gradient goes where each number came from
         Node("exp", (("x", 5),)),
     )
-    found = subject.verdict(Program(program("relu").inputs, nodes, (6,)), "eager")
-    assert found.status == "near_a_branch", found.message
+    verdict = subject.verdict(Program(program("relu").inputs, nodes, (6,)), "eager")
+    assert verdict.status == found, verdict.message
