@@ -214,6 +214,17 @@ def test_a_function_that_does_something_else_when_traced_is_judged_by_its_run():
     assert found.notes[0].startswith("traced, the function calls something else")
 
 
+def test_a_run_that_leaves_the_framework_cannot_be_repeated_and_the_traced_calls_stand():
+    def function(x):
+        return jnp.sin(x) if isinstance(x, jax.core.Tracer) else jnp.asarray(np.cos(np.asarray(x)))
+
+    found = tensorproof.judge(function, *given((3, 4)), backend="jax")
+    assert {mode: item.status for mode, item in found.modes.items()} == {"jit": "passed", "eager": "failed"}, found.text
+    assert found.notes == (
+        "traced, the function calls something else than when it is run eagerly; its run cannot be repeated call by call",
+    )
+
+
 def test_what_a_compiled_part_of_a_function_sees_when_traced_is_the_same_in_each_mode():
     @jax.jit
     def part(x):

@@ -19,6 +19,7 @@ AS_GIVEN = "as given"
 """The mode of a function that its user has compiled."""
 ONLY_TOGETHER = "only together: each value is right where it is returned"
 NOWHERE = "not known, for the values on the way cannot be had"
+DIFFERS = "traced, the function calls something else than when it is run eagerly"
 MOST_GRADIENTS = 40
 """Values whose gradients are tried one after the other to find the first that is wrong."""
 
@@ -255,43 +256,50 @@ def judge_function(
     if traced.plain is not None:
         asked[AS_GIVEN] = traced.recompiled
     found = judge.verdict(asked)
+    notes: list[str] = []
     if traced.as_run and any(item.status == FAILED for item in found.values()) and judge.differs_when_traced():
-        judge = _of_the_run(judge, function, traced.as_run(), arguments)
-        found = judge.verdict(asked)
+        by_run = _of_the_run(judge, function, traced.as_run, arguments)
+        notes = [DIFFERS if by_run else f"{DIFFERS}; its run cannot be repeated call by call"]
+        if by_run:
+            judge, found = by_run, by_run.verdict(asked)
     entries = judge.traced.transcript.entries
     return FunctionVerdict(
         name=getattr(function, "__name__", type(function).__name__),
         modes=found,
         calls=tuple(entries[number].operation for number in sorted(judge.known) if entries[number].kind == "call"),
         unknown=unknown_names(traced.transcript),
-        notes=_notes(judge),
+        notes=(*notes, *_notes(judge)),
         versions=subject.backend.versions(),
     )
 
 
 def _of_the_run(
-    judge: FunctionJudge, function: Callable[..., Any], repeated: Callable[..., Any], arguments: Sequence[Native]
-) -> FunctionJudge:
-    """The judge of a function by the calls of its run, without gradients, for frameworks trace what they differentiate."""
-    traced = judge.subject.backend.trace(repeated, arguments)
+    judge: FunctionJudge, function: Callable[..., Any], as_run: Callable[[], Callable[..., Any]], arguments: Sequence[Native]
+) -> FunctionJudge | None:
+    """The judge of a function by the calls of its run, without gradients, for frameworks trace what they differentiate.
+
+    ``None`` if not all that is judged otherwise comes of calls that can be repeated.
+    """
+    try:
+        traced = judge.subject.backend.trace(as_run(), arguments)
+    except Exception:  # whatever the function, or the framework, raises
+        return None
     given = replace(traced, plain=judge.traced.plain, recompiled=judge.traced.recompiled, as_run=None)
     by_run = FunctionJudge(judge.subject, function, given, arguments)
     by_run.with_gradients = False
     by_run.by_run = True
-    return by_run
+    return by_run if by_run.places == judge.places else None
 
 
 def _notes(judge: FunctionJudge) -> tuple[str, ...]:
     notes = []
-    if judge.by_run:
-        notes.append("traced, the function calls something else than it does when it is run eagerly, by which it is judged here")
     left = [str(place) for place in range(len(judge.traced.results)) if place not in judge.places]
     if left and judge.places:
         notes.append(f"results that are not judged: {', '.join(left)}")
     if not judge.places:
         notes.append("no result is judged; what is known is judged up to what is not" if judge.visible else "nothing is judged")
     if judge.by_run:
-        notes.append("gradients are not judged, for the function may see that it is traced for them")
+        notes.append("it is judged by its run, without gradients, for which it would be traced")
     elif judge.places and not judge.with_gradients:
         notes.append("gradients are not judged, for not all is known")
     elif judge.program is not None and judge.program.program.is_special:
