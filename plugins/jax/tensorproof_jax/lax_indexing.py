@@ -59,10 +59,9 @@ def in_order(hand: Hand, x: Value, *, dimension: int, **_: Any) -> Value:
 def largest(hand: Hand, x: Value, *, k: int, axis: int = -1, **_: Any) -> tuple[Value, None]:
     """The first numbers in falling order. Where each was is not known."""
     order = hand.call("sort", {"axis": axis, "descending": True}, x=x)
-    starts: list[Any] = [None] * len(x.shape)
-    stops, steps = list(starts), [1] * len(x.shape)
-    stops[axis] = k
-    return hand.call("strided_slice", {"start": tuple(starts), "stop": tuple(stops), "step": tuple(steps)}, x=order), None
+    ends = list(x.shape)
+    ends[axis] = k
+    return sliced(hand, order, start_indices=[0] * len(ends), limit_indices=ends, strides=None), None
 
 
 def gathered(hand: Hand, x: Value, places: Value, *, dimension_numbers: Any, slice_sizes: Any, **_: Any) -> Value | None:

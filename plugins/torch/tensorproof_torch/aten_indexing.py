@@ -17,12 +17,18 @@ def indexed(hand: Hand, x: Value, indices: Sequence[Value | None]) -> Any:
     known = [item for item in given if item is not None]
     if not axes or len(known) < len(axes) or axes != list(range(axes[0], axes[-1] + 1)):
         return None
-    flat = torch.zeros((), dtype=torch.int64)
-    for axis, places in zip(axes, known, strict=True):
-        flat = flat * x.shape[axis] + torch.where(places < 0, places + x.shape[axis], places)
+    flat = _as_one([x.shape[axis] for axis in axes], known)
     merged = (*x.shape[: axes[0]], math.prod(x.shape[axis] for axis in axes), *x.shape[axes[-1] + 1 :])
     rows = x if len(axes) == 1 else hand.call("reshape", {"shape": merged}, x=x)
     return hand.call("take", {"axis": axes[0]}, x=rows, indices=_captured(hand, flat))
+
+
+def _as_one(sizes: Sequence[int], places: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Places along several axes of these sizes, as places along one axis."""
+    flat = torch.zeros((), dtype=torch.int64)
+    for size, item in zip(sizes, places, strict=True):
+        flat = flat * size + torch.where(item < 0, item + size, item)
+    return flat
 
 
 def _numbers(hand: Hand, item: Value) -> torch.Tensor | None:
@@ -97,10 +103,7 @@ def put(hand: Hand, x: Value, indices: Sequence[Value | None], values: Value, ac
 
 def _written_at(hand: Hand, operation: str, x: Value, places: Sequence[torch.Tensor], source: Value) -> Any:
     """With the axes that places are given for as one, which holds rows. A row that is written twice may be either."""
-    flat = torch.zeros((), dtype=torch.int64)
-    for size, item in zip(x.shape, places, strict=False):
-        flat = flat * size + torch.where(item < 0, item + size, item)
-    flat = flat.ravel()
+    flat = _as_one(x.shape[: len(places)], places).ravel()
     if operation == "scatter_set" and len(flat.unique()) < len(flat):
         return None
     rest = x.shape[len(places) :]

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, Self
 import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 
-from tensorproof_reference.errorbars.branches import Closest, closest_branch, note_comparison, require_decided, watched
+from tensorproof_reference.errorbars.branches import Closest, closest_branch, note_jump, watched
 from tensorproof_reference.errorbars.doubt import at_the_ends, is_either_way
 from tensorproof_reference.errorbars.functions import FUNCTIONS
 from tensorproof_reference.errorbars.rules import Barred, Floats, Precision, bar_of, precision_of, rounded, scatter_add, value_of
@@ -180,9 +180,7 @@ class ErrorBars(Barred, NDArrayOperatorsMixin):
         """The nearest numbers of another float, exactly: for numbers that stay away from the middle between two of it."""
         step = spacing(self.value, dtype)
         if watched():
-            to_the_middle = np.abs(self.value / step % 1.0 - 0.5) * step
-            note_comparison(to_the_middle, self.bar)
-            require_decided(to_the_middle, self.bar)
+            note_jump(np.abs(self.value / step % 1.0 - 0.5) * step, self.bar)
         return self.like(round_to(self.value, dtype), np.zeros_like(self.bar)).in_precision(self.precision.of(dtype))
 
     def cast_through(self, dtype: str, saturate: bool) -> Self:

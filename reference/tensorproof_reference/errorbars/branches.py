@@ -42,21 +42,22 @@ def watched() -> bool:
     return bool(_watching) or is_either_way()
 
 
-def require_decided(difference: Floats, bar: Floats) -> None:
-    """Refuse a branch that lies near, where both sides are wanted.
-
-    Raises:
-        Undecided: one does.
-    """
-    if near(difference, bar).any():
-        raise Undecided
-
-
 def note_comparison(difference: Floats, bar: Floats) -> None:
     """Record the differences, with their bars, by which a result was decided."""
     distance = _smallest(difference, bar)
     for closest in _watching:
         closest.comparison = min(closest.comparison, distance)
+
+
+def note_jump(difference: Floats, bar: Floats) -> None:
+    """Record the differences by which something was decided of which both sides cannot be followed.
+
+    Raises:
+        Undecided: one lies near, and both sides are wanted.
+    """
+    note_comparison(difference, bar)
+    if near(difference, bar).any():
+        raise Undecided
 
 
 def note_selection(difference: Floats, bar: Floats) -> None:

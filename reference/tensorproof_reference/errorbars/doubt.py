@@ -59,7 +59,7 @@ def at_the_ends(ufunc: np.ufunc, inputs: Sequence[Any], value: Floats, bar: Floa
     one.
 
     Raises:
-        Undecided: a divisor may be 0.
+        Undecided: a divisor may be 0, or the value is finite and one at an end is not.
     """
     reach = _reaches[-1]
     divisor = DIVIDING.get(ufunc)
@@ -71,9 +71,32 @@ def at_the_ends(ufunc: np.ufunc, inputs: Sequence[Any], value: Floats, bar: Floa
         for place, sign in zip(moved, signs, strict=True):
             ends[place] = ends[place] + sign * bar_of(inputs[place])
         with np.errstate(all="ignore"):
-            distance = np.abs(ufunc(*ends) - value) / reach
-        bar = np.fmax(bar, np.where(np.isnan(distance) & np.isfinite(value) & (bar > 0), np.inf, distance))
+            bar = np.fmax(bar, _distance(ufunc(*ends), value, bar > 0) / reach)
     return value, bar
+
+
+def _distance(one: Floats, other: Floats, asked: NDArray[np.bool_]) -> Floats:
+    """How far numbers are from each other where it is asked, and else 0. No bar spans from a finite number to what is none.
+
+    Raises:
+        Undecided: one of a pair is finite, and the other is not; or they are infinities or NaN that differ.
+    """
+    alike = (one == other) | (np.isnan(one) & np.isnan(other))
+    finite = np.isfinite(one) & np.isfinite(other)
+    if np.any(asked & ~alike & ~finite):
+        raise Undecided
+    with np.errstate(invalid="ignore"):
+        return np.where(asked & ~alike, np.abs(one - other), 0.0)
+
+
+def of_either(condition: "Doubtful", x: Any, y: Any, bar: Floats) -> Floats:
+    """The bars of what a condition chooses; where it is in doubt, of both: the distance between them, and the larger bar.
+
+    Raises:
+        Undecided: one of the two is not finite there.
+    """
+    apart = _distance(value_of(x), value_of(y), condition.doubt)
+    return np.where(apart > 0, apart + np.maximum(bar_of(x), bar_of(y)), bar)
 
 
 class Doubtful(np.lib.mixins.NDArrayOperatorsMixin):

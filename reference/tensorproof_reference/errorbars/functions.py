@@ -99,9 +99,7 @@ def _position(function: Rule, largest: bool) -> Rule:
     def rule(prototype: Barred, a: Any, axis: Any = None, *, keepdims: bool = False) -> Any:
         if branches.watched() and a.size:
             value, bar = (a.value.ravel(), a.bar.ravel()) if axis is None else (a.value, a.bar)
-            rivals = branches.rivals(value, bar, -1 if axis is None else axis, largest)
-            branches.note_comparison(*rivals)
-            branches.require_decided(*rivals)
+            branches.note_jump(*branches.rivals(value, bar, -1 if axis is None else axis, largest))
         return function(a.value, axis=axis, keepdims=keepdims)
 
     return rule
@@ -111,9 +109,7 @@ def _argsort(prototype: Barred, a: Any, axis: int = -1, kind: Any = None, *, sta
     order = np.argsort(a.value, axis=axis, kind="stable" if stable else kind)
     if branches.watched():
         value, bar = np.take_along_axis(a.value, order, axis), np.take_along_axis(a.bar, order, axis)
-        neighbours = branches.neighbours(value, bar, axis)
-        branches.note_comparison(*neighbours)
-        branches.require_decided(*neighbours)
+        branches.note_jump(*branches.neighbours(value, bar, axis))
     return order
 
 
@@ -135,9 +131,7 @@ def _where(prototype: Barred, condition: Any, x: Any, y: Any) -> Any:
     settled = doubt.settled(condition)
     value, bar = np.where(settled, value_of(x), value_of(y)), np.where(settled, bar_of(x), bar_of(y))
     if isinstance(condition, doubt.Doubtful):
-        with np.errstate(invalid="ignore"):
-            other = np.abs(value_of(x) - value_of(y)) + np.maximum(bar_of(x), bar_of(y))
-        bar = np.where(condition.doubt & (value_of(x) != value_of(y)), other, bar)
+        bar = doubt.of_either(condition, x, y, bar)
     return prototype.like(value, bar)
 
 

@@ -135,8 +135,7 @@ def _to_integer(ufunc: np.ufunc, jumps_at: float) -> Rule:
 
 def _copysign(precision: Precision, a: Any, b: Any) -> tuple[Floats, Floats]:
     if branches.watched():
-        branches.note_comparison(value_of(b), bar_of(b))
-        branches.require_decided(value_of(b), bar_of(b))
+        branches.note_jump(value_of(b), bar_of(b))
     value = np.copysign(value_of(a), value_of(b))
     return value, np.broadcast_to(bar_of(a), value.shape).copy()
 

@@ -59,8 +59,7 @@ def _whole(x: Array, dtype: str, overflow: str) -> Array:
     """As int64, which holds the numbers of every integer."""
     numbers = np.asarray(x.value if isinstance(x, Barred) else x)
     if isinstance(x, Barred) and branches.watched():
-        branches.note_comparison(numbers - np.rint(numbers), x.bar)
-        branches.require_decided(numbers - np.rint(numbers), x.bar)
+        branches.note_jump(numbers - np.rint(numbers), x.bar)
     ends = np.iinfo(dtype)
     if numbers.dtype.kind == "f":
         numbers = np.clip(np.trunc(numbers), -(2.0**62), 2.0**62)

@@ -12,6 +12,12 @@ NEAR = 0.03
 """Three bars of those below."""
 
 
+@pytest.fixture(autouse=True)
+def _quiet():
+    with np.errstate(all="ignore"):
+        yield
+
+
 def barred(values, bar=0.01):
     values = np.asarray(values, np.float64)
     return ErrorBars(values, np.full(values.shape, bar), SINGLE)
@@ -77,6 +83,10 @@ def test_a_cotangent_that_may_pass_or_not_is_its_own_bar():
         lambda x: np.asarray(x > 1.0),
         lambda x: np.copysign(x, x - 1.0),
         lambda x: 1.0 / (x - 1.005),
+        lambda x: np.where(x > 1.0, np.nan, x),
+        lambda x: np.where(x > 1.0, x, np.inf),
+        lambda x: np.log(x - 0.96),
+        lambda x: np.exp(x * 709.0),
     ],
     ids=[
         "argmax",
@@ -92,6 +102,10 @@ def test_a_cotangent_that_may_pass_or_not_is_its_own_bar():
         "array",
         "copysign",
         "divide",
+        "nan",
+        "infinite",
+        "logarithm",
+        "exponential",
     ],
 )
 def test_what_cannot_be_followed_is_undecided_where_a_branch_lies_near(function):

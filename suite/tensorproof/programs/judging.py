@@ -238,11 +238,13 @@ class Subject:
         self, function: Function, program: Program, expected: Expectations, mode: str, with_gradients: bool
     ) -> Verdict:
         found = self._judged(function, program, expected, mode, with_gradients)
-        arithmetic = self.known.arithmetic(program, mode)
         if found.reason == BRANCH:
             undecided = replace(found, reason="")
+            if program.writes:
+                return undecided
+            arithmetic = self.known.arithmetic(program, mode)
             careful = expected_either_way(program, self.specification, self.conventions, arithmetic, expected)
-            if careful is None or program.writes:
+            if careful is None:
                 return undecided
             expected, with_gradients = careful, with_gradients and bool(careful.gradients)
             found = self._judged(function, program, expected, mode, with_gradients)
@@ -250,6 +252,7 @@ class Subject:
                 return undecided
         if found.status != FAILED or not found.reason.endswith(" bars") or program.writes:
             return found
+        arithmetic = self.known.arithmetic(program, mode)
         wider = with_common_errors(program, self.specification, self.conventions, arithmetic, expected)
         return self._judged(function, program, wider, mode, with_gradients)
 
@@ -307,7 +310,6 @@ class Subject:
 
     def _unless_near(self, program: Program, mode: str, expected: Expectations, found: Verdict) -> Verdict:
         """The failure, unless the reference stands at a branch where either side is right."""
-        arithmetic = self.known.arithmetic(program, mode)
         singular = expected.singular or (expected.singular_gradient and found.reason.startswith("gradient"))
         if singular and not (program.is_special and _has_rules(program)):
             text = f"a value or gradient of the reference is not finite, or beyond the range of its dtype [{found.message}]"
@@ -317,9 +319,11 @@ class Subject:
             return replace(found, status=NEAR, message=text, reason="")
         if expected.tied and found.reason.startswith("gradient"):
             return replace(found, status=NEAR, message=f"an operation stands on its kink [{found.message}]", reason="")
+        if expected.hold_either_way:
+            return found
         plain = self._unwritten(program).program if program.writes else program
-        closest = closest_of(plain, self.specification, self.conventions, arithmetic)
-        if closest < SAFE_DISTANCE and not expected.hold_either_way:
+        closest = closest_of(plain, self.specification, self.conventions, self.known.arithmetic(program, mode))
+        if closest < SAFE_DISTANCE:
             text = f"a branch of the reference lies {closest:.1f} bars away [{found.message}]"
             return replace(found, status=NEAR, message=text, reason=BRANCH)
         return found

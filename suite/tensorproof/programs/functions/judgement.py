@@ -113,7 +113,18 @@ class Called:
 class FunctionJudge:
     """A function that was traced, as it is judged on a backend."""
 
-    def __init__(self, subject: Subject, function: Callable[..., Any], traced: Traced, arguments: Sequence[Native]) -> None:
+    def __init__(
+        self,
+        subject: Subject,
+        function: Callable[..., Any],
+        traced: Traced,
+        arguments: Sequence[Native],
+        *,
+        by_run: bool = False,
+    ) -> None:
+        """``by_run``: what was traced are the calls of a run, for the function calls others when it is traced itself. It would be
+        for its gradients too, so they are not judged.
+        """
         self.subject = subject
         self.function = traced.plain or function
         self.given = function
@@ -127,9 +138,8 @@ class FunctionJudge:
         self.outputs = [traced.results[place] for place in self.places] or self._frontier()
         """The numbers of what is judged in each mode."""
         self.program = program_of(traced, subject.backend, subject.specification, self.outputs, 0) if self.outputs else None
-        self.with_gradients = bool(self.places) and self.known.issuperset(traced.results)
-        self.by_run = False
-        """Whether the function is judged by the calls of its run, since it calls others when traced."""
+        self.by_run = by_run
+        self.with_gradients = not by_run and bool(self.places) and self.known.issuperset(traced.results)
 
     def _judged_of(self, traced: Traced, known: frozenset[int], numbers: Sequence[int]) -> list[int]:
         """Those that are judged: what known calls of operations give whose result is floating."""
@@ -267,7 +277,7 @@ def judge_function(
         name=getattr(function, "__name__", type(function).__name__),
         modes=found,
         calls=tuple(entries[number].operation for number in sorted(judge.known) if entries[number].kind == "call"),
-        unknown=unknown_names(traced.transcript),
+        unknown=unknown_names(judge.traced.transcript),
         notes=(*notes, *_notes(judge)),
         versions=subject.backend.versions(),
     )
@@ -284,10 +294,8 @@ def _of_the_run(
         traced = judge.subject.backend.trace(as_run(), arguments)
     except Exception:  # whatever the function, or the framework, raises
         return None
-    given = replace(traced, plain=judge.traced.plain, recompiled=judge.traced.recompiled, as_run=None)
-    by_run = FunctionJudge(judge.subject, function, given, arguments)
-    by_run.with_gradients = False
-    by_run.by_run = True
+    traced = replace(traced, plain=judge.traced.plain)
+    by_run = FunctionJudge(judge.subject, function, traced, arguments, by_run=True)
     return by_run if by_run.places == judge.places else None
 
 
